@@ -30,8 +30,9 @@ Where things go
     image format        a record in dataset/images/formats.py; unless Pillow reads it, its reader, a module in
                         dataset/images/readers/; its ending leaves those in dataset/scan/other_kinds.py
     geometry            its formula in dataset/images/network/geometry.py, its name in `Geometry` of config/train.py
-    intensity           its limits in dataset/images/network/measuring.py, their use in brightness.py beside it, its
-                        name in `Intensity` of config/train.py and `IntensityMode` of dataset/images/intensity.py
+    intensity           its limits in dataset/images/network/measuring.py, their use in
+                        dataset/images/network/brightness.py, its name in `Intensity` of config/train.py and
+                        `IntensityMode` of dataset/images/intensity.py
     label format        a record in dataset/interchange/formats.py, and its reader or writer in a module beside it
     prediction format   a record in runs/prediction/formats.py
     command             a line in cli/main.py, and its module in cli/

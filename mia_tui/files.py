@@ -42,6 +42,7 @@ _PASS_THROUGH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEX
 _TO_LIST = os.O_RDONLY | os.O_DIRECTORY | _CAREFUL
 _TRIES = 8
 _locked: Counter[Identity] = Counter()  # files that this process holds locks on, see `hold`
+os.register_at_fork(after_in_child=_locked.clear)  # locks stay with the parent
 _LINK = "it is a symbolic link, which is not followed here"
 _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
     (stat.S_ISLNK, _LINK),
@@ -168,7 +169,7 @@ def hold(file: Identity) -> None:
 def let_go(file: Identity) -> None:
     """End a `hold`; call it once for each."""
     _locked.subtract([file])
-    if not _locked[file]:
+    if _locked[file] <= 0:
         del _locked[file]
 
 

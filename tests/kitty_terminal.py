@@ -10,6 +10,7 @@ from PIL import Image
 
 QUOTA_BYTES = 320 * 10**6
 _COMMAND = re.compile(rb"\x1b_G([^;\x1b]*)(?:;([^\x1b]*))?\x1b\\")
+_UNFINISHED = re.compile(rb"\x1b(?:_(?:G[^\x1b]*\x1b?)?)?\Z")
 
 
 @dataclass
@@ -57,8 +58,8 @@ class KittyTerminal:
             end = match.end()
             control = dict(part.split("=", 1) for part in match[1].decode().split(",") if "=" in part)
             answers += self._obey(control, match[2] or b"")
-        begun = data.rfind(b"\x1b_G", end)
-        self._open = data[begun:] if begun >= 0 else b""
+        unfinished = _UNFINISHED.search(data, end)
+        self._open = unfinished.group() if unfinished else b""
         return answers
 
     def forget(self, number: int) -> None:
@@ -85,7 +86,7 @@ class KittyTerminal:
         file, self._loading = io.BytesIO(b64decode(self._loading[1])), None
         try:
             picture = Image.open(file).convert("RGB")
-        except OSError:  # no picture, or a broken one
+        except (OSError, SyntaxError):  # no picture, or a broken one
             return
         if number in self.images:
             replaced = self.images.pop(number)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +111,22 @@ class Nursery:
         self._server.stdin.flush()
         self._pid = int(self._line())
         return Child(self._pid, self)
+
+    def on_small_disk(self, folder: Path, code: str, *arguments: object, options: str = "size=1m") -> str:
+        """What some Python prints that has a small disk of its own mounted at `folder`; fails if it fails."""
+        mount = f"mount_small_disk(Path({str(folder)!r}), {options!r})"
+        return self.with_own_mounts(
+            f"from pathlib import Path\nfrom own_mounts import mount_small_disk\n{mount}\n"
+            + textwrap.dedent(code),
+            *arguments,
+        )
+
+    def with_own_mounts(self, code: str, *arguments: object) -> str:
+        """What some Python prints that may mount and unmount what nobody else sees; fails if it fails."""
+        before = "import sys\nfrom own_mounts import have_own_mounts\nhave_own_mounts()\n"
+        ended = self.run(before + textwrap.dedent(code), *arguments)
+        assert ended.code == 0, ended.err
+        return ended.out.strip()
 
     def run(self, code: str, *arguments: object) -> Ended:
         """Run some Python and wait for its end."""

@@ -182,5 +182,5 @@ def _facts_sentence(image: Path, facts: "ImageFacts", frame: int) -> str:
     text = f"{printable(image.name)}: {facts.in_words}"
     if facts.frames == 1:
         return text
-    place = place_in_words(facts.scene, facts.place)
+    place = place_in_words(facts.scene, facts.place, facts.frames)
     return f"{text}; frame {frame} of {facts.frames:,}, counted from 0" + (f": {place}" if place else "")

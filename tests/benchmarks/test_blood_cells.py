@@ -21,7 +21,6 @@ import numpy as np
 import pytest
 import timm
 import torch
-from sklearn.metrics import f1_score
 
 from mia_tui.dataset.images.decode import decode_fitted
 
@@ -104,6 +103,8 @@ def read_rows(folder: Path) -> list[tuple[str, str]]:
 
 def plain_loop(cells: Path, run: Path) -> tuple[float, float]:
     """The peer: a loop of a dozen lines on the training part of a run; macro F1 on test, and seconds."""
+    from sklearn.metrics import f1_score  # takes a second
+
     used = [json.loads(line) for line in (run / "samples.jsonl").read_text().splitlines()]
     train = [(sample["path"], sample["class"]) for sample in used if sample["split"] == "train"]
     names = [item["name"] for item in json.loads((run / "job.json").read_text())["classes"]]

@@ -63,6 +63,7 @@ def test_from_file_to_pixels(files: dict[str, Path]) -> None:
             lambda path=path: render_image(path, 0, useful_px(PANEL, a_terminal()), DisplaySettings())
         )
         kept = load_image(path)
+        assert kept is not None
         zoomed = median_ms(
             lambda kept=kept: render_image(kept, 0, PANEL.box_px, DisplaySettings(zoom=20, contrast=10))
         )

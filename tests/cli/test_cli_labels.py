@@ -414,11 +414,11 @@ def test_the_help_of_import_lists_every_name_a_column_may_have(mia: Mia) -> None
 
 
 def test_files_of_other_kinds_are_reported_and_are_in_the_record(mia: Mia, labelled: Path) -> None:
-    for name in ("a.heic", "b.HEIC", "c.czi", ".hidden.czi", "Thumbs.db"):
+    for name in ("a.heic", "b.HEIC", "c.cr2", ".hidden.cr2", "Thumbs.db"):
         (labelled / name).touch()
     answer = mia("labels", "stats", labelled, "--json")
-    assert answer.err.startswith("Warning: 3 files of other kinds left out: 2 .heic, 1 .czi.\n")
-    assert json.loads(answer.out)["other_kinds"] == {".heic": 2, ".czi": 1}
+    assert answer.err.startswith("Warning: 3 files of other kinds left out: 2 .heic, 1 .cr2.\n")
+    assert json.loads(answer.out)["other_kinds"] == {".heic": 2, ".cr2": 1}
 
 
 def test_the_label_file_that_is_read_is_not_said_to_be_left_out(mia: Mia, cells: Path) -> None:

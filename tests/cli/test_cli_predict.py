@@ -429,12 +429,12 @@ def test_a_file_that_cannot_be_made_is_reported_before_anything_is_predicted(
 def test_files_of_other_kinds_are_reported_by_predict_and_by_train(
     mia: Mia, discs: Path, run: RunDir, tmp_path: Path
 ) -> None:
-    (discs / "red" / "a.czi").touch()
+    (discs / "red" / "a.cr2").touch()
     answer = predict(mia, discs, run, tmp_path / "p.csv", "--json")
-    assert "Warning: 1 file of another kind left out: 1 .czi.\n" in answer.err
-    assert json.loads(answer.out)["other_kinds"] == {".czi": 1}
+    assert "Warning: 1 file of another kind left out: 1 .cr2.\n" in answer.err
+    assert json.loads(answer.out)["other_kinds"] == {".cr2": 1}
     trained = train(mia, discs, "--json")
     told = [json.loads(line) for line in trained.out.splitlines()]
-    assert ("warning", "1 file of another kind left out: 1 .czi.") in [
+    assert ("warning", "1 file of another kind left out: 1 .cr2.") in [
         (event["type"], event.get("message")) for event in told
     ]

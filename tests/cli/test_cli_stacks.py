@@ -124,3 +124,40 @@ def test_a_training_on_labels_of_an_earlier_version_renumbers_them_and_says_so(
     assert run.job().numbering == 2
     frames = [sample.frame for sample in run.samples() if sample.path == "stacks/times.ome.tif"]
     assert frames == [0, 1]
+
+
+def test_a_table_of_pages_labels_the_images_that_they_are_part_of(
+    mia: Mia, root: Path, tmp_path: Path
+) -> None:
+    rows = [
+        "stacks/hyper.tif,0,dark",
+        "stacks/hyper.tif,1,dark",
+        "stacks/hyper.tif,4,dark",
+        "stacks/hyper.tif,5,light",
+    ]
+    table = write_table(tmp_path / "a.csv", *rows, "stacks/times.ome.tif,4,light", "stacks/pages.tif,2,light")
+    answer = mia("labels", "import", root, table, "--pages")
+    assert answer.code == 0
+    assert (
+        "1 image has channels with different classes; the first counts: stacks/hyper.tif frame 2."
+        in answer.err
+    )
+    out = tmp_path / "out.csv"
+    assert mia("labels", "export", root, out).code == 0
+    assert list(csv.reader(out.open()))[1:] == [
+        ["stacks/hyper.tif", "0", "dark"],
+        ["stacks/hyper.tif", "2", "dark"],
+        ["stacks/pages.tif", "2", "light"],
+        ["stacks/times.ome.tif", "1", "light"],
+    ]
+
+
+def test_a_table_with_single_frames_of_stacks_with_channels_is_doubted(
+    mia: Mia, root: Path, tmp_path: Path
+) -> None:
+    table = write_table(tmp_path / "a.csv", "stacks/hyper.tif,1,dark", "stacks/pages.tif,1,light")
+    answer = mia("labels", "import", root, table)
+    assert "Frames of 1 stack with channels were taken as they are counted now" in answer.err
+    assert "stacks/hyper.tif" in answer.err and "pass --pages" in answer.err
+    table = write_table(tmp_path / "b.csv", "stacks/hyper.tif,,dark", "stacks/pages.tif,1,light")
+    assert "--pages" not in mia("labels", "import", root, table).err

@@ -31,7 +31,8 @@ def images(tmp_path: Path) -> Path:
     return make_dataset(tmp_path / "images", 30)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    """One for all modules here: it takes three seconds to start."""
     with Nursery(tmp_path_factory.mktemp("nursery")) as nursery:
         yield nursery

@@ -19,7 +19,7 @@ from live_worker import start_worker
 from patience import LONGEST_S
 from program_support import mia, program
 from run_support import make_run as make_untrained_run
-from run_support import on_small_disk, python, wait_for
+from run_support import wait_for
 from training_support import make_run, train
 from worker_nursery import Ended, Nursery
 
@@ -401,21 +401,23 @@ print("already predicted" in out)
 """
 
 
-def test_a_disk_with_the_run_that_fills_up_is_said_and_no_row_is_lost(whole: Whole, tmp_path: Path) -> None:
+def test_a_disk_with_the_run_that_fills_up_is_said_and_no_row_is_lost(
+    nursery: Nursery, whole: Whole, tmp_path: Path
+) -> None:
     disk, out = tmp_path / "disk", tmp_path / "p.csv"
     code = FILL_UP.format(when="PredictionRows.append", condition="given[0]._size > 20_000")
     words = words_of(whole, out, "--state", disk / "state")
-    assert on_small_disk(disk, code, disk, *words) == "True"
+    assert nursery.on_small_disk(disk, code, disk, *words) == "True"
     assert out.read_bytes() == whole.out
 
 
 def test_a_disk_for_the_result_that_is_full_at_the_end_costs_no_prediction(
-    whole: Whole, tmp_path: Path
+    nursery: Nursery, whole: Whole, tmp_path: Path
 ) -> None:
     disk, kept = tmp_path / "disk", tmp_path / "kept.csv"
     code = FILL_UP.format(when="write_result", condition="True")
     code += f"\nimport shutil; shutil.copy(disk / 'p.csv', {str(kept)!r})"
-    assert on_small_disk(disk, code, disk, *words_of(whole, disk / "p.csv")) == "True"
+    assert nursery.on_small_disk(disk, code, disk, *words_of(whole, disk / "p.csv")) == "True"
     assert kept.read_bytes() == whole.out
 
 
@@ -425,9 +427,9 @@ import shutil
 def delete(folder):
     os.rename(folder, folder + ".gone")
     shutil.rmtree(folder + ".gone")
-import mia_tui.runs.disk as disk, mia_tui.runs.worker.control as control
-disk.DELETED_S = control.DELETED_S = 0.2
-disk.LOOK_EVERY_S = control._LOOK_EVERY_S = 0.05
+import mia_tui.runs.disk as disk
+disk.DELETED_S = 0.2  # found out in writing; whoever asks whether to stop would take longer
+disk.LOOK_EVERY_S = 0.05
 """
 
 
@@ -500,25 +502,16 @@ predict.load_network = load_network
 }
 
 
-@pytest.mark.skipif(shutil.which("unshare") is None, reason="unshare is a program of Linux")
+@pytest.mark.skipif(sys.platform != "linux", reason="on Linux a process can have mounts of its own")
 @pytest.mark.parametrize("moment", VANISH)
 def test_a_drive_with_the_images_that_is_unmounted_and_mounted_again_makes_no_difference(
-    whole: Whole, tmp_path: Path, moment: str
+    nursery: Nursery, whole: Whole, tmp_path: Path, moment: str
 ) -> None:
-    rights = ["-m"] if os.geteuid() == 0 else ["-r", "-m"]
     out = tmp_path / "p.csv"
     code = UNMOUNT.replace("{vanish}", VANISH[moment])
     store, weights = whole.images.parent, whole.network.best_weights
-    words = (store, tmp_path / "drive", weights, out)
-    done = subprocess.run(
-        python(code, *words, prefix=["unshare", *rights]),
-        capture_output=True,
-        text=True,
-        timeout=LONGEST_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "finished 1"
+    said = nursery.with_own_mounts(code, store, tmp_path / "drive", weights, out)
+    assert said == "finished 1"
     assert out.read_bytes() == whole.out
 
 

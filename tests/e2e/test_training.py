@@ -15,7 +15,7 @@ import torch
 from disc_support import draw_disc
 from patience import LONGEST_S
 from program_support import mia, program
-from run_support import on_small_disk, wait_for
+from run_support import wait_for
 from safetensors.torch import load_file
 from training_support import assert_same_weights, make_run, train
 from worker_nursery import Ended, Nursery
@@ -450,14 +450,15 @@ def test_a_signal_ends_a_run_in_front_with_its_checkpoint_named(
     assert_as_if_unbroken(run, steady.run)
 
 
-def test_a_disk_that_fills_up_is_said_and_nothing_is_lost(steady: Whole, tmp_path: Path) -> None:
-    said = on_small_disk(
+def test_a_disk_that_fills_up_is_said_and_nothing_is_lost(
+    nursery: Nursery, steady: Whole, tmp_path: Path
+) -> None:
+    said = nursery.on_small_disk(
         tmp_path / "disk",
         """
         import io, os, shutil
         from contextlib import redirect_stderr, redirect_stdout
         from pathlib import Path
-        sys.path.insert(0, str(Path(sys.path[0]) / "engine"))
         from training_support import assert_same_weights
         import mia_tui.engine.training.train as train
         from mia_tui.cli.main import command

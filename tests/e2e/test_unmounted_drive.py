@@ -1,20 +1,16 @@
 """A drive with a dataset and its runs that is really unmounted while a run is at work, and mounted again."""
 
-import os
-import shutil
-import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from patience import LONGEST_S
-from run_support import python
+from worker_nursery import Nursery
 
 pytestmark = pytest.mark.e2e
 
 CODE = """
     import subprocess, threading
     from pathlib import Path
-    sys.path.insert(0, sys.argv[2])
     from disc_support import draw_disc
     from training_support import assert_same_weights, at, both, make_run, soon, train, waits
     from mia_tui.engine.training import train as train_module
@@ -41,16 +37,8 @@ CODE = """
 """
 
 
-@pytest.mark.skipif(shutil.which("unshare") is None, reason="unshare is a program of Linux")
-def test_a_drive_that_is_unmounted_and_mounted_again_makes_no_difference(tmp_path: Path) -> None:
-    rights = ["-m"] if os.geteuid() == 0 else ["-r", "-m"]
-    engine_tests = Path(__file__).resolve().parents[1] / "engine"
-    done = subprocess.run(
-        python(CODE, tmp_path, engine_tests, prefix=["unshare", *rights]),
-        capture_output=True,
-        text=True,
-        timeout=LONGEST_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "finished 1 [1, 2, 3]"
+@pytest.mark.skipif(sys.platform != "linux", reason="on Linux a process can have mounts of its own")
+def test_a_drive_that_is_unmounted_and_mounted_again_makes_no_difference(
+    nursery: Nursery, tmp_path: Path
+) -> None:
+    assert nursery.with_own_mounts(CODE, tmp_path) == "finished 1 [1, 2, 3]"

@@ -119,23 +119,23 @@ def test_loader_processes_do_not_keep_the_lock_of_a_killed_worker(run: RunDir) -
         from mia_tui.runs.worker.liveness import WorkerLock, run_status
         run = RunDir(Path(sys.argv[1]))
         lock = WorkerLock(run).__enter__()
-        if child := os.fork():
-            print(child, flush=True)
-        else:
-            assert run_status(run) == "running"   # asking opens the file: not the parent's lock to lose
+        if not os.fork():
+            print(os.getpid(), run_status(run), flush=True)  # asking opens the file: not the parent's lock to lose
         time.sleep(300)
     """
     process = subprocess.Popen(python(code, run.path), stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    loader = int(process.stdout.readline())
+    number, seen = process.stdout.readline().split()
+    loader = int(number)
     try:
-        time.sleep(0.2)
+        assert seen == "running"
         assert run_status(run) == "running"
         process.kill()
         wait_for(lambda: run_status(run) == "lost")
         os.kill(loader, 0)
     finally:
         os.kill(loader, signal.SIGKILL)
+        process.kill()
         process.communicate()
 
 

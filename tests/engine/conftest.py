@@ -22,17 +22,8 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
     return run
 
 
-@pytest.fixture(scope="module")
-def _garbage_of_this_module() -> Iterator[None]:
-    """A look for garbage costs milliseconds then, and not what it takes to look through torch."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
 @pytest.fixture
-def networks_are_let_go(_garbage_of_this_module: None) -> Iterator[None]:
+def networks_are_let_go() -> Iterator[None]:
     """An exception that a test caught keeps its frame, which keeps the exception and all networks there."""
     yield
     gc.collect()

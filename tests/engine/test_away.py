@@ -1,11 +1,13 @@
 """Images and run folders that are away for a moment, or for good, during a run."""
 
+import shutil
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from ome_zarr_support import write_image
 from training_support import assert_same_weights, at, both, make_run, soon, train, waits
 
 from mia_tui.engine.data import disk_watch
@@ -246,3 +248,10 @@ def test_a_run_that_was_deleted_is_not_waited_for_as_a_drive_is(
     )
     assert isinstance(result.error, RunError) and not isinstance(result.error, AwayError)
     assert not run.path.exists()
+
+
+def test_an_image_that_is_a_folder_is_there_as_a_file_is(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.zarr", np.ones((1, 4, 5), np.uint8))
+    assert not disk_watch.DiskWatch(tmp_path, ["a.zarr"]).is_away([0])
+    shutil.rmtree(tmp_path / "a.zarr")
+    assert disk_watch.DiskWatch(tmp_path, ["a.zarr"]).is_away([0])

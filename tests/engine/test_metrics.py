@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from mia_tui.engine.training.metrics import ConfusionCounter
 from mia_tui.errors import RunError
 
 
 def test_batches_are_summed_into_one_matrix_with_truth_in_the_rows() -> None:
-    from sklearn.metrics import confusion_matrix  # takes a second
+    from sklearn.metrics import confusion_matrix  # takes a second, and so does the next
+    from torchmetrics.functional.classification import multiclass_confusion_matrix
 
     random = torch.Generator().manual_seed(0)
     counter = ConfusionCounter(5)

@@ -189,7 +189,7 @@ def test_files_of_other_kinds_are_said_once_and_again_only_when_they_change(tmp_
         controller = LabelController(tmp_path, state=None, annotator="ann")
         dataset_sync = DatasetSync(controller, Bookmark(tmp_path, controller.session, None), screen)
         await controller.load()
-        for more in (None, None, "b.czi"):
+        for more in (None, None, "b.cr2"):
             if more:
                 (tmp_path / more).touch()
             found = list_images(tmp_path)
@@ -199,7 +199,7 @@ def test_files_of_other_kinds_are_said_once_and_again_only_when_they_change(tmp_
     asyncio.run(work())
     assert [said for said in screen.said if "left out" in said] == [
         "1 file of another kind left out: 1 .heic.",
-        "2 files of other kinds left out: 1 .czi, 1 .heic.",
+        "2 files of other kinds left out: 1 .cr2, 1 .heic.",
     ]
 
 

@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from ome_zarr_support import write_image
 from textual.app import App
 from textual.events import Paste
 from textual.pilot import Pilot
@@ -29,7 +31,7 @@ from tui_support import (
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.recent import remember_dataset
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.tui.home.folders import read_folder
+from mia_tui.tui.home.folders import FolderContent, read_folder
 from mia_tui.tui.home.screen import HomeScreen
 from mia_tui.tui.home.words import run_words
 from mia_tui.tui.runs.watch import LiveRun
@@ -90,6 +92,12 @@ def test_recent_datasets_stand_first_with_what_was_known_of_them(place: Path) ->
             assert pilot.app.opened == [place / "cells"]
 
     run(test())
+
+
+def test_a_folder_that_is_an_image_counts_as_one(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.ome.zarr", np.zeros((1, 4, 5), np.uint8))
+    (tmp_path / "more").mkdir()
+    assert read_folder(tmp_path) == FolderContent(("more",), images=1)
 
 
 def test_folders_are_listed_with_their_images(place: Path) -> None:

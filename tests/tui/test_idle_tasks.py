@@ -143,6 +143,8 @@ def collector() -> Iterator[None]:
     before = gc.get_threshold(), gc.isenabled()
     yield
     gc.unfreeze()
+    gc.collect()
+    gc.freeze()  # as it was: what the tests import is left out
     gc.set_threshold(*before[0])
     (gc.enable if before[1] else gc.disable)()
 

@@ -117,13 +117,12 @@ async def running(
     asyncio.get_running_loop().set_exception_handler(lambda _, failure: note(failure))
     try:
         watching = app.watching_threads() if isinstance(app, MiaApp) else nullcontext()
-        # Looking for garbage among all that the test process has imported takes half a second each time.
-        with watching, patch.object(garbage, "begin_afresh", garbage.begin):
+        # The app expects its process to end with it: what it leaves out for good, here would never be given back.
+        with watching, patch.object(garbage, "begin_afresh", garbage.begin), patch.object(gc, "freeze"):
             async with app.run_test(size=size, notifications=notifications) as pilot:
                 yield pilot
     finally:
         threading.excepthook = before
-        gc.unfreeze()  # the app expects its process to end with it; here all garbage would be kept from now on
         gc.set_threshold(*thresholds)
         an_app_has_ended()
         for fault in faults:

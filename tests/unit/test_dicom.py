@@ -267,6 +267,16 @@ def wider(path: Path) -> None:
     write(path, noise("uint16", (1, 4, 4)), Rows=60_000, Columns=60_000)
 
 
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless], ids=lambda uid: uid.keyword)
+def test_more_frames_than_there_is_room_for_are_refused(tmp_path: Path, syntax: str) -> None:
+    path = write(tmp_path / "a.dcm", noise("uint8", (2, 40, 40)), syntax)
+    data = pydicom.dcmread(path)
+    data.NumberOfFrames = 1_000_000_000
+    data.save_as(path)
+    with pytest.raises(DecodeError, match="damaged"):
+        count_frames(path)
+
+
 @pytest.mark.parametrize(
     ("make", "wanted"),
     [(inflating, "has more than 2 MiB"), (larger_inside, "damaged"), (wider, "megapixels), the limit is")],

@@ -1,5 +1,6 @@
 """Of a large image only what is seen is read, in parts of bounded size, and its brightness is the same everywhere."""
 
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
+from run_support import run_python
 
 from mia_tui.dataset.images import reading
 from mia_tui.dataset.images.decode import decode
@@ -16,6 +18,7 @@ from mia_tui.dataset.images.rendering import DisplaySettings, RenderedImage, loa
 from mia_tui.dataset.images.screen import averages
 from mia_tui.dataset.images.screen.averages import averaged
 from mia_tui.dataset.images.screen.pixels import KeptOverviews
+from mia_tui.dataset.images.screen.windows import FixedWindow
 from mia_tui.dataset.images.source import Channel, Place, Region, Scene, Size, Source
 from mia_tui.errors import DecodeError
 
@@ -201,3 +204,62 @@ def test_a_small_composite_is_what_the_network_gets_without_a_map(tmp_path: Path
     tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack")
     shown = render_image(tmp_path / "a.tif", 0, (100, 60), DisplaySettings()).pixels
     assert np.array_equal(shown, decode(tmp_path / "a.tif"))
+
+
+def write_tiles(path: Path, side: int, levels: int, dtype: str = "uint16") -> None:
+    """A square image of constant tiles, each smaller level in half the size."""
+    constant = [zlib.compress(np.full((512, 512), value, dtype).tobytes()) for value in (500, 4000)]
+    with tifffile.TiffWriter(path, bigtiff=True) as file:
+        for level in range(levels):
+            now = side >> level
+            across = -(-now // 512)
+            tiles = (constant[number % across > across // 2] for number in range(across * across))
+            file.write(
+                tiles,
+                shape=(now, now),
+                dtype=dtype,
+                tile=(512, 512),
+                photometric="minisblack",
+                compression="zlib",
+                subifds=levels - 1 if level == 0 else 0,
+                subfiletype=0 if level == 0 else 1,
+            )
+
+
+@pytest.mark.parametrize(("side", "levels"), [(30_000, 6), (10_000, 1)])
+def test_an_image_of_hundreds_of_megapixels_is_seen_in_little_memory(
+    tmp_path: Path, side: int, levels: int
+) -> None:
+    path = tmp_path / "slide.tif"
+    write_tiles(path, side, levels)
+    run_python(f"""
+        from pathlib import Path
+        from mia_tui.dataset.images.rendering import DisplaySettings, render_image
+        from mia_tui.dataset.images.screen.pixels import KeptOverviews
+
+        kept = KeptOverviews()
+        for zoom in (1.0, 3.0, 50.0):
+            view = render_image(Path({str(path)!r}), 0, (1200, 800), DisplaySettings(zoom=zoom), kept=kept)
+            assert (view.image_width, view.ranges) == ({side}, ((500.0, 4000.0),))
+            assert set(view.pixels[:, 0].flat) == {{0}}, zoom
+            assert set(view.pixels[:, -1].flat) == {{255}} or zoom == 50, zoom
+        peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+        assert int(peak.split()[1]) < 250 * 1024, peak
+    """)
+
+
+def test_a_tiled_file_looks_the_same_in_parts_as_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.tif"
+    values = deep(1500, 1100)[:, :, 0]
+    tifffile.imwrite(path, values, tile=(128, 128), compression="zlib")
+    for zoom in (1.0, 6.0):
+        settings = DisplaySettings(zoom=zoom, window=FixedWindow("uint16", ((0.0, 6000.0),)))
+        whole = render_image(path, 0, BOX, settings)
+        with monkeypatch.context() as changed:
+            changed.setattr("mia_tui.dataset.images.screen.pixels.AT_ONCE_BYTES", 600_000)
+            changed.setattr(averages, "AT_ONCE_BYTES", 600_000)
+            changed.setattr(averages, "_BLOCK_PX", 128)
+            assert load_image(path) is None
+            assert np.abs(render_image(path, 0, BOX, settings).pixels.astype(int) - whole.pixels).max() <= 1

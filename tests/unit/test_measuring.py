@@ -254,10 +254,30 @@ def test_whole_stacks_are_measured_as_they_are_picked(folder: ImageFolder) -> No
         assert set(found.readers) == {"tifffile"}
 
 
-def test_a_stop_ends_the_measuring(folder: ImageFolder) -> None:
+def test_of_a_large_image_only_the_middle_is_read(
+    folder: ImageFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "_LARGEST_SIDE", 32)
+    values = noise(0, 60_000, "uint16", 96, 64)
+    values[32:64, 16:48] = noise(100, 200, "uint16", 32, 32)
+    folder.add(values)
+    assert measured(folder).limits[0].high[0] < 300
+
+
+def test_a_stop_ends_the_measuring_and_what_was_read_decides(folder: ImageFolder) -> None:
+    for number in range(8):
+        folder.add(np.full((4, 4), 1000 * number + np.arange(4), "uint16"))
+    asked = iter([False, *[True] * 20])
+    found = measure_input(
+        folder.root, folder.images, ChosenInput(), threads=1, should_stop=lambda: next(asked)
+    )
+    assert found.limits[0].high[0] - found.limits[0].low[0] < 10  # of a single image
+
+
+def test_measuring_ends_when_time_is_up(folder: ImageFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring, "_LIMIT_S", -1)
     folder.add(noise(0, 100, "uint16"))
-    found = measure_input(folder.root, folder.images, ChosenInput(), should_stop=lambda: True)
-    assert found.limits == []
+    assert measured(folder).limits == []
 
 
 def test_a_map_survives_being_stored(folder: ImageFolder) -> None:

@@ -291,6 +291,15 @@ def test_two_microscopes_agree_at_a_physical_scale() -> None:
         assert np.abs(pixels.astype(float) - seen[0]).mean() < 65535 * 0.01
 
 
+@pytest.mark.parametrize("mode", ["dataset", "image"])
+def test_pictures_of_8_bits_have_a_physical_scale_too(mode: str) -> None:
+    values = np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    input_map = InputMap(mode=mode, limits=[limits("uint8", 0, 255)])
+    wanted = WantedInput(width=16, height=16, pixel_size=0.5, input_map=input_map)
+    pixels = network_pixels(ArraySource(values, colour="rgb", pixel_um=(0.5, 0.5)), wanted)
+    assert np.array_equal(pixels, values[12:28, 12:28])
+
+
 def test_only_the_part_that_is_wanted_is_read_at_a_physical_scale() -> None:
     values = np.random.default_rng(0).integers(0, 60_000, (512, 512, 1)).astype(np.uint16)
     about = {"pixel_um": (0.5, 0.5), "shrunk_by": (1, 2, 4)}

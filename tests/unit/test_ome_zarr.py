@@ -214,6 +214,11 @@ def test_sizes_that_cannot_be_are_refused_before_anything_is_allocated(tmp_path:
     assert "is stored in 1,000,000 pieces" in sentence(
         changed(path, shape=[1, 1000, 1000], chunk_grid=single)
     )
+    path = changed(
+        write_image(tmp_path / "b.zarr", np.ones((1, 4, 5), np.uint8), "tyx"), shape=[1 << 40, 4, 5]
+    )
+    with pytest.raises(DecodeError, match="has 1,099,511,627,776 frames, the limit is 1,000,000"):
+        count_frames(path)
 
 
 @pytest.mark.parametrize("codec", ["gzip", "zstd", "blosc", "numcodecs.lz4"])

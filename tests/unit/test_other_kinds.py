@@ -6,7 +6,7 @@ from labels_support import draw
 from PIL import Image
 
 from mia_tui.dataset.images.decode import decode
-from mia_tui.dataset.images.formats import IMAGE_SUFFIXES, STACK_SUFFIXES, is_image_name
+from mia_tui.dataset.images.formats import FORMATS, STACK_SUFFIXES, is_image_name
 from mia_tui.dataset.images.reading import count_frames
 from mia_tui.dataset.scan import walk
 from mia_tui.dataset.scan.incremental import list_images
@@ -14,6 +14,11 @@ from mia_tui.dataset.scan.other_kinds import OtherKinds, ending, is_system_folde
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.dataset.scan.walk import scan_files
 from mia_tui.paths import LABELS_DB
+
+ORDINARY = sorted(
+    suffix for one in FORMATS if not one.package and not one.is_folder for suffix in one.suffixes
+)
+"""Endings of files that need no package of their own."""
 
 
 def touch(root: Path, *paths: str) -> None:
@@ -23,7 +28,7 @@ def touch(root: Path, *paths: str) -> None:
         target.touch()
 
 
-@pytest.mark.parametrize("suffix", sorted(IMAGE_SUFFIXES))
+@pytest.mark.parametrize("suffix", ORDINARY)
 def test_every_ending_that_is_listed_is_found_and_read_in_any_case_of_letters(tmp_path, suffix):
     kinds = {".dib": "DIB", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP"}
     kind = kinds.get(suffix, "PNG" if "png" in suffix else "TIFF" if suffix in STACK_SUFFIXES else "JPEG")
@@ -47,16 +52,16 @@ def test_other_names_are_no_images(name):
 
 def test_files_of_other_kinds_are_counted_by_ending_by_both_ways_of_looking(tmp_path):
     draw(tmp_path, "a/1.png")
-    touch(tmp_path, "a/2.HEIC", "a/3.heic", "b/c/4.czi", "b/c/5.png", "README", "volume.nii.gz")
-    (tmp_path / "b" / "link.czi").symlink_to(tmp_path / "b" / "c" / "4.czi")
-    counts = {".heic": 2, ".czi": 2, "": 1, ".nii.gz": 1}
+    touch(tmp_path, "a/2.HEIC", "a/3.heic", "b/c/4.cr2", "b/c/5.png", "README", "volume.nii.gz")
+    (tmp_path / "b" / "link.cr2").symlink_to(tmp_path / "b" / "c" / "4.cr2")
+    counts = {".heic": 2, ".cr2": 2, "": 1, ".nii.gz": 1}
     assert scan(tmp_path).other_kinds.kinds == counts
     found = list_images(tmp_path)
     assert found is not None
     assert found.other_kinds.kinds == counts
     assert found.notes == scan(tmp_path).notes
     assert scan(tmp_path).notes == [
-        "6 files of other kinds left out: 2 .czi, 2 .heic, 1 .nii.gz, 1 without an ending."
+        "6 files of other kinds left out: 2 .cr2, 2 .heic, 1 .nii.gz, 1 without an ending."
     ]
 
 
@@ -99,7 +104,7 @@ def test_folders_that_may_be_classes_are_not_taken_for_those(name):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("a.CZI", ".czi"),
+        ("a.CR2", ".cr2"),
         ("a.nii.gz", ".nii.gz"),
         ("a.gz", ".gz"),
         ("README", ""),
@@ -125,11 +130,11 @@ def test_the_sentence_names_pictures_first_and_ends():
     files = Counter({".txt": 9000, ".heic": 1, "": 2, **{f".k{number}": 1 for number in range(20)}})
     named = "1 .heic, 9,000 .txt, 2 without an ending, 1 .k0, 1 .k1 and 18 more kinds"
     assert OtherKinds(files).notes == [f"9,023 files of other kinds left out: {named}."]
-    assert OtherKinds(Counter({".czi": 1})).notes == ["1 file of another kind left out: 1 .czi."]
+    assert OtherKinds(Counter({".cr2": 1})).notes == ["1 file of another kind left out: 1 .cr2."]
 
 
 def test_files_of_other_kinds_cost_no_look_at_the_disk(tmp_path, monkeypatch):
-    touch(tmp_path, "a.png", *(f"{number}.czi" for number in range(50)))
+    touch(tmp_path, "a.png", *(f"{number}.cr2" for number in range(50)))
     other_kinds = OtherKinds()
     asked = []
     real = walk.os.stat
@@ -137,5 +142,5 @@ def test_files_of_other_kinds_cost_no_look_at_the_disk(tmp_path, monkeypatch):
         walk.os, "stat", lambda *args, **options: asked.append(args) or real(*args, **options)
     )
     assert list(scan_files(tmp_path, other_kinds=other_kinds)) == ["a.png"]
-    assert other_kinds.kinds == {".czi": 50}
-    assert not any(str(args[0]).endswith(".czi") for args in asked)
+    assert other_kinds.kinds == {".cr2": 50}
+    assert not any(str(args[0]).endswith(".cr2") for args in asked)

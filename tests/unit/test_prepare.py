@@ -249,13 +249,13 @@ def test_files_of_other_kinds_and_images_beside_the_classes_are_said_before_a_tr
     tmp_path: Path,
 ) -> None:
     root = draw_parts(tmp_path / "set", "a/1.png", "a/deep/2.png", "b/3.png", "b/4.png", "cover.png")
-    (root / "b" / "5.czi").touch()
+    (root / "b" / "5.cr2").touch()
     with pytest.raises(DataError, match=r"or pass --labels folders if the folders are classes .*\(a, b\)"):
         read_dataset(root)
     prepared = prepare_training(read_dataset(root, source="folders"), make_config())
     assert {name: sum(of.values()) for name, of in prepared.counts.items()} == {"a": 2, "b": 2}
     assert prepared.notes[:2] == [
-        "1 file of another kind left out: 1 .czi.",
+        "1 file of another kind left out: 1 .cr2.",
         "1 image is in no class folder: cover.png.",
     ]
 

@@ -7,6 +7,7 @@ import pytest
 import tifffile
 
 from mia_tui.dataset.images.readers.pillow import turned
+from mia_tui.dataset.images.readers.tiff.chain import PageChain
 from mia_tui.dataset.images.reading import count_frames, new_frame_numbers, opened
 from mia_tui.dataset.images.source import Region
 from mia_tui.errors import DecodeError
@@ -120,3 +121,49 @@ def test_a_channel_alone_is_that_of_all(tmp_path: Path) -> None:
             assert np.array_equal(
                 np.moveaxis(found, 2, 0), values.reshape(6, 4, 21, 32)[4, [3, 1], 1:9, 2:11]
             )
+
+
+@pytest.mark.parametrize(
+    "options", [{"metadata": None}, {"ome": True, "metadata": {"axes": "TCYX"}}], ids=["plain", "OME"]
+)
+def test_the_pages_of_a_file_are_followed_once_and_anew_when_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, object]
+) -> None:
+    path, values = tmp_path / "a.tif", numbered((100, 2, 21, 32))
+    values = values if "ome" in options else values.reshape(200, 21, 32)
+    options = {"photometric": "minisblack", "compression": "zlib", **options}
+    tifffile.imwrite(path, values, **options)
+    followed: list[int] = []
+    look = PageChain._entries
+
+    def looked(chain: PageChain, offset: int) -> tuple[bytes | None, bytes]:
+        followed.append(offset)
+        return look(chain, offset)
+
+    monkeypatch.setattr(PageChain, "_entries", looked)
+    frames = count_frames(path)
+    assert len(followed) == 200
+    followed.clear()
+    for frame in (frames - 1, 5):
+        shown = plane(path, frame)
+        assert np.array_equal(np.moveaxis(shown, 2, 0), values[frame].reshape(-1, 21, 32))
+    assert not followed
+    tifffile.imwrite(path, values[:90], **options)
+    assert count_frames(path) == 90
+
+
+@pytest.mark.parametrize("stored", STORED.values(), ids=STORED.keys())
+def test_a_file_that_is_cut_short_is_damaged_and_what_it_still_holds_is_read(
+    tmp_path: Path, stored: dict[str, object]
+) -> None:
+    path, values = tmp_path / "a.tif", numbered((120, 90))
+    tifffile.imwrite(path, values, metadata=None, **stored)
+    with tifffile.TiffFile(path) as file:
+        page = file.pages[0]
+        start, end = page.dataoffsets[0], page.dataoffsets[-1] + page.databytecounts[-1]
+    path.write_bytes(path.read_bytes()[: (start + end) // 2])
+    with opened(path, 0, 100.0) as image:
+        part = image.planes(region=Region(0, 0, 20, 10)).values
+        assert np.array_equal(part[:, :, 0], values[:10, :20])
+    with pytest.raises(DecodeError, match="cut short"):
+        plane(path, 0)

@@ -5,12 +5,13 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
 
 from mia_tui.dataset.images.reading import count_frames, new_frame_numbers, open_source, opened
-from mia_tui.dataset.images.source import Channel
+from mia_tui.dataset.images.source import Channel, Region
 from mia_tui.errors import DecodeError
 
 
@@ -174,6 +175,39 @@ def test_of_an_ome_image_spread_over_files_each_file_has_its_own_planes(tmp_path
     assert np.array_equal(frames(path), values.reshape(4, 2, 21, 32))
 
 
+def test_a_file_with_one_of_the_channels_has_its_name(tmp_path: Path) -> None:
+    path, values = tmp_path / "a.ome.tif", numbered((12, 21, 32))
+    listed = "".join(
+        f'<Channel ID="Channel:0:{c}" Name="{name}"/>' for c, name in enumerate(["DAPI", "GFP"])
+    ) + "".join(
+        f'<TiffData FirstC="{c}" PlaneCount="12"><UUID FileName="{name}">urn:uuid:{name}</UUID></TiffData>'
+        for c, name in enumerate(["b.ome.tif", "a.ome.tif"])
+    )
+    xml = ome_xml("XYZTC", inner=listed)
+    tifffile.imwrite(path, values, description=xml, metadata=None, photometric="minisblack")
+    with open_source(path) as source:
+        assert source.scenes[0].channels == (Channel("GFP"),)
+    assert np.array_equal(frames(path)[:, 0], values)
+
+
+def test_a_calibrated_picture_of_metamorph_tells_the_size_of_its_pixels(tmp_path: Path) -> None:
+    props = {
+        "spatial-calibration-x": "0.5",
+        "spatial-calibration-y": "0.25",
+        "spatial-calibration-units": "um",
+    }
+    said = "".join(f'<prop id="{name}" type="string" value="{value}"/>' for name, value in props.items())
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        numbered((21, 32)),
+        software="MetaSeries",
+        description=f"<MetaData><PlaneInfo>{said}</PlaneInfo></MetaData>",
+        metadata=None,
+    )
+    with open_source(tmp_path / "a.tif") as source:
+        assert source.scenes[0].pixel_um == (0.5, 0.25)
+
+
 def test_a_recording_that_ended_early_names_the_images_it_lacks(tmp_path: Path) -> None:
     path, values = tmp_path / "a.ome.tif", numbered((11, 21, 32))
     xml = ome_xml("XYCZT", inner="<TiffData/>")
@@ -317,6 +351,19 @@ def test_a_slide_is_one_image_without_its_label_and_macro(tmp_path: Path, name: 
         assert count_frames(path, numbering=1) == 1
 
 
+def test_what_fills_the_copies_of_a_philips_slide_up_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    first = {"software": "Philips DP v1.0", "description": "<DataObject>\n</DataObject>"}
+    write_slide(path, [{"size": (640, 448), **first}, {"size": (320, 256)}, {"size": (192, 128)}])
+    with opened(path, 0, 100.0) as image:
+        assert image.scene.levels == ((640, 448), (320, 224), (160, 112))
+        assert [image.planes(level).values.shape[:2] for level in range(3)] == [
+            (448, 640),
+            (224, 320),
+            (112, 160),
+        ]
+
+
 def test_channels_of_a_qptiff_are_pages(tmp_path: Path) -> None:
     def said(kind: str, name: str = "", colour: str = "") -> str:
         more = f"<Name>{name}</Name><Color>{colour}</Color>" if name else ""
@@ -440,3 +487,119 @@ def test_micromanager_files_have_an_index_at_their_start(tmp_path: Path) -> None
         assert [one.colour for one in source.scenes[0].channels] == [(0, 0, 255), (0, 255, 0), (255, 0, 0)]
         assert source.scenes[0].pixel_um == (0.5, 0.5)
     assert np.array_equal(frames(path), values.reshape(4, 3, 20, 32))
+
+
+VOLUMES = [
+    {"compression": "zlib", "rowsperstrip": 10},
+    {"tile": (16, 16)},
+    {"tile": (2, 16, 16), "compression": "zlib"},
+    {},
+]
+
+
+@pytest.mark.parametrize("stored", VOLUMES, ids=["strips", "tiles", "deep tiles", "rows"])
+def test_each_plane_of_a_volume_in_one_page_is_an_image(tmp_path: Path, stored: dict[str, Any]) -> None:
+    path, values = tmp_path / "a.tif", numbered((5, 24, 32))
+    tifffile.imwrite(path, values, volumetric=True, photometric="minisblack", metadata=None, **stored)
+    assert count_frames(path, numbering=1) == 1
+    assert np.array_equal(frames(path)[:, 0], values)
+    assert new_frame_numbers(path) is None
+    with opened(path, 3, 100.0) as image:
+        part = image.planes(region=Region(5, 7, 20, 11)).values
+        assert np.array_equal(part[:, :, 0], values[3, 7:18, 5:25])
+
+
+def test_planes_that_were_written_as_if_they_were_colours_are_images(tmp_path: Path) -> None:
+    path, values = tmp_path / "a.tif", numbered((2, 3, 24, 32), "uint8")
+    tifffile.imwrite(path, values, photometric="rgb", planarconfig="separate", metadata={"axes": "TZYX"})
+    with open_source(path) as source:
+        assert dict(source.scenes[0].axes) == {"T": 2, "Z": 3}
+        assert (source.scenes[0].colour, len(source.scenes[0].channels)) == (None, 1)
+    assert np.array_equal(frames(path)[:, 0], values.reshape(6, 24, 32))
+    assert new_frame_numbers(path) == [0, 3]
+
+
+def test_channels_of_a_scanimage_file_take_turns(tmp_path: Path) -> None:
+    path, values = tmp_path / "a.tif", numbered((6, 24, 32), "int16")
+    head = b"SI.hChannels.channelSave = [1;2]\nSI.hStackManager.framesPerSlice = 1\0"
+    with tifffile.TiffWriter(path, bigtiff=True) as file:
+        for plane in values:
+            file.write(plane, contiguous=False, metadata=None, software="SI.LINE_FORMAT_VERSION = 1")
+    # ScanImage keeps its settings between the header of the file and the first page.
+    start = struct.pack("<IIII", 117637889, 3, len(head), 0)
+    data, place = path.read_bytes(), 16
+    path.write_bytes(moved(data, place, start + head))
+    with open_source(path) as source:
+        assert dict(source.scenes[0].axes) == {"Z": 3}
+    assert np.array_equal(frames(path), values.reshape(3, 2, 24, 32))
+
+
+def moved(data: bytes, place: int, between: bytes) -> bytes:
+    """A BigTIFF with something put between its header and its pages, of which all places are moved."""
+    shift = len(between)
+    out = bytearray(data[:place] + between + data[place:])
+
+    def shifted(at: int) -> int:
+        value = struct.unpack_from("<Q", out, at)[0]
+        struct.pack_into("<Q", out, at, value + shift)
+        return int(value) + shift
+
+    page = shifted(8)
+    while True:
+        tags = struct.unpack_from("<Q", out, page)[0]
+        for at in range(page + 8, page + 8 + 20 * tags, 20):
+            tag, kind, count = struct.unpack_from("<HHQ", out, at)
+            size = {2: 1, 3: 2, 4: 4, 5: 8, 16: 8}[kind] * count
+            if size > 8 or tag == 273:
+                shifted(at + 12)
+        if not struct.unpack_from("<Q", out, page + 8 + 20 * tags)[0]:
+            return bytes(out)
+        page = shifted(page + 8 + 20 * tags)
+
+
+def test_an_unreadable_page_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        file.write(numbered((21, 32)), metadata=None)
+        file.write(np.ones((21, 32), np.complex64), metadata=None)
+        file.write(numbered((30, 40), "uint8"), metadata=None)
+    with open_source(path) as source:
+        assert source.frames == 3
+        problems = [scene.problem for scene in source.scenes]
+        assert problems[0] is None and problems[2] is None
+        assert problems[1] == "a.tif is a TIFF with values of the kind complex64, which cannot be shown."
+    with opened(path, 2, 100.0) as image:
+        assert np.array_equal(image.planes().values[:, :, 0], numbered((30, 40), "uint8"))
+
+
+ENCODED = {
+    "jpeg": 7,
+    "jpeg2k": 34712,
+    "webp": 50001,
+    "png": 34933,
+    "jpegxl": 50002,
+    "jpegxr": 34934,
+    "lerc": 34887,
+}
+
+
+@pytest.mark.parametrize("codec", ENCODED)
+def test_a_picture_inside_that_is_larger_than_its_page_is_refused_before_it_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, codec: str
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (96, 80, 3), np.uint8)
+    data = getattr(imagecodecs, f"{codec}_encode")(pixels)
+    path = tmp_path / "a.tif"
+
+    def page_of(width: int, height: int) -> bytes:
+        bits = 8 + len(data) + len(data) % 2
+        tags = {256: (4, 1, width), 257: (4, 1, height), 258: (3, 3, bits), 259: (3, 1, ENCODED[codec])}
+        tags |= {262: (3, 1, 2), 273: (4, 1, 8), 277: (3, 1, 3), 278: (4, 1, height), 279: (4, 1, len(data))}
+        return raw_page(tags, data + b"\0" * (len(data) % 2) + struct.pack("<4H", 8, 8, 8, 0))
+
+    path.write_bytes(page_of(80, 96))
+    assert frames(path).shape == (1, 3, 96, 80)
+    path.write_bytes(page_of(20, 24))
+    monkeypatch.setattr(tifffile.TiffPage, "decode", property(lambda page: pytest.fail))
+    with pytest.raises(DecodeError, match="damaged"):
+        frames(path)

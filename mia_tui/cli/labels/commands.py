@@ -145,6 +145,12 @@ command.add_command(stacks_command)
     default="labels",
     help="suggestions: predictions of a model, which the app shows and only a person makes labels. [default labels]",
 )
+@click.option(
+    "--pages",
+    cls=Option,
+    is_flag=True,
+    help="Frames in FILE are pages of a TIFF, channels too, as mia-tui 0.1.0 and MIA count them.",
+)
 @field_option("frames")
 @state_options
 @json_option
@@ -156,6 +162,7 @@ def import_command(
     unknown_classes: Literal["create", "refuse"],
     unmatched: Literal["skip", "refuse"],
     wanted: Literal["labels", "suggestions"],
+    pages: bool,
     frames: "Frames | None",
     state: Path | None,
     annotator: str | None,
@@ -164,8 +171,9 @@ def import_command(
     """Import labels of another program, or predictions of a model, into DATASET.
 
     A CSV file has a first line that names its columns: file and class, and optionally frame, counted from 0.
-    An empty frame means every frame. Either the whole file is imported, or nothing. A file that ends in .jsonl has
-    an object with the same names on each line.
+    An empty frame means every frame, or the whole stack where stacks are labelled so. Frames are numbered by time,
+    depth, field of view or page; channels are no frames, except with --pages. Either the whole file is imported, or
+    nothing. A file that ends in .jsonl has an object with the same names on each line.
 
     With --as suggestions a column probability is read, too, and classes that DATASET does not have are offered as new
     in the app; the file is listed as a prediction that has finished.
@@ -193,9 +201,10 @@ def import_command(
     if wanted == "suggestions":
         check_suggestions(chosen, annotator)
     found, place = _scan(report, dataset, state, frames, writes=True, label_file=file)
+    counted_as = (frames or "first") if pages else None
     if wanted == "suggestions":
         assert file is not None
-        read = read_labels_of(dataset, found, chosen, file, None, probabilities=True)
+        read = read_labels_of(dataset, found, chosen, file, None, probabilities=True, pages=counted_as)
         import_as_suggestions(
             report,
             dataset,
@@ -208,7 +217,7 @@ def import_command(
             unmatched=unmatched,
         )
         return
-    read = read_labels_of(dataset, found, chosen, file, classes)
+    read = read_labels_of(dataset, found, chosen, file, classes, pages=counted_as)
     done = import_into(
         place.labels_db,
         read,

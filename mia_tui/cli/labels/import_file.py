@@ -1,5 +1,6 @@
 """What `mia-tui labels import` checks and reads; the formats are those of `dataset.interchange.formats`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from mia_tui.text import printable
 
 if TYPE_CHECKING:
     from mia_tui.cli.report import Report
+    from mia_tui.config.train import Frames
     from mia_tui.dataset.interchange.importing import UnknownClasses, Unmatched
     from mia_tui.dataset.scan.scan import Scan
     from mia_tui.paths import StateFolder
@@ -78,15 +80,35 @@ def read_labels_of(
     classes: str | None,
     *,
     probabilities: bool = False,
+    pages: "Frames | None" = None,
 ) -> LabelFile:
     """The labels in a format, with their probabilities if those are wanted; nothing is written yet.
+
+    Args:
+        dataset: The folder of images.
+        found: Its images.
+        chosen: The format.
+        file: What to read.
+        classes: What --classes names.
+        probabilities: Whether to read those, too.
+        pages: Frames of animated files that count, if the frames in FILE are pages, as versions up to 0.1.0 had them.
 
     Raises:
         DataError: If there are none, or they cannot be read.
     """
+    from mia_tui.dataset.interchange.old_frames import doubtful_frames, of_present_frames
+    from mia_tui.dataset.scan.scan import scan
+
     assert chosen.read is not None
     names = None if classes is None else _names_of(classes)
-    return chosen.read(ImportSource(dataset, found, file, names, probabilities))
+    if pages is not None and found.mode == "frames":
+        before = scan(dataset, frames=pages, numbering=1)
+        return of_present_frames(
+            chosen.read(ImportSource(dataset, before, file, names, probabilities)), dataset
+        )
+    read = chosen.read(ImportSource(dataset, found, file, names, probabilities))
+    doubt = doubtful_frames(read, found, dataset)
+    return replace(read, notes=(*read.notes, doubt)) if doubt else read
 
 
 def import_as_suggestions(

@@ -46,7 +46,8 @@ def between(values: np.ndarray, low: float, high: float) -> np.ndarray:
     for start in range(0, flat.size, _BLOCK):
         with np.errstate(invalid="ignore"):  # signalling NaN
             block = flat[start : start + _BLOCK].astype(np.float64)
-        block = np.nan_to_num(block, copy=False, nan=low, posinf=high, neginf=low)
+        if values.dtype.kind == "f":
+            block = np.nan_to_num(block, copy=False, nan=low, posinf=high, neginf=low)
         block = np.clip(block, low, high) * scale - start_value
         out[start : start + _BLOCK] = block * factor + 0.5
     return shown

@@ -86,9 +86,15 @@ def axes_in_words(scene: Scene) -> str:
     )
 
 
-def place_in_words(scene: Scene, place: Place) -> str:
-    """Which plane of its scene a frame is, such as `time 2 of 3, depth 4 of 5`; empty if it is the only one."""
-    words = [printable(scene.name)] if scene.name else []
+def place_in_words(scene: Scene, place: Place, frames: int) -> str:
+    """Which plane a frame is, such as `time 2 of 3, depth 4 of 5`; empty where that is not known.
+
+    Args:
+        scene: What the image is; is named if there are others.
+        place: Where it is.
+        frames: Images in the file.
+    """
+    words = [printable(scene.name)] if scene.name and frames > scene.frames else []
     for axis, size in scene.axes.items():
         if size > 1:
             words.append(f"{printable(_AXES.get(axis, axis))} {place.index[axis] + 1:,} of {size:,}")

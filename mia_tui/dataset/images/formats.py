@@ -10,6 +10,10 @@ from typing import Literal
 Frames = Literal["one", "pages", "animation"]
 EXTRA = "microscopy"
 """Of the packages that readers of microscopes' own formats need."""
+INSTALL = f"Install it: pip install 'mia-tui[{EXTRA}]'"
+"""Ends the sentence about a file whose reader is missing, which is no fault of the file."""
+
+_JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ FORMATS = (
         "JPEG2000",
         (".jp2", ".j2k", ".jpx", ".jpf", ".jpc", ".j2c"),
         "deep_codecs",
-        ((0, b"\0\0\0\x0cjP  \r\n\x87\n"), (0, b"\xffO\xffQ")),
+        ((0, _JP2), (0, b"\xffO\xffQ")),
     ),
     Format("AVIF", (".avif",), "deep_codecs", ((4, b"ftypavif"), (4, b"ftypavis")), "animation"),
     Format(
@@ -75,7 +79,14 @@ FORMATS = (
     Format("OME-Zarr", (".zarr",), "zarr_folders.ome_zarr", holds="pages", is_folder=True),
     Format("a slide", (".mrxs", ".vms", ".vmu", ".svslide"), "slide", package="openslide"),
     Format("CZI (Zeiss)", (".czi",), "czi", ((0, b"ZISRAWFILE"),), "pages", "pylibCZIrw"),
-    Format("ND2 (Nikon)", (".nd2",), "nd2", ((0, b"\xda\xce\xbe\n"),), "pages", "nd2"),
+    Format(
+        "ND2 (Nikon)",
+        (".nd2",),
+        "nd2",
+        ((0, b"\xda\xce\xbe\n"), (0, _JP2)),  # the second of before 2010
+        "pages",
+        "nd2",
+    ),
     Format("LIF (Leica)", (".lif", ".lof", ".xlif"), "lif", ((0, b"p\0\0\0"),), "pages", "liffile"),
     Format("OIB (Olympus)", (".oib",), "oif", ((0, b"\xd0\xcf\x11\xe0"),), "pages", "oiffile"),
     Format("OIF (Olympus)", (".oif",), "oif", holds="pages", package="oiffile"),
@@ -92,6 +103,9 @@ ANIMATED_SUFFIXES = frozenset(suffix for suffix, one in _BY_SUFFIX.items() if on
 FOLDER_SUFFIXES = frozenset(suffix for suffix, one in _BY_SUFFIX.items() if one.is_folder)
 PARTS_ENDING = ".files"
 """An Olympus image `cell.oif` keeps its pages in a folder `cell.oif.files` beside it."""
+_BESIDE_A_SLIDE = (".mrxs", ".MRXS")  # a MIRAX slide `cell.mrxs` in a folder `cell`
+WITH_PARTS = (".oif", ".OIF", *_BESIDE_A_SLIDE)
+"""Endings of images that may have such a folder."""
 START_BYTES = max(place + len(start) for one in FORMATS for place, start in one.starts)
 
 
@@ -103,7 +117,9 @@ def is_image_name(name: str) -> bool:
 
 def is_folder_of_parts(name: str, images: Collection[str]) -> bool:
     """Whether a folder holds the pages of one of the images beside it, and no images of its own."""
-    return name.lower().endswith(f".oif{PARTS_ENDING}") and name[: -len(PARTS_ENDING)] in images
+    if name.lower().endswith(f".oif{PARTS_ENDING}"):
+        return name[: -len(PARTS_ENDING)] in images
+    return any(f"{name}{ending}" in images for ending in _BESIDE_A_SLIDE)
 
 
 def is_folder_image_name(name: str) -> bool:

@@ -20,7 +20,7 @@ from PIL import Image, UnidentifiedImageError
 
 from mia_tui.dataset.images.bytes_in_flight import IN_FLIGHT, ByteShare
 from mia_tui.dataset.images.channels import Planes, show
-from mia_tui.dataset.images.formats import EXTRA, START_BYTES, Format, format_of_name, format_of_start
+from mia_tui.dataset.images.formats import INSTALL, START_BYTES, Format, format_of_name, format_of_start
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS, check_megapixels, check_memory
 from mia_tui.dataset.images.readers.gif import check_gif
 from mia_tui.dataset.images.readers.pillow import PillowSource
@@ -82,7 +82,7 @@ def new_frame_numbers(path: Path) -> list[int] | None:
         DecodeError: If the file cannot be opened.
     """
     with reading(path), open_to_read(path, follow=True) as file:
-        chosen = format_of_start(file.read(START_BYTES))
+        chosen = format_of_start(file.read(START_BYTES), format_of_name(path.name))
         if chosen is None or not chosen.had_pages:
             return None
         file.seek(0)
@@ -320,8 +320,7 @@ def _reader(chosen: Format, path: Path) -> Any:
         if not chosen.package:
             raise
         raise DecodeError(
-            f"{printable(path.name)} is {chosen.name}, which needs a reader of its own.",
-            f"Install it: pip install 'mia-tui[{EXTRA}]'",
+            f"{printable(path.name)} is {chosen.name}, which needs a reader of its own. {INSTALL}"
         ) from error
 
 

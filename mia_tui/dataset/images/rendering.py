@@ -33,7 +33,7 @@ from mia_tui.dataset.images.reading import OpenedFrame, opened
 from mia_tui.dataset.images.screen.averages import averaged
 from mia_tui.dataset.images.screen.part import MAX_SCALE, VisiblePart, visible_part
 from mia_tui.dataset.images.screen.pixels import KeptOverviews, Measured, PixelGrid, grid_of, whole_grid
-from mia_tui.dataset.images.screen.windows import FixedWindow, Window, WindowKind, fits, ranges_for
+from mia_tui.dataset.images.screen.windows import Window, WindowKind, fixed_ranges, ranges_for
 from mia_tui.dataset.images.source import Place, Scene
 
 _MAX_ZOOM = 1000.0  # beyond MAX_SCALE in any image of up to 12,000 pixels on a side
@@ -206,9 +206,11 @@ def render_image(
     box = (max(1, box_px[0]), max(1, box_px[1]))
     if isinstance(source, LoadedImage):
         part = visible_part(source.scene.size, box, settings.zoom, settings.centre)
-        return _drawn(source, part, settings)
+        return _drawn(source, part, _tones(source, settings), settings)
     with opened(source, frame, max_megapixels) as image:
-        return _drawn(*_read(image, box, settings, kept or KeptOverviews()), settings)
+        loaded, part = _read(image, box, settings, kept or KeptOverviews())
+        tones = _tones(loaded, settings)
+    return _drawn(loaded, part, tones, settings)
 
 
 def _read(
@@ -219,18 +221,29 @@ def _read(
     return LoadedImage(grid, image.scene, image.place, measured), part
 
 
-def _drawn(loaded: LoadedImage, part: VisiblePart, settings: DisplaySettings) -> RenderedImage:
+@dataclass(frozen=True)
+class _Tones:
+    """Which values become black and white."""
+
+    ranges: ValueRanges
+    """Of a deep image; else none."""
+    kind: WindowKind
+    ends: tuple[int, int]
+    """Of what has 8 bits then."""
+
+
+def _tones(loaded: LoadedImage, settings: DisplaySettings) -> _Tones:
+    ranges, kind = ranges_for(loaded.scene, settings.window, loaded.measured)
+    return _Tones(ranges, kind, contrast.FULL_RANGE if ranges else _ends(loaded, settings))
+
+
+def _drawn(loaded: LoadedImage, part: VisiblePart, tones: _Tones, settings: DisplaySettings) -> RenderedImage:
     scene, grid = loaded.scene, loaded.grid
-    ranges, kind = ranges_for(scene, settings.window, loaded.measured)
     if isinstance(grid.pixels, Image.Image):
         image = _channels_of(_resized(grid.pixels, _box_in(grid, part), part), settings.channels)
     else:
-        image = _drawn_values(grid, grid.pixels, part, ranges, settings.channels)
-    ends = contrast.FULL_RANGE
-    if not ranges:
-        ends = _ends(loaded, settings)
-        ranges = ((float(ends[0]), float(ends[1])),)
-    image = _toned(image, ends, settings)
+        image = _drawn_values(grid, grid.pixels, part, tones.ranges, settings.channels)
+    image = _toned(image, tones.ends, settings)
     return RenderedImage(
         pixels=np.array(image if image.mode == "RGB" else image.convert("RGB")),
         image_width=scene.size[0],
@@ -243,8 +256,8 @@ def _drawn(loaded: LoadedImage, part: VisiblePart, settings: DisplaySettings) ->
         scene=scene,
         place=loaded.place,
         channels=channel_names(scene),
-        ranges=ranges,
-        window=kind,
+        ranges=tones.ranges or ((float(tones.ends[0]), float(tones.ends[1])),),
+        window=tones.kind,
     )
 
 
@@ -297,8 +310,9 @@ def _drawn_values(
 def _ends(loaded: LoadedImage, settings: DisplaySettings) -> tuple[int, int]:
     """The values that become black and white of an image of 8 bits."""
     window, pixels = settings.window, loaded.grid.pixels
-    if isinstance(window, FixedWindow) and fits(window, loaded.scene):
-        low, high = window.ranges[0]
+    fixed = fixed_ranges(window, loaded.scene)
+    if fixed is not None:
+        low, high = fixed[0]
         return int(low), max(int(low) + 1, int(high))
     if not isinstance(window, tuple):
         return contrast.FULL_RANGE

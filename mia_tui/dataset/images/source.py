@@ -99,7 +99,7 @@ class Scene:
 
 
 class LazyScenes(Sequence[Scene]):
-    """Scenes of one frame each that are read from the file when asked for.
+    """Scenes of one frame each, unless their source counts frames itself, that are read from the file when asked for.
 
     Args:
         count: Says how many there are.

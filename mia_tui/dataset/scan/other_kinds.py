@@ -46,16 +46,14 @@ _LONGEST_ENDING = 12  # with the dot; anything longer is rather a part of a name
 # Listed first, since a person may think that these are images of the dataset.
 _PICTURES = frozenset(
     {
-        ".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".j2k", ".j2c", ".jpf", ".jpx", ".jpm", ".jxr",
-        ".wdp", ".mpo", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".tga", ".pcx", ".psd",
+        ".heic", ".heif", ".hif", ".jxl", ".jpm", ".jxr", ".wdp", ".mpo", ".tga", ".pcx", ".psd",
         ".xcf", ".svg", ".eps", ".ico", ".icns", ".exr", ".hdr", ".sgi", ".xbm", ".xpm", ".emf", ".wmf",
         ".pdf", ".djvu",
         ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw",
         ".raw", ".3fr", ".x3f",
-        ".czi", ".zvi", ".nd2", ".lif", ".lof", ".xlef", ".lsm", ".oib", ".oif", ".oir", ".vsi", ".ets",
-        ".svs", ".ndpi", ".ndpis", ".scn", ".mrxs", ".bif", ".vms", ".vmu", ".qptiff",
-        ".ims", ".stk", ".dv", ".btf", ".tf2", ".tf8", ".zarr", ".h5", ".hdf5", ".npy",
-        ".dcm", ".dicom", ".ima", ".nii", ".nii.gz", ".nrrd", ".mha", ".mhd", ".fits", ".fit", ".fts",
+        ".zvi", ".xlef", ".oir", ".vsi", ".ets", ".ndpis",
+        ".ims", ".dv", ".h5", ".hdf5", ".npy",
+        ".ima", ".nii", ".nii.gz", ".nrrd", ".mha", ".mhd", ".fits", ".fit", ".fts",
         ".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v",
     }
 )  # fmt: skip
@@ -74,7 +72,7 @@ def is_system_file(name: str) -> bool:
 
 
 def ending(name: str) -> str:
-    """The ending of a file name in lower case, `.czi` or `.nii.gz`; empty if it has none that names a kind."""
+    """The ending of a file name in lower case, `.heic` or `.nii.gz`; empty if it has none that names a kind."""
     stem, dot, suffix = name.lower().rpartition(".")
     found = dot + suffix
     if found in _PACKED and "." in stem:
@@ -111,7 +109,7 @@ class OtherKinds:
 
     @property
     def notes(self) -> list[str]:
-        """`4 files of other kinds left out: 2 .czi, 2 .heic.`, images and common ones first; empty if none."""
+        """`4 files of other kinds left out: 2 .cr2, 2 .heic.`, images and common ones first; empty if none."""
         if not self.kinds:
             return []
         kinds = sorted(self.kinds, key=lambda kind: (kind not in _PICTURES, -self.kinds[kind], kind))

@@ -79,7 +79,13 @@ class MeasuredFile(NamedTuple):
     frames: int
 
 
-def scan(root: Path, *, frames: "Frames" = "first", progress: Callable[[int], None] | None = None) -> Scan:
+def scan(
+    root: Path,
+    *,
+    frames: "Frames" = "first",
+    numbering: int = FRAME_NUMBERING,
+    progress: Callable[[int], None] | None = None,
+) -> Scan:
     """Find all images of a folder and how many frames each file has.
 
     Only files that may contain several images are opened (TIFF; GIF and WebP if `frames` is all), and only once as
@@ -89,6 +95,7 @@ def scan(root: Path, *, frames: "Frames" = "first", progress: Callable[[int], No
     Args:
         root: Folder of the dataset.
         frames: Whether only the first frame of an animated GIF or WebP counts, or all of them.
+        numbering: What is a frame.
         progress: Called now and then with the number of files found so far.
 
     Raises:
@@ -103,7 +110,9 @@ def scan(root: Path, *, frames: "Frames" = "first", progress: Callable[[int], No
         if progress is not None and len(found) % _REPORTED_EVERY == 0:
             progress(len(found))
     files, keys, stacks = [], [], {}
-    for path, size, mtime_ns, count in measure(root, found, frames, problems, other_kinds):
+    for path, size, mtime_ns, count in measure(
+        root, found, frames, problems, other_kinds, numbering=numbering
+    ):
         files.append(ImageFile(path, size, mtime_ns))
         keys += keys_of(path, count, "frames")
         if count > 1:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mia_tui.dataset.images.formats import (
-    PARTS_ENDING,
+    WITH_PARTS,
     is_folder_image_name,
     is_folder_of_parts,
     is_image_name,
@@ -138,8 +138,8 @@ class _Walk:
                 else:
                     others.append(name)
         self.seen.add(identity)
-        if any(name.endswith(PARTS_ENDING) for name in folders):
-            folders = [name for name in folders if not is_folder_of_parts(name, images)]
+        if folders and (owners := {name for name in images if name.endswith(WITH_PARTS)}):
+            folders = [name for name in folders if not is_folder_of_parts(name, owners)]
         if others:
             self.other_kinds.add(folder, others, alone=not (images or folders or links))
         links.sort(key=natural_key)

@@ -21,6 +21,7 @@ import numpy as np
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.hashes import file_hashes
 from mia_tui.dataset.images.decode import decode, decode_fitted
+from mia_tui.dataset.images.formats import INSTALL
 from mia_tui.dataset.images.reading import opened
 from mia_tui.dataset.model import ImageFile
 from mia_tui.dataset.scan.folder_images import stat_image
@@ -124,7 +125,8 @@ def check_images(
         while progress(len(faults), len(samples)) and (some := list(islice(source, _TOGETHER))):
             for row, fault in zip(some, pool.map(check, some), strict=True):
                 faults[row] = fault
-                files.remember(samples[row], limits, fault)
+                if INSTALL not in fault:  # else the file itself may be well
+                    files.remember(samples[row], limits, fault)
     files.save()
     return faults, len(faults)
 

@@ -109,7 +109,7 @@ class ViewSettings:
             words.append(f"brightness {display.brightness:+d}")
         if display.contrast:
             words.append(f"contrast {display.contrast:+d}")
-        words += window_words(view, display.window)
+        words += window_words(view, display.window, display.channels)
         if display.invert:
             words.append("inverted")
         if self.keep:

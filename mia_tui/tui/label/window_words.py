@@ -10,22 +10,28 @@ _MOST_NAMES = 4
 _RANGE = re.compile(r"\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*(?:to|–|-|\s)\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*", re.I)
 
 
-def window_words(view: RenderedImage | None, window: Window) -> list[str]:
+def window_words(view: RenderedImage | None, window: Window, choice: ChannelChoice) -> list[str]:
     """Between which values an image is shown; nothing for one of 8 bits as it is."""
     words = []
     if isinstance(window, tuple):
         words.append(f"tones {window[0]:g}–{window[1]:g} %")
     if view is None or not (view.is_deep or view.window == "fixed"):
         return words
-    several = "s" if len(view.ranges) > 1 else ""
-    values = "" if several else f" {_value(view.ranges[0][0], ',')}–{_value(view.ranges[0][1], ',')}"
+    ranges = dict.fromkeys(view.ranges)
+    if choice.alone in view.channels and len(view.ranges) == len(view.channels):
+        ranges = {view.ranges[list(view.channels).index(choice.alone)]: None}
+    several, values = "s", ""
+    if len(ranges) == 1:
+        low, high = next(iter(ranges))
+        several, values = "", f" {_value(low, ',')}–{_value(high, ',')}"
     if view.window == "fixed":
         return [*words, f"fixed window{several}{values}"]
     if view.window == "type":
         return [*words, f"window{values} of {view.scene.dtype.name}"]
     words.append(f"window{several}{values} of this image")
     if isinstance(window, FixedWindow):
-        words.append(f"the fixed one is for {window.dtype}")
+        kind = window.dtype if window.dtype != view.scene.dtype.name else f"{len(window.ranges)} channels"
+        words.append(f"the fixed one is for {kind}")
     return words
 
 

@@ -21,6 +21,7 @@ from mia_tui.tui.widgets.text_line import Piece
 
 _BOLD = Style(bold=True)
 _NAME_COLUMNS = 70
+_GAP = 2  # between what is on the left and on the right
 _MODEL_COLUMNS = 24
 _RUN_DATE = re.compile(r"^\d{8}-\d{4}-")  # at the beginning of a run's name
 _DAY = len("20261129-")
@@ -83,7 +84,8 @@ def facts(
 ) -> tuple[list[Piece], list[Piece]]:
     """The line about the image: its position and name on the left, its size and view settings on the right.
 
-    The filter is always shown: size and settings are left out for it, then the beginning of the name.
+    Where there is no room, the size is left out first. The filter is always shown: size and settings are left out for
+    it, then the beginning of the name.
     """
     row = session.current_row
     if row is None or session.position is None:
@@ -93,8 +95,8 @@ def facts(
     more: list[Piece] = []
     frames = session.listing.frames_of(row)
     if frames > 1:
-        place = "" if view is None else place_in_words(view.scene, view.place)
-        of_stack = f"  frame {key.frame + 1}/{frames}" + (f": {place}" if place else "")
+        place = "" if view is None else place_in_words(view.scene, view.place, frames)
+        of_stack = f"  {place or f'frame {key.frame + 1}/{frames}'}"
         more.append((f"  stack of {frames} frames" if key.frame == WHOLE_STACK else of_stack, None))
     note = session.state_of(row).note
     if note:
@@ -106,6 +108,9 @@ def facts(
     shown = filter_words(session, columns, ink)
     if not shown:
         left = [(position, _BOLD), (ink.fit_left(key.path, _NAME_COLUMNS), None), *more]
+        room = columns - _GAP - sum(ink.width(ink.shown(text)) for text, _ in left)
+        while right and ink.width(ink.separator.join(right)) > room:
+            del right[0]
         return left, [(ink.separator.join(right), ink.dim())]
     room = columns - ink.width(f"{position}  {shown}")
     name = ink.fit_left(key.path, min(_NAME_COLUMNS, room))

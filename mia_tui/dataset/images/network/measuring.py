@@ -47,9 +47,9 @@ if TYPE_CHECKING:
 _SAMPLE = 256  # images
 _PIXELS = 4096  # of an image
 _SIDE = 1024  # a smaller copy of an image is enough if it is so large
-_LARGEST_SIDE = 4096  # of more only the middle is read, to save memory
+_LARGEST_SIDE = 2048  # of more only the middle is read, to save time and memory
 _MOST_THREADS = 8
-_LIMIT_S = 60.0
+_LIMIT_S = 30.0
 _OUTSIDE = 0.001
 _BEYOND = 0.25
 _FURTHEST = 3.0

@@ -28,6 +28,9 @@ _TILE_SIZES = struct.Struct("<iiq")  # bytes of a tile's metadata, attachment an
 _ENTRY = struct.Struct("<2s i q i i B 5x i")  # kind, pixel type, place, file part, compression, pyramid, axes
 _AXIS = struct.Struct("<4s i i f i")  # name, first index, extent, coordinate, stored extent
 _MOST_AXES, _MOST_TILES = 32, 1 << 20
+_LEAST_TILE_HEAD = 256  # bytes before a tile's metadata
+_JPEG_XR, _JPEG_XR_HEAD = 4, 1024
+_JPEG_XR_KINDS = {0: 0x01, 1: 0x02, 2: 0x07, 3: 0x71, 4: 0x72}  # by the kind of pixel: colours and depth
 _XML_BEHIND = 256  # the XML begins so many bytes behind its segment's header
 
 _PIXELS: Mapping[int, tuple[str, type, int]] = {  # number in the file: name, type and number of the values
@@ -36,7 +39,14 @@ _PIXELS: Mapping[int, tuple[str, type, int]] = {  # number in the file: name, ty
     2: ("Gray32Float", np.float32, 1),
     3: ("Bgr24", np.uint8, 3),
     4: ("Bgr48", np.uint16, 3),
-    8: ("Bgr96Float", np.float32, 3),
+}
+_UNREADABLE = {  # the library does not put tiles of these together
+    8: "Bgr96Float",
+    9: "Bgra32",
+    10: "Gray64ComplexFloat",
+    11: "Bgr192ComplexFloat",
+    12: "Gray32",
+    13: "Gray64Float",
 }
 _FRAME_AXES = "TZRIHVB"  # time, depth, rotation, illumination, phase, view, block
 _PRIMARIES = (("red", (255, 0, 0)), ("green", (0, 255, 0)), ("blue", (0, 0, 255)))
@@ -69,6 +79,7 @@ class _Tile:
         place: Of its segment in the file.
         entry: What the directory has for it; the segment repeats it.
         pixels: Number of its kind of pixel.
+        compression: Number of its kind of compression.
         area: Where it is in the mosaic.
         stored: Its own width and height.
         index: Its position along each other axis.
@@ -77,6 +88,7 @@ class _Tile:
     place: int
     entry: bytes
     pixels: int
+    compression: int
     area: Region
     stored: Size
     index: Mapping[str, int]
@@ -123,7 +135,21 @@ class _Directory:
                 raise ValueError("a tile is larger than the file")
             if _shape(head[_TILE_SIZES.size :]) != _shape(tile.entry):
                 raise ValueError("a tile is not what the directory says")
+            if tile.compression == _JPEG_XR:
+                fixed = max(_LEAST_TILE_HEAD, _TILE_SIZES.size + len(tile.entry))
+                self._check_jpeg_xr(tile, tile.place + _SEGMENT.size + fixed + sizes[0])
             self._checked.add(tile.place)
+
+    def _check_jpeg_xr(self, tile: _Tile, place: int) -> None:
+        """Refuse pixels of another kind or size than the tile has: the decoder would write behind its memory."""
+        self._file.seek(place)
+        _, mark, header = self._file.read(_JPEG_XR_HEAD).partition(b"WMPHOTO\0")
+        is_short = len(header) > 8 and header[2] & 0x80  # sizes of 16 bits
+        width, height = (
+            struct.unpack_from(">HH" if is_short else ">II", header, 4) if len(header) > 12 else (0, 0)
+        )
+        if not mark or header[3] != _JPEG_XR_KINDS.get(tile.pixels) or (width + 1, height + 1) != tile.stored:
+            raise ValueError("a tile has pixels of another kind")
 
     def _read_tiles(self, place: int) -> Iterator[_Tile]:
         (count,) = struct.unpack("<i", self._segment(place, b"ZISRAWDIRECTORY", 4))
@@ -145,8 +171,8 @@ class _Directory:
         if not 0 <= place <= self._size - _SEGMENT.size - size:
             raise ValueError("a segment is outside of the file")
         self._file.seek(place)
-        found, space, used = _SEGMENT.unpack(self._file.read(_SEGMENT.size))
-        if not found.startswith(kind) or not 0 <= used <= self._size or not 0 <= space <= self._size:
+        found, _space, used = _SEGMENT.unpack(self._file.read(_SEGMENT.size))
+        if not found.startswith(kind) or not 0 <= used <= self._size:
             raise ValueError("a segment is damaged")
         content = self._file.read(size)
         if len(content) < size:
@@ -219,7 +245,7 @@ class CziSource(Source):
             region.width * factor + factor // 2,  # the library rounds the size down
             region.height * factor + factor // 2,
         )
-        self._directory.check([tile for tile in mosaic.tiles if _meet(tile, position, area)])
+        self._directory.check(mosaic.tiles_for(position, area))
         pixels: NDArray[np.generic] = self._reader.read(
             roi=(area.left, area.top, area.width, area.height),
             plane=dict(position),
@@ -252,8 +278,11 @@ class _Mosaic:
         self.number = number
         self.tiles = [tile for tile in tiles if tile.index.get("S", -1) == number]
         self.area = _around([tile.area for tile in self.tiles if tile.factor == 1] or [self.tiles[0].area])
-        longest = max(self.area.width, self.area.height)
-        self.factors = sorted({1, *(tile.factor for tile in self.tiles if tile.factor <= longest)})
+        # At an edge, a copy may cover less than its size says: that of a narrow one tells nothing.
+        self.factors = sorted(
+            {1, *(one.factor for one in self.tiles if one.stored[0] > 2 * (one.factor - 1))}
+        )
+        self._edges = np.array([_edges(tile.area) for tile in self.tiles])
         along = {axis: sorted({tile.index.get(axis, 0) for tile in self.tiles}) for axis in _FRAME_AXES}
         self.axes = {axis: indices for axis, indices in along.items() if len(indices) > 1}
         self._fixed = {
@@ -270,6 +299,17 @@ class _Mosaic:
         along = {axis: self.axes[axis][index] for axis, index in place.index.items()}
         return {**self._fixed, **along, "C": channel}
 
+    def tiles_for(self, position: Mapping[str, int], area: Region) -> list[_Tile]:
+        """The tiles of a plane, and their smaller copies, that an area needs."""
+        left, top, right, bottom = _edges(area)
+        edges = self._edges.T
+        near = (edges[0] < right) & (left < edges[2]) & (edges[1] < bottom) & (top < edges[3])
+        return [
+            self.tiles[number]
+            for number in np.flatnonzero(near)
+            if all(self.tiles[number].index.get(axis, index) == index for axis, index in position.items())
+        ]
+
     def pixel_name(self, position: Mapping[str, int]) -> str:
         return _PIXELS[self._pixels[position["C"]]][0]
 
@@ -277,7 +317,8 @@ class _Mosaic:
         unknown = sorted(set(self._pixels.values()) - set(_PIXELS))
         size = (self.area.width, self.area.height)
         if unknown:
-            problem = f"{file_name} is a CZI with pixels of the kind {unknown[0]}, which cannot be shown."
+            kind = _UNREADABLE.get(unknown[0], f"number {unknown[0]}")
+            problem = f"{file_name} is a CZI with pixels of the kind {kind}, which cannot be read."
             return Scene(size, np.dtype(np.uint8), problem=problem)
         is_picture = len(self.counts) == 1 and self.counts[0][1] == 3
         channels: list[Channel] = []
@@ -338,7 +379,7 @@ class _Facts:
 
 
 def _tile(entry: bytes) -> _Tile:
-    _kind, pixels, place, *_ = _ENTRY.unpack_from(entry)
+    _kind, pixels, place, _part, compression, _pyramid, _axes = _ENTRY.unpack_from(entry)
     starts, extents, stored = {}, {}, {}
     for name, start, extent, _coordinate, own in _AXIS.iter_unpack(entry[_ENTRY.size :]):
         axis = name.rstrip(b"\0").decode("ascii")
@@ -347,32 +388,24 @@ def _tile(entry: bytes) -> _Tile:
     if min(sizes) <= 0 or max(map(abs, (*sizes, starts["X"], starts["Y"]))) >= 1 << 30:
         raise ValueError("a tile has no size")
     area = Region(starts.pop("X"), starts.pop("Y"), extents["X"], extents["Y"])
-    return _Tile(place, entry, pixels, area, (stored["X"], stored["Y"]), starts)
+    return _Tile(place, entry, pixels, compression, area, (stored["X"], stored["Y"]), starts)
 
 
 def _shape(entry: bytes) -> tuple[object, ...]:
     """What decides how the library reads a tile."""
-    kind, _pixels, _place, _part, compression, _pyramid, axes = _ENTRY.unpack_from(entry)
     tile = _tile(entry)
-    return kind, compression, axes, tile.pixels, tile.area, tile.stored
+    kind, axes = entry[:2], entry[_ENTRY.size - 4 : _ENTRY.size]
+    return kind, axes, tile.pixels, tile.compression, tile.area, tile.stored
 
 
-def _meet(tile: _Tile, position: Mapping[str, int], area: Region) -> bool:
-    """Whether a tile is needed for an area of a plane."""
-    return (
-        all(tile.index.get(axis, index) == index for axis, index in position.items())
-        and tile.area.left < area.left + area.width
-        and area.left < tile.area.left + tile.area.width
-        and tile.area.top < area.top + area.height
-        and area.top < tile.area.top + tile.area.height
-    )
+def _edges(area: Region) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom."""
+    return area.left, area.top, area.left + area.width, area.top + area.height
 
 
 def _around(areas: Sequence[Region]) -> Region:
-    left, top = min(area.left for area in areas), min(area.top for area in areas)
-    right = max(area.left + area.width for area in areas)
-    bottom = max(area.top + area.height for area in areas)
-    return Region(left, top, right - left, bottom - top)
+    left, top, right, bottom = zip(*map(_edges, areas), strict=True)
+    return Region(min(left), min(top), max(right) - min(left), max(bottom) - min(top))
 
 
 def _size_at(size: Size, factor: int) -> Size:

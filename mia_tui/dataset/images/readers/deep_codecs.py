@@ -7,6 +7,7 @@ itself, with their palettes and colours.
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,6 +24,7 @@ _CODESTREAM = b"\xffO\xffQ"
 _SIZE_FIELDS = struct.Struct(
     ">HH8IH"
 )  # length, capabilities, sizes and offsets of canvas and tiles, components
+_THREADS = 4  # of a single image, whose blocks take long
 _FEW_TILES, _MOST_TILES = 16, 65535
 _TILE_PART = b"\xff\x90\0\n"
 
@@ -120,7 +122,9 @@ def _jpeg2000(head: bytes, file: BinaryIO) -> DeepSource | None:
     width = 1 if bits <= 8 else 2 if bits <= 16 else 4
     dtype = np.dtype(f"{'i' if is_signed else 'u'}{width}")
     scene = _scene((right - left, bottom - top), count, dtype, bits)
-    return DeepSource(_Coded("JPEG2000", scene, 1, imagecodecs.jpeg2k_decode), file)
+    return DeepSource(
+        _Coded("JPEG2000", scene, 1, partial(imagecodecs.jpeg2k_decode, numthreads=_THREADS)), file
+    )
 
 
 def _avif_bits(head: bytes) -> int | None:
@@ -138,7 +142,7 @@ def _avif(file: BinaryIO, bits: int) -> DeepSource:
     with Image.open(file, formats=["AVIF"]) as image:  # for its size, its colours and how it is turned
         orientation = exif_orientation(image)
         size = image.size[::-1] if orientation >= 5 else image.size
-        count = 4 if image.mode == "RGBA" else 3
+        count = len(image.getbands())
     return DeepSource(
         _Coded("AVIF", _scene(size, count, np.dtype(np.uint16), bits), orientation, imagecodecs.avif_decode),
         file,

@@ -26,6 +26,7 @@ from pydicom.pixels.decoders.base import Decoder
 from pydicom.pixels.utils import as_pixel_options
 
 from mia_tui.dataset.images.formats import EXTRA
+from mia_tui.dataset.images.readers.pillow import length_of
 from mia_tui.dataset.images.source import Channel, Place, Region, Scene, Source
 from mia_tui.errors import DecodeError
 from mia_tui.text import printable
@@ -37,6 +38,7 @@ warnings.filterwarnings("ignore", module=r"pydicom\.")
 _PREAMBLE_BYTES, _MAGIC = 128, b"DICM"
 _GROUP_LENGTH = b"\x02\0\0\0UL\4\0"
 _SEARCHED_BYTES = 4096
+_ITEM_BYTES = 8  # before each piece of compressed pixels
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _NOT_DEFLATED = b"1.2.840.10008.1.2.1\0\0\0"
 _MOST_INFLATED_BYTES = 1 << 28
@@ -100,6 +102,7 @@ class DicomSource(Source):
         self._options["transfer_syntax_uid"] = self._syntax
         self._frames = max(1, int(self._options["number_of_frames"]))
         self._size = int(said.Columns), int(said.Rows)
+        self._check_frames()
         scene = self._scene_of(said, keyword)
         self._tiles = _Tiles(said) if str(said.get("SOPClassUID")) == _SLIDE else None
         if self._tiles is not None:
@@ -127,9 +130,9 @@ class DicomSource(Source):
         return values if channels is None else values[:, :, list(channels)]
 
     def cost_bytes(self, place: Place, level: int, region: Region | None) -> int:
-        if self._tiles is not None:
-            return super().cost_bytes(place, level, region)
-        return 2 * super().cost_bytes(place, 0, None)
+        scene, (width, height) = self.scenes[0], self._size
+        frame = 2 * width * height * len(scene.channels) * scene.dtype.itemsize
+        return frame if self._tiles is None else frame + super().cost_bytes(place, level, region)
 
     def _frame(self, number: int) -> NDArray[np.generic]:
         """One frame, shape (H, W, C)."""
@@ -170,6 +173,15 @@ class DicomSource(Source):
         if self._syntax.is_implicit_VR:
             return keyword, "OW", start + 4
         return keyword, self._content.read(2).decode("ascii"), start + 8
+
+    def _check_frames(self) -> None:
+        """Refuse more frames than there is room for in the file: each becomes an image of a dataset."""
+        bits = 8 * _ITEM_BYTES
+        if not self._syntax.is_encapsulated:
+            values = self._size[0] * self._size[1] * int(self._options.get("samples_per_pixel", 1))
+            bits = values * int(self._options["bits_allocated"])
+        if self._frames > 1 and self._frames * bits // 8 > length_of(self._content) - self._start:
+            raise ValueError(f"no room for {self._frames} frames")
 
     def _find_decoder(self) -> Decoder:
         try:

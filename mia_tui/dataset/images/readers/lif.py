@@ -127,9 +127,7 @@ class LifSource(Source):
         return part_of(image.read(place.index, wanted), None, region)
 
     def cost_bytes(self, place: Place, level: int, region: Region | None) -> int:
-        return 2 * super().cost_bytes(
-            place, level, None
-        )  # a plane is read whole, then its channels are put together
+        return 2 * super().cost_bytes(place, level, None)  # read whole, then its channels are put together
 
     def close(self) -> None:
         self._lif.close()
@@ -188,9 +186,7 @@ class _Image:
                 size = (down.extent - 1) * down.step + across.extent * across.step
                 pieces[first] = self._bytes(start + first, size)
             shape, steps = (down.extent, across.extent), (down.step, across.step)
-            planes.append(
-                np.ndarray(shape, channel.dtype, pieces[first], channel.start - first, steps)  # type: ignore[arg-type]
-            )
+            planes.append(np.ndarray(shape, channel.dtype, pieces[first], channel.start - first, steps))
         return np.stack(planes, axis=2)
 
     def _bytes(self, start: int, size: int) -> bytes:
@@ -198,7 +194,7 @@ class _Image:
         if block.offset < 0 or start < 0 or start + size > block.size:
             raise ValueError("a plane is outside of its image")
         file.seek(block.offset + start)
-        data = file.read(size)
+        data: bytes = file.read(size)
         if len(data) < size:
             raise ValueError("the file is cut short")
         return data

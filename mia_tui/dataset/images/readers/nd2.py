@@ -1,4 +1,4 @@
-"""ND2 files of Nikon's NIS-Elements, read by the package of the same name: one scene for each position of the stage."""
+"""ND2 files of Nikon's NIS-Elements, read by the package nd2: one scene for each position of the stage."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

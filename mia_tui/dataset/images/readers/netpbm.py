@@ -1,6 +1,6 @@
 """Netpbm files that Pillow does not read, or scales: values of more than 8 bits, PAM, and PFM with its decimals.
 
-Pillow has the lower bits of 16-bit colour cut off, and stretches the values of a camera of 12 bits to 16.
+Pillow cuts 16-bit colour to 8 bits, and stretches the values of a camera of 12 bits to 16.
 """
 
 import re
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from mia_tui.dataset.images.source import Channel, Place, Region, Scene, Source
 
 _LONGEST_HEADER = 65536
-_HEADER = re.compile(rb"P(.)" + rb"(?:\s+|#[^\r\n]*[\r\n])+([-+.\deE]+)" * 3 + rb"\s")
+_HEADER = re.compile(rb"P(.)" + rb"(?:\s|#[^\r\n]*[\r\n])+([-+.\deE]+)" * 3 + rb"\s")
 _PAM_ENDS = b"ENDHDR\n"
 _MOST_VALUE = 65535
+_TEXT_BYTES = 64  # of a number that is read from text
 _OPACITY = "_ALPHA"
 
 
@@ -104,6 +105,12 @@ class NetpbmSource(Source):
         if layout.dtype == "u1" and layout.most < 255:
             return (values.astype(np.uint16) * 255 // layout.most).astype(np.uint8)
         return values.astype(layout.scene.dtype, copy=False)
+
+    def cost_bytes(self, place: Place, level: int, region: Region | None) -> int:
+        """Of the whole file, and of text what each number takes while it is read."""
+        layout = self._layout
+        count = layout.width * layout.height * layout.channels
+        return count * (_TEXT_BYTES if layout.is_text else 2 * np.dtype(layout.dtype).itemsize)
 
     def _read(self) -> NDArray[np.generic]:
         """All values, shape (H, W, C), in the file's order of bytes."""

@@ -16,7 +16,7 @@ import oiffile
 from numpy.typing import NDArray
 
 from mia_tui.dataset.images.formats import PARTS_ENDING
-from mia_tui.dataset.images.readers import tiff
+from mia_tui.dataset.images.readers.tiff import reader as tiff
 from mia_tui.dataset.images.source import Channel, Colour, Place, Region, Scene, Source
 from mia_tui.errors import DecodeError
 from mia_tui.text import printable
@@ -196,7 +196,7 @@ def _pixel_um(reference: Mapping[str, Any]) -> tuple[float, float] | None:
 
 
 def _check_chains(file: BinaryIO) -> None:
-    """Refuse an OIB file of which a chain of sectors leads back to itself: some versions of oiffile follow it forever.
+    """Refuse an OIB file of which a chain of sectors leads back to itself: oiffile of 2026.2 follows it forever.
 
     Raises:
         ValueError: If there is one, or the file is too short for what it says.
@@ -218,7 +218,7 @@ def _check_chains(file: BinaryIO) -> None:
         places += further
     table = np.concatenate([numbers(int(place)) for place in places[:tables]] or [np.empty(0, "<u4")])
     _check_ends(table)
-    mini = []
+    mini: list[NDArray[np.uint32]] = []
     while len(mini) < minis and mini_start < len(table):
         mini.append(numbers(mini_start))
         mini_start = int(table[mini_start])

@@ -131,8 +131,7 @@ def whole_grid(image: OpenedFrame) -> tuple[PixelGrid, Callable[[], Measured]] |
     ready = image.ready_picture()
     if ready is not None:
         return PixelGrid(ready, 1.0, 1.0), _of_picture
-    planes = image.planes()
-    return PixelGrid(planes, 1.0, 1.0), _measuring(image, planes, 0)
+    return _read_whole(image, 0)
 
 
 def grid_of(
@@ -158,8 +157,7 @@ def grid_of(
         if ready is not None:
             return _grid(ready, image.scene), _of_picture
     if not in_parts:
-        planes = image.planes(level)
-        return _grid(planes, image.scene), _measuring(image, planes, level)
+        return _read_whole(image, level)
 
     def measured() -> Measured:
         return kept.of(image).measured
@@ -173,6 +171,13 @@ def grid_of(
 
 def _of_picture() -> Measured:
     raise AssertionError("a picture of Pillow is measured as it is")
+
+
+def _read_whole(image: OpenedFrame, level: int) -> tuple[PixelGrid, Callable[[], Measured]]:
+    scene, planes = image.scene, image.planes(level)
+    if has_ranges(scene) or len(scene.measured) > 1:
+        return _grid(planes, scene), _measuring(image, planes, level)
+    return _grid(Image.fromarray(np.ascontiguousarray(show_between(planes, ()))), scene), _of_picture
 
 
 def _measuring(image: OpenedFrame, planes: Planes, level: int) -> Callable[[], Measured]:

@@ -36,20 +36,28 @@ def ranges_for(
     scene: Scene, window: Window, measured: Callable[[], Measured]
 ) -> tuple[ValueRanges, WindowKind]:
     """The values that become black and white, and where they are from; none for an image of 8 bits."""
+    fixed = fixed_ranges(window, scene)
     if not has_ranges(scene):
-        return (), "fixed" if fits(window, scene) else "image"
-    if isinstance(window, FixedWindow) and fits(window, scene):
-        return window.ranges, "fixed"
+        return (), "image" if fixed is None else "fixed"
+    if fixed is not None:
+        return fixed, "fixed"
     if window == "type":
-        count = 1 if scene.colour is not None else len(scene.measured)
-        return (_of_type(scene, measured),) * count, "type"
+        return (_of_type(scene, measured),) * _windows(scene), "type"
     return measured().ranges(_outside(window)), "image"
 
 
-def fits(window: Window, scene: Scene) -> bool:
-    """Whether a fixed window is one for such an image; images of 8 bits have one for all channels."""
-    count = 1 if not has_ranges(scene) or scene.colour is not None else len(scene.measured)
-    return isinstance(window, FixedWindow) and (window.dtype, len(window.ranges)) == (scene.dtype.name, count)
+def fixed_ranges(window: Window, scene: Scene) -> ValueRanges | None:
+    """The values of a fixed window for an image; None if it is another one, or for images of another kind."""
+    if not isinstance(window, FixedWindow) or window.dtype != scene.dtype.name:
+        return None
+    if len(set(window.ranges)) == 1:
+        return window.ranges[:1] * _windows(scene)
+    return window.ranges if len(window.ranges) == _windows(scene) else None
+
+
+def _windows(scene: Scene) -> int:
+    """One for each measured channel; all channels of a coloured picture, or of 8 bits, share one."""
+    return 1 if not has_ranges(scene) or scene.colour is not None else len(scene.measured)
 
 
 def _outside(window: Window) -> tuple[float, float]:

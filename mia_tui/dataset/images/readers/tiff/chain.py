@@ -3,6 +3,7 @@
 import struct
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import tifffile
 
@@ -17,6 +18,16 @@ _OLD_KINDS = {2: 1, 3: 2}  # of SubfileType, as NewSubfileType has them
 _REDUCED, _MASK = 1, 4
 
 
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """How far a chain was followed: the places and kinds of its pages, the next place, and what finds a loop."""
+
+    offsets: "array[int]"
+    kinds: bytes
+    following: int
+    tortoise: tuple[int, int, int]
+
+
 class PageChain:
     """Where the pages of a file begin. It is followed once, and only as far as somebody asks.
 
@@ -25,13 +36,19 @@ class PageChain:
     Args:
         tiff: The file.
         name: Of the file, for messages.
+        walk: How far it was followed earlier.
     """
 
-    def __init__(self, tiff: tifffile.TiffFile, name: str) -> None:
+    def __init__(self, tiff: tifffile.TiffFile, name: str, walk: "Walk | None" = None) -> None:
         self._layout, self._file, self._name = tiff.tiff, tiff.filehandle, name
-        self._offsets, self._kinds = array("Q"), bytearray()
-        self._next = int(tiff.pages[0].offset)
-        self._tortoise, self._steps, self._until = 0, 0, 1
+        walk = walk or Walk(array("Q"), b"", int(tiff.pages[0].offset), (0, 0, 1))
+        self._offsets, self._kinds, self._next = walk.offsets[:], bytearray(walk.kinds), walk.following
+        self._tortoise, self._steps, self._until = walk.tortoise
+
+    def walk(self) -> "Walk":
+        """How far the chain was followed."""
+        tortoise = (self._tortoise, self._steps, self._until)
+        return Walk(self._offsets[:], bytes(self._kinds), self._next, tortoise)
 
     def __len__(self) -> int:
         while self._follow():

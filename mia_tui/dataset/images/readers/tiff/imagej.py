@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from mia_tui.dataset.images.readers.tiff.chain import PageChain
+from mia_tui.dataset.images.readers.tiff.chain import MOST_PAGES, PageChain
 from mia_tui.dataset.images.readers.tiff.pixels import contiguous_start
 from mia_tui.dataset.images.readers.tiff.series import Series, declared_pages, series_of
 from mia_tui.dataset.images.readers.tiff.units import resolution_um
@@ -53,7 +53,7 @@ def imagej_series(tiff: tifffile.TiffFile, chain: PageChain) -> Series | None:
 def planes_are_contiguous(page: tifffile.TiffPage, chain: PageChain, planes: int) -> bool:
     """Whether so many planes lie one after the other behind the first page, before the second."""
     start = contiguous_start(page)
-    if start is None or planes == 1:
+    if start is None or not 1 < planes <= MOST_PAGES:
         return False
     end = start + planes * page.nbytes
     if end > page.parent.filehandle.size:

@@ -13,11 +13,13 @@ from mia_tui.dataset.images.readers.tiff.microscopes import (
     fluoview_series,
     lsm_series,
     micromanager_series,
+    scanimage_series,
     sis_series,
     stk_series,
+    volume_series,
 )
 from mia_tui.dataset.images.readers.tiff.ome import ome_series
-from mia_tui.dataset.images.readers.tiff.series import PlainPages, Series
+from mia_tui.dataset.images.readers.tiff.series import PlainPages, Series, page_at
 from mia_tui.dataset.images.readers.tiff.shaped import shaped_series
 from mia_tui.dataset.images.readers.tiff.slides import (
     bif_series,
@@ -41,6 +43,7 @@ _CANNOT_BE = (
     struct.error,
 )
 _LOG = logging.getLogger(__name__)
+# By what tifffile says of the first page; the first that fits.
 _FINDERS: tuple[tuple[str, Finder], ...] = (
     ("is_shaped", shaped_series),
     ("is_svs", svs_series),
@@ -56,14 +59,17 @@ _FINDERS: tuple[tuple[str, Finder], ...] = (
     ("is_fluoview", fluoview_series),
     ("is_stk", stk_series),
     ("is_sis", sis_series),
-    ("", unnamed_series),
+    ("is_scanimage", scanimage_series),
+    ("is_volumetric", volume_series),
+    ("is_tiled", unnamed_series),
 )
 
 
 def find_series(tiff: tifffile.TiffFile, chain: PageChain) -> Sequence[Series]:
     """The images of a file. What its metadata say is passed over where it cannot be: its pages are images then."""
+    first = page_at(tiff, chain, 0)
     for flag, finder in _FINDERS:
-        if flag and not getattr(tiff, flag):
+        if not getattr(first, flag):
             continue
         try:
             found = finder(tiff, chain)
@@ -72,7 +78,7 @@ def find_series(tiff: tifffile.TiffFile, chain: PageChain) -> Sequence[Series]:
             found = None
         if found:
             return [found] if isinstance(found, Series) else found
-    return PlainPages(chain)
+    return PlainPages(chain, single=tiff.is_svs)
 
 
 def pages_as_frames(tiff: tifffile.TiffFile, chain: PageChain) -> Sequence[Series]:
@@ -90,11 +96,14 @@ def new_numbers(tiff: tifffile.TiffFile, chain: PageChain) -> list[int] | None:
     if not isinstance(old, PlainPages):
         return None
     numbers = np.full(len(old), -1)
-    frame = 0
-    for series in new:
-        pages = series.pages.reshape(-1, series.pages.shape[-1])
-        for at, planes in enumerate(pages):
-            held = planes[(planes >= 0) & (planes < len(numbers))]
-            numbers[held] = frame + at
-        frame += len(pages)
+    if isinstance(new, PlainPages):
+        pages = new.pages()
+        numbers[pages[pages < len(numbers)]] = np.flatnonzero(pages < len(numbers))
+    else:
+        frame = sum(series.frames for series in new)
+        for series in reversed(new):  # so that of several frames in a page the first one is found
+            for planes in reversed(series.pages.reshape(-1, series.pages.shape[-1])):
+                frame -= 1
+                held = planes[planes >= 0] // series.split
+                numbers[held[held < len(numbers)]] = frame
     return None if np.array_equal(numbers, np.arange(len(numbers))) else numbers.tolist()

@@ -1,4 +1,4 @@
-"""TIFF files of the programs of microscopes, with tags of their own: LSM, STK, FluoView, Micro-Manager, cellSens."""
+"""TIFF files of the programs of microscopes, with tags of their own, such as LSM and STK."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,10 +8,11 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from mia_tui.dataset.images.readers.tiff.chain import PageChain
+from mia_tui.dataset.images.readers.tiff.chain import MOST_PAGES, PageChain
 from mia_tui.dataset.images.readers.tiff.imagej import planes_are_contiguous
-from mia_tui.dataset.images.readers.tiff.series import Series, declared_pages, page_at, series_of
-from mia_tui.dataset.images.readers.tiff.units import micrometres
+from mia_tui.dataset.images.readers.tiff.pixels import contiguous_start
+from mia_tui.dataset.images.readers.tiff.series import Series, declared_pages, page_at, series_of, split_pages
+from mia_tui.dataset.images.readers.tiff.units import both, micrometres
 from mia_tui.dataset.images.source import Channel, Colour
 
 _SCENE_AXES = "PMR"  # positions, mosaics, regions
@@ -31,13 +32,11 @@ def lsm_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
     axes = "".join(axis for axis in "MP" if said.get(_LSM_SIZES[axis], 0) > 0) + axes
     step = 2 if chain.has(1) and chain.is_reduced(1) else 1
     table = declared_pages(chain, [max(1, int(said[_LSM_SIZES[axis]])) for axis in axes], step=step)
-    sides = [micrometres(said.get(f"VoxelSize{axis}"), "m") for axis in "XY"]
-    width, height = sides
     return _by_scene(
         table,
         axes,
         channels=_lsm_channels(said.get("ChannelColors"), page.samplesperpixel),
-        pixel_um=None if width is None or height is None else (width, height),
+        pixel_um=both(micrometres(said.get(f"VoxelSize{axis}"), "m") for axis in "XY"),
     )
 
 
@@ -67,14 +66,12 @@ def stk_series(tiff: tifffile.TiffFile, chain: PageChain) -> Series | None:
     elif np.all(np.diff(np.asarray(said["TimeCreated"])) != 0):
         axis = "T"
     unit = str(said.get("CalibrationUnits", ""))
-    sides = [micrometres(_fraction(said.get(f"{side}Calibration")), unit) for side in "XY"]
-    width, height = sides
-    is_known = bool(said.get("SpatialCalibration")) and width is not None and height is not None
+    size = both(micrometres(_fraction(said.get(f"{side}Calibration")), unit) for side in "XY")
     return series_of(
         np.arange(planes),
         axis,
         is_contiguous=True,
-        pixel_um=(width, height) if is_known else None,
+        pixel_um=size if said.get("SpatialCalibration") else None,
         name=str(said.get("Name", "")),
     )
 
@@ -93,8 +90,7 @@ def fluoview_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] |
     axes = "".join(_FLUOVIEW_AXES.get(str(one[0]).upper(), "Q") for one in outer)
     table = declared_pages(chain, [int(one[1]) for one in outer])
     sides = [micrometres(known[side][3], str(known[side][4])) if side in known else None for side in "XY"]
-    width, height = sides
-    return _by_scene(table, axes, pixel_um=None if width is None or height is None else (width, height))
+    return _by_scene(table, axes, pixel_um=both(sides))
 
 
 def sis_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None:
@@ -103,6 +99,30 @@ def sis_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
     if said is None or "axes" not in said or "shape" not in said:
         return None
     return _by_scene(declared_pages(chain, [int(size) for size in said["shape"]]), str(said["axes"]))
+
+
+def scanimage_series(tiff: tifffile.TiffFile, chain: PageChain) -> Series | None:
+    """The planes of a ScanImage file: channels fastest, then times, then depths."""
+    said, _, _ = tifffile.read_scanimage_metadata(tiff.filehandle)
+    saved = said["SI.hChannels.channelSave"]
+    channels = len(saved) if isinstance(saved, list) else 1
+    planes = len(chain) // channels
+    times = said.get("SI.hStackManager.framesPerSlice", planes)
+    times = int(times) if isinstance(times, (int, float)) and 0 < times <= planes else planes
+    depths = max(1, planes // times)
+    table = declared_pages(chain, (depths, times, channels))
+    return None if table is None or len(chain) != table.size else series_of(table, "ZTC")
+
+
+def volume_series(tiff: tifffile.TiffFile, chain: PageChain) -> Series | None:
+    """The planes of pages that are volumes."""
+    page = page_at(tiff, chain, 0)
+    depth = page.imagedepth
+    pieces = len(page.dataoffsets) * (page.tiledepth if page.is_tiled else 1)
+    is_held = contiguous_start(page) is not None or pieces >= depth
+    if depth < 2 or not is_held or depth * len(chain) > MOST_PAGES:
+        return None
+    return series_of(split_pages(np.arange(len(chain)), depth), "IZ", split=depth)
 
 
 def micromanager_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None:
@@ -125,9 +145,7 @@ def micromanager_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Serie
     table, names = _table_of(places)
     channels = _micromanager_channels(summary, names.get("C", [0]))
     side = micrometres(summary.get("PixelSize_um"), "um")
-    return _by_scene(
-        table, "".join(names), channels=channels, pixel_um=None if side is None else (side, side)
-    )
+    return _by_scene(table, "".join(names), channels=channels, pixel_um=both([side, side]))
 
 
 def _places_by_page(chain: PageChain) -> Iterator[tuple[int, Mapping[str, Any]]]:

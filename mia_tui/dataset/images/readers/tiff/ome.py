@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mia_tui.dataset.images.readers.tiff.chain import MOST_PAGES, PageChain
 from mia_tui.dataset.images.readers.tiff.series import Series, page_at, series_of
-from mia_tui.dataset.images.readers.tiff.units import micrometres
+from mia_tui.dataset.images.readers.tiff.units import both, micrometres
 from mia_tui.dataset.images.source import Channel, Colour
 
 _NO_IMAGES = frozenset(
@@ -26,23 +26,23 @@ def ome_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
     if not isinstance(text, str) or "<!DOCTYPE" in text or "<!ENTITY" in text:
         return None
     root = ElementTree.fromstring(text)
-    images = [(image, pixels) for image in _all(root, "Image") for pixels in _all(image, "Pixels")]
+    images = [(image, pixels) for image in children(root, "Image") for pixels in children(image, "Pixels")]
     named = [one for one in images if one[0].get("Name", "").strip().lower() not in _NO_IMAGES]
     own = _OwnPlanes(root, tiff.filename)
     samples = page_at(tiff, chain, 0).samplesperpixel
     found: list[Series] = []
     for image, pixels in named or images:
         axes, table = _table(pixels, own, chain, samples)
-        there = _present(table)
-        if there is None:
+        if not (table >= 0).any():
             continue
+        there, used = _present(table)
         if not found and not _fits(there, pixels, tiff, chain):
             return None
         found.append(
             series_of(
                 there,
                 axes,
-                channels=_channels(pixels),
+                channels=_channels(pixels, used[axes.index("C")]),
                 pixel_um=_pixel_um(pixels),
                 name=image.get("Name", ""),
             )
@@ -50,7 +50,7 @@ def ome_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
     return found
 
 
-def _all(element: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
+def children(element: ElementTree.Element, tag: str) -> list[ElementTree.Element]:
     """Children of a tag, in the name space of their parent."""
     space, end, _ = element.tag.rpartition("}")
     return element.findall(f"{space}{end}{tag}")
@@ -68,9 +68,9 @@ class _OwnPlanes:
         self._id, self._name = root.get("UUID"), name.lower()
         held = {
             (uuid.text, uuid.get("FileName"))
-            for image in _all(root, "Image")
-            for pixels in _all(image, "Pixels")
-            for data in _all(pixels, "TiffData")
+            for image in children(root, "Image")
+            for pixels in children(image, "Pixels")
+            for data in children(pixels, "TiffData")
             for uuid in data
         }
         self._is_alone = len(held) == 1  # under another name, as a rule
@@ -90,7 +90,7 @@ def _table(
     if sorted(axes) != ["C", "T", "Z"]:
         raise ValueError(f"axes {axes}")
     sizes = {axis: int(pixels.attrib["Size" + axis]) for axis in axes}
-    told = [channel.get("SamplesPerPixel") for channel in _all(pixels, "Channel")]
+    told = [channel.get("SamplesPerPixel") for channel in children(pixels, "Channel")]
     samples = int(told[0]) if told and told[0] else samples
     if len({one or "1" for one in told}) > 1:
         raise ValueError("channels of different samples")
@@ -101,7 +101,7 @@ def _table(
         raise ValueError(f"sizes {shape}")
     numbers = [-1] * prod(shape)
     firsts = [("First" + axis, size) for axis, size in zip(axes, shape, strict=True)]
-    parts = _all(pixels, "TiffData")
+    parts = children(pixels, "TiffData")
     for data in parts:
         if own.has(data):
             _enter(data.attrib, firsts, numbers)
@@ -129,22 +129,20 @@ def _enter(said: Mapping[str, str], firsts: list[tuple[str, int]], numbers: list
     numbers[at:end] = range(page, page + end - at)
 
 
-def _present(table: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """The smallest part of the table that has all planes of this file; None if there are none.
+def _present(table: NDArray[np.int64]) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
+    """The smallest part of the table that has all planes of this file, and its positions along each axis.
 
     Raises:
         ValueError: If most planes in between are absent, so that the axes cannot be right.
     """
     there = table >= 0
-    if not there.any():
-        return None
     used = [
         np.flatnonzero(there.any(axis=tuple(other for other in range(3) if other != at))) for at in range(3)
     ]
     part = table[np.ix_(*used)]
     if (part < 0).mean() > _MOST_ABSENT:
         raise ValueError("most planes are absent")
-    return part
+    return part, used
 
 
 def _fits(
@@ -155,11 +153,15 @@ def _fits(
     return page.imagedepth == 1 and said == (page.imagewidth, page.imagelength)
 
 
-def _channels(pixels: ElementTree.Element) -> tuple[Channel, ...]:
+def _channels(pixels: ElementTree.Element, used: NDArray[np.int64]) -> tuple[Channel, ...]:
+    """Of those that are used; none if the XML does not tell of all."""
     found = [
         Channel(channel.get("Name") or channel.get("Fluor") or None, _colour(channel.get("Color")))
-        for channel in _all(pixels, "Channel")
+        for channel in children(pixels, "Channel")
     ]
+    if len(found) <= used.max():
+        return ()
+    found = [found[number] for number in used]
     if len(found) > 1 and all(channel.colour in (None, _WHITE) for channel in found):
         return tuple(Channel(channel.name) for channel in found)  # white is what OME takes if none is said
     return tuple(found)
@@ -174,9 +176,7 @@ def _colour(said: str | None) -> Colour | None:
 
 
 def _pixel_um(pixels: ElementTree.Element) -> tuple[float, float] | None:
-    sides = [
+    return both(
         micrometres(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm"))
         for axis in "XY"
-    ]
-    width, height = sides
-    return None if width is None or height is None else (width, height)
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,7 @@ def contiguous_start(page: tifffile.TiffPage) -> int | None:
 
 
 def read_part(
-    page: tifffile.TiffPage, region: Region | None, name: str, *, plane: int = 0
+    page: tifffile.TiffPage, region: Region | None, name: str, *, plane: int = 0, depth: int = 0
 ) -> NDArray[np.generic]:
     """A part of a page, shape (H, W, C), upright.
 
@@ -58,6 +58,7 @@ def read_part(
         region: Upright; None for all of it.
         name: Of the file, for messages.
         plane: The plane of this number of those that lie behind the page, one after the other.
+        depth: Of a volume that is one page, the plane of this number.
 
     Raises:
         DecodeError: If it is stored in too many pieces, or one of them claims to be larger than it can be.
@@ -65,8 +66,8 @@ def read_part(
     box = _stored(page, region)
     start = contiguous_start(page)
     if start is None:
-        return turned(_read_pieces(page, box, name), orientation(page))
-    return turned(_read_rows(page, box, start + plane * page.nbytes), orientation(page))
+        return turned(_read_pieces(page, box, depth, name), orientation(page))
+    return turned(_read_rows(page, box, depth, start + plane * page.nbytes), orientation(page))
 
 
 def cost_of_part(page: tifffile.TiffPage, region: Region | None) -> int:
@@ -105,7 +106,7 @@ def _stored(page: tifffile.TiffPage, region: Region | None) -> _Box:
     return _Box(left, top, across, down) if turn >= 5 else _Box(top, left, down, across)
 
 
-def _read_rows(page: tifffile.TiffPage, box: _Box, start: int) -> NDArray[np.generic]:
+def _read_rows(page: tifffile.TiffPage, box: _Box, depth: int, start: int) -> NDArray[np.generic]:
     """Rows of values that lie as they are, cut out of their samples where these lie apart."""
     assert page.dtype is not None
     file, is_apart = page.parent.filehandle, page.planarconfig == 2
@@ -114,7 +115,7 @@ def _read_rows(page: tifffile.TiffPage, box: _Box, start: int) -> NDArray[np.gen
     dtype = page.dtype.newbyteorder(page.parent.byteorder)
     parts = []
     for sample in range(page.samplesperpixel if is_apart else 1):
-        file.seek(start + row * (sample * page.imagelength * page.imagedepth + box.top))
+        file.seek(start + row * ((sample * page.imagedepth + depth) * page.imagelength + box.top))
         data = np.frombuffer(file.read(row * box.height), dtype)
         values = data.reshape(box.height, page.imagewidth, samples)
         parts.append(values[:, box.left : box.left + box.width])
@@ -130,19 +131,24 @@ class _Grid:
         self.height = max(1, page.tilelength if page.is_tiled else page.rowsperstrip)
         self.width = max(1, page.tilewidth if page.is_tiled else page.imagewidth)
         self.down, self.across = -(-page.imagelength // self.height), -(-page.imagewidth // self.width)
-        depth = max(1, page.tiledepth) if page.is_tiled else 1
-        self.deep = -(-page.imagedepth // depth)
+        self.depth = max(1, page.tiledepth) if page.is_tiled else 1
+        self.deep = -(-page.imagedepth // self.depth)
         self.apart = page.samplesperpixel if page.planarconfig == 2 else 1
         itemsize = page.dtype.itemsize if page.dtype is not None else 1
-        self.piece_bytes = self.height * self.width * depth * page.samplesperpixel // self.apart * itemsize
+        self.piece_bytes = (
+            self.height * self.width * self.depth * page.samplesperpixel // self.apart * itemsize
+        )
 
     def count(self, box: _Box) -> int:
         return self.apart * len(self._rows(box)) * len(self._columns(box))
 
-    def numbers(self, box: _Box) -> Iterator[int]:
-        """Of the pieces that a box touches, in the first plane of a volume."""
-        for sample, row, column in product(range(self.apart), self._rows(box), self._columns(box)):
-            yield (sample * self.deep * self.down + row) * self.across + column
+    def numbers(self, box: _Box, depth: int) -> Iterator[int]:
+        """Of the pieces that a box touches, in one plane of a volume."""
+        layer = depth // self.depth
+        for sample in range(self.apart):
+            for row in self._rows(box):
+                first = ((sample * self.deep + layer) * self.down + row) * self.across
+                yield from (first + column for column in self._columns(box))
 
     def _rows(self, box: _Box) -> range:
         return range(box.top // self.height, -(-(box.top + box.height) // self.height))
@@ -151,7 +157,7 @@ class _Grid:
         return range(box.left // self.width, -(-(box.left + box.width) // self.width))
 
 
-def _read_pieces(page: tifffile.TiffPage, box: _Box, name: str) -> NDArray[np.generic]:
+def _read_pieces(page: tifffile.TiffPage, box: _Box, depth: int, name: str) -> NDArray[np.generic]:
     """The tiles or strips that a box touches, decoded and cut."""
     assert page.dtype is not None
     grid = _Grid(page)
@@ -162,17 +168,20 @@ def _read_pieces(page: tifffile.TiffPage, box: _Box, name: str) -> NDArray[np.ge
 
     def place(piece: tuple[bytes | None, int]) -> None:
         data, number = piece
-        decoded, (sample, _, top, left, _), (_, height, width, _) = decode(data, number, **options)
+        decoded, (sample, first, top, left, _), (_, height, width, _) = decode(data, number, **options)
         rows = slice(max(top, box.top), min(top + height, box.top + box.height))
         columns = slice(max(left, box.left), min(left + width, box.left + box.width))
         target = values[sample, _less(rows, box.top), _less(columns, box.left)]
-        target[...] = page.nodata if decoded is None else decoded[0, _less(rows, top), _less(columns, left)]
+        if decoded is None:
+            target[...] = page.nodata
+        else:
+            target[...] = decoded[depth - first, _less(rows, top), _less(columns, left)]
 
     options: dict[str, Any] = {}
     if int(page.compression) in JPEG:
         options = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
     workers = page.maxworkers
-    numbers = grid.numbers(box)
+    numbers = grid.numbers(box, depth)
     if workers < 2 or grid.count(box) < 2:
         for piece in _stored_pieces(page, numbers):
             place(piece)
@@ -197,4 +206,4 @@ def _stored_pieces(page: tifffile.TiffPage, numbers: Iterable[int]) -> Iterator[
             yield None, number
             continue
         file.seek(start)
-        yield file.read(size), number
+        yield file.read(max(0, min(size, file.size - start))), number

@@ -9,6 +9,7 @@ import logging
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,14 +18,15 @@ import tifffile
 from numpy.typing import NDArray
 
 from mia_tui.dataset.images.readers.tiff.chain import PageChain
+from mia_tui.dataset.images.readers.tiff.known import Identity, recall, remember
 from mia_tui.dataset.images.readers.tiff.layout import find_series, new_numbers, pages_as_frames
 from mia_tui.dataset.images.readers.tiff.limits import MOST_COPIES
 from mia_tui.dataset.images.readers.tiff.pixels import cost_of_part, read_part, upright_size
 from mia_tui.dataset.images.readers.tiff.scene import is_only_for_pillow, scene_of
 from mia_tui.dataset.images.readers.tiff.series import PlainPages, Series, page_at, page_below
 from mia_tui.dataset.images.readers.tiff.slides import is_copy
-from mia_tui.dataset.images.readers.tiff.units import resolution_um
-from mia_tui.dataset.images.source import Channel, LazyScenes, Place, Region, Scene, Source
+from mia_tui.dataset.images.readers.tiff.units import page_um
+from mia_tui.dataset.images.source import Channel, LazyScenes, Place, Region, Scene, Size, Source
 from mia_tui.errors import DecodeError
 from mia_tui.text import printable
 
@@ -44,18 +46,19 @@ def open_file(path: Path, file: BinaryIO) -> "TiffSource | None":
     Raises:
         DecodeError: If its pages lead back to an earlier one, or are too many.
     """
-    return _open(path, file, find_series)
+    return _open(path, file, find_series, 2)
 
 
 def open_pages(path: Path, file: BinaryIO) -> "TiffSource | None":
     """`open_file`, with the frames as they were numbered first: each page is one."""
-    return _open(path, file, pages_as_frames)
+    return _open(path, file, pages_as_frames, 1)
 
 
 def new_frame_numbers(path: Path, file: BinaryIO) -> list[int] | None:
     """For each frame of `open_pages` its number in `open_file`; see `reading.new_frame_numbers`."""
     tiff = _tiff(path, file)
-    return new_numbers(tiff, PageChain(tiff, printable(path.name)))
+    chain = PageChain(tiff, printable(path.name))
+    return None if is_only_for_pillow(page_at(tiff, chain, 0)) else new_numbers(tiff, chain)
 
 
 def _tiff(path: Path, file: BinaryIO) -> tifffile.TiffFile:
@@ -78,13 +81,17 @@ def _tiff(path: Path, file: BinaryIO) -> tifffile.TiffFile:
     return tiff
 
 
-def _open(path: Path, file: BinaryIO, find: Callable[..., Sequence[Series]]) -> "TiffSource | None":
+def _open(
+    path: Path, file: BinaryIO, find: Callable[..., Sequence[Series]], numbering: int
+) -> "TiffSource | None":
+    identity = Identity.of(file, numbering)
+    walk, known = recall(identity)
     tiff = _tiff(path, file)
-    chain = PageChain(tiff, printable(path.name))
-    first = page_at(tiff, chain, 0)
-    if is_only_for_pillow(first):
+    chain = PageChain(tiff, printable(path.name), walk)
+    if is_only_for_pillow(page_at(tiff, chain, 0)):
         return None
-    return TiffSource(tiff, chain, find(tiff, chain), path)
+    series = known if known is not None else find(tiff, chain)
+    return TiffSource(tiff, chain, series, path, identity)
 
 
 class TiffSource(Source):
@@ -95,12 +102,19 @@ class TiffSource(Source):
         chain: Its pages.
         series: Its images.
         path: For messages.
+        identity: By which what was found out is kept.
     """
 
     def __init__(
-        self, tiff: tifffile.TiffFile, chain: PageChain, series: Sequence[Series], path: Path
+        self,
+        tiff: tifffile.TiffFile,
+        chain: PageChain,
+        series: Sequence[Series],
+        path: Path,
+        identity: Identity,
     ) -> None:
-        self.format = "TIFF"
+        self._identity = identity
+        self.format = "OME-TIFF" if tiff.is_ome else "LSM" if tiff.is_lsm else "TIFF"
         self._tiff, self._chain, self._series, self._name = tiff, chain, series, printable(path.name)
         self.scenes = LazyScenes(lambda: len(self._series), self._make_scene)
         self._levels_of: tuple[int, list[_Level]] | None = None
@@ -133,7 +147,7 @@ class TiffSource(Source):
     ) -> NDArray[np.generic]:
         chosen = self._levels(place.scene)[level]
         numbers = self._numbers(place, chosen)
-        samples = chosen.key.samplesperpixel
+        samples = chosen.samples
         if channels is None and len(numbers) == 1:
             return self._part(place, chosen, numbers[0], region)
         wanted = list(range(len(numbers) * samples) if channels is None else channels)
@@ -159,11 +173,17 @@ class TiffSource(Source):
             raise DecodeError(
                 f"{self._name} lacks this image, of which it tells: its recording may have ended early."
             )
+        if region is None and level.size != upright_size(level.key):
+            region = Region(0, 0, *level.size)
         series = self._series[place.scene]
+        number, inner = divmod(number, series.split)
+        depth, plane, page = (inner if level.key.imagedepth > 1 else 0), 0, level.key
         if series.is_contiguous:
-            return read_part(level.key, region, self._name, plane=number - series.key)
-        page = level.key if number == level.number else self._page_like(level, number)
-        return read_part(page, region, self._name)
+            plane = number - series.key
+        elif number != level.number:
+            page = self._page_like(level, number)
+        values = read_part(page, region, self._name, plane=plane, depth=depth)
+        return values if level.samples == values.shape[2] else values[:, :, inner : inner + 1]
 
     def cost_bytes(self, place: Place, level: int, region: Region | None) -> int:
         chosen = self._levels(place.scene)[level]
@@ -172,6 +192,7 @@ class TiffSource(Source):
         return part if pages == 1 else super().cost_bytes(place, level, region) + part
 
     def close(self) -> None:
+        remember(self._identity, self._chain, self._series)
         self._tiff.close()
 
     def _make_scene(self, number: int) -> Scene:
@@ -185,16 +206,16 @@ class TiffSource(Source):
             return Scene((1, 1), np.dtype(np.uint8), problem=problem)
         page = levels[0].key
         scene = scene_of(page, self._name)
-        pages = series.pages.shape[-1]
-        channels = series.channels if len(series.channels) == pages * page.samplesperpixel else ()
-        if pages > 1:
+        count = series.pages.shape[-1] * levels[0].samples
+        channels = series.channels if len(series.channels) == count else ()
+        if count != page.samplesperpixel:
             scene = replace(scene, colour=None, palette=None, opacity=None)
         return replace(
             scene,
             axes=series.sizes,
-            channels=channels or (Channel(),) * (pages * page.samplesperpixel),
-            levels=tuple(upright_size(level.key) for level in levels),
-            pixel_um=series.pixel_um or resolution_um(page),
+            channels=channels or (Channel(),) * count,
+            levels=tuple(level.size for level in levels),
+            pixel_um=series.pixel_um or page_um(page),
             name=series.name,
         )
 
@@ -222,18 +243,17 @@ class TiffSource(Source):
         copies = []
         if series.has_sub_pages and not series.is_contiguous and len(page.subifds or ()) <= MOST_COPIES:
             for below in range(len(page.subifds or ())):
-                copies.append(_Level(series.pages, series.key, page_below(page, below), below))
+                copy = page_below(page, below)
+                copies.append(_Level(series.pages, series.key, copy, upright_size(copy), series.split, below))
         if not copies:
-            for numbers in series.levels:
-                first = int(numbers.flat[0])
-                copies.append(
-                    _Level(
-                        numbers.reshape(series.pages.shape), first, page_at(self._tiff, self._chain, first)
-                    )
-                )
-        fitting = [copy for copy in copies if copy.key.dtype == page.dtype and is_copy(copy.key, page)]
-        fitting.sort(key=lambda copy: copy.key.imagewidth, reverse=True)
-        return [_Level(series.pages, series.key, page), *fitting]
+            for numbers, size in zip_longest(series.levels, series.level_sizes):
+                first = int(numbers.flat[0]) // series.split
+                copy = page_at(self._tiff, self._chain, first)
+                pages = numbers.reshape(series.pages.shape)
+                copies.append(_Level(pages, first, copy, size or upright_size(copy), series.split))
+        full = _Level(series.pages, series.key, page, upright_size(page), series.split)
+        fitting = [copy for copy in copies if copy.kind == full.kind and is_copy(copy.size, full.size)]
+        return [full, *sorted(fitting, key=lambda copy: copy.size[0], reverse=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,10 +264,24 @@ class _Level:
         numbers: Of their pages, as `Series.pages`.
         number: Of the first page.
         key: That page, or the smaller copy of it.
+        size: Width and height, upright; a page may be larger, filled up to whole tiles.
+        split: As `Series.split`.
         below: Which of the smaller copies that hang on a page; None for the page itself.
     """
 
     numbers: NDArray[np.int64]
     number: int
     key: tifffile.TiffPage
+    size: Size
+    split: int
     below: int | None = None
+
+    @property
+    def kind(self) -> tuple[object, int]:
+        """Of numbers, and how many there are for a pixel."""
+        return self.key.dtype, self.key.samplesperpixel
+
+    @property
+    def samples(self) -> int:
+        """Of a page that are channels of one image."""
+        return 1 if self.split > 1 and self.key.imagedepth == 1 else self.key.samplesperpixel

@@ -13,6 +13,7 @@ _LAB = frozenset({8, 9, 10})
 _OPACITY = frozenset({1, 2})  # associated and unassociated alpha
 _NUMBERS = frozenset("buif")
 _UNPREDICTED = 1
+_OLD_JPEG, _JPEG_START = 6, b"\xff\xd8"
 _CODECS = {
     "JPEGXL": "JPEG XL",
     "JPEGXL_DNG": "JPEG XL",
@@ -49,13 +50,19 @@ def scene_of(page: tifffile.TiffPage, name: str) -> Scene:
 
 
 def is_only_for_pillow(page: tifffile.TiffPage) -> bool:
-    """Whether a page has colours of fewer pixels than its brightness, without JPEG: tifffile does not read that."""
-    return int(page.photometric or 1) == _YCBCR and int(page.compression) not in JPEG
+    """Whether tifffile does not read a page: fewer pixels of colour than of brightness, or old JPEG in parts."""
+    compression = int(page.compression)
+    if compression == _OLD_JPEG and page.dataoffsets:
+        page.parent.filehandle.seek(page.dataoffsets[0])
+        return bool(page.parent.filehandle.read(2) != _JPEG_START)
+    return int(page.photometric or 1) == _YCBCR and compression not in JPEG
 
 
 def _fault(page: tifffile.TiffPage) -> str:
     """Why a page cannot be read, to complete "It is a TIFF with"; empty if it can."""
     dtype, pieces = page.dtype, "tiles" if page.is_tiled else "strips"
+    if not page.imagewidth or not page.imagelength:
+        return "no pixels"
     if dtype is None:
         return f"values of {page.bitspersample} bits of a kind that is not known, which cannot be shown"
     if dtype.kind not in _NUMBERS:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mia_tui.dataset.images.readers.tiff.chain import MOST_PAGES, PageChain
 from mia_tui.dataset.images.readers.tiff.limits import MOST_COPIES
-from mia_tui.dataset.images.source import Channel
+from mia_tui.dataset.images.source import Channel, Size
 
 FRAME_AXES = "TZ"
 """Of whose planes are frames, slowest first; others follow."""
@@ -28,9 +28,11 @@ class Series:
         pages: Number of the page that holds each plane, its shape the sizes of `axes`, then that of the channels that
             lie in pages of their own; -1 where the file lacks it.
         axes: Names of the axes whose planes are frames, slowest first.
+        split: Planes in each page, along its depth or its samples; the numbers in `pages` count them then.
         is_contiguous: Whether the planes lie one after the other behind the first page, with or without pages.
         channels: Names and colours; none if the file does not tell.
         levels: Pages of smaller copies, each like `pages`, largest first.
+        level_sizes: Widths and heights of the smaller copies, where their pages are larger.
         has_sub_pages: Whether the smaller copies hang on each page.
         pixel_um: Width and height of a pixel in micrometres.
         name: What the file calls it.
@@ -38,9 +40,11 @@ class Series:
 
     pages: NDArray[np.int64]
     axes: str = ""
+    split: int = 1
     is_contiguous: bool = False
     channels: tuple[Channel, ...] = ()
     levels: tuple[NDArray[np.int64], ...] = ()
+    level_sizes: tuple[Size, ...] = ()
     has_sub_pages: bool = True
     pixel_um: tuple[float, float] | None = None
     name: str = ""
@@ -57,7 +61,7 @@ class Series:
     def key(self) -> int:
         """Number of the first page there is."""
         there = self.pages[self.pages >= 0]
-        return int(there[0]) if there.size else 0
+        return int(there[0]) // self.split if there.size else 0
 
 
 def series_of(pages: NDArray[np.int64], axes: str, **more: object) -> Series:
@@ -126,6 +130,13 @@ def declared_pages(
     return np.compress(there, table, axis=slowest) if shape else table
 
 
+def split_pages(pages: NDArray[np.int64], split: int) -> NDArray[np.int64]:
+    """Numbers of the planes in pages, with an axis more: that of the planes in a page."""
+    planes = pages[..., None] * split + np.arange(split)
+    planes[pages < 0] = -1
+    return planes
+
+
 @dataclass(frozen=True, eq=False)
 class PlainPages(Sequence[Series]):
     """Pages that are a frame each, whatever their kinds; found as far as somebody asks.
@@ -160,6 +171,11 @@ class PlainPages(Sequence[Series]):
         page = self.page(number)
         copies = tuple(np.array([copy]) for copy in self._copies(page))
         return Series(np.array([page]), levels=copies)
+
+    def pages(self) -> NDArray[np.int64]:
+        """Numbers of the pages that are frames."""
+        frames = len(self)
+        return np.array(self._found[:frames] if self._found else range(frames))
 
     def page(self, number: int) -> int:
         """Number of the page that is the frame of this number.
@@ -212,7 +228,8 @@ def page_at(tiff: tifffile.TiffFile, chain: PageChain, number: int) -> tifffile.
     if number or not isinstance(page, tifffile.TiffPage):
         page = _read_page(tiff, chain.offset(number), number)
     if tiff.is_lsm:
-        _mend_lsm(page, int(tiff.pages[0].dataoffsets[0]), number)
+        step = 2 if chain.has(1) and chain.is_reduced(1) else 1
+        _mend_lsm(page, int(tiff.pages[0].dataoffsets[0]) + number // step * page.nbytes)
     return page
 
 
@@ -235,12 +252,16 @@ def _read_page(tiff: tifffile.TiffFile, place: int, number: int | tuple[int, int
         raise ValueError(str(error)) from error
 
 
-def _mend_lsm(page: tifffile.TiffPage, first: int, number: int) -> None:
-    """Where the pixels of a page of an LSM file are: its places leave out what is above 4 GB, its sizes mislead."""
+def _mend_lsm(page: tifffile.TiffPage, least: int) -> None:
+    """Where the pixels of a page of an LSM file are: its places leave out what is above 4 GB, its sizes mislead.
+
+    Args:
+        page: The page.
+        least: The place of its pixels if there were nothing but pixels before.
+    """
     file_bytes = page.parent.filehandle.size
     places = page.dataoffsets
     if file_bytes > _FOUR_GB:
-        least = first + number // 2 * page.nbytes
         places = tuple(place + -(-max(0, least - place) // _FOUR_GB) * _FOUR_GB for place in places)
         page.dataoffsets = places
     if page.compression != 1:  # the sizes are those of the pixels; compressed ones may be larger

@@ -10,7 +10,7 @@ import tifffile
 
 from mia_tui.dataset.images.readers.tiff.chain import PageChain
 from mia_tui.dataset.images.readers.tiff.imagej import planes_are_contiguous
-from mia_tui.dataset.images.readers.tiff.series import Series, declared_pages, page_at, series_of
+from mia_tui.dataset.images.readers.tiff.series import Series, declared_pages, page_at, series_of, split_pages
 
 _MOST_ARRAYS = 64
 """More are pages of a single array each, as a rule, and reading what each says takes long."""
@@ -25,6 +25,8 @@ def shaped_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | N
         said = _said(page)
         if said is None or page.imagedepth != 1 or len(found) == _MOST_ARRAYS:
             return None
+        if said["shape"] == list(page.shape) and len(page.shape) == 2 and not chain.has(1):
+            return None  # a single plane, as most files are
         series = _series(page, chain, number, said)
         if series is None:
             return None
@@ -33,7 +35,7 @@ def shaped_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | N
                 found[-1] = replace(found[-1], levels=(*found[-1].levels, series.pages))
         else:
             found.append(series)
-        number += series.pages.size
+        number += series.pages.size // series.split
     return found
 
 
@@ -57,4 +59,9 @@ def _series(page: tifffile.TiffPage, chain: PageChain, number: int, said: dict[s
     pages = np.arange(planes).reshape(sizes) if is_contiguous else declared_pages(chain, sizes, first=number)
     if pages is None:
         return None
-    return series_of(pages, "".join(axes[at] for at in outer), is_contiguous=is_contiguous)
+    names, split = "".join(axes[at] for at in outer), 1
+    samples = page.axes.find("S")
+    if samples >= 0 and page.samplesperpixel > 1 and axes[len(shape) - len(page.axes) + samples] in "TZ":
+        split = page.samplesperpixel  # old versions of tifffile take three or four planes for colours
+        pages, names = split_pages(pages, split), names + axes[len(shape) - len(page.axes) + samples]
+    return series_of(pages, names, is_contiguous=is_contiguous, split=split)

@@ -4,6 +4,7 @@ The pages of a slide are few, and each is looked at.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -12,12 +13,13 @@ import tifffile
 
 from mia_tui.dataset.images.readers.tiff.chain import PageChain
 from mia_tui.dataset.images.readers.tiff.limits import MOST_COPIES
+from mia_tui.dataset.images.readers.tiff.ome import children
 from mia_tui.dataset.images.readers.tiff.series import Series, page_at
-from mia_tui.dataset.images.readers.tiff.units import micrometres
-from mia_tui.dataset.images.source import Channel, Colour
+from mia_tui.dataset.images.readers.tiff.units import both, micrometres
+from mia_tui.dataset.images.source import Channel, Colour, Size
 
 _MOST_PAGES = 1024
-_MAGNIFICATION, _DEPTH = 65421, 65424  # tags of NDPI; negative magnifications are those of other pictures
+_MAGNIFICATION = 65421  # tag of NDPI; it is negative for the pictures that are none
 
 
 def svs_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None:
@@ -28,7 +30,7 @@ def svs_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
     tiled = [page for page in pages if page.is_tiled and not page.is_reduced]
     said = dict(part.partition("=")[::2] for part in pages[0].description.replace(" ", "").split("|"))
     side = micrometres(said.get("MPP"), "um")
-    return [_slide(tiled, "Z", pixel_um=None if side is None else (side, side))]
+    return [_slide(tiled, "Z", pixel_um=both([side, side]))]
 
 
 def ndpi_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None:
@@ -44,13 +46,21 @@ def bif_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
 
 
 def philips_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None:
-    """A Philips slide: label and macro say so, or are not in tiles."""
+    """A Philips slide: label and macro say so, or are not in tiles; smaller copies are filled up to whole tiles."""
     pages = [
         page
         for page in _pages(tiff, chain)
         if page.is_tiled and not page.description.startswith(("Macro", "Label"))
     ]
-    return [_slide(pages, "I")] if pages else None
+    if not pages:
+        return None
+    sizes = []
+    for number, page in enumerate(pages[1:], 1):
+        width, height = pages[0].imagewidth >> number, pages[0].imagelength >> number
+        is_filled = 0 <= page.imagewidth - width < page.tilewidth
+        is_filled = is_filled and 0 <= page.imagelength - height < page.tilelength
+        sizes.append((width, height) if is_filled else (page.imagewidth, page.imagelength))
+    return [replace(_slide(pages, "I"), level_sizes=tuple(sizes))]
 
 
 def qpi_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None:
@@ -76,11 +86,11 @@ def scn_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
     root = ElementTree.fromstring(page_at(tiff, chain, 0).description)
     found: list[Series] = []
     glass: list[Series] = []
-    for collection in _all(root, "collection"):
+    for collection in children(root, "collection"):
         size = collection.get("sizeX"), collection.get("sizeY")
-        for image in _all(collection, "image"):
+        for image in children(collection, "image"):
             series = _scn_image(image, chain)
-            view = next(iter(_all(image, "view")), None)
+            view = next(iter(children(image, "view")), None)
             is_glass = view is not None and (view.get("sizeX"), view.get("sizeY")) == size
             if series is not None:
                 (glass if is_glass else found).append(series)
@@ -89,8 +99,8 @@ def scn_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
 
 def _scn_image(image: ElementTree.Element, chain: PageChain) -> Series | None:
     levels: dict[int, dict[tuple[int, int], int]] = {}
-    for pixels in _all(image, "pixels"):
-        for one in _all(pixels, "dimension"):
+    for pixels in children(image, "pixels"):
+        for one in children(pixels, "dimension"):
             depth, channel, level = (int(one.get(name, 0)) for name in "zcr")
             page = int(one.attrib["ifd"])
             if chain.has(page):
@@ -108,9 +118,9 @@ def _scn_image(image: ElementTree.Element, chain: PageChain) -> Series | None:
         return None
     is_deep = tables[0].shape[0] > 1
     tables = [table if is_deep else table[0] for table in tables]
-    views = list(_all(image, "view"))
+    views = children(image, "view")
     sides = [micrometres(views[0].get(f"size{axis}"), "nm") if views else None for axis in "XY"]
-    counts = [int(pixels.get(f"size{axis}", 0)) for pixels in _all(image, "pixels") for axis in "XY"][:2]
+    counts = [int(pixels.get(f"size{axis}", 0)) for pixels in children(image, "pixels") for axis in "XY"][:2]
     return Series(
         tables[0],
         "Z" if is_deep else "",
@@ -122,10 +132,10 @@ def _scn_image(image: ElementTree.Element, chain: PageChain) -> Series | None:
 
 
 def _divided(sides: list[float | None], counts: list[int]) -> tuple[float, float] | None:
-    width, height = sides
-    if width is None or height is None or len(counts) != 2 or min(counts) < 1:
+    size = both(sides)
+    if size is None or len(counts) != 2 or min(counts) < 1:
         return None
-    return width / counts[0], height / counts[1]
+    return size[0] / counts[0], size[1] / counts[1]
 
 
 def unnamed_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None:
@@ -144,17 +154,17 @@ def unnamed_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | 
 
 
 def _follows(page: tifffile.TiffPage, larger: tifffile.TiffPage) -> bool:
-    return page.is_tiled and page.dtype == larger.dtype and is_copy(page, larger)
+    is_same_kind = page.dtype == larger.dtype and page.samplesperpixel == larger.samplesperpixel
+    sizes = [(one.imagewidth, one.imagelength) for one in (page, larger)]
+    return page.is_tiled and is_same_kind and is_copy(*sizes)
 
 
-def is_copy(page: tifffile.TiffPage, larger: tifffile.TiffPage) -> bool:
-    """Whether a page shows the same as another one, smaller: thumbnails and labels have other proportions."""
-    if page.samplesperpixel != larger.samplesperpixel:
+def is_copy(size: Size, larger: Size) -> bool:
+    """Whether a page may show the same as another one, smaller: thumbnails and labels have other proportions."""
+    if not 0 < size[0] < larger[0] or not size[1]:
         return False
-    if not 0 < page.imagewidth < larger.imagewidth or not page.imagelength:
-        return False
-    across, down = larger.imagewidth / page.imagewidth, larger.imagelength / page.imagelength
-    return abs(across - down) <= 0.02 * across + across / page.imagelength
+    across, down = larger[0] / size[0], larger[1] / size[1]
+    return abs(across - down) <= 0.02 * across + across / size[1]
 
 
 def _slide(
@@ -207,7 +217,3 @@ def _colour(said: str | None) -> Colour | None:
 
 def _known(channels: list[Channel]) -> tuple[Channel, ...]:
     return tuple(channels) if any(channel != Channel() for channel in channels) else ()
-
-
-def _all(element: ElementTree.Element, tag: str) -> Iterable[ElementTree.Element]:
-    return (child for child in element if child.tag.rpartition("}")[2] == tag)

@@ -1,6 +1,8 @@
 """The size of a pixel in micrometres, as TIFF files tell it."""
 
 import math
+from collections.abc import Iterable
+from xml.etree import ElementTree
 
 import tifffile
 
@@ -41,6 +43,44 @@ def micrometres(value: object, unit: str) -> float | None:
     return length if math.isfinite(length) and length > 0 else None
 
 
+def page_um(page: tifffile.TiffPage) -> tuple[float, float] | None:
+    """Width and height of a pixel, as the microscope wrote it into a page, or else by the resolution."""
+    for tell in (_electron_um, _metaseries_um):
+        try:
+            found = tell(page)
+        except (LookupError, TypeError, ValueError, SyntaxError):
+            continue
+        if found is not None:
+            return found
+    return resolution_um(page)
+
+
+def _electron_um(page: tifffile.TiffPage) -> tuple[float, float] | None:
+    """Of the electron microscopes of FEI and Zeiss."""
+    scan = page.tags.valueof(34682) or page.tags.valueof(34680)
+    if scan is not None:
+        return both(micrometres(scan["Scan"][f"Pixel{side}"], "m") for side in ("Width", "Height"))
+    said = page.tags.valueof(34118)
+    if said is not None:
+        _, size, unit = said["ap_image_pixel_size"]
+        return both([micrometres(size, unit)] * 2)
+    return None
+
+
+def _metaseries_um(page: tifffile.TiffPage) -> tuple[float, float] | None:
+    """Of MetaMorph and MetaXpress, where the picture is calibrated."""
+    if not page.is_metaseries:
+        return None
+    said = {one.get("id"): one.get("value") for one in ElementTree.fromstring(page.description).iter("prop")}
+    unit = str(said["spatial-calibration-units"])
+    return both(micrometres(said[f"spatial-calibration-{side}"], unit) for side in "xy")
+
+
+def both(sides: Iterable[float | None]) -> tuple[float, float] | None:
+    width, height = sides
+    return None if width is None or height is None else (width, height)
+
+
 def resolution_um(page: tifffile.TiffPage, unit: str | None = None) -> tuple[float, float] | None:
     """Width and height of a pixel by the resolution of a page.
 
@@ -48,11 +88,8 @@ def resolution_um(page: tifffile.TiffPage, unit: str | None = None) -> tuple[flo
         page: The page.
         unit: In which the resolution is; None for inch or centimetre, as the page says.
     """
-    sides = [_side(page, tag, unit) for tag in (282, 283)]
-    width, height = sides
-    if width is None or height is None or (unit is None and max(width, height) > _MOST_UM):
-        return None
-    return width, height
+    found = both(_side(page, tag, unit) for tag in (282, 283))
+    return None if found is None or (unit is None and max(found) > _MOST_UM) else found
 
 
 def _side(page: tifffile.TiffPage, tag: int, unit: str | None) -> float | None:

@@ -18,6 +18,7 @@ from mia_tui.errors import DecodeError
 from mia_tui.text import printable
 
 _MOST_SCENES = 100_000
+_MOST_FRAMES = 1_000_000
 _MOST_LEVELS = 64
 _IN_UM = {
     "angstrom": 1e-4, "nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3, "centimeter": 1e4, "meter": 1e6,
@@ -60,7 +61,12 @@ class OmeZarrSource(Source):
 
     @property
     def frames(self) -> int:
-        return sum(self._frames_of_scenes)
+        frames = sum(self._frames_of_scenes)
+        if (
+            frames > _MOST_FRAMES
+        ):  # each becomes an image of a dataset, whether or not anything is stored for it
+            raise DecodeError(f"{self._folder.name} has {frames:,} frames, the limit is {_MOST_FRAMES:,}.")
+        return frames
 
     def place(self, frame: int) -> Place:
         counts = self._frames_of_scenes if len(self._paths) > 1 else (self.image(0).scene.frames,)
@@ -144,14 +150,15 @@ class _Image:
         said = _attributes(folder, path)
         about = said["multiscales"][0]
         datasets = about["datasets"][:_MOST_LEVELS]
-        first = ZarrArray(folder, f"{path}/{datasets[0]['path']}")
+        first, *others = (
+            ZarrArray(folder, f"{path}/{one['path']}" if path else str(one["path"])) for one in datasets
+        )
         axes = about.get("axes") or _OLD_AXES[-len(first.shape) :]
         self.axes = _letters(axes)
         if len(self.axes) != len(first.shape) or not {"y", "x"} <= set(self.axes):
             raise ValueError("axes that do not fit its arrays")
-        levels = [first, *(ZarrArray(folder, f"{path}/{one['path']}") for one in datasets[1:])]
         self.levels = sorted(
-            (level for level in levels if self._is_copy(level, first)),
+            (level for level in (first, *others) if self._is_copy(level, first)),
             key=lambda level: -self._size(level)[0],
         )
         channels = _channels(said.get("omero"), self._lengths(first).get("c", 1))
