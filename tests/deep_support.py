@@ -6,10 +6,13 @@ import numpy as np
 import tifffile
 
 
-def write_deep(path: Path, pixels: np.ndarray) -> None:
+def write_deep(path: Path, pixels: np.ndarray, *, pixel_um: float | None = None) -> None:
     """A TIFF of one image: shape (H, W), or (C, H, W) for channels that are measurements of their own."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if pixels.ndim == 2:
+    if pixel_um is not None:
+        scale = {"PhysicalSizeX": pixel_um, "PhysicalSizeY": pixel_um}
+        tifffile.imwrite(path, pixels, photometric="minisblack", ome=True, metadata=scale)
+    elif pixels.ndim == 2:
         tifffile.imwrite(path, pixels, photometric="minisblack")
     else:
         tifffile.imwrite(path, pixels, photometric="minisblack", planarconfig="separate")

@@ -219,6 +219,26 @@ def test_channels_of_their_own_have_the_mean_of_the_colours_values(five: Path) -
     assert mean == pytest.approx((0.449,) * 5) and std == pytest.approx((0.226,) * 5)
 
 
+def test_a_training_at_a_physical_scale_keeps_it_in_its_model(tmp_path: Path) -> None:
+    random, root = np.random.default_rng(0), tmp_path / "cells"
+    for name, side in (("a", 8), ("b", 24)):  # µm; half of the files have pixels twice as large
+        for index in range(8):
+            pixel_um = 1.0 if index % 2 else 2.0
+            pixels = random.integers(100, 200, (int(64 / pixel_um),) * 2, dtype=np.uint16)
+            pixels[: int(side / pixel_um), : int(side / pixel_um)] += 3000
+            write_deep(root / name / f"{index}.ome.tif", pixels, pixel_um=pixel_um)
+    run = make_run(root, **PLAIN, epochs=1, pixel_size=2.0)
+    assert train(run)[0].outcome == "finished"
+    card = read_card(run.best_weights)
+    assert card.pixel_size == 2.0
+    fine, coarse = (decode_input(root / "b" / f"{index}.ome.tif", 0, card) for index in (1, 2))
+    assert [int((pixels > 20_000).sum()) for pixels in (fine, coarse)] == [144, 144]
+    write_deep(root / "plain.tif", np.zeros((64, 64), np.uint16))
+    network = Predictor(run.best_weights, device="cpu", threads=1)
+    (prediction,) = network.predict(root, [ImageKey("plain.tif", 0)])
+    assert prediction.probabilities is None and "how large its pixels are" in (prediction.problem or "")
+
+
 def without_input(weights: Path, path: Path) -> Path:
     """A weights file as version 0.1.0 wrote it."""
     with safetensors.safe_open(weights, framework="numpy") as file:

@@ -312,12 +312,28 @@ def test_a_stop_before_any_image_could_be_read_is_a_stop_and_no_loss_of_nan(
     discs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = make_run(discs, epochs=1, cache="none")
-    broken = break_files(run, "train")
-    monkeypatch.setattr(StopRequest, "requested", lambda self: run.input_map() is not None)
+    broken: list[Path] = []
+
+    def requested(stop: StopRequest) -> bool:
+        """As soon as the images were measured; then they cannot be read any more."""
+        is_measured = run.input_map() is not None
+        if is_measured and not broken:
+            broken.extend(break_files(run, "train"))
+        return is_measured
+
+    monkeypatch.setattr(StopRequest, "requested", requested)
     result, _ = train(run)
     assert result.outcome == "stopped"
     assert torch.load(run.last_checkpoint, weights_only=True)["progress"]["step"] == 1
     mend_files(broken)
+
+
+def test_a_training_part_of_which_no_image_can_be_read_ends_the_run_at_once(discs: Path) -> None:
+    run = make_run(discs)
+    break_files(run, "train")
+    result, _ = train(run)
+    assert result.outcome == "failed" and isinstance(result.error, DataError)
+    assert str(result.error).startswith("No image of the training part can be used. The first fault: cell-")
 
 
 def test_images_of_the_test_part_are_not_used(discs: Path) -> None:

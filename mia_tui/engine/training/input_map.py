@@ -69,7 +69,9 @@ def _measure(attempt: Attempt, job: TrainJob, training: Sequence[Sample]) -> Inp
             )
         except DecodeError as error:
             if not watch.is_away(rows):
-                raise DataError(error.message, error.hint) from error
+                raise DataError(
+                    f"No image of the training part can be used. The first fault: {error.message}", error.hint
+                ) from error
             continue
         if attempt.should_stop():  # then it is of a part of the sample
             raise WorkStopped
