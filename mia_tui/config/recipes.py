@@ -20,6 +20,7 @@ RECIPES: dict[RecipeName, dict[str, str | int | float | bool]] = {
         "geometry": "squash",
         "resize": "cubic",
         "scaling": "zero_one",
+        "stack": "max",
         "loss": "cross_entropy",
         "focal_gamma": 2.0,
         "label_smoothing": 0.0,

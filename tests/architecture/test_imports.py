@@ -1,6 +1,7 @@
 """What really gets imported at run time; import-linter sees only what is written."""
 
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -8,17 +9,27 @@ from run_support import python, run_python
 
 import mia_tui
 from mia_tui.cli.main import COMMANDS
+from mia_tui.dataset.images.formats import FORMATS
 
 SCREEN = ("textual", "textual_image")
 HEAVY = ("torch", "torchvision", "timm", "torchmetrics", "rich", *SCREEN, "numpy", "PIL", "msgspec", "pynvml")
 HEADLESS = ("mia_tui.worker", "mia_tui.previewer", "mia_tui.image_predictor")  # processes of their own
 TORCH = ("torch", "torchvision", "timm", "torchmetrics")
 
+WITHOUT_PACKAGE = {
+    f"mia_tui.dataset.images.readers.{one.module}"
+    for one in FORMATS
+    if one.package and find_spec(one.package) is None
+}
+"""Readers whose package is not installed here."""
 MODULES = sorted(
-    ".".join(path.relative_to(Path(mia_tui.__file__).parent.parent).with_suffix("").parts).removesuffix(
-        ".__init__"
-    )
-    for path in Path(mia_tui.__file__).parent.rglob("*.py")
+    {
+        ".".join(path.relative_to(Path(mia_tui.__file__).parent.parent).with_suffix("").parts).removesuffix(
+            ".__init__"
+        )
+        for path in Path(mia_tui.__file__).parent.rglob("*.py")
+    }
+    - WITHOUT_PACKAGE
 )
 WITHOUT_TORCH = [name for name in MODULES if not name.startswith("mia_tui.engine") and name not in HEADLESS]
 BELOW_CLI = [

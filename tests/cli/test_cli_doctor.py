@@ -190,7 +190,7 @@ def test_torch_is_asked_in_a_process_of_its_own() -> None:
 def test_torch_that_fails_crashes_or_hangs_is_reported_and_does_not_crash_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str, longest_s: float, words: str
 ) -> None:
-    (tmp_path / "timm.py").write_text(content)
+    (tmp_path / "torch.py").write_text(content)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(torch_probe, "_LONGEST_S", longest_s)
     error = probe_torch().error

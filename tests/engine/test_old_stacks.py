@@ -12,9 +12,9 @@ from mia_tui.dataset.scan.scan import scan
 from mia_tui.paths import StateFolder
 from mia_tui.runs.evaluation.evaluation_set import choose_evaluation_set
 from mia_tui.runs.list.find import list_runs
-from mia_tui.runs.list.moved_dataset import current_job, update_dataset_path
+from mia_tui.runs.list.moved_dataset import current_job, present_samples, update_dataset_path
 from mia_tui.runs.prediction.create import create_prediction
-from mia_tui.runs.prediction.suggestions import read_suggestions, suggestion_sets
+from mia_tui.runs.prediction.suggestions import SuggestionSet, read_suggestions, suggestion_sets
 from mia_tui.runs.preflight.prepare import read_dataset
 from mia_tui.runs.record.events import EpochEnded
 from mia_tui.runs.record.layout import RunDir
@@ -39,7 +39,7 @@ def test_a_training_of_an_earlier_version_is_resumed_on_the_same_images(old_run:
         for event in events
         if isinstance(event, EpochEnded) and event.val is not None
     }
-    assert losses == {epoch: pytest.approx(wanted, rel=1e-5) for epoch, wanted in RESUMED_LOSSES.items()}
+    assert losses == {epoch: pytest.approx(wanted, rel=1e-4) for epoch, wanted in RESUMED_LOSSES.items()}
 
 
 def test_a_prediction_of_an_earlier_version_is_shown_at_the_frames_of_today(tmp_path: Path) -> None:
@@ -100,3 +100,33 @@ def old_confidences(old_run: RunDir) -> list[tuple[ImageKey, float]]:
     ]
     lines = run.suggestions.read_bytes().splitlines()[1:-1]
     return [(ImageKey(path, frame), sure) for path, frame, _, sure in map(json.loads, lines)]
+
+
+def test_an_interrupted_prediction_of_an_earlier_version_goes_on_with_the_images_it_listed(
+    old_run: RunDir,
+) -> None:
+    before = dict(old_confidences(old_run))
+    [run] = [run for run in list_runs(StateFolder(old_run.path.parent.parent)) if run.job().kind == "predict"]
+    lines = run.events.read_bytes().splitlines(keepends=True)
+    run.events.write_bytes(b"".join(lines[:-2]))  # neither the result nor the end
+    run.suggestions.unlink()
+    assert work(run, foreground=False, observe=lambda event: None).outcome == "finished"
+    assert dict(old_confidences(old_run)) == {
+        key: pytest.approx(sure, abs=1e-4) for key, sure in before.items()
+    }
+    assert len(read_suggestions(SuggestionSet(run, "", 0.0, 0)).keys) == 20 + 2  # with the frames of the film
+
+
+def test_a_prediction_is_not_continued_in_a_run_that_counts_frames_in_another_way(old_run: RunDir) -> None:
+    [run] = [run for run in list_runs(StateFolder(old_run.path.parent.parent)) if run.job().kind == "predict"]
+    lines = run.events.read_bytes().splitlines(keepends=True)
+    run.events.write_bytes(b"".join(lines[:-2]))
+    again = create_prediction(Path(current_job(old_run).dataset), old_run.best_weights, frames="all")
+    assert again.path != run.path
+    assert again.job().numbering == 2
+
+
+def test_the_images_behind_a_confusion_of_an_old_run_are_those_of_today(old_run: RunDir) -> None:
+    samples = present_samples(old_run, current_job(old_run))
+    frames = [sample.frame for sample in samples if sample.path == "stacks/hyper.tif"]
+    assert frames == [0, 0, 1, 1, 2]  # pages 0, 1, 2, 3 and 5

@@ -183,6 +183,28 @@ def test_an_earlier_version_refuses_the_file_by_its_number(root: Path) -> None:
         assert database.execute("SELECT COUNT(*) FROM image WHERE numbering = 1").fetchone() == (0,)
 
 
+def test_names_that_are_not_utf8_and_endings_in_capitals_are_known_as_stacks(root: Path) -> None:
+    with closing(sqlite3.connect(root / "mia/labels.db")) as database:
+        database.execute("UPDATE image SET path = ? WHERE path = ?", (b"\xff/S.TIF", HYPER.encode()))
+        database.commit()
+    odd = "\udcff/S.TIF"
+    waiting = {key for key in read_labels_of(root) if key.path == odd}
+    assert waiting == {ImageKey(odd, frame) for frame in (0, -3, -4, -5, -7)}
+    migrate(root)
+    assert {key for key in read_labels_of(root) if key.path == odd} == waiting
+    (root / HYPER).rename(root / "moved.tif")
+    migrate(root)
+    with LabelStore(root / "mia/labels.db") as store:
+        assert store.old_pages() == {odd: [0, 1, 2, 3, 5]}
+
+
+def read_labels_of(root: Path) -> set[ImageKey]:
+    store = LabelStore.open_existing(root / "mia/labels.db")
+    assert store is not None
+    with store:
+        return set(store.labels())
+
+
 def test_a_locked_file_is_read_by_the_frames_of_today(root: Path) -> None:
     with closing(sqlite3.connect(root / "mia/labels.db")) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -110,6 +110,13 @@ def test_a_tile_of_a_czi_that_claims_what_the_library_would_trust_is_refused(fil
         read_first(changed(files[1], tile + 16 + 28, 1 << 28))  # number of its axes
 
 
+def test_a_czi_with_a_tile_a_million_pixels_away_is_refused_and_not_shown_black(files):
+    pixels = np.zeros((8, 8), np.uint8)
+    tiles = [({"C": 0}, 0, (0, 0), pixels), ({"C": 0}, 0, (1_000_000, 0), pixels)]
+    with pytest.raises(DecodeError, match="damaged"):
+        count_frames(write_czi(files[0].with_name("far.czi"), tiles))
+
+
 def test_a_tile_of_a_czi_in_jpeg_xr_of_another_depth_than_the_file_says_is_refused(files):
     pixels = np.zeros((32, 48), np.uint8)
     path = files[0].with_name("scan.czi")

@@ -11,7 +11,7 @@ from ome_zarr_support import write_image
 from PIL import Image
 
 from mia_tui import read_image
-from mia_tui.errors import DataError, DecodeError
+from mia_tui.errors import DecodeError
 
 RANDOM = np.random.default_rng(1)
 
@@ -42,15 +42,20 @@ def test_channels_are_chosen_by_name_and_by_number_in_any_order(tmp_path: Path) 
     path = write_image(tmp_path / "a.zarr", values, omero={"channels": named})
     for wanted, numbers in [
         (["GFP", 0], [1, 0]),
-        ("DAPI", [0]),
+        ("dapi", [0]),
         (2, [2]),
         ([2, 2], [2, 2]),
         (None, [0, 1, 2]),
     ]:
         np.testing.assert_array_equal(read_image(path, channels=wanted), np.moveaxis(values[numbers], 0, 2))
-    for unknown in ("dapi", 3, -1):
-        with pytest.raises(DataError, match=rf"a.zarr has no channel {unknown}. It has: DAPI, GFP, 2\."):
+    for unknown in ("DAPI2", "3", 3, -1):
+        with pytest.raises(DecodeError, match=rf"a.zarr has .* {unknown}[,.]"):
             read_image(path, channels=[unknown])
+
+
+def test_the_colours_of_a_picture_have_names_too(tmp_path: Path) -> None:
+    Image.new("RGBA", (5, 3), (10, 20, 30, 40)).save(tmp_path / "a.png")
+    assert read_image(tmp_path / "a.png", channels=["blue", "red", 3])[0, 0].tolist() == [30, 10, 40]
 
 
 def test_what_is_not_there_and_what_is_too_large_is_told(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.dataset.scan.scan import iter_images, scan
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.queries import META_STACKS
+from mia_tui.engine.data.network_input import input_of
 from mia_tui.errors import DecodeError
 from mia_tui.runs.preflight.prepare import prepare_training, read_dataset
 
@@ -93,14 +94,9 @@ def test_a_stack_takes_no_more_memory_than_two_of_its_frames(tmp_path: Path) -> 
 
 def test_the_network_is_given_what_was_asked_for(root: Path) -> None:
     path = root / PAGES.path
+    settings = {"width": 16, "height": 16, "color": False, "backbone": "timm:test_vit"}
     found = {
-        pick: decode_input(
-            path,
-            WHOLE_STACK,
-            make_config(
-                flags={"stack": pick, "width": 16, "height": 16, "color": False, "backbone": "timm:test_vit"}
-            ),
-        )
+        pick: decode_input(path, WHOLE_STACK, input_of(make_config(flags={**settings, "stack": pick})))
         for pick in ("max", "mean", "middle")
     }
     pages = np.stack([page(20), page(21, 180), page(22)])

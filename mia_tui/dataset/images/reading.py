@@ -28,9 +28,9 @@ from mia_tui.dataset.images.source import FRAME_NUMBERING, Place, Region, Scene,
 from mia_tui.dataset.images.stack import StackSource
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.disk_errors import UNREACHABLE
-from mia_tui.errors import DataError, DecodeError
+from mia_tui.errors import DecodeError
 from mia_tui.files import OddFile, open_to_read
-from mia_tui.text import printable
+from mia_tui.text import counted, printable
 
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames, StackPick
@@ -102,7 +102,8 @@ def read_image(
     Args:
         path: Image file of any format that mia-tui reads; an OME-Zarr image is a folder.
         frame: Its number in a file of several: along T, then Z, then from one scene to the next.
-        channels: One or several, each by its number from 0 or by its name, in the order wanted; None for all.
+        channels: One or several, each by its number from 0 or by its name as for `--channels`, in the order wanted;
+            None for all.
         max_megapixels: A larger image is refused before it is read.
 
     Returns:
@@ -111,8 +112,8 @@ def read_image(
 
     Raises:
         DecodeError: If the file is missing, damaged, no image, too large, has no such frame, is of a kind that cannot
-            be read, or needs `pip install 'mia-tui[microscopy]'`; the message is a sentence that says which.
-        DataError: If it has no such channel; the message names those it has.
+            be read, needs `pip install 'mia-tui[microscopy]'`, or has no such channel; the message is a sentence that
+            says which.
     """
     path = Path(path)
     with opened(path, frame, max_megapixels) as image:
@@ -122,14 +123,18 @@ def read_image(
 
 
 def _channel_numbers(scene: Scene, channels: Sequence[int | str] | int | str, path: Path) -> list[int]:
-    names = [channel.name for channel in scene.channels]
+    from mia_tui.dataset.images.network.selection import find_channels  # reading has no use for it otherwise
+
     numbers = []
     for wanted in [channels] if isinstance(channels, (int, str)) else channels:
-        number = names.index(wanted) if wanted in names else wanted
-        if not isinstance(number, int) or not 0 <= number < len(names):
-            there = ", ".join(printable(name) if name else str(at) for at, name in enumerate(names))
-            raise DataError(
-                f"{printable(path.name)} has no channel {printable(wanted)}.", f"It has: {there}."
+        number = wanted
+        if isinstance(wanted, str) and scene.palette is None and scene.colour in (None, "rgb"):
+            number = find_channels(scene, [wanted], path.name)[0]
+            number = number if scene.colour else scene.measured[number]
+        if not isinstance(number, int) or not 0 <= number < len(scene.channels):
+            there = counted(len(scene.channels), "channel")
+            raise DecodeError(
+                f"{printable(path.name)} has {there}, counted from 0, and no {printable(wanted)}."
             )
         numbers.append(number)
     return numbers

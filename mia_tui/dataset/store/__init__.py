@@ -4,5 +4,6 @@ label_store     `LabelStore`, which others use: queries, edits, undo
 store_file      the file: created, opened, and checked not to have been replaced
 errors          what SQLite reports, as sentences
 file_changes    labelled files that were moved, changed or lost
+frame_numbers   labelled stacks whose frames had other numbers in earlier versions
 records         what is returned: labels, marks, changes; `rows` reads and writes them
 """

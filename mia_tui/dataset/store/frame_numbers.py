@@ -51,7 +51,10 @@ def old_key(path: str, frame: int) -> ImageKey:
 def read_old_pages(connection: sqlite3.Connection) -> OldPages:
     """The images whose frame now is not known; only reads."""
     if schema_version(connection) < NUMBERED_FROM:
-        found = connection.execute("SELECT path, frame FROM image ORDER BY path, frame")
+        found = connection.execute(
+            """SELECT path, frame FROM image
+            WHERE lower(substr(path, -4)) = '.tif' OR lower(substr(path, -5)) = '.tiff' ORDER BY path"""
+        )
     else:
         found = connection.execute("SELECT path, frame FROM image WHERE numbering = 1 ORDER BY path")
     pages: defaultdict[str, list[int]] = defaultdict(list)

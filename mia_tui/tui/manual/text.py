@@ -30,6 +30,7 @@ TOPICS = {
     "troubles": "When something goes wrong",
     "python": "From Python",
     "keys": "All keys, and your own",
+    "figures": "Figures, and how to repeat them",
 }
 """The pages by name, with their titles, in the order of reading."""
 

@@ -28,6 +28,9 @@ _TILE_SIZES = struct.Struct("<iiq")  # bytes of a tile's metadata, attachment an
 _ENTRY = struct.Struct("<2s i q i i B 5x i")  # kind, pixel type, place, file part, compression, pyramid, axes
 _AXIS = struct.Struct("<4s i i f i")  # name, first index, extent, coordinate, stored extent
 _MOST_AXES, _MOST_TILES = 32, 1 << 20
+_MOST_EMPTY = (
+    1000  # a mosaic is at most so many times larger than its tiles: else one of them has a wrong place
+)
 _LEAST_TILE_HEAD = 256  # bytes before a tile's metadata
 _JPEG_XR, _JPEG_XR_HEAD = 4, 1024
 _JPEG_XR_KINDS = {0: 0x01, 1: 0x02, 2: 0x07, 3: 0x71, 4: 0x72}  # by the kind of pixel: colours and depth
@@ -265,6 +268,9 @@ class _Mosaic:
         tiles: Of the whole file.
         number: Of the scene; -1 if the file has none.
 
+    Raises:
+        ValueError: If the file is damaged.
+
     Attributes:
         tiles: Those of the scene.
         number: As above.
@@ -277,7 +283,11 @@ class _Mosaic:
     def __init__(self, tiles: Sequence[_Tile], number: int) -> None:
         self.number = number
         self.tiles = [tile for tile in tiles if tile.index.get("S", -1) == number]
-        self.area = _around([tile.area for tile in self.tiles if tile.factor == 1] or [self.tiles[0].area])
+        full = [tile.area for tile in self.tiles if tile.factor == 1] or [self.tiles[0].area]
+        self.area = _around(full)
+        covered = sum(area.width * area.height for area in full)
+        if self.area.width * self.area.height > _MOST_EMPTY * covered:
+            raise ValueError("tiles of one scene are far from each other")
         # At an edge, a copy may cover less than its size says: that of a narrow one tells nothing.
         self.factors = sorted(
             {1, *(one.factor for one in self.tiles if one.stored[0] > 2 * (one.factor - 1))}

@@ -4,6 +4,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import UnsupportedOperation
 from threading import Lock
 from typing import BinaryIO
 
@@ -25,8 +26,12 @@ class Identity:
     numbering: int
 
     @classmethod
-    def of(cls, file: BinaryIO, numbering: int) -> "Identity":
-        found = os.fstat(file.fileno())
+    def of(cls, file: BinaryIO, numbering: int) -> "Identity | None":
+        """None for a file in memory, which is a page of another file."""
+        try:
+            found = os.fstat(file.fileno())
+        except UnsupportedOperation:
+            return None
         return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, numbering)
 
 
@@ -34,20 +39,20 @@ _lock = Lock()
 _known: OrderedDict[Identity, tuple[Walk, list[Series] | None]] = OrderedDict()
 
 
-def recall(identity: Identity) -> tuple[Walk | None, list[Series] | None]:
+def recall(identity: Identity | None) -> tuple[Walk | None, list[Series] | None]:
     """How far the pages of a file were followed, and what they are; None where that is not known."""
     with _lock:
-        found = _known.get(identity)
-        if found is None:
+        found = None if identity is None else _known.get(identity)
+        if identity is None or found is None:
             return None, None
         _known.move_to_end(identity)
         return found
 
 
-def remember(identity: Identity, chain: PageChain, series: Sequence[Series]) -> None:
+def remember(identity: Identity | None, chain: PageChain, series: Sequence[Series]) -> None:
     """Keep what was found out about a file, if it is worth it."""
     walk = chain.walk()
-    if len(walk.offsets) < _FEWEST_PAGES:
+    if identity is None or len(walk.offsets) < _FEWEST_PAGES:
         return
     # Plain pages are looked up in the chain, and grow while that happens.
     kept = None if isinstance(series, PlainPages) else list(series)

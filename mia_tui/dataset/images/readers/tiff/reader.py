@@ -102,7 +102,7 @@ class TiffSource(Source):
         chain: Its pages.
         series: Its images.
         path: For messages.
-        identity: By which what was found out is kept.
+        identity: By which what was found out is kept; None if it is not.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class TiffSource(Source):
         chain: PageChain,
         series: Sequence[Series],
         path: Path,
-        identity: Identity,
+        identity: Identity | None,
     ) -> None:
         self._identity = identity
         self.format = "OME-TIFF" if tiff.is_ome else "LSM" if tiff.is_lsm else "TIFF"
