@@ -2,7 +2,8 @@
 
     pytest -m benchmark tests/benchmarks/test_image_files.py -s
 
-Both processes import what they need, open the file, which lies in the page cache, and read one plane of 4 megapixels (1 of OIB).
+Both processes import what they need, open the file, which lies in the page cache, and
+read one plane of 4 megapixels (of OIB, 1).
 Further figures: a pyramid of 900 megapixels at the size of a screen, and counting a thousand pages.
 """
 
