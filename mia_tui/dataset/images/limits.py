@@ -6,6 +6,12 @@ from mia_tui.text import printable
 
 MAX_MEGAPIXELS = 120.0
 RAISE_LIMIT = "Raise it with --max-megapixels (max_megapixels in a settings file)."
+MOST_FRAMES = 1_000_000
+"""Of a file; each becomes an image of a dataset, whether or not anything is stored for it."""
+MOST_CHANNELS = 10_000
+"""Of an image; a file of a few kB may name any number."""
+MOST_XML_BYTES = 64 << 20
+"""Of a description; parsed, it takes ten times as much memory."""
 _COLOUR_BYTES = 16  # of a pixel, as four channels of 32 bits
 _LARGE = 64_000_000  # pixels: smaller masks of a single value are real
 _MOST_PIXELS_OF_A_BYTE = 128
@@ -25,6 +31,26 @@ def check_megapixels(size: Size, most: float, name: str) -> None:
             f"({megapixels:,.1f} megapixels), the limit is {most:g}.",
             RAISE_LIMIT,
         )
+
+
+def check_frames(frames: int, name: str) -> None:
+    """Refuse a file that names more frames than any has.
+
+    Raises:
+        DecodeError: If it does.
+    """
+    if frames > MOST_FRAMES:
+        raise DecodeError(f"{printable(name)} has {frames:,} frames, the limit is {MOST_FRAMES:,}.")
+
+
+def check_channels(channels: int, name: str) -> None:
+    """Refuse an image that names more channels than any has.
+
+    Raises:
+        DecodeError: If it does.
+    """
+    if channels > MOST_CHANNELS:
+        raise DecodeError(f"{printable(name)} has {channels:,} channels, the limit is {MOST_CHANNELS:,}.")
 
 
 def check_density(size: Size, file_bytes: int, name: str) -> None:
