@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pylibCZIrw import czi
 
+from mia_tui.dataset.images.limits import MOST_XML_BYTES
 from mia_tui.dataset.images.source import Channel, Colour, Place, Region, Scene, Size, Source, part_of
 from mia_tui.text import printable
 
@@ -203,8 +204,10 @@ class CziSource(Source):
         self._directory = directory
         self._reader = czi.CziReader(str(path))
         facts = _Facts(self._reader.raw_metadata)
-        numbers = sorted({tile.index.get("S", -1) for tile in directory.tiles})
-        self._mosaics = [_Mosaic(directory.tiles, number) for number in numbers]
+        of_scenes: dict[int, list[_Tile]] = {}
+        for tile in directory.tiles:
+            of_scenes.setdefault(tile.index.get("S", -1), []).append(tile)
+        self._mosaics = [_Mosaic(tiles, number) for number, tiles in sorted(of_scenes.items())]
         self.scenes = tuple(mosaic.scene(facts, printable(path.name)) for mosaic in self._mosaics)
 
     def plane(
@@ -261,24 +264,24 @@ class _Mosaic:
     """The tiles of one scene.
 
     Args:
-        tiles: Of the whole file.
+        tiles: Those of the scene.
         number: Of the scene; -1 if the file has none.
 
     Raises:
         ValueError: If the file is damaged.
 
     Attributes:
-        tiles: Those of the scene.
-        number: As above.
+        tiles: As given.
+        number: As given.
         area: What they cover at full resolution.
         factors: How many times smaller each level is.
         axes: The indices along each axis whose planes are frames, if there are more than one.
         counts: The number of each channel in the file, and how many values its pixels have.
     """
 
-    def __init__(self, tiles: Sequence[_Tile], number: int) -> None:
+    def __init__(self, tiles: list[_Tile], number: int) -> None:
         self.number = number
-        self.tiles = [tile for tile in tiles if tile.index.get("S", -1) == number]
+        self.tiles = tiles
         full = [tile.area for tile in self.tiles if tile.factor == 1] or [self.tiles[0].area]
         self.area = _around(full)
         covered = sum(area.width * area.height for area in full)
@@ -370,7 +373,7 @@ class _Facts:
     def __init__(self, text: str) -> None:
         root = ElementTree.Element("ImageDocument")
         with suppress(ElementTree.ParseError, ValueError):  # the pixels may be intact
-            root = ElementTree.fromstring(text)
+            root = ElementTree.fromstring(text if len(text) <= MOST_XML_BYTES else "")
         image = root.find("./Metadata/Information/Image")
         colours = {
             _number(one): _colour(one.findtext("Color", ""))
