@@ -1,13 +1,17 @@
 """Files made to do harm: they claim more than a disk holds, or name files elsewhere. A sentence, at once."""
 
+import gc
 import json
 import os
 import shutil
 import struct
 import time
+import weakref
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -43,6 +47,11 @@ def patched(path: Path, old: bytes, new: bytes) -> Path:
     at = content.index(old)
     path.write_bytes(content[:at] + new + content[at + len(new) :])
     return path
+
+
+def slide(folder: Path) -> Path:
+    pixels = np.arange(64 * 64 * 3, dtype=np.uint8).reshape(64, 64, 3) | 1
+    return write_mirax(folder / "a.mrxs", pixels, tile=16)
 
 
 # --- more than there can be ---
@@ -180,6 +189,58 @@ def test_a_plate_that_names_a_well_twice_is_refused(tmp_path: Path) -> None:
     assert time.process_time() - began < 1
 
 
+@pytest.mark.parametrize("count", ["FILE_COUNT = 1", "HIER_0_COUNT = 2", "HIER_COUNT = 1"])
+def test_a_slide_that_counts_more_than_it_names_does_not_end_the_program(tmp_path: Path, count: str) -> None:
+    path = slide(tmp_path)
+    said = tmp_path / "a" / "Slidedat.ini"
+    said.write_text(said.read_text().replace(count, count[:-1] + "2000000000"))
+    assert "damaged" in sentence(path)
+
+
+def test_a_tile_of_a_czi_that_unpacks_to_more_than_it_has_is_refused(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.uint8)
+    options = "zstd0:ExplicitLevel=1"
+    path = write_czi(tmp_path / "a.czi", [({"C": 0}, 0, (0, 0), pixels)], compression=options)
+    assert np.array_equal(read_image(path)[:, :, 0], pixels)
+    content = path.read_bytes()
+    start = content.index(b"\x28\xb5\x2f\xfd")
+    bomb = imagecodecs.zstd_encode(bytes(1 << 24))
+    path.write_bytes(content[:start] + bomb + content[start + len(bomb) :])
+    assert "damaged" in sentence(path)
+
+
+def test_a_png_of_16_bits_that_unpacks_to_a_gigabyte_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", 10_800, 10_800, 16, 6, 0, 0, 0)
+    content = chunk(b"IHDR", head) + chunk(b"IDAT", bytes(900_000)) + chunk(b"IEND", b"")
+    path = tmp_path / "a.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    assert "which no real image has" in sentence(path)
+
+
+def test_a_tiff_of_no_samples_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    packed = {"compression": "zlib", "photometric": "rgb", "metadata": None}
+    tifffile.imwrite(path, np.zeros((8, 8, 3), np.uint16), **packed)
+    assert sentence(patched(path, struct.pack("<HHIH", 277, 3, 1, 3), struct.pack("<HHIH", 277, 3, 1, 0)))
+
+
+def test_an_image_that_was_read_is_let_go_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(PLANE.astype(np.uint8)).save(path)
+    gc.disable()
+    try:
+        with open_source(path) as source:
+            source.plane(source.place(0))
+            kept = weakref.ref(source)
+        del source
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
 # --- files elsewhere, and what is no file ---
 
 
@@ -238,11 +299,6 @@ def test_a_list_of_other_files_of_leica_is_not_followed(tmp_path: Path) -> None:
         path.read_text().replace("<Memory", '<Children><Reference File="../c.xlif"/></Children><Memory')
     )
     assert "is a list of other files" in sentence(path)
-
-
-def slide(folder: Path) -> Path:
-    pixels = np.arange(64 * 64 * 3, dtype=np.uint8).reshape(64, 64, 3) | 1
-    return write_mirax(folder / "a.mrxs", pixels, tile=16)
 
 
 @pytest.mark.parametrize(("key", "file"), [("FILE_0", "Data0000.dat"), ("INDEXFILE", "Index.dat")])

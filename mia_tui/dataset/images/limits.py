@@ -48,19 +48,28 @@ def check_channels(channels: int, name: str) -> None:
 
     Raises:
         DecodeError: If it does.
+        ValueError: If it has none.
     """
+    if channels < 1:
+        raise ValueError("an image without channels")
     if channels > MOST_CHANNELS:
         raise DecodeError(f"{printable(name)} has {channels:,} channels, the limit is {MOST_CHANNELS:,}.")
 
 
-def check_density(size: Size, file_bytes: int, name: str) -> None:
+def check_density(size: Size, file_bytes: int, name: str, *, pixel_bytes: int = 1) -> None:
     """Refuse a large image in so few bytes that it was made to fill the memory.
+
+    Args:
+        size: Of the image.
+        file_bytes: Of its file.
+        name: Of its file.
+        pixel_bytes: What a pixel takes; 1 for pictures that may be masks of a few values.
 
     Raises:
         DecodeError: If it is one.
     """
     pixels = size[0] * size[1]
-    if pixels > _LARGE and pixels > _MOST_PIXELS_OF_A_BYTE * file_bytes:
+    if pixels * pixel_bytes > max(_LARGE, _MOST_PIXELS_OF_A_BYTE * file_bytes):
         raise DecodeError(
             f"{printable(name)} says that it has {pixels / 1e6:,.1f} megapixels in {file_bytes:,} bytes, "
             "which no real image has."

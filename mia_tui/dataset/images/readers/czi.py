@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import BinaryIO
 from xml.etree import ElementTree
@@ -34,6 +35,11 @@ _MOST_EMPTY = (
 )
 _LEAST_TILE_HEAD = 256  # bytes before a tile's metadata
 _JPEG_XR, _JPEG_XR_HEAD = 4, 1024
+_ZSTD, _ZSTD_START, _ZSTD_HEAD = (
+    (5, 6),
+    b"\x28\xb5\x2f\xfd",
+    32,
+)  # without and with a header of Zeiss before it
 _JPEG_XR_KINDS = {0: 0x01, 1: 0x02, 2: 0x07, 3: 0x71, 4: 0x72}  # by the kind of pixel: colours and depth
 _XML_BEHIND = 256  # the XML begins so many bytes behind its segment's header
 
@@ -139,9 +145,12 @@ class _Directory:
                 raise ValueError("a tile is larger than the file")
             if _shape(head[_TILE_SIZES.size :]) != _shape(tile.entry):
                 raise ValueError("a tile is not what the directory says")
+            fixed = max(_LEAST_TILE_HEAD, _TILE_SIZES.size + len(tile.entry))
+            start = tile.place + _SEGMENT.size + fixed + sizes[0]
             if tile.compression == _JPEG_XR:
-                fixed = max(_LEAST_TILE_HEAD, _TILE_SIZES.size + len(tile.entry))
-                self._check_jpeg_xr(tile, tile.place + _SEGMENT.size + fixed + sizes[0])
+                self._check_jpeg_xr(tile, start)
+            elif tile.compression in _ZSTD:
+                self._check_zstd(tile, start)
             self._checked.add(tile.place)
 
     def _check_jpeg_xr(self, tile: _Tile, place: int) -> None:
@@ -154,6 +163,22 @@ class _Directory:
         )
         if not mark or header[3] != _JPEG_XR_KINDS.get(tile.pixels) or (width + 1, height + 1) != tile.stored:
             raise ValueError("a tile has pixels of another kind")
+
+    def _check_zstd(self, tile: _Tile, place: int) -> None:
+        """Refuse pixels that unpack to more than the tile has: the library would take memory for them."""
+        self._file.seek(place)
+        head = self._file.read(_ZSTD_HEAD)
+        start = head.find(_ZSTD_START)
+        if start < 0:
+            raise ValueError("a tile has no compressed pixels")
+        flags, head = head[start + 4], head[start + 5 :]
+        is_single = flags >> 5 & 1
+        at = (1 - is_single) + (0, 1, 2, 4)[flags & 3]
+        length = (is_single, 2, 4, 8)[flags >> 6]
+        unpacked = int.from_bytes(head[at : at + length], "little") + (256 if length == 2 else 0)
+        _, kind, count = _PIXELS.get(tile.pixels, ("", np.uint64, 4))
+        if unpacked > prod(tile.stored) * count * np.dtype(kind).itemsize:
+            raise ValueError("a tile unpacks to more than it has")
 
     def _read_tiles(self, place: int) -> Iterator[_Tile]:
         (count,) = struct.unpack("<i", self._segment(place, b"ZISRAWDIRECTORY", 4))

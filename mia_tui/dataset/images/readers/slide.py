@@ -29,6 +29,8 @@ _PART = re.compile(
     rb"^[ \t]*(?:INDEXFILE|FILE_[0-9]+|\w*(?:File|Image)(?:\([^)\n]*\))?)[ \t]*=([^\r\n]*)", re.MULTILINE
 )
 """A line of a description that names another file."""
+_COUNT = re.compile(rb"COUNT[ \t]*=[ \t]*([0-9]+)")
+"""How many lines of a kind a description has: the library GLib ends the program where memory for them is missing."""
 
 
 def open_file(path: Path, file: BinaryIO) -> "SlideSource":
@@ -133,6 +135,9 @@ def _check_parts(path: Path, file: BinaryIO) -> None:
     with suppress(FileNotFoundError, NotADirectoryError), open_to_read(folder / _MIRAX, follow=True) as mirax:
         texts.append((folder, mirax.read(_MOST_TEXT_BYTES)))
     for place, text in texts:
+        lines = text.count(b"\n") + text.count(b"\r") + 1
+        if any(int(number) > lines for number in _COUNT.findall(text)):
+            raise ValueError("more is counted than named, for which OpenSlide would take memory")
         for match in _PART.finditer(text):
             part = match[1].decode("utf-8", "surrogateescape").strip()
             if "/" in part:
