@@ -354,3 +354,12 @@ def test_limits_that_make_no_map_are_refused() -> None:
     for low, high in (([1.0], [1.0]), ([0.0], [np.nan]), ([0.0], [1.0, 2.0]), ([], []), ([-1e308], [1e308])):
         with pytest.raises(ValueError, match="limit"):
             ValueLimits(dtype="uint16", low=low, high=high)
+
+
+@pytest.mark.parametrize("ends", [(-1e307, 1e308), (-1e39, 1e39), (0.0, 1e-300)])
+def test_limits_that_no_float32_has_give_numbers(
+    ends: tuple[float, float], recwarn: pytest.WarningsRecorder
+) -> None:
+    pixels = network_pixels(ArraySource(spread(0, 9, "uint16")), wants(limits("uint16", *ends)))
+    assert not list(recwarn)
+    assert pixels.max() <= 65535
