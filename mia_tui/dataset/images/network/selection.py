@@ -67,11 +67,11 @@ def find_channels(scene: Scene, wanted: Sequence[str], file_name: str) -> list[i
         DecodeError: If the image has no such channel.
     """
     names = channel_names(scene)
-    by_name = {name.casefold(): number for number, name in reversed(list(enumerate(names)))}
+    by_name = {name.strip().casefold(): number for number, name in reversed(list(enumerate(names)))}
     by_name |= {name: number for number, name in enumerate(names)}
     found = []
     for name in wanted:
-        number = by_name.get(name, by_name.get(name.casefold()))
+        number = by_name.get(name, by_name.get(name.strip().casefold()))
         if number is None and name.isdecimal() and int(name) < len(names):
             number = int(name)
         if number is None:
