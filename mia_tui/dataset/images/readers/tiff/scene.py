@@ -100,7 +100,9 @@ def _codec(number: int) -> str:
 def _meaning(page: tifffile.TiffPage) -> dict[str, object]:
     """What the channels of a page are, as arguments of `Scene`."""
     kind = int(page.photometric if page.photometric is not None else 1)
-    opacity = [number for number, extra in enumerate(page.extrasamples) if int(extra) in (_ASSOCIATED, _UNASSOCIATED)]
+    opacity = [
+        number for number, extra in enumerate(page.extrasamples) if int(extra) in (_ASSOCIATED, _UNASSOCIATED)
+    ]
     first_extra = page.samplesperpixel - len(page.extrasamples)
     meaning: dict[str, object] = {}
     if opacity:
