@@ -218,16 +218,21 @@ class CziSource(Source):
         scene, mosaic = self.scenes[place.scene], self._mosaics[place.scene]
         width, height = scene.levels[level]
         region = region or Region(0, 0, width, height)
-        values: NDArray[np.generic] = np.empty(
-            (region.height, region.width, len(scene.channels)), scene.dtype
-        )
+        area = mosaic.area_of(region, level)
         wanted = range(len(scene.channels)) if channels is None else channels
-        first = 0
+        reads, first = [], 0
         for number, count in mosaic.counts:
             if any(first <= one < first + count for one in wanted):
-                pixels = self._read(mosaic, mosaic.position(place, number), mosaic.factors[level], region)
-                values[:, :, first : first + count] = pixels[:, :, ::-1]  # blue, green, red
+                reads.append((mosaic.position(place, number), slice(first, first + count)))
             first += count
+        for position, _ in reads:  # all of them first: reading may take long
+            self._directory.check(mosaic.tiles_for(position, area))
+        values: NDArray[np.generic] = np.empty((region.height, region.width, first), scene.dtype)
+        for position, own in reads:
+            pixels = self._read(mosaic, position, area, level)
+            if pixels.shape[:2] != values.shape[:2]:
+                raise ValueError(f"the library read {pixels.shape[:2]}, not {values.shape[:2]}")
+            values[:, :, own] = pixels[:, :, ::-1]  # blue, green, red
         return part_of(values, channels, None)
 
     def cost_bytes(self, place: Place, level: int, region: Region | None) -> int:
@@ -239,25 +244,16 @@ class CziSource(Source):
         self._reader.close()
 
     def _read(
-        self, mosaic: "_Mosaic", position: Mapping[str, int], factor: int, region: Region
+        self, mosaic: "_Mosaic", position: Mapping[str, int], area: Region, level: int
     ) -> NDArray[np.generic]:
         """One channel of a part of a mosaic, shape (H, W, 1 or 3)."""
-        area = Region(
-            mosaic.area.left + region.left * factor,
-            mosaic.area.top + region.top * factor,
-            region.width * factor + factor // 2,  # the library rounds the size down
-            region.height * factor + factor // 2,
-        )
-        self._directory.check(mosaic.tiles_for(position, area))
         pixels: NDArray[np.generic] = self._reader.read(
             roi=(area.left, area.top, area.width, area.height),
             plane=dict(position),
             scene=None if mosaic.number < 0 else mosaic.number,
-            zoom=1 / factor,
+            zoom=1 / mosaic.factors[level],
             pixel_type=mosaic.pixel_name(position),
         )
-        if pixels.shape[:2] != (region.height, region.width):
-            raise ValueError(f"the library read {pixels.shape[:2]}, not {(region.height, region.width)}")
         return pixels
 
 
@@ -308,6 +304,16 @@ class _Mosaic:
         """Where a plane is, in the file's own indices."""
         along = {axis: self.axes[axis][index] for axis, index in place.index.items()}
         return {**self._fixed, **along, "C": channel}
+
+    def area_of(self, region: Region, level: int) -> Region:
+        """Where a part of a level is in the mosaic."""
+        factor = self.factors[level]
+        return Region(
+            self.area.left + region.left * factor,
+            self.area.top + region.top * factor,
+            region.width * factor + factor // 2,  # the library rounds the size down
+            region.height * factor + factor // 2,
+        )
 
     def tiles_for(self, position: Mapping[str, int], area: Region) -> list[_Tile]:
         """The tiles of a plane, and their smaller copies, that an area needs."""

@@ -73,6 +73,7 @@ class OifSource(Source):
 
     def __init__(self, image: oiffile.OifFile, name: str) -> None:
         self.format = "OIB" if image.is_oib else "OIF"
+        self.is_whole = bool(image.is_oib)
         self._image, self._name = image, name
         planes = _places(image.filesystem.files())
         if not planes:
