@@ -109,7 +109,7 @@ class LifSource(Source):
     def __init__(self, lif: liffile.LifFile, name: str) -> None:
         self._lif = lif
         self.format = lif.type.value
-        self._images = [_Image(image, name) for image in lif.images]
+        self._images = [_LeicaImage(image, name) for image in lif.images]
         self.scenes = tuple(image.scene for image in self._images)
         if not self.scenes:
             raise DecodeError(f"{name} holds no images.")
@@ -133,7 +133,7 @@ class LifSource(Source):
         self._lif.close()
 
 
-class _Image:
+class _LeicaImage:
     """One image of a file.
 
     Args:

@@ -8,6 +8,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from math import ceil, floor, sqrt
 from threading import Lock
 
@@ -147,7 +148,8 @@ def grid_of(
         kept: Overviews made before.
 
     Returns:
-        The pixels, and what measures the image; only for pixels in the file's own values.
+        The pixels, and what measures the image; only for pixels in the file's own values. The first call needs the
+        open file.
     """
     wanted = (box[0] * max(1.0, zoom), box[1] * max(1.0, zoom))
     level = image.level_for(lambda size: _least(wanted, size))
@@ -159,6 +161,7 @@ def grid_of(
     if not in_parts:
         return _read_whole(image, level)
 
+    @cache
     def measured() -> Measured:
         return kept.of(image).measured
 
