@@ -112,7 +112,9 @@ class Nd2Source(Source):
         return part_of(values, channels, region)
 
     def cost_bytes(self, place: Place, level: int, region: Region | None) -> int:
-        return 2 * super().cost_bytes(place, level, None)  # a plane is read whole, then its channels are put in order
+        return 2 * super().cost_bytes(
+            place, level, None
+        )  # a plane is read whole, then its channels are put in order
 
     def close(self) -> None:
         self._nd2.close()
