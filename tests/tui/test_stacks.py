@@ -84,7 +84,7 @@ def test_a_stack_is_labelled_once_when_the_person_chooses_so(tmp_path: Path) -> 
         store.set_labels([(ImageKey(HYPER.path, 1), dark)], source="person")
 
     async def test() -> None:
-        async with opened(root, size=WIDE) as pilot:
+        async with opened(root, size=WIDE, notifications=True) as pilot:
             session = label_screen(pilot).session
             assert len(session.listing) == 20
             await choose_stacks(pilot)
@@ -95,6 +95,7 @@ def test_a_stack_is_labelled_once_when_the_person_chooses_so(tmp_path: Path) -> 
             await settle(pilot)
             assert len(session.listing) == 13
             assert labels_shown(pilot) == {}
+            assert "A stack is labelled as a whole" in told(pilot.app) and "gone" not in told(pilot.app)
             assert "1 unused" in screen_text(pilot.app) and "missing" not in screen_text(pilot.app)
             row = session.listing.row(HYPER)
             assert row is not None
