@@ -20,6 +20,7 @@ from mia_tui.dataset.listing.cache import save_listing
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import WHOLE_STACK, ImageKey, StackMode
 from mia_tui.dataset.scan.incremental import ListedImages, list_images
+from mia_tui.dataset.stacks import mode_words
 from mia_tui.dataset.store.file_changes import (
     AppliedFileChanges,
     FileChanges,
@@ -27,7 +28,6 @@ from mia_tui.dataset.store.file_changes import (
     find_file_changes,
     has_work,
 )
-from mia_tui.dataset.stacks import mode_words
 from mia_tui.dataset.store.frame_numbers import find_frames
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, MiaError, StoreError
