@@ -201,10 +201,10 @@ class CziSource(Source):
     def __init__(self, path: Path, file: BinaryIO, directory: _Directory) -> None:
         self.format = "CZI"
         self._directory = directory
-        self._reader = czi.CziReader(str(path))
-        facts = _Facts(self._reader.raw_metadata)
         numbers = sorted({tile.index.get("S", -1) for tile in directory.tiles})
         self._mosaics = [_Mosaic(directory.tiles, number) for number in numbers]
+        self._reader = czi.CziReader(str(path))  # when all is checked that may be refused
+        facts = _Facts(self._reader.raw_metadata)
         self.scenes = tuple(mosaic.scene(facts, printable(path.name)) for mosaic in self._mosaics)
 
     def plane(
