@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
+from PIL import Image
 from run_support import run_python
 
 from mia_tui.dataset.images import reading
@@ -167,6 +168,18 @@ def test_the_limit_of_megapixels_is_for_what_is_read_at_once(tiled: list[Tiled])
     tiled[0] = Tiled(deep(100, 80))
     with pytest.raises(DecodeError, match="megapixels"):
         view(max_megapixels=0.001)
+
+
+def test_the_overview_of_many_channels_is_smaller(
+    tiled: list[Tiled], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mia_tui.dataset.images.screen.pixels._OVERVIEW_BYTES", 100_000)
+    tiled.append(Tiled(deep().repeat(10, axis=2)))
+    kept = KeptOverviews()
+    view(kept=kept)
+    (overview,) = kept._kept.values()
+    assert not isinstance(overview.grid.pixels, Image.Image)
+    assert 25_000 < overview.grid.pixels.values.nbytes <= 101_000
 
 
 def test_a_palette_is_averaged_by_its_colours(tiled: list[Tiled]) -> None:

@@ -35,7 +35,8 @@ _SHORTFALL = 0.9
 _MEASURED_PX = 1_000_000  # of a level that is enough to measure
 _OVERVIEW_PX = 2048  # on the longer side, at least
 _MARGIN_PX = 2  # beside a part, for the filter
-_KEPT = 2  # images; up to 30 MB each
+_OVERVIEW_BYTES = 128 << 20
+_KEPT = 2  # images
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,8 +215,11 @@ def _overview(image: OpenedFrame) -> Overview:
     if image.cost_bytes(level) <= AT_ONCE_BYTES:
         planes = image.planes(level)
         return Overview(_grid(planes, image.scene), Measured(planes))
-    by = 1
-    while max(width, height) // (2 * by) >= _OVERVIEW_PX:
+    by, pixel_bytes = 1, len(image.scene.channels) * image.scene.dtype.itemsize
+    while (
+        max(width, height) // (2 * by) >= _OVERVIEW_PX
+        or width * height * pixel_bytes > by**2 * _OVERVIEW_BYTES
+    ):
         by *= 2
     every = max(1, floor(sqrt(width * height / _MEASURED_PX)))
     picked = []
