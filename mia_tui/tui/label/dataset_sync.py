@@ -20,6 +20,7 @@ from mia_tui.dataset.listing.cache import save_listing
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import WHOLE_STACK, ImageKey, StackMode
 from mia_tui.dataset.scan.incremental import ListedImages, list_images
+from mia_tui.dataset.stacks import mode_words
 from mia_tui.dataset.store.file_changes import (
     AppliedFileChanges,
     FileChanges,
@@ -27,7 +28,6 @@ from mia_tui.dataset.store.file_changes import (
     find_file_changes,
     has_work,
 )
-from mia_tui.dataset.stacks import mode_words
 from mia_tui.dataset.store.frame_numbers import find_frames
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, MiaError, StoreError
@@ -183,7 +183,7 @@ class DatasetSync:
 
     async def _take_found(self, found: ListedImages) -> int:
         """Take over what is there now, and say what changed. Returns the number of new images."""
-        modes = self._session.listing.stack_mode, found.listing.stack_mode
+        mode_before, mode = self._session.listing.stack_mode, found.listing.stack_mode
         placed = await asyncio.to_thread(found.listing.rows_from, self._session.listing)
         gone = int(np.count_nonzero(placed < 0))
         came = len(found.listing) - len(placed) + gone
@@ -201,8 +201,10 @@ class DatasetSync:
             notes += await renumber_frames(self._controller, found.listing, can_write=not self._unwritable)
         except MiaError as error:  # labels and suggestions can be shown even if nothing can be written
             self._screen.show_error(error)
-        if self.opened and None not in modes and modes[0] != modes[1]:  # nothing came or is gone on the disk
-            self._screen.show_message(mode_words(modes[1], found.listing.stacks()))
+        if (
+            self.opened and mode_before and mode and mode_before != mode
+        ):  # nothing came or is gone on the disk
+            self._screen.show_message(mode_words(mode, found.listing.stacks()))
         elif self.opened and (not moved or max(came, gone) > moved):  # what was moved is neither new nor gone
             self._screen.show_message(_difference(max(came - moved, 0), max(gone - moved, 0)))
         for note in [*(note for note in found.notes if note not in self._shown_notes), *notes]:
