@@ -241,7 +241,7 @@ class _LeicaImage:
             with open_to_read(path, follow=True), closing(liffile.LifFile(path, squeeze=False)) as lof:
                 if lof.type != liffile.LifFileType.LOF:
                     raise ValueError("not a LOF file")
-                return _Image(lof.images[0], self._name).read(index, channels)
+                return _LeicaImage(lof.images[0], self._name).read(index, channels)
         planes = []
         for number in channels:
             channel = self.channels[number]
