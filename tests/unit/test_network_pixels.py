@@ -13,6 +13,7 @@ from PIL import Image
 from mia_tui.dataset.images.bit_depth import tonal_window
 from mia_tui.dataset.images.decode import decode_fitted, decode_input
 from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap, ValueLimits
+from mia_tui.dataset.images.network.selection import find_channels
 from mia_tui.dataset.images.rendering import DisplaySettings, render_image
 from mia_tui.dataset.images.source import Channel
 from mia_tui.errors import DecodeError
@@ -206,6 +207,11 @@ def test_channels_are_chosen_by_name_or_number(chosen: list[str], numbers: list[
     pixels = network_pixels(ArraySource(values, **NAMED), wanted)
     assert pixels.shape == (8, 8, wanted.channel_count)
     assert np.array_equal(pixels, values[:, :, numbers].astype(np.uint8))
+
+
+def test_a_channel_is_found_without_the_spaces_that_its_file_has_around_the_name() -> None:
+    source = ArraySource(five_channels(), channels=tuple(Channel(f" {letter} ") for letter in "abcde"))
+    assert find_channels(source.scenes[0], ["C", " e "], "a.tif") == [2, 4]
 
 
 def test_only_the_channels_that_are_wanted_are_read() -> None:

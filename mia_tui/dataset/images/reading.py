@@ -124,6 +124,8 @@ def read_image(
             says which.
     """
     path = Path(path)
+    if frame < 0:  # such as `WHOLE_STACK`
+        raise _no_frame(path, frame)
     with opened(path, frame, max_megapixels) as image:
         wanted = None if channels is None else _channel_numbers(image.scene, channels, path)
         values = image.planes(channels=wanted).values
@@ -280,9 +282,13 @@ def frame_of(
     try:
         place = source.place(frame)
     except IndexError as error:
-        raise DecodeError(f"{printable(path.name)} has no frame {frame} (frames count from 0).") from error
+        raise _no_frame(path, frame) from error
     check_channels(len(source.scenes[place.scene].channels), path.name)
     return OpenedFrame(source, place, path, max_megapixels)
+
+
+def _no_frame(path: Path, frame: int) -> DecodeError:
+    return DecodeError(f"{printable(path.name)} has no frame {frame} (frames count from 0).")
 
 
 @contextmanager

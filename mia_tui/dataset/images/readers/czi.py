@@ -227,12 +227,12 @@ class CziSource(Source):
     def __init__(self, path: Path, file: BinaryIO, directory: _Directory) -> None:
         self.format = "CZI"
         self._directory = directory
-        self._reader = czi.CziReader(str(path))
-        facts = _Facts(self._reader.raw_metadata)
         of_scenes: dict[int, list[_Tile]] = {}
         for tile in directory.tiles:
             of_scenes.setdefault(tile.index.get("S", -1), []).append(tile)
         self._mosaics = [_Mosaic(tiles, number) for number, tiles in sorted(of_scenes.items())]
+        self._reader = czi.CziReader(str(path))  # when all is checked that may be refused
+        facts = _Facts(self._reader.raw_metadata)
         self.scenes = tuple(mosaic.scene(facts, printable(path.name)) for mosaic in self._mosaics)
 
     def plane(

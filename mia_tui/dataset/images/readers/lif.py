@@ -140,7 +140,7 @@ class LifSource(Source):
     def __init__(self, lif: liffile.LifFile, name: str) -> None:
         self._lif = lif
         self.format = lif.type.value
-        self._images = [_Image(image, name) for image in lif.images]
+        self._images = [_LeicaImage(image, name) for image in lif.images]
         self.scenes = tuple(image.scene for image in self._images)
         if not self.scenes:
             raise DecodeError(f"{name} holds no images.")
@@ -164,7 +164,7 @@ class LifSource(Source):
         self._lif.close()
 
 
-class _Image:
+class _LeicaImage:
     """One image of a file.
 
     Args:
@@ -241,7 +241,7 @@ class _Image:
             with open_to_read(path, follow=True), closing(liffile.LifFile(path, squeeze=False)) as lof:
                 if lof.type != liffile.LifFileType.LOF:
                     raise ValueError("not a LOF file")
-                return _Image(lof.images[0], self._name).read(index, channels)
+                return _LeicaImage(lof.images[0], self._name).read(index, channels)
         planes = []
         for number in channels:
             channel = self.channels[number]

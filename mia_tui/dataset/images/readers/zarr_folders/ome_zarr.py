@@ -53,7 +53,7 @@ class OmeZarrSource(Source):
 
     def __init__(self, path: Path) -> None:
         self._folder = ZarrFolder(path)
-        self._images: dict[int, _Image] = {}
+        self._images: dict[int, _ZarrImage] = {}
         self._paths = list(_images_in(self._folder))
         if not self._paths:
             raise DecodeError(f"{self._folder.name} holds no OME-Zarr image.")
@@ -97,10 +97,10 @@ class OmeZarrSource(Source):
         ranges = image.ranges(place, range(len(image.scene.channels)), level, region)
         return image.levels[level].cost_bytes(ranges)
 
-    def image(self, number: int) -> "_Image":
+    def image(self, number: int) -> "_ZarrImage":
         """The image of a scene."""
         if number not in self._images:
-            self._images = {number: _Image(self._folder, self._paths[number])}
+            self._images = {number: _ZarrImage(self._folder, self._paths[number])}
         return self._images[number]
 
     def __len__(self) -> int:
@@ -116,7 +116,7 @@ class OmeZarrSource(Source):
 def _frames_of_scenes(path: Path, mtime_ns: int, paths: tuple[str, ...]) -> tuple[int, ...]:
     """Frames of each scene. A plate may have thousands, each with files of its own to read."""
     folder = ZarrFolder(path)
-    return tuple(_Image(folder, one).scene.frames for one in paths)
+    return tuple(_ZarrImage(folder, one).scene.frames for one in paths)
 
 
 class _Scenes(Sequence[Scene]):
@@ -134,7 +134,7 @@ class _Scenes(Sequence[Scene]):
         return self._source.image(number).scene
 
 
-class _Image:
+class _ZarrImage:
     """A group with the levels of one image.
 
     Attributes:
