@@ -23,7 +23,7 @@ from mia_tui.cli.options import (
 )
 from mia_tui.cli.report import Report
 from mia_tui.errors import AwayError, ConfigError, DataError
-from mia_tui.paths import real_path, typed_dataset
+from mia_tui.paths import find_state, real_path, typed_dataset
 from mia_tui.runs.prediction.formats import PREDICTION_FORMATS
 from mia_tui.text import counted, decode_name, join_names, printable
 
@@ -239,6 +239,24 @@ def _predict(report: Report, run: "RunDir", images: Path, state: Path | None) ->
     return code
 
 
+def _unshown(run: "RunDir", images: Path, state: Path | None) -> str:
+    """A sentence about suggestions of whole stacks, where their frames are labelled; empty if there are none."""
+    from mia_tui.dataset.model import WHOLE_STACK
+    from mia_tui.dataset.stacks import unshown_words
+    from mia_tui.dataset.store.label_store import LabelStore
+    from mia_tui.runs.prediction.suggestions import SuggestionSet, read_suggestions
+
+    if run.predict_job().config.stacks != "whole":
+        return ""
+    store = LabelStore.open_existing(find_state(images, state).labels_db)
+    if store is not None:
+        with store:
+            if store.stack_mode() == "whole":
+                return ""
+    keys = read_suggestions(SuggestionSet(run, run.name, 0.0, 0)).keys
+    return unshown_words(sum(key.frame == WHOLE_STACK for key in keys), "frames")
+
+
 def _summarise(
     report: Report, run: "RunDir", state: "RunState", images: Path, state_folder: Path | None
 ) -> None:
@@ -251,7 +269,10 @@ def _summarise(
     if config.shard is not None:
         report.say(result.sentence)
     if out is None:
-        report.say(f"`mia-tui {typed_dataset(images, state_folder)}` shows them.")
+        typed = typed_dataset(images, state_folder)
+        if unshown := _unshown(run, images, state_folder):
+            report.warn(unshown, f"`mia-tui labels stacks {typed} whole` changes that.")
+        report.say(f"`mia-tui {typed}` shows them.")
     report.record(
         {
             "run": str(run.path),

@@ -38,3 +38,18 @@ def unused_words(unused: int, mode: StackMode) -> str:
     one, many = ("a whole stack", "whole stacks") if mode == "frames" else ("a single frame", "single frames")
     kept = "is kept and not used" if unused == 1 else "are kept and not used"
     return f"{counted(unused, f'label of {one}', f'labels of {many}')} {kept} until you change this again."
+
+
+def unshown_words(unshown: int, mode: StackMode) -> str:
+    """That suggestions are for the other choice, a sentence; empty if there are none.
+
+    Args:
+        unshown: How many there are.
+        mode: How stacks are labelled.
+    """
+    if not unshown:
+        return ""
+    are = "1 of them is" if unshown == 1 else f"{unshown:,} of them are"
+    if mode == "frames":
+        return f"{are} of whole stacks, whose frames are labelled one by one here, and not shown."
+    return f"{are} of single frames of stacks, which are labelled as a whole here, and not shown."

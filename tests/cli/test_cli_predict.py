@@ -22,6 +22,7 @@ from mia_tui.errors import ConfigError
 from mia_tui.paths import StateFolder, user_jobs
 from mia_tui.runs import disk
 from mia_tui.runs.list.find import list_runs as runs_in
+from mia_tui.runs.prediction import create
 from mia_tui.runs.prediction.listing import PredictionListing
 from mia_tui.runs.prediction.predictions import PredictionRow, PredictionRows, make_header, partial_path
 from mia_tui.runs.prediction.suggestions import read_newest, suggestion_sets
@@ -380,6 +381,24 @@ def test_a_folder_that_cannot_be_written_is_predicted_into_the_users_own_state(
     assert mia("predict", discs, "--run", run.path).code == 0
     [made] = runs_in(user_jobs(discs))
     assert made.suggestions.exists()
+
+
+def test_it_is_said_where_stacks_are_given_otherwise_than_in_the_training_or_are_not_shown(
+    mia: Mia, run: RunDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder := tmp_path / "stacks").mkdir()
+    Image.new("RGB", (32, 32)).save(folder / "plain.png")
+    pages = [Image.new("L", (32, 32), level) for level in (0, 99)]
+    pages[0].save(folder / "stack.tif", save_all=True, append_images=pages[1:])
+    answer = mia("predict", folder, "--run", run.path)
+    assert (answer.code, answer.err) == (0, "")
+    monkeypatch.setattr(create, "stacks_for", lambda *given: "whole")
+    answer = mia("predict", folder, "--run", run.path)
+    assert "1 stack is given as a whole to a network that was trained on single images" in answer.err
+    assert "1 of them is of whole stacks, whose frames are labelled one by one here" in answer.err
+    assert f"`mia-tui labels stacks {folder} whole` changes that" in answer.err
+    assert mia("labels", "stacks", folder, "whole").code == 0
+    assert "of whole stacks" not in mia("predict", folder, "--run", run.path).err
 
 
 def test_without_out_the_predictions_are_suggestions_for_the_app(

@@ -4,12 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from run_support import make_predict_job
 from stack_support import labelled_stacks, make_stacks
 from textual.pilot import Pilot
 from tui_support import opened, press, run, screen_text, settle, told
 
 from mia_tui.dataset.model import WHOLE_STACK, ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.paths import StateFolder
+from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow
+from mia_tui.runs.prediction.suggestions import write_suggestions
+from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.controller import label_controller
 from mia_tui.tui.label.screen import LabelScreen
 
@@ -84,7 +89,7 @@ def test_a_stack_is_labelled_once_when_the_person_chooses_so(tmp_path: Path) -> 
         store.set_labels([(ImageKey(HYPER.path, 1), dark)], source="person")
 
     async def test() -> None:
-        async with opened(root, size=WIDE) as pilot:
+        async with opened(root, size=WIDE, notifications=True) as pilot:
             session = label_screen(pilot).session
             assert len(session.listing) == 20
             await choose_stacks(pilot)
@@ -95,6 +100,7 @@ def test_a_stack_is_labelled_once_when_the_person_chooses_so(tmp_path: Path) -> 
             await settle(pilot)
             assert len(session.listing) == 13
             assert labels_shown(pilot) == {}
+            assert "A stack is labelled as a whole" in told(pilot.app) and "gone" not in told(pilot.app)
             assert "1 unused" in screen_text(pilot.app) and "missing" not in screen_text(pilot.app)
             row = session.listing.row(HYPER)
             assert row is not None
@@ -128,6 +134,27 @@ def test_a_dataset_that_was_chosen_to_be_whole_opens_so_and_says_so(tmp_path: Pa
             async with opened(root, size=WIDE, notifications=True) as pilot:
                 assert len(label_screen(pilot).session.listing) == 13
                 assert "4 files are stacks, labelled as a whole" in told(pilot.app)
+
+    run(test())
+
+
+def test_suggestions_of_whole_stacks_are_counted_where_frames_are_labelled(tmp_path: Path) -> None:
+    root = make_stacks(tmp_path / "cells")
+    made = RunDir.create(StateFolder(root / "mia"), make_predict_job(root / "mia"), name="predict")
+    made.predictions.mkdir()
+    header = PredictionHeader(str(root.resolve()), "w", ["dark", "light"], made.name, False, 100.0)
+    with made.suggestions.open("wb") as file:
+        write_suggestions(file, header, [PredictionRow(HYPER.path, WHOLE_STACK, [0.9, 0.1])])
+
+    async def test() -> None:
+        async with opened(root, size=WIDE, notifications=True) as pilot:
+            assert "1 of them is of whole stacks, whose frames are labelled one by one" in told(pilot.app)
+            await choose_stacks(pilot)
+            await press(pilot, "y")
+            await settle(pilot)
+            session = label_screen(pilot).session
+            row = session.listing.row(HYPER)
+            assert row is not None and session.state_of(row).suggestion is not None
 
     run(test())
 

@@ -76,9 +76,26 @@ def test_images_that_lack_a_channel_asked_for_are_named(tmp_path: Path, found_in
 def test_images_without_pixel_size_are_named_where_it_is_needed(tmp_path: Path, found_in: Findings) -> None:
     write(tmp_path, "a", PhysicalSizeX=0.5, PhysicalSizeXUnit="µm", PhysicalSizeY=0.5, PhysicalSizeYUnit="µm")
     write(tmp_path, "b")
-    (finding,) = found_in(pixel_size=0.5)
+    (finding,) = found_in(pixel_size=0.5, width=32, height=32)
     assert finding.message == "1 image does not say how large a pixel is: b.ome.tif."
     assert found_in() == []
+
+
+def test_images_of_which_the_network_sees_a_part_only_are_named(tmp_path: Path, found_in: Findings) -> None:
+    sides = dict.fromkeys(("PhysicalSizeX", "PhysicalSizeY"), 2.5)
+    write(tmp_path, "a", **sides, PhysicalSizeXUnit="µm", PhysicalSizeYUnit="µm")
+    write(tmp_path, "b", PhysicalSizeX=0.5, PhysicalSizeXUnit="µm", PhysicalSizeY=0.5, PhysicalSizeYUnit="µm")
+    (finding,) = found_in(pixel_size=0.5, width=32, height=32)
+    assert finding.message == "1 image of 2 is larger than the input at 0.5 µm a pixel: a.ome.tif."
+    assert "the largest would need 40 x 40 pixels" in finding.hint
+    assert found_in(pixel_size=0.5, width=40, height=40) == []
+
+
+def test_a_pixel_size_that_leaves_the_input_black_is_warned_of(tmp_path: Path, found_in: Findings) -> None:
+    write(tmp_path, "a", PhysicalSizeX=0.5, PhysicalSizeXUnit="µm", PhysicalSizeY=0.5, PhysicalSizeYUnit="µm")
+    (finding,) = found_in(pixel_size=2, width=64, height=64)
+    assert finding.message == "At 2 µm a pixel no image is larger than 2 x 2 pixels."
+    assert "The rest of the input of 64 x 64 pixels is black" in finding.hint
 
 
 def test_unreadable_images_are_left_to_other_checks(tmp_path: Path, found_in: Findings) -> None:

@@ -184,13 +184,17 @@ def test_the_line_about_an_image_says_its_window_and_channels(cell: Path, tmp_pa
         settings.next_window()
     assert words(cell, settings) == "DAPI + GFP + Cy3, window 0–65,535 of uint16"
     settings.fix_window(window_of("180 to 3900", seen(cell)))
-    assert words(cell, settings) == "DAPI + GFP + Cy3, fixed window 180–3,900"
+    settings.next_channel()
+    assert words(cell, settings) == "DAPI only, fixed window 180–3,900"
+    settings.zoom(1)
     photo = tmp_path / "photo.png"
     Image.new("RGB", (8, 8)).save(photo)
     settings.show_image(ImageKey("photo"))
-    assert words(photo, settings) == ""
+    assert words(photo, settings) == "red only"
     settings.show_image(ImageKey("cell"))
-    assert "fixed window 180–3,900" in words(cell, settings), "it stays, for comparing images"
+    assert words(cell, settings) == "DAPI only, fixed window 180–3,900", "they stay, for comparing images"
+    assert settings.display.zoom == 1
+    settings.reset()
     assert settings.display.channels == ChannelChoice()
 
 

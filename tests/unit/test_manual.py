@@ -80,3 +80,13 @@ def test_lines_are_found_by_all_their_words_in_any_order_and_case() -> None:
     assert [(line.topic, line.heading) for line in found] == [("settings", "Network")]
     assert "*" not in found[0].line and "`" not in found[0].line
     assert not list(find_lines("hamster", {}))
+
+
+def test_keys_that_are_marks_of_markdown_are_in_what_is_found() -> None:
+    lines = [found.line for found in find_lines("channel alone", {})]
+    assert "| Show the next channel alone" in " ".join(lines)
+    assert "; | shows one channel alone, ;" in " ".join(lines)
+    assert any(
+        line.startswith("* Show the image as it is")
+        for line in (f.line for f in find_lines("image as it is", {}))
+    )

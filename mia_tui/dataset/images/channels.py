@@ -178,14 +178,15 @@ def _of_measured(
         wanted = [choice.alone if choice.alone in numbers else numbers[0]]
     else:
         wanted = [number for number in numbers if number not in choice.hidden]
+    at = {number: place for place, number in enumerate(numbers)}
     channels = []
     for number in wanted:
-        channel = _in_8_bits(values[:, :, number], ranges, numbers.index(number))
+        channel = _in_8_bits(values[:, :, number], ranges, at[number])
         channels.append(255 - channel if scene.is_inverted else channel)
     if len(numbers) == 1 or choice.alone in numbers:
         return channels[0]
     colours = _composite_colours(scene, own=own_colours)
-    chosen = [colours[numbers.index(number)] for number in wanted]
+    chosen = [colours[at[number]] for number in wanted]
     return _composite(channels, chosen, values.shape[:2])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from mia_tui.dataset.model import ImageKey
 from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.inference.predict import Predictor
-from mia_tui.engine.jobs.network import load_network, warn_of_other_types
+from mia_tui.engine.jobs.network import load_network, warn_of_other_stacks, warn_of_other_types
 from mia_tui.errors import DataError
 from mia_tui.runs.evaluation.confusion import SavedConfusion, figures, save_confusion
 from mia_tui.runs.evaluation.epoch_predictions import (
@@ -35,6 +35,7 @@ def work(attempt: Attempt, job: EvaluateJob) -> Outcome:
     run, config = attempt.run, job.config
     network, _ = load_network(attempt, config, job.threads)
     samples = current_samples(run, job)
+    warn_of_other_stacks(attempt, network, [sample.frame for sample in samples])
     attempt.phase("working", f"evaluating {counted(len(samples), 'image')}")
     try:
         predicted, problems = _predict(attempt, job, network, samples)

@@ -1,8 +1,10 @@
 """The trained network of a prediction or an evaluation."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from mia_tui.config.predict import NetworkConfig
+from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.engine.device import describe
 from mia_tui.engine.inference.predict import Predictor
 from mia_tui.errors import CheckpointError
@@ -54,3 +56,27 @@ def warn_of_other_types(attempt: Attempt, network: Predictor) -> str:
     if sentence:
         attempt.warn(sentence, "Convert the files, or train a network on such files, too.")
     return sentence
+
+
+def warn_of_other_stacks(attempt: Attempt, network: Predictor, frames: Iterable[int]) -> None:
+    """Warn if a network that was trained on whole stacks is given single frames of stacks, or the reverse.
+
+    Args:
+        attempt: Tells it.
+        network: The network.
+        frames: The number of the frame of each image.
+    """
+    if network.card.stacks == "whole":
+        count = sum(frame > 0 for frame in frames)  # the first frame of a stack cannot be told from a picture
+        if count:
+            attempt.warn(
+                "Stacks are given frame by frame to a network that was trained on whole ones "
+                f"({network.card.stack}).",
+                "`mia-tui labels stacks FOLDER whole` gives it whole ones, too.",
+            )
+    elif count := sum(frame == WHOLE_STACK for frame in frames):
+        are = "stack is" if count == 1 else "stacks are"
+        attempt.warn(
+            f"{count:,} {are} given as a whole to a network that was trained on single images.",
+            "`mia-tui labels stacks FOLDER frames` gives it frame by frame.",
+        )

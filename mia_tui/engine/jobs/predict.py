@@ -5,6 +5,7 @@ suggestions for the app.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -17,7 +18,7 @@ from mia_tui.dataset.scan.scan import iter_images, problem_notes
 from mia_tui.dataset.scan.walk import ScanProblem
 from mia_tui.engine.data.disk_watch import WorkStopped, is_folder_away, wait_for_folder
 from mia_tui.engine.inference.predict import Predictor
-from mia_tui.engine.jobs.network import load_network, warn_of_other_types
+from mia_tui.engine.jobs.network import load_network, warn_of_other_stacks, warn_of_other_types
 from mia_tui.errors import DataError
 from mia_tui.files import remove
 from mia_tui.runs.prediction.create import earlier_rows
@@ -78,10 +79,11 @@ def _find_images(
     root = Path(job.dataset)
     attempt.phase("loading", "looking for images")
     while True:
+        frames: Counter[int] = Counter()
         wait_for_folder(root, attempt.should_stop, attempt.waiting_for_disk)
         try:
             listing, problems, other_kinds = attempt.write_when_back(
-                partial(_list_once, attempt, job, network)
+                partial(_list_once, attempt, job, network, frames)
             )
         except DataError:
             if not is_folder_away(root):
@@ -91,13 +93,14 @@ def _find_images(
             break
     for note in (*problem_notes(problems), *other_kinds.notes):
         attempt.warn(note)
+    warn_of_other_stacks(attempt, network, frames.elements())
     return listing, dict(other_kinds.kinds)
 
 
 def _list_once(
-    attempt: Attempt, job: PredictJob, network: Predictor
+    attempt: Attempt, job: PredictJob, network: Predictor, frames_of: Counter[int]
 ) -> tuple[PredictionListing, list[ScanProblem], OtherKinds]:
-    """The images, the folders that cannot be read, and the files of other kinds."""
+    """The images, the folders that cannot be read, and the files of other kinds; counts the frames' numbers."""
     run, config = attempt.run, job.config
     problems: list[ScanProblem] = []
     other_kinds = OtherKinds()
@@ -114,7 +117,7 @@ def _list_once(
         )
     listing = write_listing(
         run.listing,
-        _counted(attempt, images),
+        _counted(attempt, images, frames_of),
         batch_size=config.batch_size,
         shard=config.shard,
         root=run.root,
@@ -122,12 +125,13 @@ def _list_once(
     return listing, problems, other_kinds
 
 
-def _counted(attempt: Attempt, images: Iterable[ImageKey]) -> Iterator[ImageKey]:
+def _counted(attempt: Attempt, images: Iterable[ImageKey], frames_of: Counter[int]) -> Iterator[ImageKey]:
     """Report how many images were found so far."""
     for count, image in enumerate(images, start=1):
         attempt.progress(count, 0)
         if count % _LEAST_ROWS == 0 and attempt.should_stop():
             raise WorkStopped
+        frames_of[image.frame] += 1
         yield image
 
 

@@ -1,5 +1,6 @@
 """Images of unequal kinds in one set: depth, channels, pixel size. Only the heads of some files are read."""
 
+import math
 import random
 import time
 from collections import defaultdict
@@ -10,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.images.network.geometry import place
 from mia_tui.dataset.images.network.selection import channel_names, find_channels, is_picture, value_type
 from mia_tui.dataset.images.reading import opened
 from mia_tui.dataset.images.source import Scene
@@ -24,6 +26,7 @@ from mia_tui.text import counted, join_names, name_faults, name_some, printable
 _OPENED = 500  # images of a set
 _TOGETHER = 100
 _NAMED = 3
+_LOST = 4  # times as wide and as high as the largest image is an input that is mostly black
 _LIMIT_S = 3.0
 
 _Seen = list[tuple[str, Scene]]
@@ -60,6 +63,7 @@ def unequal_kinds(
         yield from _without_channels(seen, config.channel_names)
     if config.pixel_size is not None:
         yield from _without_pixel_size(seen)
+        yield from _unlike_the_input(seen, config, config.pixel_size)
 
 
 def _look(root: Path, samples: Sequence[Sample], config: TrainConfig, progress: CheckProgress) -> _Seen:
@@ -131,6 +135,36 @@ def _without_pixel_size(seen: _Seen) -> Iterator[CheckFinding]:
             f"{counted(len(without), 'image')} {does} not say how large a pixel is: {name_some(without)}.",
             "The run leaves out such images, since --pixel-size is set.",
         )
+
+
+def _unlike_the_input(seen: _Seen, config: TrainConfig, pixel_size: float) -> Iterator[CheckFinding]:
+    """Images of which the network sees a part only, or that are lost in a black input."""
+    canvas = config.width, config.height
+    scaled = [
+        (path, place(scene.size, canvas, config.geometry, _scale(scene.pixel_um, pixel_size)).scaled)
+        for path, scene in seen
+        if scene.pixel_um is not None and all(0 < side < math.inf for side in scene.pixel_um)
+    ]
+    if not scaled:
+        return
+    cut = [path for path, size in scaled if size[0] > canvas[0] or size[1] > canvas[1]]
+    widest, highest = (max(size[side] for _, size in scaled) for side in (0, 1))
+    if cut:
+        yield CheckFinding(
+            f"{counted(len(cut), 'image')} of {len(scaled):,} {'is' if len(cut) == 1 else 'are'} larger than the "
+            f"input at {pixel_size:g} µm a pixel: {name_some(cut)}.",
+            f"The network sees their middle; the largest would need {widest:,} x {highest:,} pixels (--size, or a "
+            "larger --pixel-size).",
+        )
+    elif widest * _LOST < canvas[0] and highest * _LOST < canvas[1]:
+        yield CheckFinding(
+            f"At {pixel_size:g} µm a pixel no image is larger than {widest:,} x {highest:,} pixels.",
+            f"The rest of the input of {canvas[0]:,} x {canvas[1]:,} pixels is black; is --pixel-size right?",
+        )
+
+
+def _scale(pixel_um: tuple[float, float], pixel_size: float) -> tuple[float, float]:
+    return pixel_um[0] / pixel_size, pixel_um[1] / pixel_size
 
 
 def _grouped(seen: _Seen, kind: Callable[[Scene], str]) -> dict[str, list[str]]:

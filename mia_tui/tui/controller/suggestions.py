@@ -13,6 +13,7 @@ import numpy as np
 
 from mia_tui.dataset.listing.listing import Rows
 from mia_tui.dataset.session.suggested import ModelSuggestions
+from mia_tui.dataset.stacks import unshown_words, unused_labels
 from mia_tui.dataset.store.edits import free_in_steps
 from mia_tui.text import counted, name_some, printable, when
 
@@ -97,7 +98,6 @@ class ShownSuggestions:
         rows = await self._rows(found)
         self._controller.suggest(found, rows)
         self.shown = chosen
-        await _free(found)
         session = self._controller.session
         images = len(session.listing)
         words = f"{counted(chosen.images, 'suggestion')} of {printable(chosen.model)}."
@@ -107,8 +107,20 @@ class ShownSuggestions:
                 words += " Those of other predictions are not shown with it."
         if found.left_out:
             words += f" Those of {counted(found.left_out, 'image')} of stacks are left out; predict again for them."
+        if unshown := await self._of_the_other_choice(found):
+            words += f" {unshown} The command Stacks changes that."
+        await _free(found)
         new = session.new_classes
         return f"{words} Classes you do not have yet: {name_some(new)}." if new else words
+
+    async def _of_the_other_choice(self, found: ModelSuggestions) -> str:
+        """A sentence about suggestions of single frames where stacks are labelled as a whole, or the reverse."""
+        listing = self._controller.session.listing
+        mode = listing.stack_mode
+        if mode is None:
+            return ""
+        unshown = await asyncio.to_thread(lambda: unused_labels(found.keys, listing.stacks(), mode))
+        return unshown_words(unshown, mode)
 
     async def _rows(self, found: ModelSuggestions) -> Rows | None:
         """The rows of its images; None if the list of images was replaced meanwhile."""

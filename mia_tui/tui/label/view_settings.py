@@ -39,15 +39,15 @@ class ViewSettings:
     def show_image(self, key: ImageKey) -> None:
         """This is the current image now; a new one gets its own settings, unless they are kept.
 
-        A fixed window stays: it is for comparing images.
+        A fixed window and the choice of channels stay: they are for comparing images.
         """
         if key == self._image:
             return
         self._names = self.channels
         self._image, self.view, self.frame = key, None, None
         if not self.keep:
-            window = self.display.window
-            self.display = DisplaySettings(window=window if isinstance(window, FixedWindow) else None)
+            window = self.display.window if isinstance(self.display.window, FixedWindow) else None
+            self.display = DisplaySettings(window=window, channels=self.display.channels)
 
     @property
     def channels(self) -> dict[int, str]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import resources
-from itertools import groupby
+from itertools import cycle, groupby
 
 from mia_tui.errors import ConfigError
 from mia_tui.text import did_you_mean, printable
@@ -109,7 +109,14 @@ def _paragraphs(text: str) -> Iterator[str]:
 
 
 def _plain(paragraph: str) -> str:
-    return re.sub(r"[*`|#]+", " ", paragraph).strip()
+    """Without the marks of Markdown, but with the characters of keys."""
+    if paragraph.startswith("|"):
+        paragraph = re.sub(r"(?<!\\)\|", " ", paragraph).replace("\\|", "|")
+    bare = "".join(
+        part if in_code else re.sub(r"[*#]+", "", part)
+        for in_code, part in zip(cycle((False, True)), paragraph.split("`"), strict=False)
+    )
+    return re.sub(r" +", " ", bare).strip()
 
 
 # What the code puts in

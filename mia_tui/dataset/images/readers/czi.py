@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import BinaryIO
 from xml.etree import ElementTree
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pylibCZIrw import czi
 
+from mia_tui.dataset.images.limits import MOST_XML_BYTES
 from mia_tui.dataset.images.source import Channel, Colour, Place, Region, Scene, Size, Source, part_of
 from mia_tui.text import printable
 
@@ -33,6 +35,11 @@ _MOST_EMPTY = (
 )
 _LEAST_TILE_HEAD = 256  # bytes before a tile's metadata
 _JPEG_XR, _JPEG_XR_HEAD = 4, 1024
+_ZSTD, _ZSTD_START, _ZSTD_HEAD = (
+    (5, 6),
+    b"\x28\xb5\x2f\xfd",
+    32,
+)  # without and with a header of Zeiss before it
 _JPEG_XR_KINDS = {0: 0x01, 1: 0x02, 2: 0x07, 3: 0x71, 4: 0x72}  # by the kind of pixel: colours and depth
 _XML_BEHIND = 256  # the XML begins so many bytes behind its segment's header
 
@@ -138,9 +145,12 @@ class _Directory:
                 raise ValueError("a tile is larger than the file")
             if _shape(head[_TILE_SIZES.size :]) != _shape(tile.entry):
                 raise ValueError("a tile is not what the directory says")
+            fixed = max(_LEAST_TILE_HEAD, _TILE_SIZES.size + len(tile.entry))
+            start = tile.place + _SEGMENT.size + fixed + sizes[0]
             if tile.compression == _JPEG_XR:
-                fixed = max(_LEAST_TILE_HEAD, _TILE_SIZES.size + len(tile.entry))
-                self._check_jpeg_xr(tile, tile.place + _SEGMENT.size + fixed + sizes[0])
+                self._check_jpeg_xr(tile, start)
+            elif tile.compression in _ZSTD:
+                self._check_zstd(tile, start)
             self._checked.add(tile.place)
 
     def _check_jpeg_xr(self, tile: _Tile, place: int) -> None:
@@ -153,6 +163,22 @@ class _Directory:
         )
         if not mark or header[3] != _JPEG_XR_KINDS.get(tile.pixels) or (width + 1, height + 1) != tile.stored:
             raise ValueError("a tile has pixels of another kind")
+
+    def _check_zstd(self, tile: _Tile, place: int) -> None:
+        """Refuse pixels that unpack to more than the tile has: the library would take memory for them."""
+        self._file.seek(place)
+        head = self._file.read(_ZSTD_HEAD)
+        start = head.find(_ZSTD_START)
+        if start < 0:
+            raise ValueError("a tile has no compressed pixels")
+        flags, head = head[start + 4], head[start + 5 :]
+        is_single = flags >> 5 & 1
+        at = (1 - is_single) + (0, 1, 2, 4)[flags & 3]
+        length = (is_single, 2, 4, 8)[flags >> 6]
+        unpacked = int.from_bytes(head[at : at + length], "little") + (256 if length == 2 else 0)
+        _, kind, count = _PIXELS.get(tile.pixels, ("", np.uint64, 4))
+        if unpacked > prod(tile.stored) * count * np.dtype(kind).itemsize:
+            raise ValueError("a tile unpacks to more than it has")
 
     def _read_tiles(self, place: int) -> Iterator[_Tile]:
         (count,) = struct.unpack("<i", self._segment(place, b"ZISRAWDIRECTORY", 4))
@@ -201,8 +227,10 @@ class CziSource(Source):
     def __init__(self, path: Path, file: BinaryIO, directory: _Directory) -> None:
         self.format = "CZI"
         self._directory = directory
-        numbers = sorted({tile.index.get("S", -1) for tile in directory.tiles})
-        self._mosaics = [_Mosaic(directory.tiles, number) for number in numbers]
+        of_scenes: dict[int, list[_Tile]] = {}
+        for tile in directory.tiles:
+            of_scenes.setdefault(tile.index.get("S", -1), []).append(tile)
+        self._mosaics = [_Mosaic(tiles, number) for number, tiles in sorted(of_scenes.items())]
         self._reader = czi.CziReader(str(path))  # when all is checked that may be refused
         facts = _Facts(self._reader.raw_metadata)
         self.scenes = tuple(mosaic.scene(facts, printable(path.name)) for mosaic in self._mosaics)
@@ -261,24 +289,24 @@ class _Mosaic:
     """The tiles of one scene.
 
     Args:
-        tiles: Of the whole file.
+        tiles: Those of the scene.
         number: Of the scene; -1 if the file has none.
 
     Raises:
         ValueError: If the file is damaged.
 
     Attributes:
-        tiles: Those of the scene.
-        number: As above.
+        tiles: As given.
+        number: As given.
         area: What they cover at full resolution.
         factors: How many times smaller each level is.
         axes: The indices along each axis whose planes are frames, if there are more than one.
         counts: The number of each channel in the file, and how many values its pixels have.
     """
 
-    def __init__(self, tiles: Sequence[_Tile], number: int) -> None:
+    def __init__(self, tiles: list[_Tile], number: int) -> None:
         self.number = number
-        self.tiles = [tile for tile in tiles if tile.index.get("S", -1) == number]
+        self.tiles = tiles
         full = [tile.area for tile in self.tiles if tile.factor == 1] or [self.tiles[0].area]
         self.area = _around(full)
         covered = sum(area.width * area.height for area in full)
@@ -370,7 +398,7 @@ class _Facts:
     def __init__(self, text: str) -> None:
         root = ElementTree.Element("ImageDocument")
         with suppress(ElementTree.ParseError, ValueError):  # the pixels may be intact
-            root = ElementTree.fromstring(text)
+            root = ElementTree.fromstring(text if len(text) <= MOST_XML_BYTES else "")
         image = root.find("./Metadata/Information/Image")
         colours = {
             _number(one): _colour(one.findtext("Color", ""))

@@ -43,6 +43,7 @@ _STORED_AS = {
 }
 _DEEP_GREY = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 _DEEP_GREY_AND_OPACITY = "LA;16B"
+_DEEP_COLOUR_BYTES = 8  # of a pixel
 _DEEP_COLOUR = frozenset(f"{bands};16{order}" for bands in ("RGB", "RGBA") for order in "LBN")
 
 # Pillow's own limit is one number for the whole process; ours is a setting with a message.
@@ -84,9 +85,19 @@ class PillowSource(Source):
         if values is None:
             self._draft(level)
             self._image.load()
-            values = _values(self._image)
+            image: Image.Image = self._image
+            orientation = exif_orientation(image)  # last: PNG may have it after the pixels
+            if region is not None and orientation not in _UPRIGHT:
+                right, bottom = region.left + region.width, region.top + region.height
+                image = image.crop(
+                    (region.left, region.top, right, bottom)
+                )  # saves three copies of the whole
+                region = None
+            values = _values(image)
+        else:
+            orientation = exif_orientation(self._image)
         values = values.reshape(*values.shape[:2], -1)  # (H, W, C)
-        values = turned(values, exif_orientation(self._image))
+        values = turned(values, orientation)
         if region is not None:
             values = values[region.top : region.top + region.height, region.left : region.left + region.width]
         return values if channels is None else values[:, :, list(channels)]
@@ -104,6 +115,11 @@ class PillowSource(Source):
         orientation = exif_orientation(self._image)  # last: PNG may have it after the pixels
         return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
 
+    def close(self) -> None:
+        """Let go of the pixels: the scenes lead back here, so that they would stay until Python looks for circles."""
+        self.scenes, self._deep = (), None
+        del self._image
+
     def _count(self) -> int:
         if self.format == "GIF":
             place = self._file.tell()
@@ -117,6 +133,7 @@ class PillowSource(Source):
         image = self._image
         self._deep = None
         if any(_raw_mode(tile) in _DEEP_COLOUR for tile in image.tile):
+            check_density(image.size, length_of(self._file), self._path.name, pixel_bytes=_DEEP_COLOUR_BYTES)
             self._deep = self._read_deep_colour(number)  # before anything loads the upper bytes alone
         elif not number and any(_raw_mode(tile) == _DEEP_GREY_AND_OPACITY for tile in image.tile):
             # Each pixel has as many bytes as one of red, green, blue and opacity.

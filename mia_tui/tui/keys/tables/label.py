@@ -152,7 +152,11 @@ _ACTIONS: tuple[Action, ...] = (
     ),
     Action("invert", ("~",), "Invert", "Show dark as bright.", _VIEW),
     Action(
-        "channel", ("|",), "Channel", "Show the next channel alone in grey; after the last, all again.", _VIEW
+        "channel",
+        ("|",),
+        "Channel",
+        "Show the next channel alone in grey, in the next images too; after the last, all again.",
+        _VIEW,
     ),
     Action(
         "channels",
