@@ -57,7 +57,9 @@ def test_any_name_makes_a_harmless_folder_name(tmp_path: Path, name: str, end: s
     assert run.path.parent == tmp_path / "mia" / "runs"
 
 
-def test_a_training_of_an_earlier_version_says_that_each_image_was_stretched_by_itself(tmp_path: Path) -> None:
+def test_a_training_of_an_earlier_version_says_that_each_image_was_stretched_by_itself(
+    tmp_path: Path,
+) -> None:
     run = make_run(tmp_path / "mia")
     assert run.train_job().config.intensity == "dataset"
     values = json.loads(run.job_bytes())
