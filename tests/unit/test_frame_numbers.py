@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stack_support import NEW_FRAMES, labelled_stacks
+from stack_support import NEW_FRAMES, imagej, labelled_stacks, page, tiff
 
 from mia_tui.dataset.dataset import renumber_frames
 from mia_tui.dataset.images.reading import new_frame_numbers
@@ -88,6 +88,21 @@ def test_of_different_labels_the_first_stays_and_a_note_says_what_the_others_wer
     assert marks[ImageKey(CELLS, 0)].note == "two nuclei; dim"
     assert marks[ImageKey(CELLS, 0)].flagged
     assert marks[ImageKey(CELLS, 1)].skipped
+
+
+def test_a_note_names_some_of_the_pages_that_differed(root: Path) -> None:
+    pages = [page(number) for number in range(40)]
+    (root / HYPER).write_bytes(tiff(pages, imagej(40, 1)))
+    with closing(sqlite3.connect(root / "mia/labels.db")) as db, db:
+        for number in range(6, 40):
+            image = db.execute(
+                "INSERT INTO image (path, frame) VALUES (?, ?)", (HYPER.encode(), number)
+            ).lastrowid
+            db.execute("INSERT INTO label VALUES (?, ?, 1.0, 'eve', 'person')", (image, 1 + number % 2))
+    migrate(root)
+    with LabelStore(root / "mia/labels.db") as store:
+        note = store.marks()[ImageKey(HYPER, 0)].note
+    assert note is not None and note.count("page") == 8 and note.endswith(" more")
 
 
 def test_each_image_is_in_one_part_of_the_split(root: Path) -> None:

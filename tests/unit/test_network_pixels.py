@@ -328,6 +328,14 @@ def test_a_file_without_pixel_size_is_refused_where_one_is_needed(tmp_path: Path
         decode_input(tmp_path / "a.png", 0, wanted)
 
 
+@pytest.mark.parametrize("side", [1e-300, 1e300])
+def test_a_pixel_of_no_size_that_can_be_is_taken_for_none(side: float) -> None:
+    source = ArraySource(spread(0, 9, "uint16"), pixel_um=(side, 0.5))
+    wanted = replace(wants(limits("uint16", 0, 10)), pixel_size=0.5)
+    with pytest.raises(DecodeError, match="does not say how large its pixels are"):
+        network_pixels(source, wanted)
+
+
 def test_a_deep_image_is_read_at_the_smallest_level_twice_as_large_as_wanted() -> None:
     values = np.zeros((256, 256, 1), np.uint16)
     values[::2, ::2] = 4000  # gone in the smaller levels
@@ -352,3 +360,12 @@ def test_limits_that_make_no_map_are_refused() -> None:
     for low, high in (([1.0], [1.0]), ([0.0], [np.nan]), ([0.0], [1.0, 2.0]), ([], []), ([-1e308], [1e308])):
         with pytest.raises(ValueError, match="limit"):
             ValueLimits(dtype="uint16", low=low, high=high)
+
+
+@pytest.mark.parametrize("ends", [(-1e307, 1e308), (-1e39, 1e39), (0.0, 1e-300)])
+def test_limits_that_no_float32_has_give_numbers(
+    ends: tuple[float, float], recwarn: pytest.WarningsRecorder
+) -> None:
+    pixels = network_pixels(ArraySource(spread(0, 9, "uint16")), wants(limits("uint16", *ends)))
+    assert not list(recwarn)
+    assert pixels.max() <= 65535

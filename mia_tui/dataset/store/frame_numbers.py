@@ -29,6 +29,7 @@ from mia_tui.errors import DecodeError
 from mia_tui.text import counted, name_some, printable
 
 _FIRST = -2
+_MOST_NAMED = 8  # pages in a note; a stack may have thousands
 _AT_ONCE = 4096  # single images
 _SUFFIXES = (".tif", ".tiff")  # of the files whose pages were frames
 _ImageFields = tuple[Count, rows.StoredFrame, Count, Count, str | None, str | None]
@@ -375,7 +376,7 @@ class _Images:
         if different:
             flagged |= rows.BY_PERSON
             named = [f'{image.name} was "{self._class_name(image.label)}"' for image in different]
-            notes.append(f"before its channels became one image, {', '.join(named)}")
+            notes.append(f"before its channels became one image, {name_some(named, _MOST_NAMED)}")
         return flagged, printable("; ".join(dict.fromkeys(notes))) or None
 
     def _mark(self, image: _KeptImage, flagged: int, note: str | None, skipped: bool) -> Iterator[NewChange]:

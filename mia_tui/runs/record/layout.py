@@ -304,8 +304,9 @@ class RunDir:
         except FileNotFoundError:
             return None
         except (OSError, BadRecord) as error:
+            why = error.strerror if isinstance(error, OSError) else error
             raise RunError(
-                f"{_INPUT} of the run {printable(self.name)} cannot be read: {printable(error)}.",
+                f"{_INPUT} of the run {printable(self.name)} cannot be read: {printable(why)}.",
                 "Start a new run; the best weights of this one may still be valid.",
             ) from error
 
