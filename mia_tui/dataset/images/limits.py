@@ -5,7 +5,7 @@ from mia_tui.errors import DecodeError
 from mia_tui.text import printable
 
 MAX_MEGAPIXELS = 120.0
-RAISE_LIMIT = "Raise it with --max-megapixels (max_megapixels in a settings file)."
+RAISE_LIMIT = "Raise it with --max-megapixels (max_megapixels in a settings file and in Python)."
 _COLOUR_BYTES = 16  # of a pixel, as four channels of 32 bits
 _LARGE = 64_000_000  # pixels: smaller masks of a single value are real
 _MOST_PIXELS_OF_A_BYTE = 128
