@@ -39,7 +39,9 @@ def test_a_choice_is_kept_and_says_which_labels_are_not_used(mia: Mia, root: Pat
     table = write_table(
         tmp_path / "a.csv", "stacks/hyper.tif,1,dark", "stacks/pages.tif,,light", "0.tif,,light"
     )
-    assert mia("labels", "import", root, table).code == 0
+    answer = mia("labels", "import", root, table)
+    assert answer.code == 0
+    assert "1 row names a stack without a frame, so all its frames have the class" in answer.err
     answer = mia("labels", "stacks", root, "whole")
     assert "A stack is labelled as a whole" in answer.out
     assert "4 labels of single frames are kept and not used until you change this again." in answer.err
