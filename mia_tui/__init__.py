@@ -28,7 +28,9 @@ Where things go
                         config/train.py and config/recipes.py
     training setting    a field in config/train.py; form, option, file and help follow from it
     image format        a record in dataset/images/formats.py; unless Pillow reads it, its reader, a module in
-                        dataset/images/readers/; its ending leaves those in dataset/scan/other_kinds.py
+                        dataset/images/readers/ that makes a `Source` (dataset/images/source.py), and its package in
+                        `_PACKAGES` of dataset/images/network/measuring.py and in the extra of pyproject.toml; its
+                        ending leaves those in dataset/scan/other_kinds.py
     geometry            its formula in dataset/images/network/geometry.py, its name in `Geometry` of config/train.py
     intensity           its limits in dataset/images/network/measuring.py, their use in
                         dataset/images/network/brightness.py, its name in `Intensity` of config/train.py and
@@ -48,6 +50,59 @@ Where things go
     full disk           and any other disk that cannot be written: the sentences are in disk_errors.py; what SQLite
                         says of labels.db is translated in dataset/store/errors.py
     disk that is away   runs/disk.py waits for it; whether it is the disk or an image: engine/data/disk_watch.py
+
+What happens
+------------
+Each line passes through its modules in this order.
+
+    F2, label and next image
+        tui/keys/tables/label.py finds the command, tui/keys/command_queue.py lets one key after the other have its
+        turn, `_assign` of tui/label/commands.py -> tui/controller/label_controller.py ->
+        tui/controller/store_thread.py -> dataset/store/edits.py, which writes label and history in one transaction
+        (dataset/store/transactions.py). Only what was written is applied: dataset/session/changes.py, and
+        dataset/session/session.py moves on. tui/label/current_picture.py then shows the next image.
+    an image file on the screen
+        tui/label/current_picture.py -> tui/pictures/scheduler.py -> a thread of tui/pictures/cache.py ->
+        `render_image` of dataset/images/rendering.py: dataset/images/reading.py opens the file with the reader
+        that dataset/images/formats.py names, dataset/images/screen/pixels.py reads what is seen of it,
+        dataset/images/screen/windows.py finds black and white, dataset/images/channels.py the colours.
+        terminal/pictures.py makes bytes for the terminal of it, tui/pictures/image_view.py paints them.
+    an image file for a network
+        engine/data/reader.py -> `decode_input` of dataset/images/decode.py, in training, prediction and preview:
+        dataset/images/reading.py opens the file; a picture of 8 bits is resized as it is, all others go through
+        dataset/images/network/mapping.py by the `InputMap` of the run. engine/data/images.py caches the result,
+        engine/data/feed.py makes batches of it, and engine/data/scaling.py the numbers that the network is given.
+    a form to the first epoch
+        tui/training/form.py makes a `TrainConfig` (config/train.py), checked by config/check.py;
+        tui/training/check_screen.py -> runs/preflight/prepare.py chooses samples and parts
+        (dataset/split/assignment.py), runs/preflight/checks.py says what would hurt. `start_run` of
+        runs/list/lifecycle.py writes the run's folder (runs/record/layout.py) and starts the worker
+        (runs/worker/launch.py): worker.py takes the lock, waits for its turn, imports engine/jobs/train.py, which
+        calls engine/training/train.py. That measures brightness (engine/training/input_map.py), reads the images,
+        builds the network (engine/training/learner.py) and trains. What happens goes to events.jsonl
+        (runs/worker/attempt.py, runs/record/log.py); tui/runs/follow.py reads it, runs/record/state.py adds it up.
+    a prediction to the dashed frame
+        `create_prediction` of runs/prediction/create.py -> worker.py -> engine/jobs/predict.py lists the images
+        once (runs/prediction/listing.py) and writes a row for each (runs/prediction/predictions.py, from
+        engine/inference/predict.py); runs/prediction/result.py makes a file or suggestions of them
+        (runs/prediction/suggestions.py). tui/controller/suggestions.py gives those to
+        dataset/session/image_states.py; `framing` of tui/label/words.py and tui/classes/class_frame.py draw it.
+    stop, kill, resume
+        runs/worker/control.py leaves a file and signals (runs/worker/signals.py); the worker asks after each step
+        and saves weights, optimizer, place and sums (engine/training/checkpoint.py). A killed worker loses its lock
+        (runs/worker/liveness.py), so others see it is gone. `resume_run` of runs/list/lifecycle.py starts a worker
+        on the same folder, which goes on from the last checkpoint, with the input map of then.
+    a disk that fills up
+        a label is not applied: dataset/store/errors.py makes a sentence of what SQLite says, and the image stays. A
+        run writes its files beside the old ones first (files.py, runs/disk.py), so these are never torn; it ends as
+        failed with the sentence of disk_errors.py, and can be resumed from the checkpoint before. Events wait for
+        room (runs/record/log.py), which also ends a torn line of events.jsonl before it writes the next one.
+    files that were renamed
+        dataset/scan/incremental.py lists what is there; dataset/store/file_changes.py pairs missing files with new
+        ones of equal size and content (dataset/hashes.py) and moves their labels, which can be undone; in the app
+        tui/label/dataset_sync.py asks for that, elsewhere `relink_labels` of dataset/dataset.py. Samples of old runs
+        follow by runs/list/moved_dataset.py. Frames of stacks that are counted otherwise by now:
+        dataset/store/frame_numbers.py. A renamed dataset: runs/list/orphaned_state.py.
 """
 
 TYPE_CHECKING = False  # as in typing, whose import takes longer than all the rest

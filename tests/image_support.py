@@ -15,9 +15,10 @@ def raw_tiff(
     sample_format: int | None = None,
     orientation: int | None = None,
     order: str = "<",
+    width: int | None = None,
 ) -> bytes:
-    """An uncompressed TIFF with one strip for each plane."""
-    height, width = planes[0].shape[:2]
+    """An uncompressed TIFF with one strip for each plane; `width` is in pixels where several share a byte."""
+    height, width = planes[0].shape[0], width or planes[0].shape[1]
     data = [plane.astype(plane.dtype.newbyteorder(order)).tobytes() for plane in planes]
     tags: list[tuple[int, str, list[int]]] = [
         (256, "I", [width]),

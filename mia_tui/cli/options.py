@@ -114,7 +114,8 @@ def require_command(ctx: click.Context) -> None:
 def unknown_option(error: click.NoSuchOption) -> str:
     """The sentence for an option that a command does not have, since click's own suggestions are often far off."""
     known = error.ctx.command.get_params(error.ctx) if error.ctx is not None else []
-    words = [word.lstrip("-") for param in known for word in (*param.opts, *param.secondary_opts)]
+    options = [one for one in known if isinstance(one, click.Option)]
+    words = [word.lstrip("-") for option in options for word in (*option.opts, *option.secondary_opts)]
     typed = error.option_name.lstrip("-").lower()
     near = difflib.get_close_matches(typed, words, n=2, cutoff=0.75)
     near = near or [word for word in words if len(typed) > 2 and word.startswith(typed)][:2]

@@ -53,6 +53,14 @@ def test_the_places_where_things_go_are_there() -> None:
     assert not [place for place in sorted(places) if not (ROOT / "mia_tui" / place).exists()]
 
 
+def test_a_stranger_is_told_through_which_modules_things_pass() -> None:
+    text = mia_tui.__doc__ or ""
+    journeys = re.split(r"\n    (?=\S)", text[text.index("What happens") :])[1:]
+    assert len(journeys) >= 8
+    for journey in journeys:
+        assert len(re.findall(r"\w+\.py\b", journey)) >= 3, journey
+
+
 def test_the_readme_is_short_enough_to_be_read() -> None:
     assert len(README.splitlines()) <= 200
 

@@ -84,6 +84,11 @@ def test_the_recipes_are_named_in_the_help_of_train(mia: Mia) -> None:
             "There is no option --epoch. Did you mean --epochs? See `mia-tui train --help`.\n",
         ),
         (["train", "x", "--batch", "3"], 2, "There is no option --batch. Did you mean --batch-size? See"),
+        (
+            ["runs", "list", "--dataset", "x"],
+            2,
+            "There is no option --dataset. See `mia-tui runs list --help`.\n",
+        ),
         (["train", "x", "--zzz"], 2, "There is no option --zzz. See `mia-tui train --help`.\n"),
         (["--versoin"], 2, "There is no option --versoin. Did you mean --version? See `mia-tui --help`.\n"),
         (["train", "x", "--epochs", "3", "--epochs", "4"], 2, "--epochs is given twice."),

@@ -192,7 +192,7 @@ def test_channels_that_no_image_has_end_the_run_with_a_sentence(five: Path) -> N
 
 
 @pytest.mark.parametrize("channels", [1, 2, 5])
-def test_weights_for_colours_are_adapted_so_that_grey_images_give_equal_features(
+def test_weights_for_colours_fit_any_channels_and_a_grey_image_gives_the_same_features(
     tmp_path: Path, channels: int
 ) -> None:
     torch.manual_seed(0)

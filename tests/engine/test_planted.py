@@ -31,7 +31,7 @@ from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.control import clear_stop, request_stop
 from mia_tui.runs.worker.launch import end_of_log, spawn
 from mia_tui.runs.worker.liveness import run_status
-from mia_tui.worker import _log_traceback, work
+from mia_tui.worker import _log, work
 
 pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 
@@ -111,7 +111,7 @@ def live(state: StateFolder, run: RunDir) -> None:
         lambda: run.put_after(None),
         lambda: request_stop(run),
         lambda: clear_stop(run),
-        lambda: _log_traceback(run),
+        lambda: _log(run, "what"),
         lambda: end_of_log(run.worker_log),
         lambda: work(run, foreground=False),
         lambda: suggest(run),

@@ -10,15 +10,20 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+from deep_support import make_brightness_set
 from run_support import wait_for
 from training_support import assert_same_weights, make_run, start_worker, train
 
+from mia_tui.dataset.images.network.measuring import measure_input
 from mia_tui.dataset.model import ImageKey
 from mia_tui.engine.data.feed import Feed
+from mia_tui.engine.data.images import open_images
 from mia_tui.engine.data.network_input import input_of
-from mia_tui.engine.data.scaling import channel_scaling
+from mia_tui.engine.data.scaling import channel_scaling, to_unit
 from mia_tui.engine.device import describe, pick_device
 from mia_tui.engine.inference.predict import Predictor
+from mia_tui.engine.network.backbones import build_model
+from mia_tui.engine.network.first_layers import first_layers
 from mia_tui.engine.training.learner import Learner
 from mia_tui.engine.training.metrics import ConfusionCounter
 from mia_tui.errors import DeviceError
@@ -227,3 +232,33 @@ def test_batches_hold_the_same_pixels_as_on_a_cpu(discs: Path, cache: str) -> No
     for found, wanted in zip(on_gpu, on_cpu, strict=True):
         assert found.is_cuda and found.is_contiguous(memory_format=torch.channels_last)
         torch.testing.assert_close(found.cpu(), wanted, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("cache", ["device", "ram", "none"])
+def test_deep_images_are_the_same_as_on_a_cpu(tmp_path: Path, cache: str) -> None:
+    run = make_run(make_brightness_set(tmp_path / "cells", count=12, side=40), cache=cache)
+    config, samples = run.train_job().config, run.samples()
+    measured = measure_input(tmp_path / "cells", samples, config)
+    assert measured.bits == 16
+
+    def units(device: torch.device) -> torch.Tensor:
+        store = open_images(samples, tmp_path / "cells", config, input_of(config, measured), device)
+        try:
+            list(store.load())
+            return to_unit(store.fetch(torch.arange(len(samples)))[0]).cpu()
+        finally:
+            store.close()
+
+    assert torch.equal(units(pick_device("cuda").device), units(torch.device("cpu")))
+
+
+def test_the_first_convolution_of_deep_images_is_not_rounded_to_fewer_bits() -> None:
+    device = pick_device("cuda").device
+    torch.manual_seed(0)
+    model = build_model("resnet18", num_classes=2, is_deep=True).to(device, memory_format=torch.channels_last)
+    images = torch.rand(4, 3, 64, 64, device=device) * 1e-3 + 2.0
+    layer = first_layers(model)[0]
+    with torch.no_grad(), torch.autocast("cuda", dtype=torch.bfloat16):
+        found = layer(images)
+    wanted = torch.nn.functional.conv2d(images.double(), layer.weight.double(), stride=2, padding=3)
+    torch.testing.assert_close(found.double(), wanted, rtol=0, atol=1e-5)

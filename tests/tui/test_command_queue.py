@@ -94,3 +94,24 @@ def test_what_no_key_asked_for_is_done_though_another_screen_opens_before_it() -
 
     asyncio.run(test())
     assert done == ["dropped 1", "news"] and not queue.opens
+
+
+def test_what_no_key_asked_for_leaves_the_last_message() -> None:
+    begun: list[str] = []
+    queue = CommandQueue(
+        begin=lambda: begun.append("begun"),
+        done=lambda: None,
+        failed=lambda error, dropped: None,
+        slow=lambda _: None,
+    )
+
+    async def test() -> None:
+        worker = asyncio.create_task(queue.run())
+        for keep in (True, False, True):
+            queue.do(lambda: asyncio.sleep(0), keep=keep)
+        while not queue.idle:
+            await asyncio.sleep(0)
+        worker.cancel()
+
+    asyncio.run(test())
+    assert begun == ["begun"]

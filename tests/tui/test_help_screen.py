@@ -21,7 +21,7 @@ def make(_: Any, context: Context) -> HelpScreen:
 async def read(pilot: Pilot[Any]) -> str:
     """Everything, page by page."""
     pages = [screen_text(pilot.app)]
-    for _ in range(20):
+    for _ in range(60):
         await press(pilot, "pagedown")
         pages.append(screen_text(pilot.app))
         if pages[-1] == pages[-2]:

@@ -123,8 +123,8 @@ def test_every_command_that_opens_another_screen_is_known_as_one(dataset: Path) 
                     opens.add(name)
                     while pilot.app.screen is not screen:
                         await press(pilot, "escape")
-            # Those ask only after files were moved, or where several networks suggest.
-            assert opens | {"home", "unlink", "suggestions"} == SCOPES["label"].opening
+            # Those ask only after files were moved, where several networks suggest, or where there are stacks.
+            assert opens | {"home", "manual", "unlink", "suggestions", "stacks"} == SCOPES["label"].opening
 
     run(test())
 

@@ -445,7 +445,11 @@ def test_every_command_of_the_table_is_one_of_the_screen(cells: Path) -> None:
     async def test() -> None:
         async with opened(cells) as pilot:
             known = set(pilot.app.screen.commands.by_name)  # type: ignore[attr-defined]
-            assert {action.id for action in SCOPES["label"].actions} - known == {"command_palette", "quit"}
+            assert {action.id for action in SCOPES["label"].actions} - known == {
+                "command_palette",
+                "manual",
+                "quit",
+            }
             assert known <= {action.id for action in SCOPES["label"].actions}
 
     run(test())

@@ -1,5 +1,7 @@
 """JPEG 2000, AVIF and Netpbm: what is deeper than 8 bits, what is not, and what is too large for its bytes."""
 
+import struct
+import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -225,3 +227,42 @@ def test_white_of_a_pam_is_white_and_its_transparent_pixels_are_on_white(tmp_pat
 )
 def test_netpbm_that_cannot_be_read_gives_a_sentence(tmp_path: Path, content: bytes, wanted: str) -> None:
     assert wanted in sentence(saved(tmp_path / "a.pnm", content))
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_a_grey_png_with_opacity_keeps_its_16_bits(tmp_path: Path, interlaced: bool) -> None:
+    values = RANDOM.integers(0, 65536, (33, 40, 2)).astype(np.uint16)
+    path = saved(tmp_path / "a.png", imagecodecs.png_encode(values))
+    if interlaced:
+        path = saved(path, interlaced_png(values))
+    assert np.array_equal(read_image(path), values)
+    facts = read_facts(path)
+    assert facts.depth == "16 bits, grey, with transparency" and facts.scene.opacity == 1
+
+
+def interlaced_png(values: np.ndarray) -> bytes:
+    """Of values (H, W, C), 16 bits grey with opacity, in the seven passes of Adam7."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    height, width, _ = values.shape
+    passes = [
+        (0, 8, 0, 8),
+        (0, 8, 4, 8),
+        (4, 8, 0, 4),
+        (0, 4, 2, 4),
+        (2, 4, 0, 2),
+        (0, 2, 1, 2),
+        (1, 2, 0, 1),
+    ]
+    rows = b"".join(
+        b"\0" + row.astype(">u2").tobytes()
+        for top, down, left, across in passes
+        for row in values[top::down, left::across]
+        if row.size
+    )
+    head = struct.pack(">IIBBBBB", width, height, 16, 4, 0, 0, 1)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        chunk(*part) for part in ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    )

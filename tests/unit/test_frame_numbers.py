@@ -2,17 +2,22 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
-from stack_support import NEW_FRAMES, labelled_stacks
+from stack_support import NEW_FRAMES, imagej, labelled_stacks, page, tiff
 
 from mia_tui.dataset.dataset import renumber_frames
 from mia_tui.dataset.images.reading import new_frame_numbers
 from mia_tui.dataset.labelled_images import LabelledSet, labelled_images
+from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.dataset.scan.scan import scan
+from mia_tui.dataset.session.session import LabelSession
+from mia_tui.dataset.store.frame_numbers import FramesNow, present_keys, with_present_frames
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import StoreConflict
 from mia_tui.paths import find_state
@@ -83,6 +88,21 @@ def test_of_different_labels_the_first_stays_and_a_note_says_what_the_others_wer
     assert marks[ImageKey(CELLS, 0)].note == "two nuclei; dim"
     assert marks[ImageKey(CELLS, 0)].flagged
     assert marks[ImageKey(CELLS, 1)].skipped
+
+
+def test_a_note_names_some_of_the_pages_that_differed(root: Path) -> None:
+    pages = [page(number) for number in range(40)]
+    (root / HYPER).write_bytes(tiff(pages, imagej(40, 1)))
+    with closing(sqlite3.connect(root / "mia/labels.db")) as db, db:
+        for number in range(6, 40):
+            image = db.execute(
+                "INSERT INTO image (path, frame) VALUES (?, ?)", (HYPER.encode(), number)
+            ).lastrowid
+            db.execute("INSERT INTO label VALUES (?, ?, 1.0, 'eve', 'person')", (image, 1 + number % 2))
+    migrate(root)
+    with LabelStore(root / "mia/labels.db") as store:
+        note = store.marks()[ImageKey(HYPER, 0)].note
+    assert note is not None and note.count("page") == 8 and note.endswith(" more")
 
 
 def test_each_image_is_in_one_part_of_the_split(root: Path) -> None:
@@ -209,3 +229,39 @@ def test_a_locked_file_is_read_by_the_frames_of_today(root: Path) -> None:
     with closing(sqlite3.connect(root / "mia/labels.db")) as other:
         other.execute("BEGIN IMMEDIATE")
         assert read(root)[1] == LABELS_NOW
+
+
+@pytest.mark.parametrize(
+    ("numbers", "wanted"),
+    [
+        ([1, 0, 2], {0: "light", 1: "dark", 2: "dark"}),  # the first page is the second frame
+        ([-1, 0, 1], {-2: "dark", 0: "light", 1: "dark"}),  # a thumbnail, which is no image any more
+        ([2, 0, 1], {2: "dark", 0: "light", 1: "dark"}),
+        ([0, -1, -1], {0: "dark", -3: "light", -4: "dark"}),
+    ],
+)
+def test_pages_change_places_or_are_no_images_any_more_and_no_label_is_lost(
+    root: Path, numbers: list[int], wanted: dict[int, str]
+) -> None:
+    now = FramesNow({PAGES: numbers}, {PAGES})
+    with LabelStore(root / "mia/labels.db") as store:
+        read, _ = with_present_frames(store.labels(), present_keys(store.old_pages(), now))
+        session = LabelSession(Listing())
+        for _ in session.load_in_steps(store.classes(), store.labels(), store.marks()):
+            pass
+        last = store.last_change()
+        store.apply_frames(now)
+        steps = session.apply_in_steps(store.changes_since(last))
+        with suppress(StopIteration):
+            while True:
+                next(steps)
+        assert PAGES not in store.old_pages()
+        assert {key for key in store.labels() if key.path == PAGES} == {
+            key for key in read if key.path == PAGES
+        }
+    assert {frame: name for (path, frame), name in stored(root).items() if path == PAGES} == wanted
+    session.replace_listing(list_images(root).listing)  # type: ignore[union-attr]
+    for row, key in enumerate(session.listing.keys(np.arange(len(session.listing), dtype=np.int32))):
+        if key.path == PAGES:
+            label = session.state_of(row).image_class
+            assert (label.name if label else None) == wanted.get(key.frame)

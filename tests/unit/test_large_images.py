@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
+from PIL import Image
 from run_support import run_python
 
 from mia_tui.dataset.images import reading
@@ -18,7 +19,7 @@ from mia_tui.dataset.images.rendering import DisplaySettings, RenderedImage, loa
 from mia_tui.dataset.images.screen import averages
 from mia_tui.dataset.images.screen.averages import averaged
 from mia_tui.dataset.images.screen.pixels import KeptOverviews
-from mia_tui.dataset.images.screen.windows import FixedWindow
+from mia_tui.dataset.images.screen.windows import FixedWindow, Window
 from mia_tui.dataset.images.source import Channel, Place, Region, Scene, Size, Source
 from mia_tui.errors import DecodeError
 
@@ -169,6 +170,18 @@ def test_the_limit_of_megapixels_is_for_what_is_read_at_once(tiled: list[Tiled])
         view(max_megapixels=0.001)
 
 
+def test_the_overview_of_many_channels_is_smaller(
+    tiled: list[Tiled], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mia_tui.dataset.images.screen.pixels._OVERVIEW_BYTES", 100_000)
+    tiled.append(Tiled(deep().repeat(10, axis=2)))
+    kept = KeptOverviews()
+    view(kept=kept)
+    (overview,) = kept._kept.values()
+    assert not isinstance(overview.grid.pixels, Image.Image)
+    assert 25_000 < overview.grid.pixels.values.nbytes <= 101_000
+
+
 def test_a_palette_is_averaged_by_its_colours(tiled: list[Tiled]) -> None:
     values = (np.indices((512, 512)).sum(axis=0) % 2 * 200).astype(np.uint8)[:, :, None]  # a checkerboard
     palette = np.zeros((256, 3), np.uint16)
@@ -263,3 +276,23 @@ def test_a_tiled_file_looks_the_same_in_parts_as_at_once(
             changed.setattr(averages, "_BLOCK_PX", 128)
             assert load_image(path) is None
             assert np.abs(render_image(path, 0, BOX, settings).pixels.astype(int) - whole.pixels).max() <= 1
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("window", [None, (2.0, 98.0), "type"])
+def test_a_preloaded_file_is_measured_while_it_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, window: Window
+) -> None:
+    path = tmp_path / "a.tif"
+    values = (deep(1500, 1100)[:, :, 0] // 25).astype(dtype)
+    tifffile.imwrite(path, values, tile=(128, 128), compression="zlib")
+    monkeypatch.setattr("mia_tui.dataset.images.screen.pixels.AT_ONCE_BYTES", 600_000)
+    monkeypatch.setattr(averages, "AT_ONCE_BYTES", 600_000)
+    monkeypatch.setattr(averages, "_BLOCK_PX", 128)
+    settings = DisplaySettings(window=window)
+    loaded = load_image(path, box_px=BOX)
+    assert loaded is not None
+    path.unlink()
+    preloaded = render_image(loaded, 0, BOX, settings)
+    tifffile.imwrite(path, values, tile=(128, 128), compression="zlib")
+    assert np.array_equal(preloaded.pixels, render_image(path, 0, BOX, settings).pixels)

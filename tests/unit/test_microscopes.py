@@ -21,6 +21,8 @@ from microscope_files import (
 
 from mia_tui.dataset.images.reading import count_frames, open_source, opened
 from mia_tui.dataset.images.source import Channel, Place, Region
+from mia_tui.dataset.interchange.folders_export import write_class_folders
+from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.errors import DecodeError
 
@@ -282,6 +284,15 @@ def test_the_folder_beside_an_oif_holds_no_images_of_its_own(tmp_path, libraries
     tifffile.imwrite(tmp_path / "other.tif", noise(8, 8))
     keys = [(key.path, key.frame) for key in scan(tmp_path).keys]
     assert keys == [("cells.oif", 0), ("cells.oif", 1), ("other.tif", 0)]
+
+
+def test_an_export_leaves_out_an_oif_whose_planes_are_in_other_files(tmp_path):
+    pytest.importorskip("oiffile", reason="needs mia-tui[microscopy]")
+    (tmp_path / "set").mkdir()
+    write_oif(tmp_path / "set" / "cells.oif", {"C001": noise(8, 8)}, TWO[:1])
+    key = ImageKey("cells.oif")
+    result = write_class_folders(tmp_path / "out", tmp_path / "set", {key: 0}, ["red"], keys=[key])
+    assert result.skipped == ("cells.oif: it is one of several files of an image, which is not exported",)
 
 
 def test_an_oif_without_its_folder_says_what_is_missing(tmp_path, libraries):

@@ -13,6 +13,7 @@ from PIL import Image
 from mia_tui.dataset.images.bit_depth import tonal_window
 from mia_tui.dataset.images.decode import decode_fitted, decode_input
 from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap, ValueLimits
+from mia_tui.dataset.images.network.selection import find_channels
 from mia_tui.dataset.images.rendering import DisplaySettings, render_image
 from mia_tui.dataset.images.source import Channel
 from mia_tui.errors import DecodeError
@@ -208,6 +209,11 @@ def test_channels_are_chosen_by_name_or_number(chosen: list[str], numbers: list[
     assert np.array_equal(pixels, values[:, :, numbers].astype(np.uint8))
 
 
+def test_a_channel_is_found_without_the_spaces_that_its_file_has_around_the_name() -> None:
+    source = ArraySource(five_channels(), channels=tuple(Channel(f" {letter} ") for letter in "abcde"))
+    assert find_channels(source.scenes[0], ["C", " e "], "a.tif") == [2, 4]
+
+
 def test_only_the_channels_that_are_wanted_are_read() -> None:
     values = five_channels()
     values[:4, :, 4] = 0
@@ -322,6 +328,14 @@ def test_a_file_without_pixel_size_is_refused_where_one_is_needed(tmp_path: Path
         decode_input(tmp_path / "a.png", 0, wanted)
 
 
+@pytest.mark.parametrize("side", [1e-300, 1e300])
+def test_a_pixel_of_no_size_that_can_be_is_taken_for_none(side: float) -> None:
+    source = ArraySource(spread(0, 9, "uint16"), pixel_um=(side, 0.5))
+    wanted = replace(wants(limits("uint16", 0, 10)), pixel_size=0.5)
+    with pytest.raises(DecodeError, match="does not say how large its pixels are"):
+        network_pixels(source, wanted)
+
+
 def test_a_deep_image_is_read_at_the_smallest_level_twice_as_large_as_wanted() -> None:
     values = np.zeros((256, 256, 1), np.uint16)
     values[::2, ::2] = 4000  # gone in the smaller levels
@@ -346,3 +360,12 @@ def test_limits_that_make_no_map_are_refused() -> None:
     for low, high in (([1.0], [1.0]), ([0.0], [np.nan]), ([0.0], [1.0, 2.0]), ([], []), ([-1e308], [1e308])):
         with pytest.raises(ValueError, match="limit"):
             ValueLimits(dtype="uint16", low=low, high=high)
+
+
+@pytest.mark.parametrize("ends", [(-1e307, 1e308), (-1e39, 1e39), (0.0, 1e-300)])
+def test_limits_that_no_float32_has_give_numbers(
+    ends: tuple[float, float], recwarn: pytest.WarningsRecorder
+) -> None:
+    pixels = network_pixels(ArraySource(spread(0, 9, "uint16")), wants(limits("uint16", *ends)))
+    assert not list(recwarn)
+    assert pixels.max() <= 65535

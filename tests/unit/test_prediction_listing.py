@@ -45,7 +45,7 @@ def test_parts_list_whole_batches_and_know_that_they_are_of_the_same_images(tmp_
 
 
 @pytest.mark.parametrize(
-    "content", [b"{}\n", b'["a.png",-1]\n', b"\xff\n", b'["a.png",0\n', b"x" * (1 << 21)]
+    "content", [b"{}\n", b'["a.png",-2]\n', b"\xff\n", b'["a.png",0\n', b"x" * (1 << 21)]
 )
 def test_a_damaged_listing_is_one_sentence(tmp_path: Path, content: bytes) -> None:
     found = written(tmp_path, IMAGES)

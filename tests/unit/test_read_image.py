@@ -62,6 +62,7 @@ def test_what_is_not_there_and_what_is_too_large_is_told(tmp_path: Path) -> None
     Image.new("L", (50, 50)).save(tmp_path / "a.png")
     for options, wanted in [
         ({"frame": 1}, "a.png has no frame 1"),
+        ({"frame": -1}, "a.png has no frame -1"),
         ({"max_megapixels": 0.001}, "a.png has 50 × 50 pixels"),
     ]:
         with pytest.raises(DecodeError, match=wanted):

@@ -8,12 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from image_support import raw_tiff
+from network_input_support import WantedInput
 from PIL import Image
 
-from mia_tui.dataset.images.decode import decode, decode_fitted
+from mia_tui.dataset.images.channels import Planes, show
+from mia_tui.dataset.images.decode import decode, decode_fitted, decode_input
 from mia_tui.dataset.images.facts import read_facts
-from mia_tui.dataset.images.reading import count_frames, opened
+from mia_tui.dataset.images.intensity import InputMap
+from mia_tui.dataset.images.reading import count_frames, opened, read_image
 from mia_tui.dataset.images.rendering import load_image
+from mia_tui.dataset.images.source import Channel, Scene
 from mia_tui.dataset.images.tiff_file import tiff_file
 from mia_tui.errors import DecodeError
 
@@ -388,3 +393,59 @@ def test_a_gif_of_stray_bytes_is_refused_before_all_are_read(tmp_path: Path) -> 
     path.write_bytes(b"GIF89a\x01\0\x01\0\0\0\0" + b"\x01" * 10_000 + b";")
     with pytest.raises(DecodeError, match="damaged"):
         decode(path)
+
+
+def network_pixels(path: Path) -> np.ndarray:
+    """What a network for grey images of this size is given, by a map."""
+    scene = read_facts(path).scene
+    wanted = WantedInput(*scene.size, color=False, input_map=InputMap(mode="dataset"))
+    return decode_input(path, 0, wanted)[:, :, 0]
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+@pytest.mark.parametrize("is_inverted", [False, True])
+def test_the_largest_of_few_bits_is_white_for_screen_network_and_copies(
+    tmp_path: Path, bits: int, is_inverted: bool
+) -> None:
+    values = np.arange(2**bits, dtype=np.uint8)[None].repeat(4, axis=0)
+    parts = [values[:, at :: 8 // bits] << (8 - bits * (at + 1)) for at in range(8 // bits)]
+    packed = np.bitwise_or.reduce(parts).astype(np.uint8)
+    path = tmp_path / "a.tif"
+    photometric = 0 if is_inverted else 1
+    path.write_bytes(raw_tiff([packed], photometric=photometric, bits=(bits,), width=2**bits))
+    assert np.array_equal(read_image(path)[:, :, 0], values), "the file's own numbers"
+    expected = values * np.uint8(255 // (2**bits - 1))
+    expected = 255 - expected if is_inverted else expected
+    assert np.array_equal(decode(path, color=False)[:, :, 0], expected)
+    assert np.array_equal(network_pixels(path), expected)
+    with opened(path, 0, 100) as image:
+        (tmp_path / "copy.tif").write_bytes(tiff_file(image.planes()))
+    assert np.array_equal(decode(tmp_path / "copy.tif", color=False)[:, :, 0], expected)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_colours_that_were_multiplied_with_their_opacity_are_put_on_white_once(
+    tmp_path: Path, dtype: str
+) -> None:
+    most = np.iinfo(dtype).max
+    opacity = np.linspace(0, most, 64).astype(dtype)
+    pixels = np.zeros((8, 64, 4), dtype)
+    pixels[:, :, 0], pixels[:, :, 3] = opacity, opacity  # red, more and more of it
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extrasamples=["assocalpha"])
+    assert np.array_equal(read_image(tmp_path / "a.tif"), pixels)
+    pixels[:, :, 0] = most
+    tifffile.imwrite(tmp_path / "b.tif", pixels, photometric="rgb", extrasamples=["unassalpha"])
+    shown, straight = (decode(tmp_path / name)[0, 1:].astype(int) for name in ("a.tif", "b.tif"))
+    assert np.abs(shown - straight).max() <= 1 and (shown[:, 0] == 255).all()
+    seen, expected = (network_pixels(tmp_path / name)[:, 1:].astype(int) for name in ("a.tif", "b.tif"))
+    assert np.abs(seen - expected).max() <= 1
+
+
+def test_a_copy_of_fewer_bits_than_its_type_is_as_opaque(tmp_path: Path) -> None:
+    scene = Scene((4, 4), np.dtype(np.uint16), (Channel(),) * 4, colour="rgb", opacity=3, bits=12)
+    values = np.full((4, 4, 4), 4095, np.uint16)
+    values[:, :, 0] = np.arange(4) * 1000
+    (tmp_path / "copy.tif").write_bytes(tiff_file(Planes(values, scene)))
+    assert (read_image(tmp_path / "copy.tif")[:, :, 3] == 65535).all()
+    assert np.array_equal(decode(tmp_path / "copy.tif"), show(Planes(values, scene)))
+    assert show(Planes(values, scene))[0, :, 0].tolist() == [0, 62, 125, 187]

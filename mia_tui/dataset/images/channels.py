@@ -5,12 +5,13 @@ white. An image of other than one or three channels is a composite: each channel
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mia_tui.dataset.images.bit_depth import OUTSIDE, between, limits
+from mia_tui.dataset.images.network.brightness import type_range
 from mia_tui.dataset.images.source import Colour, Scene
 
 ValueRanges = tuple[tuple[float, float], ...]
@@ -18,6 +19,7 @@ ValueRanges = tuple[tuple[float, float], ...]
 RGB_NAMES = ("red", "green", "blue")
 
 _ABOVE_8_BITS = 256
+_BLOCK_ROWS = 256  # worked on at once, so that float64 needs little memory
 # Of channels without names, as ImageJ has them for more than two; two are told apart by red-green blind people, too.
 _TWO = ((0, 255, 0), (255, 0, 255))
 _MANY = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 255, 255), (255, 0, 255), (255, 255, 0))
@@ -78,9 +80,10 @@ def has_ranges(scene: Scene) -> bool:
 
 def ranges_of(planes: Planes, outside: tuple[float, float] = OUTSIDE) -> ValueRanges:
     """The values that become black and white, measured on these pixels; none where they have 8 bits already."""
-    values, scene = planes.values, planes.scene
-    if not has_ranges(scene):
+    if not has_ranges(planes.scene):
         return ()
+    planes = _straight(planes)
+    values, scene = planes.values, planes.scene
     if scene.colour is not None:
         return (limits(values[:, :, : _colours(scene)], outside),)
     ends = outside[::-1] if scene.is_inverted else outside
@@ -102,14 +105,47 @@ def show_between(
         choice: Which channels are seen; numbers of channels that do not exist count for nothing.
         own_colours: Whether a composite is in the colours that the file names.
     """
+    planes = _straight(in_whole_range(planes))
     values, scene = planes.values, planes.scene
+    share = None if scene.opacity is None or scene.palette is not None else share_of(planes, scene.opacity)
     if not scene.measured:
         shown = _coloured(values, scene, ranges)
-        if scene.opacity is not None and scene.palette is None:
-            shown = _on_white(shown, values[:, :, scene.opacity])
-        return of_rgb(shown, choice)
+        return of_rgb(shown if share is None else _on_white(shown, share), choice)
     shown = _of_measured(values, scene, ranges, choice, own_colours=own_colours)
-    return shown if scene.opacity is None else _on_white(shown, values[:, :, scene.opacity])
+    return shown if share is None else _on_white(shown, share)
+
+
+def in_whole_range(planes: Planes) -> Planes:
+    """The same with values of fewer than 8 bits, such as 0 to 15, as 0 to 255, so that the largest is white."""
+    scene = planes.scene
+    if scene.dtype != np.uint8 or scene.palette is not None or not 0 < (scene.bits or 8) < 8:
+        return planes
+    most = 2 ** (scene.bits or 8) - 1
+    table = (np.minimum(np.arange(256), most) * 255 + most // 2) // most
+    return Planes(table.astype(np.uint8)[planes.values], replace(scene, bits=None))
+
+
+def share_of(planes: Planes, channel: int) -> NDArray[np.float32]:
+    """How opaque each pixel is, 0 to 1, shape (H, W), by the channel at this position."""
+    values = planes.values[:, :, channel]
+    _, most = type_range(values.dtype, planes.scene.bits)
+    share: NDArray[np.float32] = values.astype(np.float32) / np.float32(most)
+    return np.clip(np.nan_to_num(share, copy=False), 0, 1)
+
+
+def divided(values: NDArray[np.generic], share: NDArray[np.float32]) -> NDArray[np.generic]:
+    """Values (H, W, C) that were multiplied with how opaque they are, as they were before; 0 where none is seen."""
+    if share.min(initial=1) == 1:
+        return values
+    found = np.empty_like(values)
+    for start in range(0, len(values), _BLOCK_ROWS):
+        rows, by = values[start : start + _BLOCK_ROWS], share[start : start + _BLOCK_ROWS, :, None]
+        before = np.zeros(rows.shape)
+        np.divide(rows, by, out=before, where=by > 0)
+        if values.dtype.kind != "f":
+            before = np.clip(np.rint(before), *type_range(values.dtype))
+        found[start : start + _BLOCK_ROWS] = before
+    return found
 
 
 def of_rgb(shown: NDArray[np.uint8], choice: ChannelChoice) -> NDArray[np.uint8]:
@@ -121,6 +157,16 @@ def of_rgb(shown: NDArray[np.uint8], choice: ChannelChoice) -> NDArray[np.uint8]
         shown = shown.copy()
         shown[:, :, hidden] = 0
     return shown
+
+
+def _straight(planes: Planes) -> Planes:
+    """The same with values that are not multiplied with how opaque they are."""
+    values, scene = planes.values, planes.scene
+    if scene.opacity is None or not scene.is_multiplied:
+        return planes
+    straight = np.array(divided(values, share_of(planes, scene.opacity)))
+    straight[:, :, scene.opacity] = values[:, :, scene.opacity]
+    return Planes(straight, replace(scene, is_multiplied=False))
 
 
 def _of_measured(
@@ -136,14 +182,15 @@ def _of_measured(
         wanted = [choice.alone if choice.alone in numbers else numbers[0]]
     else:
         wanted = [number for number in numbers if number not in choice.hidden]
+    at = {number: place for place, number in enumerate(numbers)}
     channels = []
     for number in wanted:
-        channel = _in_8_bits(values[:, :, number], ranges, numbers.index(number))
+        channel = _in_8_bits(values[:, :, number], ranges, at[number])
         channels.append(255 - channel if scene.is_inverted else channel)
     if len(numbers) == 1 or choice.alone in numbers:
         return channels[0]
     colours = _composite_colours(scene, own=own_colours)
-    chosen = [colours[numbers.index(number)] for number in wanted]
+    chosen = [colours[at[number]] for number in wanted]
     return _composite(channels, chosen, values.shape[:2])
 
 
@@ -227,9 +274,7 @@ def _composite(
     return np.minimum(total, 255).astype(np.uint8)
 
 
-def _on_white(shown: NDArray[np.uint8], opacity: NDArray[np.generic]) -> NDArray[np.uint8]:
-    most = 1.0 if opacity.dtype.kind in "bf" else 256.0**opacity.dtype.itemsize - 1
-    share = np.clip(opacity.astype(np.float32) / most, 0, 1)
+def _on_white(shown: NDArray[np.uint8], share: NDArray[np.float32]) -> NDArray[np.uint8]:
     share = share if shown.ndim == 2 else share[:, :, None]
     mixed: NDArray[np.float32] = shown * share + 255 * (1 - share) + np.float32(0.5)
     return mixed.astype(np.uint8)

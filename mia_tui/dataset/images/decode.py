@@ -149,7 +149,8 @@ def _picture(
     level = 0
     if fitted_to is not None:
         level = image.level_for(lambda size: _doubled(place(size, *fitted_to).scaled))
-    return image.picture(bit_depth.OUTSIDE, level).convert("RGB" if color else "L")
+    picture, mode = image.picture(bit_depth.OUTSIDE, level), "RGB" if color else "L"
+    return picture if picture.mode == mode else picture.convert(mode)  # which would copy it
 
 
 def _fitted(

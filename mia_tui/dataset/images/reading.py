@@ -21,7 +21,13 @@ from PIL import Image, UnidentifiedImageError
 from mia_tui.dataset.images.bytes_in_flight import IN_FLIGHT, ByteShare
 from mia_tui.dataset.images.channels import Planes, show
 from mia_tui.dataset.images.formats import INSTALL, START_BYTES, Format, format_of_name, format_of_start
-from mia_tui.dataset.images.limits import MAX_MEGAPIXELS, check_megapixels, check_memory
+from mia_tui.dataset.images.limits import (
+    MAX_MEGAPIXELS,
+    check_channels,
+    check_frames,
+    check_megapixels,
+    check_memory,
+)
 from mia_tui.dataset.images.readers.gif import check_gif
 from mia_tui.dataset.images.readers.pillow import PillowSource
 from mia_tui.dataset.images.source import FRAME_NUMBERING, Place, Region, Scene, Size, Source
@@ -69,7 +75,9 @@ def count_frames(path: Path, *, animated: "Frames" = "first", numbering: int = F
         DecodeError: If the file is not an image or cannot be opened.
     """
     with open_source(path, numbering=numbering) as source:
-        return source.frames if not source.is_animation or animated == "all" else 1
+        frames = source.frames if not source.is_animation or animated == "all" else 1
+        check_frames(frames, path.name)
+        return frames
 
 
 def new_frame_numbers(path: Path) -> list[int] | None:
@@ -116,6 +124,8 @@ def read_image(
             says which.
     """
     path = Path(path)
+    if frame < 0:  # such as `WHOLE_STACK`
+        raise _no_frame(path, frame)
     with opened(path, frame, max_megapixels) as image:
         wanted = None if channels is None else _channel_numbers(image.scene, channels, path)
         values = image.planes(channels=wanted).values
@@ -267,12 +277,18 @@ def frame_of(
         DecodeError: If there is none of that number.
     """
     if frame == WHOLE_STACK:
+        check_frames(source.frames, path.name)
         source, frame = StackSource(source, stack, printable(path.name)), 0
     try:
         place = source.place(frame)
     except IndexError as error:
-        raise DecodeError(f"{printable(path.name)} has no frame {frame} (frames count from 0).") from error
+        raise _no_frame(path, frame) from error
+    check_channels(len(source.scenes[place.scene].channels), path.name)
     return OpenedFrame(source, place, path, max_megapixels)
+
+
+def _no_frame(path: Path, frame: int) -> DecodeError:
+    return DecodeError(f"{printable(path.name)} has no frame {frame} (frames count from 0).")
 
 
 @contextmanager

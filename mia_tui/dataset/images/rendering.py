@@ -176,7 +176,7 @@ def load_image(
         else:
             part = visible_part(image.scene.size, box_px, 1.0, (0.5, 0.5))
             found = grid_of(image, part, box_px, 1.0, KeptOverviews())
-            if has_ranges(image.scene):
+            if isinstance(found[0].pixels, Planes):
                 found[1]()  # now, since the file is open
         return None if found is None else LoadedImage(found[0], image.scene, image.place, found[1])
 

@@ -53,6 +53,7 @@ class Scene:
         axes: Number of planes along each axis whose planes are frames, slowest first: T, Z, then others.
         colour: What the first channels are together; None if each is a measurement of its own.
         opacity: Number of the channel that says how opaque a pixel is; None if there is none.
+        is_multiplied: Whether the other channels were multiplied with it.
         palette: Colour of each value of the only channel, shape (N, 3), uint16; None without a palette.
         is_inverted: Whether 0 is white.
         bits: Significant bits of a value where they are fewer than those of `dtype`.
@@ -69,6 +70,7 @@ class Scene:
     axes: Mapping[str, int] = field(default_factory=dict)
     colour: ColourModel | None = None
     opacity: int | None = None
+    is_multiplied: bool = False
     palette: NDArray[np.uint16] | None = None
     is_inverted: bool = False
     bits: int | None = None

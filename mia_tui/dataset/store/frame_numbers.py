@@ -29,6 +29,7 @@ from mia_tui.errors import DecodeError
 from mia_tui.text import counted, name_some, printable
 
 _FIRST = -2
+_MOST_NAMED = 8  # pages in a note; a stack may have thousands
 _AT_ONCE = 4096  # single images
 _SUFFIXES = (".tif", ".tiff")  # of the files whose pages were frames
 _ImageFields = tuple[Count, rows.StoredFrame, Count, Count, str | None, str | None]
@@ -271,7 +272,7 @@ def write_frames(connection: sqlite3.Connection, recorder: ChangeRecorder, now: 
 
 
 @dataclass
-class _Image:
+class _KeptImage:
     """A row of the store."""
 
     id: int
@@ -294,10 +295,10 @@ class _Images:
     def __init__(self, connection: sqlite3.Connection, path: str) -> None:
         self._db, self._path, self._name = connection, path, os.fsencode(path)
         self.doubtful: list[ImageKey] = []
-        self._gone: list[_Image] = []
+        self._gone: list[_KeptImage] = []
         self._classes = {known.id: known.name for known in rows.read_classes(connection, archived=True)}
 
-    def groups(self, numbers: Sequence[int] | None) -> dict[int, list[_Image]]:
+    def groups(self, numbers: Sequence[int] | None) -> dict[int, list[_KeptImage]]:
         """The images that are one frame now: first one that was labelled by that number, then old pages in order."""
         found = self._db.execute(
             """SELECT id, frame, flagged, skipped, note, part, numbering FROM image
@@ -305,14 +306,14 @@ class _Images:
             (self._name,),
         ).fetchall()
         labels = dict(self._labels())
-        groups: defaultdict[int, list[_Image]] = defaultdict(list)
+        groups: defaultdict[int, list[_KeptImage]] = defaultdict(list)
         images = []
         for *fields, numbering in found:
             id, frame, flagged, skipped, note, part = check(tuple(fields), _ImageFields)
             page = None
             if numbering == 1:
                 page = kept_as(frame) if frame <= _FIRST else frame
-            images.append(_Image(id, frame, flagged, bool(skipped), note, part, labels.get(id), page))
+            images.append(_KeptImage(id, frame, flagged, bool(skipped), note, part, labels.get(id), page))
         for image in sorted(images, key=lambda image: -1 if image.page is None else image.page):
             frame_is = image.frame if image.page is None else frame_now(image.page, numbers)
             if frame_is is None:
@@ -321,7 +322,7 @@ class _Images:
                 groups[frame_is].append(image)
         return {frame: group for frame, group in groups.items() if any(i.page is not None for i in group)}
 
-    def join(self, frame: int, images: Sequence[_Image]) -> Iterator[NewChange]:
+    def join(self, frame: int, images: Sequence[_KeptImage]) -> Iterator[NewChange]:
         """Make one image of several, the first of them; gives the changes for the history."""
         first, *others = images
         if first.page is not None and first.frame != frame:
@@ -354,7 +355,7 @@ class _Images:
         for image in self._gone:
             yield from self._put_aside(image)
 
-    def _put_aside(self, image: _Image) -> Iterator[NewChange]:
+    def _put_aside(self, image: _KeptImage) -> Iterator[NewChange]:
         if image.frame >= 0:  # where another image is now, or none
             yield "frame", image.id, image.frame, kept_as(image.frame), None
             self._db.execute("UPDATE image SET frame = ? WHERE id = ?", (kept_as(image.frame), image.id))
@@ -366,7 +367,7 @@ class _Images:
             (kept_as(frame), self._name, frame),
         )
 
-    def _marks(self, images: Sequence[_Image], different: Sequence[_Image]) -> tuple[int, str | None]:
+    def _marks(self, images: Sequence[_KeptImage], different: Sequence[_KeptImage]) -> tuple[int, str | None]:
         """Flag and note of an image, from those of its parts."""
         flagged = 0
         for image in images:
@@ -375,10 +376,10 @@ class _Images:
         if different:
             flagged |= rows.BY_PERSON
             named = [f'{image.name} was "{self._class_name(image.label)}"' for image in different]
-            notes.append(f"before its channels became one image, {', '.join(named)}")
+            notes.append(f"before its channels became one image, {name_some(named, _MOST_NAMED)}")
         return flagged, printable("; ".join(dict.fromkeys(notes))) or None
 
-    def _mark(self, image: _Image, flagged: int, note: str | None, skipped: bool) -> Iterator[NewChange]:
+    def _mark(self, image: _KeptImage, flagged: int, note: str | None, skipped: bool) -> Iterator[NewChange]:
         if flagged != image.flagged:
             yield "flag", image.id, image.flagged, flagged, None
         if note != image.note:
@@ -390,7 +391,7 @@ class _Images:
             (flagged, note, skipped, image.id),
         )
 
-    def _keep_part(self, images: Sequence[_Image]) -> None:
+    def _keep_part(self, images: Sequence[_KeptImage]) -> None:
         """One part of the split: what any of them was held out for, it stays held out for."""
         parts = [part for part in reversed(PARTS) if any(image.part == part for image in images)]
         for image in images:

@@ -16,13 +16,12 @@
         predictions/        listing.jsonl and rows.jsonl, while a prediction grows; suggestions.jsonl
         checkpoints/        last.pt, best.safetensors, model.json
 
-Every string in these files is in the form of `text.encode_name`: JSON
-cannot hold names that are not UTF-8.
+How records become the bytes of these files is in `encoding`.
 """
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
@@ -35,14 +34,26 @@ from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.jobs import JobConfig
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import TrainConfig
-from mia_tui.dataset.images.intensity import InputMap
+from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap
 from mia_tui.dataset.model import ImageKey
-from mia_tui.decoding import BadRecord, Frame, JsonReader, Text, check, decode_json
+from mia_tui.decoding import BadRecord, check
 from mia_tui.disk_errors import disk_error
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.files import add_new_folder, open_to_read, read, remove
 from mia_tui.paths import RUNS_FOLDER, StateFolder
 from mia_tui.runs.disk import make_folder, write_atomically
+from mia_tui.runs.record.encoding import (
+    Record,
+    decode_images,
+    decode_record,
+    decode_sample,
+    decode_samples,
+    decode_values,
+    encode_images,
+    encode_job,
+    encode_record,
+    encode_samples,
+)
 from mia_tui.runs.record.job import (
     AnyJob,
     EvaluateJob,
@@ -54,7 +65,7 @@ from mia_tui.runs.record.job import (
     TrainJob,
     job_type,
 )
-from mia_tui.text import decode_name, encode_name, printable
+from mia_tui.text import printable
 
 _JOB, _SAMPLES, _IMAGES = "job.json", "samples.jsonl", "images.jsonl"
 _START, _NOTES, _INPUT = "start.json", "notes.json", "input.json"
@@ -67,12 +78,9 @@ _MOST_BYTES = {
     _INPUT: 1 << 20,
 }
 _LONGEST_LINE_BYTES = 1 << 20
-_SAMPLE = JsonReader(Sample)
-_IMAGE: JsonReader[tuple[Text, Frame]] = JsonReader(tuple[Text, Frame])
 _LONGEST_NAME = 60
 
 OfKind = TypeVar("OfKind", bound=JobConfig)
-Record = TypeVar("Record", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True)
@@ -108,10 +116,10 @@ class RunDir:
             run = cls(_new_folder(state.runs, job.created_at, name))
             try:
                 if samples is not None:
-                    write_atomically(run.path / _SAMPLES, b"".join(_encode_samples(samples)), root=run.root)
+                    write_atomically(run.path / _SAMPLES, b"".join(encode_samples(samples)), root=run.root)
                 if images is not None:
-                    write_atomically(run.path / _IMAGES, b"".join(_encode_images(images)), root=run.root)
-                write_atomically(run.path / _JOB, _encode_job(job), root=run.root)
+                    write_atomically(run.path / _IMAGES, b"".join(encode_images(images)), root=run.root)
+                write_atomically(run.path / _JOB, encode_job(job), root=run.root)
             except RunError:
                 run.drop()
                 raise
@@ -269,7 +277,7 @@ class RunDir:
         changed = msgspec.structs.replace(job, **fields)
         if changed != job:
             start = StartSettings(after=changed.after, threads=changed.threads, moved_to=changed.moved_to)
-            write_atomically(self.path / _START, _encode(start), root=self.root)
+            write_atomically(self.path / _START, encode_record(start), root=self.root)
         return changed
 
     def notes(self) -> RunNotes:
@@ -282,7 +290,7 @@ class RunDir:
         Raises:
             RunError: If it cannot be written.
         """
-        write_atomically(self.path / _NOTES, _encode(notes), root=self.root)
+        write_atomically(self.path / _NOTES, encode_record(notes), root=self.root)
 
     def input_map(self) -> InputMap | None:
         """How the values of the files become brightness, as it was measured; None if it was not.
@@ -292,15 +300,15 @@ class RunDir:
         """
         try:
             raw = read(self.path / _INPUT, root=self.root, most_bytes=_MOST_BYTES[_INPUT])
-            measured: InputMap = check(_map_strings(decode_json(raw, dict[str, Any]), decode_name), InputMap)
+            return decode_record(raw, InputMap)
         except FileNotFoundError:
             return None
         except (OSError, BadRecord) as error:
+            why = error.strerror if isinstance(error, OSError) else error
             raise RunError(
-                f"{_INPUT} of the run {printable(self.name)} cannot be read: {printable(error)}.",
+                f"{_INPUT} of the run {printable(self.name)} cannot be read: {printable(why)}.",
                 "Start a new run; the best weights of this one may still be valid.",
             ) from error
-        return measured
 
     def put_input_map(self, measured: InputMap) -> None:
         """Keep what was measured: a resumed run sees its images as before.
@@ -308,7 +316,7 @@ class RunDir:
         Raises:
             RunError: If it cannot be written.
         """
-        write_atomically(self.path / _INPUT, _encode(measured), root=self.root)
+        write_atomically(self.path / _INPUT, encode_record(measured), root=self.root)
 
     def run_ahead(self, job: AnyJob) -> "RunDir | None":
         """The run that this one waits for; one of the same dataset is found beside it, even if both were moved."""
@@ -335,8 +343,10 @@ class RunDir:
         """
         raw = self.job_bytes()
         try:
-            values = _map_strings(decode_json(raw, dict[str, Any]), decode_name)
+            values = decode_values(raw)
             kind = values.pop("kind", TrainConfig.kind)
+            if kind == TrainConfig.kind:
+                _add_intensity(values)
             job: AnyJob = check(values, job_type(str(kind)))
             return job
         except BadRecord as error:
@@ -379,9 +389,7 @@ class RunDir:
         if self.predict_job().config.images == "all":
             return None
         try:
-            return [
-                ImageKey(decode_name(path), frame) for path, frame in _IMAGE.decode_lines(self._read(_IMAGES))
-            ]
+            return decode_images(self._read(_IMAGES))
         except BadRecord as error:
             raise RunError(
                 f"{_IMAGES} of the run {printable(self.name)} is damaged: {error}.", "Predict again."
@@ -407,10 +415,10 @@ class RunDir:
         """
         classes = len(self.job().classes)
         try:
-            samples = _SAMPLE.decode_lines(self._read(_SAMPLES))
+            samples = decode_samples(self._read(_SAMPLES))
             if any(sample.class_index >= classes for sample in samples):
                 raise BadRecord(f"an image has a class beyond the {classes} of the run")
-            return [_decode_sample(sample) for sample in samples]
+            return samples
         except BadRecord as error:
             raise RunError(
                 f"{_SAMPLES} of the run {printable(self.name)} is damaged: {error}.", "Start a new run."
@@ -425,7 +433,7 @@ class RunDir:
         try:
             with open_to_read(self.path / _SAMPLES, root=self.root) as file:
                 lines = (file.readline(_LONGEST_LINE_BYTES) for _ in range(most))
-                return [_decode_sample(_SAMPLE.decode(line)) for line in takewhile(bool, lines)]
+                return [decode_sample(line) for line in takewhile(bool, lines)]
         except (OSError, BadRecord) as error:
             raise RunError(
                 f"{_SAMPLES} of the run {printable(self.name)} cannot be read: {error}."
@@ -435,8 +443,7 @@ class RunDir:
         """A record that only some runs have; None also if it is damaged."""
         try:
             raw = read(self.path / name, root=self.root, most_bytes=_MOST_BYTES[name])
-            record: Record = check(_map_strings(decode_json(raw, dict[str, Any]), decode_name), kind)
-            return record
+            return decode_record(raw, kind)
         except (OSError, BadRecord):
             return None
 
@@ -450,6 +457,13 @@ class RunDir:
             ) from None
         except OSError as error:
             raise unreadable(self.path / name, error) from error
+
+
+def _add_intensity(values: dict[str, Any]) -> None:
+    """Say how bright the images of an old training were, which had no choice."""
+    config = values.get("config")
+    if isinstance(config, dict) and values.get("numbering", AS_BEFORE.numbering) == AS_BEFORE.numbering:
+        config.setdefault("intensity", AS_BEFORE.mode)
 
 
 def unreadable(path: Path, error: OSError) -> RunError:
@@ -471,41 +485,3 @@ def _new_folder(runs: Path, created_at: float, name: str) -> Path:
             raise disk_error(error, folder) from error
         else:
             return folder
-
-
-def _encode_job(job: AnyJob) -> bytes:
-    return _encode({"kind": job.kind, **msgspec.to_builtins(job)})
-
-
-def _encode(record: Any) -> bytes:
-    encoded = msgspec.json.encode(_map_strings(msgspec.to_builtins(record), encode_name))
-    return msgspec.json.format(encoded, indent=2) + b"\n"
-
-
-def _encode_images(images: Sequence[ImageKey]) -> Iterator[bytes]:
-    encoder = msgspec.json.Encoder()
-    for key in images:
-        yield encoder.encode((encode_name(key.path), key.frame)) + b"\n"
-
-
-def _encode_samples(samples: Sequence[Sample]) -> Iterator[bytes]:
-    encoder = msgspec.json.Encoder()
-    for sample in samples:
-        path = encode_name(sample.path)
-        yield encoder.encode(sample if path == sample.path else msgspec.structs.replace(sample, path=path))
-        yield b"\n"
-
-
-def _decode_sample(sample: Sample) -> Sample:
-    path = decode_name(sample.path)
-    return sample if path == sample.path else msgspec.structs.replace(sample, path=path)
-
-
-def _map_strings(value: Any, change: Any) -> Any:
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, dict):
-        return {key: _map_strings(item, change) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_map_strings(item, change) for item in value]
-    return value

@@ -29,7 +29,7 @@ class CommandQueue:
     """Runs commands; `run` is the worker of a screen.
 
     Args:
-        begin: Called before each command, to clear what the last one said.
+        begin: Called before each command that a person asked for, to clear what the last one said.
         done: Called after each, to paint what has changed.
         failed: Called with the error and the number of waiting commands that were dropped.
         slow: Called with the number of waiting commands when one is still running `SLOW_S` after it was asked for.
@@ -80,9 +80,10 @@ class CommandQueue:
             await first()
         loop = asyncio.get_running_loop()
         while True:
-            asked_at, command, opens, _ = await self._waiting.get()
+            asked_at, command, opens, keep = await self._waiting.get()
             self._at_work = True
-            self._begin()
+            if not keep:  # what no key asked for takes no message away that nobody may have read
+                self._begin()
             left_s = asked_at + SLOW_S - time.monotonic()
             saying = loop.call_later(max(0.0, left_s), self._say_slow)
             try:

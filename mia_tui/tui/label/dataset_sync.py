@@ -183,7 +183,7 @@ class DatasetSync:
 
     async def _take_found(self, found: ListedImages) -> int:
         """Take over what is there now, and say what changed. Returns the number of new images."""
-        mode_before, mode = self._session.listing.stack_mode, found.listing.stack_mode
+        before, now = self._session.listing.stack_mode, found.listing.stack_mode
         placed = await asyncio.to_thread(found.listing.rows_from, self._session.listing)
         gone = int(np.count_nonzero(placed < 0))
         came = len(found.listing) - len(placed) + gone
@@ -201,10 +201,8 @@ class DatasetSync:
             notes += await renumber_frames(self._controller, found.listing, can_write=not self._unwritable)
         except MiaError as error:  # labels and suggestions can be shown even if nothing can be written
             self._screen.show_error(error)
-        if (
-            self.opened and mode_before and mode and mode_before != mode
-        ):  # nothing came or is gone on the disk
-            self._screen.show_message(mode_words(mode, found.listing.stacks()))
+        if self.opened and before and now and before != now:  # nothing came or is gone on the disk
+            self._screen.show_message(mode_words(now, found.listing.stacks()))
         elif self.opened and (not moved or max(came, gone) > moved):  # what was moved is neither new nor gone
             self._screen.show_message(_difference(max(came - moved, 0), max(gone - moved, 0)))
         for note in [*(note for note in found.notes if note not in self._shown_notes), *notes]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mia_tui.dataset.images.intensity import InputMap, ValueLimits
 
+_MOST_IN_32_BITS = 1e30  # limits beyond have no exact place in float32
 _BLOCK_ROWS = 256  # mapped at once, so that float64 needs little memory
 
 
@@ -44,7 +45,9 @@ def to_unit(values: NDArray[np.generic], low: float, high: float) -> NDArray[np.
         low: Becomes 0.
         high: Becomes 1; larger than `low`.
     """
-    exact: type[np.float32 | np.float64] = np.float32 if values.dtype.itemsize <= 2 else np.float64
+    most = _MOST_IN_32_BITS
+    fits = values.dtype.itemsize <= 2 and max(abs(low), abs(high)) < most and high - low > 1 / most
+    exact: type[np.float32 | np.float64] = np.float32 if fits else np.float64
     shown = np.empty(values.shape, np.float32)
     for start in range(0, len(values), _BLOCK_ROWS):
         with np.errstate(invalid="ignore"):  # signalling NaN

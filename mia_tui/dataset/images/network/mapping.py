@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mia_tui.dataset.images.decode import NetworkInput
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601, as Pillow has it
+_MOST_SCALE = 1e6  # or its inverse: what a file says beyond that is no size of a pixel
 _REACH = 3  # of the widest filter, in pixels of the result
 
 
@@ -116,12 +117,13 @@ def _scale(scene: Scene, pixel_size: float | None, name: str) -> tuple[float, fl
     """Pixels of the network's input for one of the image, across and down; None if the geometry decides."""
     if pixel_size is None:
         return None
-    if scene.pixel_um is None or not all(0 < side < math.inf for side in scene.pixel_um):
+    across, down = (side / pixel_size for side in scene.pixel_um or (0.0, 0.0))
+    if not (1 / _MOST_SCALE < across < _MOST_SCALE and 1 / _MOST_SCALE < down < _MOST_SCALE):
         raise DecodeError(
             f"{printable(name)} does not say how large its pixels are, which --pixel-size needs.",
             "Leave such files out, or train without --pixel-size.",
         )
-    return scene.pixel_um[0] / pixel_size, scene.pixel_um[1] / pixel_size
+    return across, down
 
 
 def _region(placement: Placement, size: Size) -> Region | None:

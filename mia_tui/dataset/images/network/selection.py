@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.dataset.images.channels import Planes, show
+from mia_tui.dataset.images.channels import Planes, divided, in_whole_range, share_of, show
 from mia_tui.dataset.images.network.brightness import quantise, to_unit, type_range
 from mia_tui.dataset.images.source import Scene
 from mia_tui.errors import DecodeError
@@ -67,11 +67,11 @@ def find_channels(scene: Scene, wanted: Sequence[str], file_name: str) -> list[i
         DecodeError: If the image has no such channel.
     """
     names = channel_names(scene)
-    by_name = {name.casefold(): number for number, name in reversed(list(enumerate(names)))}
+    by_name = {name.strip().casefold(): number for number, name in reversed(list(enumerate(names)))}
     by_name |= {name: number for number, name in enumerate(names)}
     found = []
     for name in wanted:
-        number = by_name.get(name, by_name.get(name.casefold()))
+        number = by_name.get(name, by_name.get(name.strip().casefold()))
         if number is None and name.isdecimal() and int(name) < len(names):
             number = int(name)
         if number is None:
@@ -98,6 +98,7 @@ def channel_values(planes: Planes, numbers: Sequence[int] | None = None) -> Chan
         planes: The image, of which the `file_channels` were read.
         numbers: From `find_channels`; None for all: one of a grey image, three of a coloured one.
     """
+    planes = in_whole_range(planes)
     values, scene = planes.values, planes.scene
     if scene.palette is not None or scene.colour in ("cmyk", "lab"):
         return ChannelValues(_some(show(_in_8_bits(planes)), numbers))
@@ -107,8 +108,10 @@ def channel_values(planes: Planes, numbers: Sequence[int] | None = None) -> Chan
         opacity_at = scene.opacity
     else:
         chosen, opacity_at = list(range(len(numbers))), -1
-    opacity = None if scene.opacity is None else _share(values[:, :, opacity_at])
+    opacity = None if scene.opacity is None or opacity_at is None else share_of(planes, opacity_at)
     values = values[:, :, chosen]
+    if opacity is not None and scene.is_multiplied:
+        values = divided(values, opacity)
     if scene.is_inverted:
         values = _inverted(values, scene.bits)
     if values.dtype == np.bool_:
@@ -142,8 +145,3 @@ def _inverted(values: NDArray[np.generic], bits: int | None) -> NDArray[np.gener
     else:
         mirrored = np.invert(values)  # the largest value minus this one; with a sign, -1 minus this one
     return mirrored
-
-
-def _share(opacity: NDArray[np.generic]) -> NDArray[np.float32]:
-    low, high = type_range(opacity.dtype)
-    return to_unit(opacity, max(0.0, low), high)

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import BinaryIO
 from xml.etree import ElementTree
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pylibCZIrw import czi
 
+from mia_tui.dataset.images.limits import MOST_XML_BYTES
 from mia_tui.dataset.images.source import Channel, Colour, Place, Region, Scene, Size, Source, part_of
 from mia_tui.text import printable
 
@@ -33,6 +35,11 @@ _MOST_EMPTY = (
 )
 _LEAST_TILE_HEAD = 256  # bytes before a tile's metadata
 _JPEG_XR, _JPEG_XR_HEAD = 4, 1024
+_ZSTD, _ZSTD_START, _ZSTD_HEAD = (
+    (5, 6),
+    b"\x28\xb5\x2f\xfd",
+    32,
+)  # without and with a header of Zeiss before it
 _JPEG_XR_KINDS = {0: 0x01, 1: 0x02, 2: 0x07, 3: 0x71, 4: 0x72}  # by the kind of pixel: colours and depth
 _XML_BEHIND = 256  # the XML begins so many bytes behind its segment's header
 
@@ -138,9 +145,12 @@ class _Directory:
                 raise ValueError("a tile is larger than the file")
             if _shape(head[_TILE_SIZES.size :]) != _shape(tile.entry):
                 raise ValueError("a tile is not what the directory says")
+            fixed = max(_LEAST_TILE_HEAD, _TILE_SIZES.size + len(tile.entry))
+            start = tile.place + _SEGMENT.size + fixed + sizes[0]
             if tile.compression == _JPEG_XR:
-                fixed = max(_LEAST_TILE_HEAD, _TILE_SIZES.size + len(tile.entry))
-                self._check_jpeg_xr(tile, tile.place + _SEGMENT.size + fixed + sizes[0])
+                self._check_jpeg_xr(tile, start)
+            elif tile.compression in _ZSTD:
+                self._check_zstd(tile, start)
             self._checked.add(tile.place)
 
     def _check_jpeg_xr(self, tile: _Tile, place: int) -> None:
@@ -153,6 +163,22 @@ class _Directory:
         )
         if not mark or header[3] != _JPEG_XR_KINDS.get(tile.pixels) or (width + 1, height + 1) != tile.stored:
             raise ValueError("a tile has pixels of another kind")
+
+    def _check_zstd(self, tile: _Tile, place: int) -> None:
+        """Refuse pixels that unpack to more than the tile has: the library would take memory for them."""
+        self._file.seek(place)
+        head = self._file.read(_ZSTD_HEAD)
+        start = head.find(_ZSTD_START)
+        if start < 0:
+            raise ValueError("a tile has no compressed pixels")
+        flags, head = head[start + 4], head[start + 5 :]
+        is_single = flags >> 5 & 1
+        at = (1 - is_single) + (0, 1, 2, 4)[flags & 3]
+        length = (is_single, 2, 4, 8)[flags >> 6]
+        unpacked = int.from_bytes(head[at : at + length], "little") + (256 if length == 2 else 0)
+        _, kind, count = _PIXELS.get(tile.pixels, ("", np.uint64, 4))
+        if unpacked > prod(tile.stored) * count * np.dtype(kind).itemsize:
+            raise ValueError("a tile unpacks to more than it has")
 
     def _read_tiles(self, place: int) -> Iterator[_Tile]:
         (count,) = struct.unpack("<i", self._segment(place, b"ZISRAWDIRECTORY", 4))
@@ -201,10 +227,12 @@ class CziSource(Source):
     def __init__(self, path: Path, file: BinaryIO, directory: _Directory) -> None:
         self.format = "CZI"
         self._directory = directory
-        self._reader = czi.CziReader(str(path))
+        of_scenes: dict[int, list[_Tile]] = {}
+        for tile in directory.tiles:
+            of_scenes.setdefault(tile.index.get("S", -1), []).append(tile)
+        self._mosaics = [_Mosaic(tiles, number) for number, tiles in sorted(of_scenes.items())]
+        self._reader = czi.CziReader(str(path))  # when all is checked that may be refused
         facts = _Facts(self._reader.raw_metadata)
-        numbers = sorted({tile.index.get("S", -1) for tile in directory.tiles})
-        self._mosaics = [_Mosaic(directory.tiles, number) for number in numbers]
         self.scenes = tuple(mosaic.scene(facts, printable(path.name)) for mosaic in self._mosaics)
 
     def plane(
@@ -218,16 +246,21 @@ class CziSource(Source):
         scene, mosaic = self.scenes[place.scene], self._mosaics[place.scene]
         width, height = scene.levels[level]
         region = region or Region(0, 0, width, height)
-        values: NDArray[np.generic] = np.empty(
-            (region.height, region.width, len(scene.channels)), scene.dtype
-        )
+        area = mosaic.area_of(region, level)
         wanted = range(len(scene.channels)) if channels is None else channels
-        first = 0
+        reads, first = [], 0
         for number, count in mosaic.counts:
             if any(first <= one < first + count for one in wanted):
-                pixels = self._read(mosaic, mosaic.position(place, number), mosaic.factors[level], region)
-                values[:, :, first : first + count] = pixels[:, :, ::-1]  # blue, green, red
+                reads.append((mosaic.position(place, number), slice(first, first + count)))
             first += count
+        for position, _ in reads:  # all of them first: reading may take long
+            self._directory.check(mosaic.tiles_for(position, area))
+        values: NDArray[np.generic] = np.empty((region.height, region.width, first), scene.dtype)
+        for position, own in reads:
+            pixels = self._read(mosaic, position, area, level)
+            if pixels.shape[:2] != values.shape[:2]:
+                raise ValueError(f"the library read {pixels.shape[:2]}, not {values.shape[:2]}")
+            values[:, :, own] = pixels[:, :, ::-1]  # blue, green, red
         return part_of(values, channels, None)
 
     def cost_bytes(self, place: Place, level: int, region: Region | None) -> int:
@@ -239,25 +272,16 @@ class CziSource(Source):
         self._reader.close()
 
     def _read(
-        self, mosaic: "_Mosaic", position: Mapping[str, int], factor: int, region: Region
+        self, mosaic: "_Mosaic", position: Mapping[str, int], area: Region, level: int
     ) -> NDArray[np.generic]:
         """One channel of a part of a mosaic, shape (H, W, 1 or 3)."""
-        area = Region(
-            mosaic.area.left + region.left * factor,
-            mosaic.area.top + region.top * factor,
-            region.width * factor + factor // 2,  # the library rounds the size down
-            region.height * factor + factor // 2,
-        )
-        self._directory.check(mosaic.tiles_for(position, area))
         pixels: NDArray[np.generic] = self._reader.read(
             roi=(area.left, area.top, area.width, area.height),
             plane=dict(position),
             scene=None if mosaic.number < 0 else mosaic.number,
-            zoom=1 / factor,
+            zoom=1 / mosaic.factors[level],
             pixel_type=mosaic.pixel_name(position),
         )
-        if pixels.shape[:2] != (region.height, region.width):
-            raise ValueError(f"the library read {pixels.shape[:2]}, not {(region.height, region.width)}")
         return pixels
 
 
@@ -265,24 +289,24 @@ class _Mosaic:
     """The tiles of one scene.
 
     Args:
-        tiles: Of the whole file.
+        tiles: Those of the scene.
         number: Of the scene; -1 if the file has none.
 
     Raises:
         ValueError: If the file is damaged.
 
     Attributes:
-        tiles: Those of the scene.
-        number: As above.
+        tiles: As given.
+        number: As given.
         area: What they cover at full resolution.
         factors: How many times smaller each level is.
         axes: The indices along each axis whose planes are frames, if there are more than one.
         counts: The number of each channel in the file, and how many values its pixels have.
     """
 
-    def __init__(self, tiles: Sequence[_Tile], number: int) -> None:
+    def __init__(self, tiles: list[_Tile], number: int) -> None:
         self.number = number
-        self.tiles = [tile for tile in tiles if tile.index.get("S", -1) == number]
+        self.tiles = tiles
         full = [tile.area for tile in self.tiles if tile.factor == 1] or [self.tiles[0].area]
         self.area = _around(full)
         covered = sum(area.width * area.height for area in full)
@@ -308,6 +332,16 @@ class _Mosaic:
         """Where a plane is, in the file's own indices."""
         along = {axis: self.axes[axis][index] for axis, index in place.index.items()}
         return {**self._fixed, **along, "C": channel}
+
+    def area_of(self, region: Region, level: int) -> Region:
+        """Where a part of a level is in the mosaic."""
+        factor = self.factors[level]
+        return Region(
+            self.area.left + region.left * factor,
+            self.area.top + region.top * factor,
+            region.width * factor + factor // 2,  # the library rounds the size down
+            region.height * factor + factor // 2,
+        )
 
     def tiles_for(self, position: Mapping[str, int], area: Region) -> list[_Tile]:
         """The tiles of a plane, and their smaller copies, that an area needs."""
@@ -364,7 +398,7 @@ class _Facts:
     def __init__(self, text: str) -> None:
         root = ElementTree.Element("ImageDocument")
         with suppress(ElementTree.ParseError, ValueError):  # the pixels may be intact
-            root = ElementTree.fromstring(text)
+            root = ElementTree.fromstring(text if len(text) <= MOST_XML_BYTES else "")
         image = root.find("./Metadata/Information/Image")
         colours = {
             _number(one): _colour(one.findtext("Color", ""))

@@ -2,12 +2,15 @@
 
 Where a value is follows from the steps that the file gives for each axis and channel. So a plane is read by itself,
 also where rows are padded or channels are of different kinds, and nothing else of the file. An XLIF file names other
-files beside it, of which liffile reads the planes.
+files beside it. These are not left to liffile, which reads whatever file is named, wherever it is, by decoders that
+believe what it claims; the one for BMP ends the program.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import BinaryIO
 from xml.etree import ElementTree
@@ -16,8 +19,12 @@ import liffile
 import numpy as np
 from numpy.typing import NDArray
 
+from mia_tui.dataset.images.limits import MOST_XML_BYTES, check_channels, check_frames
+from mia_tui.dataset.images.readers.pillow import PillowSource, length_of
+from mia_tui.dataset.images.readers.tiff import reader as tiff
 from mia_tui.dataset.images.source import Channel, Colour, Place, Region, Scene, Source, part_of
 from mia_tui.errors import DecodeError
+from mia_tui.files import open_to_read
 from mia_tui.text import printable
 
 # What liffile says of odd files would be printed over the app; what it cannot read it raises.
@@ -25,6 +32,7 @@ logging.getLogger("liffile").addHandler(logging.NullHandler())
 logging.getLogger("liffile").propagate = False
 
 _BINARY = b"p\0\0\0"  # LIF and LOF
+_HEAD_BYTES = 13  # of which the last four have the length of the XML
 _XML = (b"<?xml", b"\xef\xbb\xbf<", b"<\0?\0", b"\xff\xfe<\0", b"\0<\0?")  # XLIF in its encodings
 _AXES = {
     1: "X",
@@ -42,6 +50,10 @@ _AXES = {
 _MICROMETRES = {"m": 1e6, "mm": 1e3, "um": 1.0, "µm": 1.0}
 _RED_GREEN_BLUE = (1, 2, 3)  # tags of the channels of a colour camera; 0 for all others
 _DYE = "DyeName"
+_TIFF = (".tif", ".tiff")
+_PILLOW = frozenset({"PNG", "JPEG", "BMP"})
+_MOST_SAMPLES = 4
+_METADATA = "metadata"  # the folder of the XLIF files in a project of Leica, beside those with the pixels
 _COLOURS: Mapping[str, Colour] = {
     "red": (255, 0, 0),
     "green": (0, 255, 0),
@@ -64,14 +76,33 @@ def open_file(path: Path, file: BinaryIO) -> "LifSource | None":
     Raises:
         DecodeError: If it holds no image.
     """
-    if not file.read(8).startswith((_BINARY, *_XML)):
+    head = file.read(_HEAD_BYTES)
+    name = printable(path.name)
+    if not head.startswith((_BINARY, *_XML)):
         return None
+    described = length_of(file) if head.startswith(_XML) else int.from_bytes(head[9:], "little") * 2
+    if described > 2 * MOST_XML_BYTES:  # two bytes for a character
+        raise DecodeError(
+            f"{name} has {described >> 20:,} MiB of description, the limit is {2 * MOST_XML_BYTES >> 20}."
+        )
     lif = liffile.LifFile(path, squeeze=False)
     try:
-        return LifSource(lif, printable(path.name))
+        if _forget_others(lif):
+            raise DecodeError(f"{name} is a list of other files.", "Open these.")
+        return LifSource(lif, name)
     except BaseException:
         lif.close()
         raise
+
+
+def _forget_others(lif: liffile.LifFile) -> bool:
+    """Take the files that a list names out of it, which liffile opens even to close them; whether there were any."""
+    found = False
+    for listed in lif.xml_element.findall("./Element/Children"):
+        for other in listed.findall("Reference"):
+            listed.remove(other)
+            found = True
+    return found
 
 
 @dataclass(frozen=True)
@@ -109,7 +140,7 @@ class LifSource(Source):
     def __init__(self, lif: liffile.LifFile, name: str) -> None:
         self._lif = lif
         self.format = lif.type.value
-        self._images = [_Image(image, name) for image in lif.images]
+        self._images = [_LeicaImage(image, name) for image in lif.images]
         self.scenes = tuple(image.scene for image in self._images)
         if not self.scenes:
             raise DecodeError(f"{name} holds no images.")
@@ -133,7 +164,7 @@ class LifSource(Source):
         self._lif.close()
 
 
-class _Image:
+class _LeicaImage:
     """One image of a file.
 
     Args:
@@ -146,7 +177,7 @@ class _Image:
     """
 
     def __init__(self, image: liffile.LifImageABC, name: str) -> None:
-        self._image = image
+        self._image, self._name = image, name
         self.channels: list[_StoredChannel] = []
         if image.is_flim:
             self.scene = _unreadable(
@@ -159,12 +190,15 @@ class _Image:
         axes = sorted(
             map(_axis, described.findall("./Dimensions/DimensionDescription")), key=lambda axis: axis.step
         )
-        self.channels = [_channel(one) for one in described.findall("./Channels/ChannelDescription")]
+        listed = described.findall("./Channels/ChannelDescription")
+        check_channels(len(listed), name)
+        self.channels = [_channel(one) for one in listed]
         if not axes or not self.channels or min(axis.extent for axis in axes) < 1:
             raise ValueError("an image has no pixels")
         self._across, self._down = _across_and_down(axes)
         outer = [axis for axis in axes if axis not in (self._across, self._down)]
         self._outer = {axis.letter: axis for axis in sorted(outer, key=_slowest_first)}
+        check_frames(prod(axis.extent for axis in outer), name)
         is_picture = sorted(one.tag for one in self.channels) == list(_RED_GREEN_BLUE)
         if is_picture:
             self.channels.sort(key=lambda one: one.tag)
@@ -201,14 +235,67 @@ class _Image:
 
     def _read_beside(self, index: Mapping[str, int], channels: Sequence[int]) -> NDArray[np.generic]:
         """A plane of which the pixels are in other files; those of a picture are red, green and blue there."""
-        image = self._image
-        assert isinstance(image, liffile.LifImage)
-        samples = image.sizes.get("S", 1)
+        first = self._image.memory_block.frames[0].file
+        if first.lower().endswith(".lof"):
+            path = self._beside(first)
+            with open_to_read(path, follow=True), closing(liffile.LifFile(path, squeeze=False)) as lof:
+                if lof.type != liffile.LifFileType.LOF:
+                    raise ValueError("not a LOF file")
+                return _LeicaImage(lof.images[0], self._name).read(index, channels)
         planes = []
         for number in channels:
-            frame = image.frame(**index, **({"C": number // samples} if "C" in image.sizes else {}))
-            planes.append(frame[:, :, number % samples] if frame.ndim == 3 else frame)
+            channel = self.channels[number]
+            start = channel.start + sum(self._outer[axis].step * at for axis, at in index.items())
+            samples = max(1, self._across.step // channel.dtype.itemsize)
+            planes.append(self._file_plane(start, number % samples).view(channel.dtype))
         return np.stack(planes, axis=2)
+
+    def _file_plane(self, start: int, sample: int) -> NDArray[np.generic]:
+        """One sample of the page that has this byte of the image, shape (H, W)."""
+        frames = self._image.memory_block.frames
+        frame = next((one for one in frames if one.offset <= start < one.offset + one.size), None)
+        if frame is None:
+            raise ValueError("a plane is in none of the files")
+        path = self._beside(frame.file)
+        with open_to_read(path, follow=True) as file:
+            pages = tiff.open_pages(path, file) if path.suffix.lower() in _TIFF else None
+            source = pages or PillowSource(path, file)
+            with closing(source):
+                if pages is None and source.format not in _PILLOW:
+                    raise ValueError(f"pixels as {source.format}")
+                scene = source.scenes[0]
+                page_bytes = prod(scene.size) * len(scene.channels) * scene.dtype.itemsize
+                place = source.place((start - frame.offset) // page_bytes)
+                scene = source.scenes[place.scene]
+                if scene.problem is not None:
+                    raise DecodeError(scene.problem)
+                kind = scene.size, scene.dtype.itemsize
+                if (
+                    kind != (self.scene.size, self.scene.dtype.itemsize)
+                    or len(scene.channels) > _MOST_SAMPLES
+                ):
+                    raise ValueError("a page of another kind")
+                return np.ascontiguousarray(source.plane(place)[:, :, min(sample, len(scene.channels) - 1)])
+
+    def _beside(self, file: str) -> Path:
+        """A file that this one names, in upper or lower case."""
+        path = Path(self._image.parent.dirname)
+        steps = [step for step in file.replace("\\", "/").split("/") if step not in ("", ".")]
+        if steps[:1] == [".."] and path.name.lower() == _METADATA:
+            path, steps = path.parent, steps[1:]
+        if not steps or ".." in steps or file.startswith(("/", "\\")) or ":" in steps[0]:
+            raise DecodeError(f"{self._name} names the file {printable(file)}, which is not beside it.")
+        for step in steps:
+            there = path / step
+            if not there.exists():
+                there = next((one for one in path.iterdir() if one.name.lower() == step.lower()), there)
+            path = there
+        if not path.exists():
+            raise DecodeError(
+                f"{self._name} has lost the file {printable(file)}, which holds its pixels.",
+                "Put that file beside it.",
+            )
+        return path
 
     def _describe(self, is_picture: bool) -> Scene:
         across, down = self._across, self._down

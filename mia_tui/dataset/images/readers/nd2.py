@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import BinaryIO
@@ -10,6 +11,7 @@ import nd2
 import numpy as np
 from numpy.typing import NDArray
 
+from mia_tui.dataset.images.limits import check_channels, check_frames
 from mia_tui.dataset.images.source import Channel, Colour, Place, Region, Scene, Source, part_of
 from mia_tui.errors import DecodeError
 from mia_tui.text import printable
@@ -85,9 +87,12 @@ class Nd2Source(Source):
         self._recorded = attributes.sequenceCount
         if min(*self._size, self._channels, *self._loops.values(), 1) < 1:
             raise ValueError("a file without pixels")
+        check_channels(self._channels * self._parts, name)
+        check_frames(prod(self._loops.values()), name)
         names = _position_names(nd2_file)
+        scene = self._scene()
         self.scenes = tuple(
-            self._scene(names[number] if number < len(names) else "")
+            replace(scene, name=names[number] if number < len(names) else "")
             for number in range(self._loops.get(_POSITION, 1))
         )
 
@@ -119,7 +124,8 @@ class Nd2Source(Source):
     def close(self) -> None:
         self._nd2.close()
 
-    def _scene(self, name: str) -> Scene:
+    def _scene(self) -> Scene:
+        """What each position is, without its name."""
         attributes = self._nd2.attributes
         is_picture = self._channels == 1 and self._parts == 3
         channels, pixel_um = _channels_and_pixel(self._nd2)
@@ -134,7 +140,6 @@ class Nd2Source(Source):
             colour="rgb" if is_picture else None,
             bits=bits if 0 < bits < 8 * dtype.itemsize and dtype.kind == "u" else None,
             pixel_um=pixel_um,
-            name=name,
         )
 
     def _loops_in_order(self) -> list[tuple[str, int]]:
@@ -149,8 +154,6 @@ def _loops(nd2_file: nd2.ND2File) -> Mapping[str, int]:
     for number, loop in enumerate(nd2_file.experiment):
         axis = _AXES.get(loop.type, loop.type)
         loops[axis if axis not in loops else f"{axis}{number}"] = loop.count
-    if prod(loops.values()) > 1 << 31:
-        raise ValueError("too many frames")
     return loops
 
 

@@ -103,7 +103,7 @@ class NetpbmSource(Source):
         if layout.most == 1:
             return values.astype(np.bool_)
         if layout.dtype == "u1" and layout.most < 255:
-            return (values.astype(np.uint16) * 255 // layout.most).astype(np.uint8)
+            return ((values.astype(np.uint16) * 255 + layout.most // 2) // layout.most).astype(np.uint8)
         return values.astype(layout.scene.dtype, copy=False)
 
     def cost_bytes(self, place: Place, level: int, region: Region | None) -> int:

@@ -16,9 +16,12 @@ import oiffile
 from numpy.typing import NDArray
 
 from mia_tui.dataset.images.formats import PARTS_ENDING
+from mia_tui.dataset.images.limits import check_frames
+from mia_tui.dataset.images.readers.pillow import length_of
 from mia_tui.dataset.images.readers.tiff import reader as tiff
 from mia_tui.dataset.images.source import Channel, Colour, Place, Region, Scene, Source
 from mia_tui.errors import DecodeError
+from mia_tui.files import open_to_read
 from mia_tui.text import printable
 
 _OIB_START = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -27,8 +30,8 @@ _OIB_HEADER = struct.Struct("<8x 16x 6x H 12x I 12x 4I")  # see `_check_chains`
 _FIRST_TABLES = 109  # places of sectors of the table, in the header
 _PLANE = re.compile(r"(?:.*/)?([^/]*)_((?:[A-Z]\d+)+)\.tif")
 _AXIS = re.compile(r"([A-Z])(\d+)")
+_MOST_TEXT_BYTES = 64 << 20
 _PREVIEW = "-R"  # in the names of reference images
-_MOST_FRAMES = 1 << 24
 
 
 def open_file(path: Path, file: BinaryIO) -> "OifSource | None":
@@ -52,9 +55,11 @@ def open_file(path: Path, file: BinaryIO) -> "OifSource | None":
             f"{name} has lost the folder {name}{PARTS_ENDING}, which holds its pixels.",
             "Put that folder beside it.",
         )
+    elif length_of(file) > _MOST_TEXT_BYTES:
+        raise ValueError("the text is too long")
     image = oiffile.OifFile(path)
     try:
-        return OifSource(image, name)
+        return OifSource(image, path)
     except BaseException:
         image.close()
         raise
@@ -65,15 +70,17 @@ class OifSource(Source):
 
     Args:
         image: The image.
-        name: For messages.
+        path: Of the file.
 
     Raises:
         DecodeError: If it holds no planes.
     """
 
-    def __init__(self, image: oiffile.OifFile, name: str) -> None:
+    def __init__(self, image: oiffile.OifFile, path: Path) -> None:
+        name = printable(path.name)
         self.format = "OIB" if image.is_oib else "OIF"
-        self._image, self._name = image, name
+        self.is_whole = bool(image.is_oib)
+        self._image, self._path, self._name = image, path, name
         planes = _places(image.filesystem.files())
         if not planes:
             raise DecodeError(f"{name} holds no planes.")
@@ -85,8 +92,7 @@ class OifSource(Source):
         with self._opened(planes[0][0]) as first:
             self._plane_scene = first.scenes[0]
         self.scenes = (self._scene(),)
-        if self.frames > _MOST_FRAMES:
-            raise ValueError("too many frames")
+        check_frames(self.frames, name)
 
     def plane(
         self,
@@ -118,12 +124,19 @@ class OifSource(Source):
     @contextmanager
     def _opened(self, name: str) -> Iterator[Source]:
         """The TIFF file of one plane."""
-        with self._image.open_file(name) as file:
+        with self._part(name) as file:
             plane = tiff.open_file(Path(self._name), file)
             if plane is None:
                 raise ValueError("a plane in colour")
             with closing(plane):
                 yield plane
+
+    def _part(self, name: str) -> BinaryIO:
+        """A file of the folder; oiffile would wait for a named pipe."""
+        if self._image.is_oib:
+            part: BinaryIO = self._image.open_file(name)
+            return part
+        return open_to_read(self._path.parent / name, follow=True)
 
     def _scene(self) -> Scene:
         reference = self._image.mainfile.get("Reference Image Parameter", {})
@@ -156,8 +169,10 @@ class OifSource(Source):
         colours: list[Colour | None] = []
         for name in sorted(tables, key=lambda name: (len(name), name)):
             colour = None
-            with suppress(LookupError, ValueError, OSError):
-                settings = oiffile.SettingsFile(self._image.open_file(name), name)
+            with suppress(LookupError, ValueError, OSError), self._part(name) as file:
+                if length_of(file) > _MOST_TEXT_BYTES:
+                    raise ValueError("the text is too long")
+                settings = oiffile.SettingsFile(file, name)
                 blue, green, red, _ = settings["ColorLUTData"][-1]
                 colour = (int(red), int(green), int(blue))
             colours.append(colour)

@@ -3,7 +3,7 @@
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -42,6 +42,8 @@ _STORED_AS = {
     "F": "32 bits, grey, with decimals",
 }
 _DEEP_GREY = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
+_DEEP_GREY_AND_OPACITY = "LA;16B"
+_DEEP_COLOUR_BYTES = 8  # of a pixel
 _DEEP_COLOUR = frozenset(f"{bands};16{order}" for bands in ("RGB", "RGBA") for order in "LBN")
 
 # Pillow's own limit is one number for the whole process; ours is a setting with a message.
@@ -83,9 +85,19 @@ class PillowSource(Source):
         if values is None:
             self._draft(level)
             self._image.load()
-            values = _values(self._image)
+            image: Image.Image = self._image
+            orientation = exif_orientation(image)  # last: PNG may have it after the pixels
+            if region is not None and orientation not in _UPRIGHT:
+                right, bottom = region.left + region.width, region.top + region.height
+                image = image.crop(
+                    (region.left, region.top, right, bottom)
+                )  # saves three copies of the whole
+                region = None
+            values = _values(image)
+        else:
+            orientation = exif_orientation(self._image)
         values = values.reshape(*values.shape[:2], -1)  # (H, W, C)
-        values = turned(values, exif_orientation(self._image))
+        values = turned(values, orientation)
         if region is not None:
             values = values[region.top : region.top + region.height, region.left : region.left + region.width]
         return values if channels is None else values[:, :, list(channels)]
@@ -103,6 +115,11 @@ class PillowSource(Source):
         orientation = exif_orientation(self._image)  # last: PNG may have it after the pixels
         return picture.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else picture
 
+    def close(self) -> None:
+        """Let go of the pixels: the scenes lead back here, so that they would stay until Python looks for circles."""
+        self.scenes, self._deep = (), None
+        del self._image
+
     def _count(self) -> int:
         if self.format == "GIF":
             place = self._file.tell()
@@ -116,11 +133,18 @@ class PillowSource(Source):
         image = self._image
         self._deep = None
         if any(_raw_mode(tile) in _DEEP_COLOUR for tile in image.tile):
+            check_density(image.size, length_of(self._file), self._path.name, pixel_bytes=_DEEP_COLOUR_BYTES)
             self._deep = self._read_deep_colour(number)  # before anything loads the upper bytes alone
+        elif not number and any(_raw_mode(tile) == _DEEP_GREY_AND_OPACITY for tile in image.tile):
+            # Each pixel has as many bytes as one of red, green, blue and opacity.
+            self._deep = _read_as(image, lambda mode: "RGBA").view(">u2").astype(np.uint16)
         size = image.size[::-1] if 5 <= exif_orientation(image) <= 8 else image.size
         levels: tuple[Size, ...] = (size,)
         if isinstance(image, JpegImageFile):  # a mean over blocks: 100 megapixels in 0.1 s, not 1 s
             levels = tuple(dict.fromkeys((-(-size[0] // by), -(-size[1] // by)) for by in _JPEG_SCALES))
+        if self._deep is not None and self._deep.shape[2] == 2:
+            words = "16 bits, grey, with transparency"
+            return Scene(size, self._deep.dtype, (Channel(),) * 2, opacity=1, stored_as=words, levels=levels)
         if self._deep is not None:
             return _coloured(size, self._deep.shape[2], np.uint16, levels, "16 bits, colour")
         if image.mode in _DEEP_GREY:
@@ -159,7 +183,7 @@ class PillowSource(Source):
         ):
             if frame:
                 again.seek(frame)
-            upper, lower = _read_byte(self._image, upper=True), _read_byte(again, upper=False)
+            upper, lower = np.asarray(self._image), _read_as(again, _swapped)
         values: NDArray[np.uint16] = upper.astype(np.uint16) << 8 | lower  # (H, W, 3 or 4)
         return values
 
@@ -230,11 +254,11 @@ def exif_orientation(image: Image.Image) -> int:
         return 1
 
 
-def _read_byte(image: ImageFile.ImageFile, *, upper: bool) -> np.ndarray:
+def _read_as(image: ImageFile.ImageFile, other: Callable[[str], str]) -> np.ndarray:
+    """The pixels, taken for those of another raw mode."""
     tiles = []
     for tile in image.tile:
-        mode = _raw_mode(tile)
-        mode = mode if upper else _swapped(mode)
+        mode = other(_raw_mode(tile))
         tiles.append(tile._replace(args=(mode, *tile.args[1:]) if isinstance(tile.args, tuple) else mode))
     image.tile = tiles
     return np.asarray(image)

@@ -3,8 +3,9 @@
 The label and the macro picture of a slide are no images. What was not scanned has the slide's background colour.
 """
 
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import prod
 from pathlib import Path
 from typing import BinaryIO
@@ -16,11 +17,20 @@ from PIL import Image
 
 from mia_tui.dataset.images.source import Channel, Place, Region, Scene, Source
 from mia_tui.errors import DecodeError
+from mia_tui.files import open_to_read
 from mia_tui.text import printable
 
 _RGBA_BYTES = 4
 _FORMATS = {"mirax": "MIRAX", "hamamatsu": "Hamamatsu slide", "sakura": "Sakura slide"}
 _MOST_LEVELS = 64
+_MOST_TEXT_BYTES = 4 << 20  # OpenSlide itself reads no more than 1 MiB
+_MIRAX = "Slidedat.ini"
+_PART = re.compile(
+    rb"^[ \t]*(?:INDEXFILE|FILE_[0-9]+|\w*(?:File|Image)(?:\([^)\n]*\))?)[ \t]*=([^\r\n]*)", re.MULTILINE
+)
+"""A line of a description that names another file."""
+_COUNT = re.compile(rb"COUNT[ \t]*=[ \t]*([0-9]+)")
+"""How many lines of a kind a description has: the library GLib ends the program where memory for them is missing."""
 
 
 def open_file(path: Path, file: BinaryIO) -> "SlideSource":
@@ -30,6 +40,7 @@ def open_file(path: Path, file: BinaryIO) -> "SlideSource":
         DecodeError: If OpenSlide does not know it, or it is damaged.
     """
     name = printable(path.name)
+    _check_parts(path, file)
     try:
         return SlideSource(openslide.OpenSlide(path), name)
     except openslide.OpenSlideUnsupportedFormatError:
@@ -108,6 +119,33 @@ class SlideSource(Source):
             yield
         except openslide.OpenSlideError as error:
             raise DecodeError(f"{self._name} is damaged: {printable(error)}.") from error
+
+
+def _check_parts(path: Path, file: BinaryIO) -> None:
+    """Refuse a slide that names files outside of its folder, or what is no file: OpenSlide would open these.
+
+    Raises:
+        DecodeError: If it names one.
+        OSError: If its description cannot be read.
+    """
+    texts = [(path.parent, file.read(_MOST_TEXT_BYTES))]
+    if b"Virtual Microscope Specimen]" not in texts[0][1]:
+        texts.clear()
+    folder = path.with_suffix("")
+    with suppress(FileNotFoundError, NotADirectoryError), open_to_read(folder / _MIRAX, follow=True) as mirax:
+        texts.append((folder, mirax.read(_MOST_TEXT_BYTES)))
+    for place, text in texts:
+        lines = text.count(b"\n") + text.count(b"\r") + 1
+        if any(int(number) > lines for number in _COUNT.findall(text)):
+            raise ValueError("more is counted than named, for which OpenSlide would take memory")
+        for match in _PART.finditer(text):
+            part = match[1].decode("utf-8", "surrogateescape").strip()
+            if "/" in part:
+                raise DecodeError(
+                    f"{printable(path.name)} names the file {printable(part)}, which is not in its own folder."
+                )
+            if part and (place / part).exists() and not (place / part).is_file():
+                raise DecodeError(f"{printable(path.name)} is damaged: {printable(part)} is no file.")
 
 
 def _pixel_um(width: str | None, height: str | None) -> tuple[float, float] | None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.dataset.images.channels import Planes, show
+from mia_tui.dataset.images.channels import Planes, in_whole_range, show
 from mia_tui.dataset.images.reading import OpenedFrame
 from mia_tui.dataset.images.source import Channel, Region
 
@@ -68,7 +68,7 @@ def read_averaged(
     for block in _blocks(image, level, region):
         raw = image.planes(level, block)
         see(raw)
-        planes = raw if by == 1 else _without_palette(raw)
+        planes = raw if by == 1 else _without_palette(in_whole_range(raw))
         part = averaged(planes.values, by)
         if found is None:
             shape = (-(-region.height // by), -(-region.width // by), part.shape[2])

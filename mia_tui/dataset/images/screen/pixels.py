@@ -8,6 +8,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from math import ceil, floor, sqrt
 from threading import Lock
 
@@ -34,7 +35,8 @@ _SHORTFALL = 0.9
 _MEASURED_PX = 1_000_000  # of a level that is enough to measure
 _OVERVIEW_PX = 2048  # on the longer side, at least
 _MARGIN_PX = 2  # beside a part, for the filter
-_KEPT = 2  # images; up to 30 MB each
+_OVERVIEW_BYTES = 128 << 20
+_KEPT = 2  # images
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +149,8 @@ def grid_of(
         kept: Overviews made before.
 
     Returns:
-        The pixels, and what measures the image; only for pixels in the file's own values.
+        The pixels, and what measures the image; only for pixels in the file's own values. The first call needs the
+        open file.
     """
     wanted = (box[0] * max(1.0, zoom), box[1] * max(1.0, zoom))
     level = image.level_for(lambda size: _least(wanted, size))
@@ -159,6 +162,7 @@ def grid_of(
     if not in_parts:
         return _read_whole(image, level)
 
+    @cache
     def measured() -> Measured:
         return kept.of(image).measured
 
@@ -211,8 +215,11 @@ def _overview(image: OpenedFrame) -> Overview:
     if image.cost_bytes(level) <= AT_ONCE_BYTES:
         planes = image.planes(level)
         return Overview(_grid(planes, image.scene), Measured(planes))
-    by = 1
-    while max(width, height) // (2 * by) >= _OVERVIEW_PX:
+    by, pixel_bytes = 1, len(image.scene.channels) * image.scene.dtype.itemsize
+    while (
+        max(width, height) // (2 * by) >= _OVERVIEW_PX
+        or width * height * pixel_bytes > by**2 * _OVERVIEW_BYTES
+    ):
         by *= 2
     every = max(1, floor(sqrt(width * height / _MEASURED_PX)))
     picked = []

@@ -8,6 +8,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from mia_tui.dataset.images.limits import MOST_CHANNELS, MOST_XML_BYTES
 from mia_tui.dataset.images.readers.tiff.chain import MOST_PAGES, PageChain
 from mia_tui.dataset.images.readers.tiff.series import Series, page_at, series_of
 from mia_tui.dataset.images.readers.tiff.units import both, micrometres
@@ -18,21 +19,30 @@ _NO_IMAGES = frozenset(
 )
 _WHITE = (255, 255, 255)
 _MOST_ABSENT = 0.5
+_MOST_IMAGES = 20_000  # reading of each takes 0.1 ms
+_MOST_USES = 4  # of a page
 
 
 def ome_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None:
     """A series for each image that the XML describes; None if it is broken or does not fit the pages."""
     text = tiff.ome_metadata
-    if not isinstance(text, str) or "<!DOCTYPE" in text or "<!ENTITY" in text:
+    if not isinstance(text, str) or len(text) > MOST_XML_BYTES or "<!DOCTYPE" in text or "<!ENTITY" in text:
         return None
     root = ElementTree.fromstring(text)
     images = [(image, pixels) for image in children(root, "Image") for pixels in children(image, "Pixels")]
     named = [one for one in images if one[0].get("Name", "").strip().lower() not in _NO_IMAGES]
+    if len(images) > _MOST_IMAGES:
+        raise ValueError(f"{len(images)} images")
     own = _OwnPlanes(root, tiff.filename)
     samples = page_at(tiff, chain, 0).samplesperpixel
     found: list[Series] = []
+    told = held = 0
     for image, pixels in named or images:
         axes, table = _table(pixels, own, chain, samples)
+        told += table.size
+        held += int((table >= 0).sum())
+        if told > MOST_PAGES or not chain.has(max(0, held // _MOST_USES - 1)):
+            raise ValueError("more planes than there are pages")
         if not (table >= 0).any():
             continue
         there, used = _present(table)
@@ -97,6 +107,8 @@ def _table(
     if samples > 1:
         sizes["C"] = max(1, sizes["C"] // samples)
     shape = [sizes[axis] for axis in axes]
+    if sizes["C"] > MOST_CHANNELS:
+        raise ValueError(f"{sizes['C']} channels")
     if min(shape) < 1 or prod(shape) > MOST_PAGES:
         raise ValueError(f"sizes {shape}")
     numbers = [-1] * prod(shape)

@@ -10,7 +10,7 @@ from mia_tui.dataset.images.source import Channel, Scene
 _GREY_INVERTED, _PALETTE, _CMYK, _YCBCR = 0, 3, 5, 6
 _COLOUR = frozenset({2, _YCBCR})  # red, green, blue once it is decoded
 _LAB = frozenset({8, 9, 10})
-_OPACITY = frozenset({1, 2})  # associated and unassociated alpha
+_ASSOCIATED, _UNASSOCIATED = 1, 2  # alpha, with which the other samples were multiplied, or not
 _NUMBERS = frozenset("buif")
 _UNPREDICTED = 1
 _OLD_JPEG, _JPEG_START = 6, b"\xff\xd8"
@@ -100,9 +100,14 @@ def _codec(number: int) -> str:
 def _meaning(page: tifffile.TiffPage) -> dict[str, object]:
     """What the channels of a page are, as arguments of `Scene`."""
     kind = int(page.photometric if page.photometric is not None else 1)
-    opacity = [number for number, extra in enumerate(page.extrasamples) if int(extra) in _OPACITY]
+    opacity = [
+        number for number, extra in enumerate(page.extrasamples) if int(extra) in (_ASSOCIATED, _UNASSOCIATED)
+    ]
     first_extra = page.samplesperpixel - len(page.extrasamples)
-    meaning: dict[str, object] = {"opacity": first_extra + opacity[0] if opacity else None}
+    meaning: dict[str, object] = {}
+    if opacity:
+        meaning["opacity"] = first_extra + opacity[0]
+        meaning["is_multiplied"] = int(page.extrasamples[opacity[0]]) == _ASSOCIATED
     if kind in _COLOUR and page.samplesperpixel >= 3:
         meaning["colour"] = "rgb"
     elif kind in _LAB and page.samplesperpixel >= 3:

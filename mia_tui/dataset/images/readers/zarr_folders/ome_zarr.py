@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mia_tui.dataset.images.limits import check_channels, check_frames
 from mia_tui.dataset.images.readers.zarr_folders.zarr_array import Range, ZarrArray, ZarrFolder
 from mia_tui.dataset.images.source import Channel, Colour, Place, Region, Scene, Size, Source
 from mia_tui.errors import DecodeError
 from mia_tui.text import printable
 
 _MOST_SCENES = 100_000
-_MOST_FRAMES = 1_000_000
 _MOST_LEVELS = 64
 _IN_UM = {
     "angstrom": 1e-4, "nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3, "centimeter": 1e4, "meter": 1e6,
@@ -53,7 +53,7 @@ class OmeZarrSource(Source):
 
     def __init__(self, path: Path) -> None:
         self._folder = ZarrFolder(path)
-        self._images: dict[int, _Image] = {}
+        self._images: dict[int, _ZarrImage] = {}
         self._paths = list(_images_in(self._folder))
         if not self._paths:
             raise DecodeError(f"{self._folder.name} holds no OME-Zarr image.")
@@ -62,10 +62,7 @@ class OmeZarrSource(Source):
     @property
     def frames(self) -> int:
         frames = sum(self._frames_of_scenes)
-        if (
-            frames > _MOST_FRAMES
-        ):  # each becomes an image of a dataset, whether or not anything is stored for it
-            raise DecodeError(f"{self._folder.name} has {frames:,} frames, the limit is {_MOST_FRAMES:,}.")
+        check_frames(frames, self._folder.name)
         return frames
 
     def place(self, frame: int) -> Place:
@@ -100,10 +97,10 @@ class OmeZarrSource(Source):
         ranges = image.ranges(place, range(len(image.scene.channels)), level, region)
         return image.levels[level].cost_bytes(ranges)
 
-    def image(self, number: int) -> "_Image":
+    def image(self, number: int) -> "_ZarrImage":
         """The image of a scene."""
         if number not in self._images:
-            self._images = {number: _Image(self._folder, self._paths[number])}
+            self._images = {number: _ZarrImage(self._folder, self._paths[number])}
         return self._images[number]
 
     def __len__(self) -> int:
@@ -119,7 +116,7 @@ class OmeZarrSource(Source):
 def _frames_of_scenes(path: Path, mtime_ns: int, paths: tuple[str, ...]) -> tuple[int, ...]:
     """Frames of each scene. A plate may have thousands, each with files of its own to read."""
     folder = ZarrFolder(path)
-    return tuple(_Image(folder, one).scene.frames for one in paths)
+    return tuple(_ZarrImage(folder, one).scene.frames for one in paths)
 
 
 class _Scenes(Sequence[Scene]):
@@ -137,7 +134,7 @@ class _Scenes(Sequence[Scene]):
         return self._source.image(number).scene
 
 
-class _Image:
+class _ZarrImage:
     """A group with the levels of one image.
 
     Attributes:
@@ -161,6 +158,7 @@ class _Image:
             (level for level in (first, *others) if self._is_copy(level, first)),
             key=lambda level: -self._size(level)[0],
         )
+        check_channels(self._lengths(first).get("c", 1), folder.name)
         channels = _channels(said.get("omero"), self._lengths(first).get("c", 1))
         is_coloured = tuple(one.colour for one in channels) == _RED_GREEN_BLUE and first.dtype == np.uint8
         name = path if path.count("/") > 1 else str(about.get("name") or "")  # of a field, its well
@@ -228,14 +226,21 @@ def _images_in(folder: ZarrFolder) -> Iterator[str]:
     if said.get("multiscales"):
         yield ""
         return
+    paths = set()
     for number, path in enumerate(_wells(folder, said) if "plate" in said else _series(folder, said)):
         if number >= _MOST_SCENES:
             raise DecodeError(f"{folder.name} has more than {_MOST_SCENES:,} images.")
+        paths.add(path)
+        if len(paths) == number:
+            raise ValueError(f"two images are {path}")
         yield path
 
 
 def _wells(folder: ZarrFolder, said: dict[str, Any]) -> Iterator[str]:
-    for well in said["plate"]["wells"]:
+    wells = said["plate"]["wells"]
+    if len({well["path"] for well in wells}) < len(wells):  # each is a file to read
+        raise ValueError("two wells have the same place")
+    for well in wells:
         fields = _attributes(folder, well["path"]).get("well", {})
         for field in fields.get("images", ()):
             yield f"{well['path']}/{field['path']}"
