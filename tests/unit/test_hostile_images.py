@@ -19,7 +19,7 @@ from microscope_files import LeicaImage, write_czi, write_lif, write_lof, write_
 from mirax_support import write_mirax
 from ome_zarr_support import write_group, write_image
 from PIL import Image
-from stack_support import ome, page, tiff
+from stack_support import gif, ome, page, tiff
 
 from mia_tui.dataset.images.decode import decode_fitted
 from mia_tui.dataset.images.reading import count_frames, open_source, read_image
@@ -259,6 +259,16 @@ def test_a_plane_of_which_no_overview_can_be_made_is_refused(tmp_path: Path) -> 
     (path / "0" / "zarr.json").write_text(json.dumps(said | {"shape": [2, 24, 1 << 32]}))
     with pytest.raises(DecodeError, match="no smaller copy"):
         render_image(path, 0, (80, 60), DisplaySettings())
+
+
+def test_a_late_frame_of_a_gif_on_a_huge_canvas_is_refused(tmp_path: Path) -> None:
+    content = bytearray(gif([page(1)] * 100))
+    struct.pack_into("<HH", content, 6, 10_900, 10_900)
+    path = tmp_path / "a.gif"
+    path.write_bytes(content)
+    assert count_frames(path, animated="all") == 100
+    with pytest.raises(DecodeError, match="would take too long"):
+        read_image(path, 99)
 
 
 def test_a_leica_slide_of_more_images_than_pages_is_passed_over(tmp_path: Path) -> None:
