@@ -264,16 +264,19 @@ def given_fields(settings: dict[str, Any]) -> list[str]:
     from mia_tui.config.settings_file import load_config
 
     file = settings["config_file"]
-    names = [name for name, value in _flags(settings).items() if value is not None]
-    return [*names, *(load_config(file) if file is not None else ())]
+    return [*typed_fields(settings), *(load_config(file) if file is not None else ())]
+
+
+def typed_fields(settings: dict[str, Any]) -> list[str]:
+    """The fields of TrainConfig that the user set on the command line."""
+    return [name for name, value in _flags(settings).items() if value is not None]
 
 
 def given_settings(settings: dict[str, Any]) -> list[str]:
     """The options of `settings_options` that the user typed, such as `--batch-size`."""
     from mia_tui.config.fields import find_field
 
-    names = [name for name, value in _flags(settings).items() if value is not None]
-    options = [find_field(name, where="the command line").option for name in names]
+    options = [find_field(name, where="the command line").option for name in typed_fields(settings)]
     others = {"--recipe": settings["recipe"], "--config": settings["config_file"]}
     return list(dict.fromkeys(options)) + [option for option, value in others.items() if value is not None]
 

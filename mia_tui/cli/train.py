@@ -3,7 +3,7 @@
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +21,11 @@ from mia_tui.cli.options import (
     read_settings,
     settings_options,
     state_options,
+    typed_fields,
 )
 from mia_tui.cli.report import Report
 from mia_tui.errors import ConfigError
-from mia_tui.text import printable
+from mia_tui.text import join_names, printable
 
 if TYPE_CHECKING:
     from mia_tui.config.train import TrainConfig
@@ -152,6 +153,7 @@ def _create(
     from mia_tui.runs.preflight.prepare import with_absolute_paths
 
     config = with_absolute_paths(read_settings(settings))
+    _warn_without_effect(report, typed_fields(settings), config)
     return create_run(
         report,
         dataset,
@@ -225,6 +227,16 @@ def show_prepared(report: Report, prepared: "Prepared", source: str) -> None:
     report.table(columns, rows)
     for note in prepared.notes:
         _warn_before_start(report, note)
+
+
+def _warn_without_effect(report: Report, names: Collection[str], config: "TrainConfig") -> None:
+    """Name the options that change nothing beside the others, as --mono beside --channels."""
+    from mia_tui.config.fields import fields
+
+    idle = [field.option for field in fields() if field.name in names and not field.has_effect(config)]
+    if idle:
+        have = "has" if len(idle) == 1 else "have"
+        _warn_before_start(report, f"{join_names(idle, 'and')} {have} no effect with these settings.")
 
 
 def _warn_before_start(report: Report, message: str, hint: str | None = None) -> None:

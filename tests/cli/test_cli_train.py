@@ -82,6 +82,13 @@ def test_the_settings_of_a_run_are_those_given(mia: Mia, discs: Path, tmp_path: 
     assert (config.color, config.class_weights, config.width) == (False, "red=2", 32)
 
 
+def test_options_that_have_no_effect_beside_others_are_named(mia: Mia, discs: Path) -> None:
+    answer = train(mia, discs, "--channels", "red", "--mono", "--focal-gamma", 1)
+    assert answer.code == 0
+    assert "--color/--mono and --focal-gamma have no effect with these settings." in answer.err
+    assert train(mia, discs, "--mono", "--focal-gamma", 1, "--loss", "focal").err == ""
+
+
 def test_another_folder_can_validate(mia: Mia, discs: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     for index in range(3):

@@ -136,8 +136,8 @@ def assert_as_if_unbroken(run: RunDir, out: Path, whole: Whole) -> None:
 MOMENTS = {
     "while it looks for images": """
 real = predict._counted
-def counted(attempt, images):
-    for number, image in enumerate(real(attempt, images)):
+def counted(attempt, images, frames_of):
+    for number, image in enumerate(real(attempt, images, frames_of)):
         if number == 100:
             die()
         yield image
@@ -485,8 +485,8 @@ predict.PredictionRows.append = append
 """,
     "while it looks for images": """
 real = predict._counted
-def counted(attempt, images):
-    for number, image in enumerate(real(attempt, images)):
+def counted(attempt, images, frames_of):
+    for number, image in enumerate(real(attempt, images, frames_of)):
         if number == 100 and not gone:
             gone.append(unmount())
         yield image

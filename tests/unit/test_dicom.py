@@ -125,6 +125,11 @@ def test_the_samples_of_pydicom_are_read_as_pydicom_reads_them(name: str) -> Non
         np.testing.assert_array_equal(read, pixel_array(path, index=frame).reshape(read.shape))
 
 
+def test_a_file_that_lacks_the_kinds_of_values_that_it_should_have_is_read() -> None:
+    path = next(SAMPLES.rglob("SC_rgb_jpeg.dcm"))
+    np.testing.assert_array_equal(read_image(path), pydicom.dcmread(path).pixel_array)
+
+
 @pytest.mark.parametrize("name", ["badVR", "MR_truncated", "UN_sequence", "no_meta", "reportsi", "test-SR"])
 def test_the_samples_of_pydicom_without_an_image_give_a_sentence(name: str) -> None:
     assert sentence(next(SAMPLES.rglob(f"{name}.dcm"))).startswith(f"{name}.dcm is ")

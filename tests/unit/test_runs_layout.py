@@ -57,6 +57,17 @@ def test_any_name_makes_a_harmless_folder_name(tmp_path: Path, name: str, end: s
     assert run.path.parent == tmp_path / "mia" / "runs"
 
 
+def test_a_training_of_an_earlier_version_says_that_each_image_was_stretched_by_itself(
+    tmp_path: Path,
+) -> None:
+    run = make_run(tmp_path / "mia")
+    assert run.train_job().config.intensity == "dataset"
+    values = json.loads(run.job_bytes())
+    del values["numbering"], values["config"]["intensity"]
+    (run.path / "job.json").write_text(json.dumps(values))
+    assert run.train_job().config.intensity == "image"
+
+
 def test_job_and_samples_come_back_as_they_were_whatever_the_names(tmp_path: Path) -> None:
     strange = os.fsdecode(b"a\xff%41\n.png")
     job = make_job(tmp_path / "mia", command=f"mia-tui train {strange}", group_by="100%")

@@ -19,6 +19,7 @@ ValueRanges = tuple[tuple[float, float], ...]
 RGB_NAMES = ("red", "green", "blue")
 
 _ABOVE_8_BITS = 256
+_BLOCK_ROWS = 256  # worked on at once, so that float64 needs little memory
 # Of channels without names, as ImageJ has them for more than two; two are told apart by red-green blind people, too.
 _TWO = ((0, 255, 0), (255, 0, 255))
 _MANY = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 255, 255), (255, 0, 255), (255, 255, 0))
@@ -136,11 +137,14 @@ def divided(values: NDArray[np.generic], share: NDArray[np.float32]) -> NDArray[
     """Values (H, W, C) that were multiplied with how opaque they are, as they were before; 0 where none is seen."""
     if share.min(initial=1) == 1:
         return values
-    before = np.zeros(values.shape)
-    np.divide(values, share[:, :, None], out=before, where=share[:, :, None] > 0)
-    if values.dtype.kind != "f":
-        before = np.clip(np.rint(before), *type_range(values.dtype))
-    found: NDArray[np.generic] = before.astype(values.dtype)
+    found = np.empty_like(values)
+    for start in range(0, len(values), _BLOCK_ROWS):
+        rows, by = values[start : start + _BLOCK_ROWS], share[start : start + _BLOCK_ROWS, :, None]
+        before = np.zeros(rows.shape)
+        np.divide(rows, by, out=before, where=by > 0)
+        if values.dtype.kind != "f":
+            before = np.clip(np.rint(before), *type_range(values.dtype))
+        found[start : start + _BLOCK_ROWS] = before
     return found
 
 

@@ -130,8 +130,9 @@ class Predictor:
                 probabilities = iter(computed.result())
                 for row in rows.tolist():
                     problem = images.left_out.get(row)
+                    if problem is None and row in images.other_types:
+                        self.other_types[images.other_types[row]] += 1
                     yield Prediction(keys[row], None if problem else next(probabilities), problem)
-        self.other_types.update(reader.other_types.values())
 
     def predict_one(self, root: Path, key: ImageKey) -> Prediction:
         """Predict one image at once: where it cannot be read now, its disk is not waited for.

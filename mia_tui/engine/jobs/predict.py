@@ -54,6 +54,7 @@ def work(attempt: Attempt, job: PredictJob) -> Outcome:
         listing, other_kinds = _find_images(attempt, job, network)
         _predict(attempt, job, network, header, listing)
     except WorkStopped:
+        warn_of_other_types(attempt, network)  # the next attempt does not see these images again
         return "stopped"
     attempt.phase("working", "writing the result")
     shard = None if config.shard is None else shard_settings(header, config, network.card)

@@ -34,7 +34,7 @@ from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.jobs import JobConfig
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import TrainConfig
-from mia_tui.dataset.images.intensity import InputMap
+from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap
 from mia_tui.dataset.model import ImageKey
 from mia_tui.decoding import BadRecord, check
 from mia_tui.disk_errors import disk_error
@@ -345,6 +345,8 @@ class RunDir:
         try:
             values = decode_values(raw)
             kind = values.pop("kind", TrainConfig.kind)
+            if kind == TrainConfig.kind:
+                _add_intensity(values)
             job: AnyJob = check(values, job_type(str(kind)))
             return job
         except BadRecord as error:
@@ -455,6 +457,13 @@ class RunDir:
             ) from None
         except OSError as error:
             raise unreadable(self.path / name, error) from error
+
+
+def _add_intensity(values: dict[str, Any]) -> None:
+    """Say how bright the images of an old training were, which had no choice."""
+    config = values.get("config")
+    if isinstance(config, dict) and values.get("numbering", AS_BEFORE.numbering) == AS_BEFORE.numbering:
+        config.setdefault("intensity", AS_BEFORE.mode)
 
 
 def unreadable(path: Path, error: OSError) -> RunError:

@@ -7,8 +7,9 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from mia_tui.dataset.images.reading import FAULTS
-
+_FAULTS = logging.getLogger(
+    "mia_tui.images"
+)  # that of dataset.images.reading, which a waiting run need not import
 _MOST_FILES = 100  # of one attempt: a disk that goes away is no reason to write for hours
 
 
@@ -35,13 +36,13 @@ def faults_written(write: Callable[[str], object]) -> Iterator[None]:
     Args:
         write: Called with each text; must not raise.
     """
-    handler, level, propagates = _FaultHandler(write), FAULTS.level, FAULTS.propagate
-    FAULTS.addHandler(handler)
-    FAULTS.setLevel(logging.INFO)
-    FAULTS.propagate = False
+    handler, level, propagates = _FaultHandler(write), _FAULTS.level, _FAULTS.propagate
+    _FAULTS.addHandler(handler)
+    _FAULTS.setLevel(logging.INFO)
+    _FAULTS.propagate = False
     try:
         yield
     finally:
-        FAULTS.removeHandler(handler)
-        FAULTS.setLevel(level)
-        FAULTS.propagate = propagates
+        _FAULTS.removeHandler(handler)
+        _FAULTS.setLevel(level)
+        _FAULTS.propagate = propagates

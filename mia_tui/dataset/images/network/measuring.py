@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.config.train import StackPick
 from mia_tui.dataset.images.intensity import InputMap, IntensityMode, ValueLimits
 from mia_tui.dataset.images.network.brightness import type_range
 from mia_tui.dataset.images.network.selection import (

@@ -170,9 +170,10 @@ class DicomSource(Source):
         if keyword is None:
             raise DecodeError(f"{self._name} is a DICOM file without an image.")
         start = self._content.tell()
-        if self._syntax.is_implicit_VR:
+        kind = b"" if self._syntax.is_implicit_VR else self._content.read(2)
+        if not kind.isalpha():  # some files lack the kinds that they should have
             return keyword, "OW", start + 4
-        return keyword, self._content.read(2).decode("ascii"), start + 8
+        return keyword, kind.decode("ascii"), start + 8
 
     def _check_frames(self) -> None:
         """Refuse more frames than there is room for in the file: each becomes an image of a dataset."""

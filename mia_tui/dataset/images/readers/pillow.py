@@ -141,7 +141,7 @@ class PillowSource(Source):
         if any(_raw_mode(tile) in _DEEP_COLOUR for tile in image.tile):
             check_density(image.size, length_of(self._file), self._path.name, pixel_bytes=_DEEP_COLOUR_BYTES)
             self._deep = self._read_deep_colour(number)  # before anything loads the upper bytes alone
-        elif any(_raw_mode(tile) == _DEEP_GREY_AND_OPACITY for tile in image.tile):
+        elif not number and any(_raw_mode(tile) == _DEEP_GREY_AND_OPACITY for tile in image.tile):
             # Each pixel has as many bytes as one of red, green, blue and opacity.
             self._deep = _read_as(image, lambda mode: "RGBA").view(">u2").astype(np.uint16)
         size = image.size[::-1] if 5 <= exif_orientation(image) <= 8 else image.size
