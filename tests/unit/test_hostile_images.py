@@ -19,10 +19,11 @@ from microscope_files import LeicaImage, write_czi, write_lif, write_lof, write_
 from mirax_support import write_mirax
 from ome_zarr_support import write_group, write_image
 from PIL import Image
-from stack_support import ome, page, tiff
+from stack_support import gif, ome, page, tiff
 
 from mia_tui.dataset.images.decode import decode_fitted
 from mia_tui.dataset.images.reading import count_frames, open_source, read_image
+from mia_tui.dataset.images.rendering import DisplaySettings, render_image
 from mia_tui.errors import DecodeError
 
 PLANE = np.arange(24 * 32, dtype=np.uint16).reshape(24, 32)
@@ -227,9 +228,13 @@ def test_a_tiff_of_no_samples_is_damaged(tmp_path: Path) -> None:
     assert sentence(patched(path, struct.pack("<HHIH", 277, 3, 1, 3), struct.pack("<HHIH", 277, 3, 1, 0)))
 
 
-def test_an_image_that_was_read_is_let_go_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    Image.fromarray(PLANE.astype(np.uint8)).save(path)
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_an_image_that_was_read_is_let_go_at_once(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "a.png":
+        Image.fromarray(PLANE.astype(np.uint8)).save(path)
+    else:
+        tifffile.imwrite(path, PLANE)
     gc.disable()
     try:
         with open_source(path) as source:
@@ -239,6 +244,41 @@ def test_an_image_that_was_read_is_let_go_at_once(tmp_path: Path) -> None:
         assert kept() is None
     finally:
         gc.enable()
+
+
+def test_a_tiff_of_a_thousand_million_samples_is_refused_before_they_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(tiff([page(1)]))
+    patched(path, struct.pack("<HHIHH", 277, 3, 1, 1, 0), struct.pack("<HHII", 277, 4, 1, 1 << 30))
+    assert "channels, the limit is 10,000" in sentence(path)
+
+
+def test_a_plane_of_which_no_overview_can_be_made_is_refused(tmp_path: Path) -> None:
+    path = write_image(tmp_path / "a.zarr", np.stack([PLANE] * 2))
+    said = json.loads((path / "0" / "zarr.json").read_text())
+    (path / "0" / "zarr.json").write_text(json.dumps(said | {"shape": [2, 24, 1 << 32]}))
+    with pytest.raises(DecodeError, match="no smaller copy"):
+        render_image(path, 0, (80, 60), DisplaySettings())
+
+
+def test_a_late_frame_of_a_gif_on_a_huge_canvas_is_refused(tmp_path: Path) -> None:
+    content = bytearray(gif([page(1)] * 100))
+    struct.pack_into("<HH", content, 6, 10_900, 10_900)
+    path = tmp_path / "a.gif"
+    path.write_bytes(content)
+    assert count_frames(path, animated="all") == 100
+    with pytest.raises(DecodeError, match="would take too long"):
+        read_image(path, 99)
+
+
+def test_a_leica_slide_of_more_images_than_pages_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "a.scn"
+    image = '<image><pixels><dimension sizeX="64" sizeY="64" r="0" ifd="0"/></pixels></image>'
+    space = "http://www.leica-microsystems.com/scn/2010/10/01"
+    said = f'<scn xmlns="{space}"><collection>{image * 900}</collection></scn>'
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    tifffile.imwrite(path, pixels, tile=(16, 16), photometric="rgb", description=said, metadata=None)
+    assert count_frames(path) == 1
 
 
 # --- files elsewhere, and what is no file ---

@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from mia_tui.dataset.images.limits import MOST_CHANNELS
 from mia_tui.dataset.images.source import Channel, Place, Region, Scene, Source
 
 _LONGEST_HEADER = 65536
@@ -59,6 +60,8 @@ class _Layout:
     def __post_init__(self) -> None:
         if self.width <= 0 or self.height <= 0 or self.channels <= 0:
             raise ValueError("no pixels")
+        if self.channels > MOST_CHANNELS:
+            raise ValueError(f"{self.channels} channels")
         tuple_type = self.tuple_type or ("RGB" if self.channels == 3 else "GRAYSCALE")
         is_opaque = not tuple_type.endswith(_OPACITY)
         measured = self.channels if is_opaque else self.channels - 1

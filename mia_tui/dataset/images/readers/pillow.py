@@ -4,6 +4,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from math import prod
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +17,9 @@ from mia_tui.dataset.images.formats import PILLOW_FORMATS, format_of_name
 from mia_tui.dataset.images.limits import check_density
 from mia_tui.dataset.images.readers.gif import check_gif, frame_extents
 from mia_tui.dataset.images.source import Channel, LazyScenes, Place, Region, Scene, Size, Source
+from mia_tui.errors import DecodeError
 from mia_tui.files import open_to_read
+from mia_tui.text import printable
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -43,6 +46,9 @@ _STORED_AS = {
 }
 _DEEP_GREY = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
 _DEEP_GREY_AND_OPACITY = "LA;16B"
+_MOST_COMPOSED_PX = (
+    4_000_000_000  # of the frames of an animation, each of which is drawn over those before it
+)
 _DEEP_COLOUR_BYTES = 8  # of a pixel
 _DEEP_COLOUR = frozenset(f"{bands};16{order}" for bands in ("RGB", "RGBA") for order in "LBN")
 
@@ -160,6 +166,11 @@ class PillowSource(Source):
         return _coloured(size, 3, np.uint8, levels, words)
 
     def _turn_to(self, frame: int) -> None:
+        if frame * prod(self.raw_size) > _MOST_COMPOSED_PX:
+            raise DecodeError(
+                f"Frame {frame} of {printable(self._path.name)} is made of all frames before it, which have "
+                f"{frame * prod(self.raw_size) / 1e6:,.0f} megapixels: that would take too long."
+            )
         try:
             if frame and self.format == "GIF":
                 place = self._file.tell()

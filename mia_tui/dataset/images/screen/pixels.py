@@ -28,11 +28,14 @@ from mia_tui.dataset.images.reading import OpenedFrame
 from mia_tui.dataset.images.screen.averages import AT_ONCE_BYTES, comes_in_parts, read_averaged
 from mia_tui.dataset.images.screen.part import VisiblePart
 from mia_tui.dataset.images.source import Region, Scene, Size
+from mia_tui.errors import DecodeError
+from mia_tui.text import printable
 
 # A JPEG may be decoded at this fraction of the size it is shown in: 4000 x 3000 on 1067 x 800 pixels takes half the
 # time, and is enlarged by 6 %.
 _SHORTFALL = 0.9
 _MEASURED_PX = 1_000_000  # of a level that is enough to measure
+_MOST_AVERAGED_PX = 20_000_000_000  # of a level
 _OVERVIEW_PX = 2048  # on the longer side, at least
 _MARGIN_PX = 2  # beside a part, for the filter
 _OVERVIEW_BYTES = 128 << 20
@@ -215,6 +218,12 @@ def _overview(image: OpenedFrame) -> Overview:
     if image.cost_bytes(level) <= AT_ONCE_BYTES:
         planes = image.planes(level)
         return Overview(_grid(planes, image.scene), Measured(planes))
+    if width * height > _MOST_AVERAGED_PX:
+        raise DecodeError(
+            f"{printable(image.path.name)} has {width:,} × {height:,} pixels and no smaller copy of them, "
+            "which would take minutes to make.",
+            "Save it with levels (a pyramid).",
+        )
     by, pixel_bytes = 1, len(image.scene.channels) * image.scene.dtype.itemsize
     while (
         max(width, height) // (2 * by) >= _OVERVIEW_PX

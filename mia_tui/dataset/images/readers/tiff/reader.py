@@ -17,6 +17,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from mia_tui.dataset.images.limits import check_channels
 from mia_tui.dataset.images.readers.tiff.chain import PageChain
 from mia_tui.dataset.images.readers.tiff.known import Identity, recall, remember
 from mia_tui.dataset.images.readers.tiff.layout import find_series, new_numbers, pages_as_frames
@@ -194,6 +195,7 @@ class TiffSource(Source):
     def close(self) -> None:
         remember(self._identity, self._chain, self._series)
         self._tiff.close()
+        self.scenes = ()  # which lead back here: what was read would stay until Python looks for circles
 
     def _make_scene(self, number: int) -> Scene:
         if number < 0:
@@ -207,6 +209,9 @@ class TiffSource(Source):
         page = levels[0].key
         scene = scene_of(page, self._name)
         count = series.pages.shape[-1] * levels[0].samples
+        if scene.problem is not None:
+            count = 1
+        check_channels(count, self._name)
         channels = series.channels if len(series.channels) == count else ()
         if count != page.samplesperpixel:
             scene = replace(scene, colour=None, palette=None, opacity=None)

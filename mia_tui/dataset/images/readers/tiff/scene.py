@@ -3,6 +3,7 @@
 import numpy as np
 import tifffile
 
+from mia_tui.dataset.images.limits import MOST_CHANNELS
 from mia_tui.dataset.images.readers.tiff.pixels import upright_size
 from mia_tui.dataset.images.readers.tiff.streams import JPEG
 from mia_tui.dataset.images.source import Channel, Scene
@@ -63,6 +64,8 @@ def _fault(page: tifffile.TiffPage) -> str:
     dtype, pieces = page.dtype, "tiles" if page.is_tiled else "strips"
     if not page.imagewidth or not page.imagelength:
         return "no pixels"
+    if not 1 <= page.samplesperpixel <= MOST_CHANNELS:
+        return f"{page.samplesperpixel:,} channels, the limit is {MOST_CHANNELS:,}"
     if dtype is None:
         return f"values of {page.bitspersample} bits of a kind that is not known, which cannot be shown"
     if dtype.kind not in _NUMBERS:

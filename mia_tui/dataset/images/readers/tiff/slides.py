@@ -94,6 +94,8 @@ def scn_series(tiff: tifffile.TiffFile, chain: PageChain) -> list[Series] | None
             is_glass = view is not None and (view.get("sizeX"), view.get("sizeY")) == size
             if series is not None:
                 (glass if is_glass else found).append(series)
+                if not chain.has(len(glass) + len(found) - 1):
+                    raise ValueError("more images than pages")
     return found or glass
 
 

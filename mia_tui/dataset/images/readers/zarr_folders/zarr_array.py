@@ -7,6 +7,7 @@ folder, and its import takes half of the time that a first picture may take.
 import bz2
 import json
 import lzma
+import os
 import re
 import zlib
 from collections.abc import Callable, Sequence
@@ -61,8 +62,10 @@ class ZarrFolder:
 
     def opened(self, *steps: str) -> BinaryIO | None:
         """A file; None if there is none."""
+        path = self._inside(*steps)
         try:
-            return open_to_read(self._inside(*steps), root=self.path)
+            os.lstat(path)  # an array may lack most of its pieces; a safe opening takes much longer
+            return open_to_read(path, root=self.path)
         except FileNotFoundError:
             return None
 
