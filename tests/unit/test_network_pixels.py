@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import tifffile
@@ -13,7 +14,7 @@ from PIL import Image
 from mia_tui.dataset.images.bit_depth import tonal_window
 from mia_tui.dataset.images.decode import decode_fitted, decode_input
 from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap, ValueLimits
-from mia_tui.dataset.images.network.selection import find_channels
+from mia_tui.dataset.images.network.selection import channel_names, find_channels
 from mia_tui.dataset.images.rendering import DisplaySettings, render_image
 from mia_tui.dataset.images.source import Channel
 from mia_tui.errors import DecodeError
@@ -212,6 +213,17 @@ def test_channels_are_chosen_by_name_or_number(chosen: list[str], numbers: list[
 def test_a_channel_is_found_without_the_spaces_that_its_file_has_around_the_name() -> None:
     source = ArraySource(five_channels(), channels=tuple(Channel(f" {letter} ") for letter in "abcde"))
     assert find_channels(source.scenes[0], ["C", " e "], "a.tif") == [2, 4]
+
+
+def test_names_of_channels_fit_into_a_model_file_whatever_they_are() -> None:
+    source = ArraySource(
+        five_channels(), channels=tuple(map(Channel, ("a\0b", "\ud800", "c%41", "", "a\0b")))
+    )
+    names = list(channel_names(source.scenes[0]))
+    assert names == ["0", "\\ud800", "c%41", "3", "4"]
+    written = msgspec.json.encode(InputMap(mode="dataset", channels=names))
+    assert msgspec.json.decode(written, type=InputMap).channels == names
+    assert find_channels(source.scenes[0], names, "a.tif") == [0, 1, 2, 3, 4]
 
 
 def test_only_the_channels_that_are_wanted_are_read() -> None:
