@@ -15,8 +15,9 @@ from mia_tui.dataset.images.bit_depth import tonal_window
 from mia_tui.dataset.images.decode import decode_fitted, decode_input
 from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap, ValueLimits
 from mia_tui.dataset.images.network.selection import channel_names, find_channels
+from mia_tui.dataset.images.reading import OpenedFrame
 from mia_tui.dataset.images.rendering import DisplaySettings, render_image
-from mia_tui.dataset.images.source import Channel
+from mia_tui.dataset.images.source import Channel, Place
 from mia_tui.errors import DecodeError
 
 
@@ -356,6 +357,15 @@ def test_a_deep_image_is_read_at_the_smallest_level_twice_as_large_as_wanted() -
     pixels = network_pixels(source, wanted)
     assert np.abs(pixels.astype(int) - 16384).max() <= 20
     assert [source.shrunk_by[level] for level in source.levels_read] == [8]
+
+
+def test_of_levels_of_any_steps_the_smallest_that_is_enough_is_chosen() -> None:
+    source = ArraySource(np.zeros((720, 720, 1), np.uint16), shrunk_by=(1, 2, 3, 5, 8, 12))
+    image = OpenedFrame(source, Place(), Path("cell.tif"), 120)
+    for least in range(1, 721):
+        level = image.level_for(lambda size, least=least: (least, least))  # type: ignore[misc]
+        fitting = [number for number, by in enumerate(source.shrunk_by) if 720 // by >= least]
+        assert level == max(fitting), least
 
 
 def test_a_deep_image_on_screen_and_for_a_network_is_the_same_at_the_same_map(tmp_path: Path) -> None:
