@@ -30,7 +30,8 @@ Where things go
     image format        a record in dataset/images/formats.py; unless Pillow reads it, its reader, a module in
                         dataset/images/readers/ that makes a `Source` (dataset/images/source.py), and its package in
                         `_PACKAGES` of dataset/images/network/measuring.py and in the extra of pyproject.toml; its
-                        ending leaves those in dataset/scan/other_kinds.py
+                        ending leaves `_PICTURES` of dataset/scan/other_kinds.py; a package without types is named
+                        in the overrides of mypy in pyproject.toml
     geometry            its formula in dataset/images/network/geometry.py, its name in `Geometry` of config/train.py
     intensity           its limits in dataset/images/network/measuring.py, their use in
                         dataset/images/network/brightness.py, its name in `Intensity` of config/train.py and
@@ -60,7 +61,8 @@ Each line passes through its modules in this order.
         turn, `_assign` of tui/label/commands.py -> tui/controller/label_controller.py ->
         tui/controller/store_thread.py -> dataset/store/edits.py, which writes label and history in one transaction
         (dataset/store/transactions.py). Only what was written is applied: dataset/session/changes.py, and
-        dataset/session/session.py moves on. tui/label/current_picture.py then shows the next image.
+        dataset/session/session.py moves on; if it fails, `_assign` ends before that, and tui/keys/command_queue.py
+        drops the keys behind it. tui/label/current_picture.py then shows the next image.
     an image file on the screen
         tui/label/current_picture.py -> tui/pictures/scheduler.py -> a thread of tui/pictures/cache.py ->
         `render_image` of dataset/images/rendering.py: dataset/images/reading.py opens the file with the reader
@@ -72,6 +74,10 @@ Each line passes through its modules in this order.
         dataset/images/reading.py opens the file; a picture of 8 bits is resized as it is, all others go through
         dataset/images/network/mapping.py by the `InputMap` of the run. engine/data/images.py caches the result,
         engine/data/feed.py makes batches of it, and engine/data/scaling.py the numbers that the network is given.
+    black and white of a deep image
+        for a network dataset/images/network/measuring.py measures them once a run, and
+        dataset/images/network/brightness.py applies them; on the screen dataset/images/screen/windows.py takes
+        percentiles of each image, by default those of dataset/images/bit_depth.py.
     a form to the first epoch
         tui/training/form.py makes a `TrainConfig` (config/train.py), checked by config/check.py;
         tui/training/check_screen.py -> runs/preflight/prepare.py chooses samples and parts
@@ -87,11 +93,15 @@ Each line passes through its modules in this order.
         engine/inference/predict.py); runs/prediction/result.py makes a file or suggestions of them
         (runs/prediction/suggestions.py). tui/controller/suggestions.py gives those to
         dataset/session/image_states.py; `framing` of tui/label/words.py and tui/classes/class_frame.py draw it.
+        After Ctrl+K, tui/label/asked_network.py puts the answer of image_predictor.py in their place.
     stop, kill, resume
-        runs/worker/control.py leaves a file and signals (runs/worker/signals.py); the worker asks after each step
+        runs/worker/control.py leaves a file, which is all that reaches another computer, and signals
+        (runs/worker/signals.py); the worker asks after each step
         and saves weights, optimizer, place and sums (engine/training/checkpoint.py). A killed worker loses its lock
         (runs/worker/liveness.py), so others see it is gone. `resume_run` of runs/list/lifecycle.py starts a worker
-        on the same folder, which goes on from the last checkpoint, with the input map of then.
+        on the same folder, which goes on from the last checkpoint, with the input map of then
+        (engine/training/input_map.py) and its own samples: runs/list/moved_dataset.py finds files that were moved,
+        and dataset/images/reading.py counts frames as they were counted when the job was made (its `numbering`).
     a disk that fills up
         a label is not applied: dataset/store/errors.py makes a sentence of what SQLite says, and the image stays. A
         run writes its files beside the old ones first (files.py, runs/disk.py), so these are never torn; it ends as

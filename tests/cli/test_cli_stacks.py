@@ -39,7 +39,9 @@ def test_a_choice_is_kept_and_says_which_labels_are_not_used(mia: Mia, root: Pat
     table = write_table(
         tmp_path / "a.csv", "stacks/hyper.tif,1,dark", "stacks/pages.tif,,light", "0.tif,,light"
     )
-    assert mia("labels", "import", root, table).code == 0
+    answer = mia("labels", "import", root, table)
+    assert answer.code == 0
+    assert "1 row names a stack without a frame, so all its frames have the class" in answer.err
     answer = mia("labels", "stacks", root, "whole")
     assert "A stack is labelled as a whole" in answer.out
     assert "4 labels of single frames are kept and not used until you change this again." in answer.err
@@ -55,6 +57,15 @@ def test_a_choice_is_kept_and_says_which_labels_are_not_used(mia: Mia, root: Pat
     assert "1 label of a whole stack is kept and not used" in answer.err
     assert mia("labels", "export", root, out, "--overwrite").code == 0
     assert len(list(csv.reader(out.open()))) == 1 + 5
+
+
+def test_labels_of_an_earlier_version_are_counted_by_the_frames_of_today(mia: Mia, tmp_path: Path) -> None:
+    root = labelled_stacks(tmp_path / "old")
+    out = tmp_path / "out.csv"
+    assert mia("labels", "export", root, out).code == 0
+    of_frames = sum(row[0].startswith("stacks/") and "film" not in row[0] for row in csv.reader(out.open()))
+    answer = mia("labels", "stacks", root, "whole")
+    assert f"{of_frames} labels of single frames are kept and not used" in answer.err
 
 
 def test_counts_of_a_dataset_of_whole_stacks_are_those_of_files(mia: Mia, root: Path, tmp_path: Path) -> None:

@@ -203,6 +203,19 @@ def test_fields_without_effect_are_not_shown(discs: Path) -> None:
     run(test())
 
 
+def test_the_fields_of_the_input_say_what_the_images_have(discs: Path) -> None:
+    async def test() -> None:
+        async with form(discs) as pilot:
+            await to_field(pilot, "channels")
+            assert "The first image has red, green and blue." in text(pilot)
+            await to_field(pilot, "intensity")
+            assert "The first image has 8 bits." in text(pilot)
+            await to_field(pilot, "pixel_size")
+            assert "does not say how large its pixels are" in text(pilot)
+
+    run(test())
+
+
 def test_a_network_is_found_by_typing_some_of_its_name(discs: Path) -> None:
     async def test() -> None:
         async with form(discs) as pilot:

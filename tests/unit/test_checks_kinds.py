@@ -68,9 +68,12 @@ def test_images_that_lack_a_channel_asked_for_are_named(tmp_path: Path, found_in
     write(tmp_path, "b", channels=2, Channel={"Name": ["DAPI", "Cy5"]})
     (finding,) = found_in(channels="DAPI,GFP")
     assert finding.message == (
-        "1 image lacks a channel that is asked for: b.ome.tif has no channel GFP, only DAPI, Cy5."
+        "1 file lacks a channel that is asked for: b.ome.tif has no channel GFP, only DAPI, Cy5."
     )
+    assert "leaves out such images" in finding.hint
     assert found_in(channels="DAPI") == []
+    (finding,) = found_in(channels="FOO")
+    assert "The run would have no images" in finding.hint
 
 
 def test_images_without_pixel_size_are_named_where_it_is_needed(tmp_path: Path, found_in: Findings) -> None:

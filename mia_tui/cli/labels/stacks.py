@@ -28,6 +28,7 @@ def stacks_command(
     """
     from mia_tui.dataset.interchange.folders import read_class_folders
     from mia_tui.dataset.stacks import mode_words, unused_labels, unused_words
+    from mia_tui.dataset.store.frame_numbers import find_frames, present_keys, with_present_frames
     from mia_tui.dataset.store.label_store import LabelStore
     from mia_tui.dataset.store.queries import META_STACKS
 
@@ -42,7 +43,11 @@ def stacks_command(
     if store_now is not None:
         with store_now:
             mode = store_now.stack_mode()
-            unused = unused_labels(store_now.labels(), found.stacks, mode)
+            labels, old = store_now.labels(), store_now.old_pages()
+            if old:  # of an earlier version, counted as they are shown
+                now = find_frames(old, {file.path for file in found.files}, found.stacks, dataset)
+                labels, _ = with_present_frames(labels, present_keys(old, now))
+            unused = unused_labels(labels, found.stacks, mode)
     report.say(mode_words(mode, found.stacks))
     if unused:
         report.warn(unused_words(unused, mode))

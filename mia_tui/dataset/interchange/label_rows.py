@@ -73,8 +73,22 @@ class LabelRows:
             outside=self.misses["outside"],
             ambiguous=self.misses["ambiguous"],
             blank=self.blank,
-            notes=(*notes, *added),
+            notes=(*notes, *added, *self._of_whole_stacks()),
         )
+
+    def _of_whole_stacks(self) -> list[str]:
+        """That rows without a frame label each frame of a stack: somebody may have meant the stack as a whole."""
+        stacks = {key.path for key in self.every_frame if key.frame > 0}
+        if not stacks:
+            return []
+        is_one = len(stacks) == 1
+        rows, all_of = (
+            ("1 row names a stack", "its") if is_one else (f"{len(stacks):,} rows name stacks", "their")
+        )
+        return [
+            f"{rows} without a frame, so all {all_of} frames have the class; `mia-tui labels stacks FOLDER whole` "
+            "makes a stack one image."
+        ]
 
     def add(self, label: LabelRow, found: NameMatch) -> None:
         """Add a row, or record why it cannot be used."""

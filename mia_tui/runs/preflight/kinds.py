@@ -113,17 +113,19 @@ def _channel_counts(seen: _Seen) -> Iterator[CheckFinding]:
 
 
 def _without_channels(seen: _Seen, names: Sequence[str]) -> Iterator[CheckFinding]:
-    faults = []
+    faults: dict[str, str] = {}  # by path: frames of a stack have the same one
     for path, scene in seen:
-        try:
-            find_channels(scene, names, path)
-        except DecodeError as error:
-            faults.append(error.message.removesuffix("."))
+        if path not in faults:
+            try:
+                find_channels(scene, names, path)
+            except DecodeError as error:
+                faults[path] = error.message.removesuffix(".")
     if faults:
+        none = all(path in faults for path, _ in seen)
         yield CheckFinding(
-            f"{counted(len(faults), 'image lacks', 'images lack')} a channel that is asked for: "
-            f"{name_faults(faults[:_NAMED], len(faults))}.",
-            "The run leaves out such images; name channels that all have.",
+            f"{counted(len(faults), 'file lacks', 'files lack')} a channel that is asked for: "
+            f"{name_faults(list(faults.values())[:_NAMED], len(faults))}.",
+            f"The run {'would have no images' if none else 'leaves out such images'}; name channels that all have.",
         )
 
 

@@ -2,16 +2,21 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from mia_tui.config.fields import Value
 from mia_tui.config.split import SPLIT_FIELDS
 from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.images.reading import opened
+from mia_tui.dataset.images.source import Scene
 from mia_tui.dataset.model import Part
-from mia_tui.errors import ConfigError, MiaError
-from mia_tui.runs.preflight.prepare import PART_FIELDS, TrainingPreparer
+from mia_tui.errors import ConfigError, DecodeError, MiaError
+from mia_tui.runs.preflight.prepare import PART_FIELDS, Prepared, TrainingPreparer
 from mia_tui.runs.record.job import Sample
 from mia_tui.tui.training.form import field_named_in, in_words
+
+_TRIED = 5  # images, until one can be read
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class StartEstimate:
         source: Where the labels come from: folders or store.
         decided: Settings that the stored split decides.
         samples: The labelled images.
+        scene: What the first image that can be read is like; None before one was read.
         problem: Why there can be no training, in words; "" if there can.
         problem_field: The field to change for that; None where it is not a setting.
     """
@@ -33,6 +39,7 @@ class StartEstimate:
     source: str = ""
     decided: Mapping[str, Value | None] = field(default_factory=dict)
     samples: Sequence[Sample] = ()
+    scene: Scene | None = None
     problem: str = ""
     problem_field: str | None = None
 
@@ -104,4 +111,19 @@ class EstimateThread:
             source=prepared.dataset.labelled.source,
             decided={name: getattr(decided, name) for name in SPLIT_FIELDS} if config.val is None else {},
             samples=prepared.samples,
+            scene=_first_scene(prepared),
         )
+
+
+def _first_scene(prepared: Prepared) -> Scene | None:
+    """What the first of a few images that can be read is like; only heads of files are read."""
+    config = prepared.job.config
+    for sample in prepared.samples[:_TRIED]:
+        with (
+            suppress(DecodeError),
+            opened(
+                prepared.dataset.root / sample.path, sample.frame, config.max_megapixels, stack=config.stack
+            ) as image,
+        ):
+            return image.scene
+    return None

@@ -254,7 +254,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         state = state_words(cursor, self.estimate, self.key("start"))  # a long title is cut short for it
         title = self._ink.fit(self._title, self.size.width - self._ink.width(state) - 2)
         self._heading.show([(title, None)], [(state, None)])
-        self._help.update(help_text(cursor, self._ink))
+        self._help.update(help_text(cursor, self.estimate, self._ink))
         command = shown_command(self.command, self.opened.dataset, self.size.width - 2, self._ink)
         self._command.update(Text(command))
         config = cursor.form.values

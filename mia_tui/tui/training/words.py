@@ -17,8 +17,10 @@ from mia_tui.catalog.schedules import SCHEDULES
 from mia_tui.config.command import quoted
 from mia_tui.config.fields import Field, show_value
 from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.images.network.selection import channel_names
+from mia_tui.dataset.images.source import Scene
 from mia_tui.runs.machine.cores import usable_cores
-from mia_tui.text import counted
+from mia_tui.text import counted, join_names, printable
 from mia_tui.tui.training.estimate import StartEstimate
 from mia_tui.tui.training.form import Form, field_of
 from mia_tui.tui.widgets.ink import Ink
@@ -49,14 +51,21 @@ def state_words(cursor: "FormCursor", estimate: StartEstimate | None, key: str) 
     return f"{totals['train']:,} to train, {totals['val']:,} to validate"
 
 
-def help_text(cursor: "FormCursor", ink: Ink) -> Text:
-    """What the field under the cursor means, below what is wrong with it."""
+def help_text(cursor: "FormCursor", estimate: StartEstimate | None, ink: Ink) -> Text:
+    """What the field under the cursor means, below what is wrong with it.
+
+    Args:
+        cursor: Where the person is in the form.
+        estimate: What a training would use; None before that is known.
+        ink: What the terminal can show.
+    """
     fault = cursor.faults.get(cursor.name)
     text = Text()
     if fault is not None:
         text.append(f"{ink.broken} {ink.shown(fault)}\n", style=ink.fault())
     text.append(ink.shown(help_of(field_of(cursor.name))))
-    note = note_of(cursor.name, cursor.form)
+    scene = None if estimate is None else estimate.scene
+    note = note_of(cursor.name, cursor.form) or ("" if scene is None else scene_words(cursor.name, scene))
     if note:
         text.append(f"\n{ink.shown(note)}", style="dim")
     return text
@@ -106,6 +115,8 @@ def empty_words(name: str, config: TrainConfig) -> str:
         "weight_decay": f"{own.weight_decay:g} by default",
         "threads": f"the free ones, at most {usable_cores()}",
         "group_by": "none",
+        "channels": "a picture, or all",
+        "pixel_size": "none",
         "val": "none: a share of the images",
     }.get(name, "")
 
@@ -126,6 +137,21 @@ def note_of(name: str, form: Form) -> str:
         case "width" | "height":
             row = BACKBONES.get(config.backbone)
             return "" if row is None else f"{row.name} needs at least {row.min_size} pixels a side."
+    return ""
+
+
+def scene_words(name: str, scene: Scene) -> str:
+    """What an image says about a field; "" if nothing."""
+    match name:
+        case "channels":
+            names = channel_names(scene)
+            return f"The first image has {join_names(map(printable, names))}."
+        case "pixel_size":
+            if scene.pixel_um is None:
+                return "The first image does not say how large its pixels are."
+            return f"A pixel of the first image is {scene.pixel_um[0]:.4g} µm wide."
+        case "intensity":
+            return f"The first image has {scene.bits or 8 * scene.dtype.itemsize} bits."
     return ""
 
 
