@@ -10,6 +10,7 @@ from training_support import train
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.paths import StateFolder
+from mia_tui.runs.evaluation.create import create_evaluation
 from mia_tui.runs.evaluation.evaluation_set import choose_evaluation_set
 from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.list.moved_dataset import current_job, present_samples, update_dataset_path
@@ -19,6 +20,7 @@ from mia_tui.runs.preflight.prepare import read_dataset
 from mia_tui.runs.record.events import EpochEnded
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import read_card
+from mia_tui.runs.record.state import read_state
 from mia_tui.worker import work
 
 
@@ -115,6 +117,23 @@ def test_an_interrupted_prediction_of_an_earlier_version_goes_on_with_the_images
         key: pytest.approx(sure, abs=1e-4) for key, sure in before.items()
     }
     assert len(read_suggestions(SuggestionSet(run, "", 0.0, 0)).keys) == 20 + 2  # with the frames of the film
+
+
+def test_an_interrupted_evaluation_of_an_earlier_version_goes_on_with_its_pages(old_run: RunDir) -> None:
+    root = Path(current_job(old_run).dataset)
+    dataset = read_dataset(root, frames="all", follow=True)
+    chosen = choose_evaluation_set(dataset, read_card(old_run.best_weights), old_run, "all")
+    run = create_evaluation(root, old_run.best_weights, chosen)
+    values = json.loads(run.job_bytes())
+    del values["numbering"]
+    (run.path / "job.json").write_text(json.dumps(values))
+    (run.path / "samples.jsonl").write_bytes((old_run.path / "samples.jsonl").read_bytes())
+    assert (
+        max(sample.frame for sample in run.samples() if sample.path == "stacks/hyper.tif") == 5
+    )  # of three frames
+    assert work(run, foreground=False, observe=lambda event: None).outcome == "finished"
+    result = read_state(run).result
+    assert result is not None and not result.problems
 
 
 def test_a_prediction_is_not_continued_in_a_run_that_counts_frames_in_another_way(old_run: RunDir) -> None:

@@ -212,6 +212,22 @@ def test_averages_are_means_of_boxes_also_at_the_edges(dtype: str, by: int) -> N
             assert np.abs(found[row, column] - expected).max() <= (1e-4 if dtype == "float32" else 0.5001)
 
 
+def test_sums_of_large_boxes_do_not_overflow() -> None:
+    assert (averaged(np.full((600, 600, 1), 65535, np.uint16), 512) == 65535).all()
+    assert (averaged(np.full((600, 600, 1), -32768, np.int16), 512) == -32768).all()
+
+
+def test_a_pyramid_that_is_read_at_once_is_as_bright_at_every_zoom(tiled: list[Tiled]) -> None:
+    values = (
+        np.random.default_rng(0).integers(0, 4000, (140, 200, 1)).astype(np.uint16)
+    )  # means are less extreme
+    tiled.append(Tiled(values, copies=(2, 4)))
+    box = (30, 20)
+    small, large = (render_image(PATH, 0, box, DisplaySettings(zoom=zoom)) for zoom in (1.0, 8.0))
+    assert {level for level, _ in tiled[0].read} == {0, 2}
+    assert small.ranges == large.ranges and small.ranges[0][1] > 3900
+
+
 def test_a_small_composite_is_what_the_network_gets_without_a_map(tmp_path: Path) -> None:
     values = np.random.default_rng(0).integers(0, 4000, (3, 60, 100), dtype=np.uint16)
     tifffile.imwrite(tmp_path / "a.tif", values, photometric="minisblack")

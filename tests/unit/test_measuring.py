@@ -137,6 +137,16 @@ def test_a_rare_class_of_bright_images_is_not_cut_off(folder: ImageFolder) -> No
     assert limits.high[0] > 1300
 
 
+def test_a_rare_class_of_dark_images_is_not_cut_off(folder: ImageFolder) -> None:
+    for seed in range(60):
+        folder.add(noise(5100, 5500, "uint16", 64, 64, seed=seed))
+    dark = noise(5100, 5500, "uint16", 64, 64)
+    dark[:4, :4] = np.linspace(4100, 4600, 16).reshape(4, 4)
+    folder.add(dark)
+    limits = measured(folder).limits[0]
+    assert limits.low[0] < 4300
+
+
 def test_a_single_wild_image_does_not_darken_all_others(folder: ImageFolder) -> None:
     for seed in range(20):
         folder.add(noise(100, 500, "float32", 64, 64, seed=seed))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import tifffile
@@ -13,9 +14,10 @@ from PIL import Image
 from mia_tui.dataset.images.bit_depth import tonal_window
 from mia_tui.dataset.images.decode import decode_fitted, decode_input
 from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap, ValueLimits
-from mia_tui.dataset.images.network.selection import find_channels
+from mia_tui.dataset.images.network.selection import channel_names, find_channels
+from mia_tui.dataset.images.reading import OpenedFrame
 from mia_tui.dataset.images.rendering import DisplaySettings, render_image
-from mia_tui.dataset.images.source import Channel
+from mia_tui.dataset.images.source import Channel, Place
 from mia_tui.errors import DecodeError
 
 
@@ -214,6 +216,17 @@ def test_a_channel_is_found_without_the_spaces_that_its_file_has_around_the_name
     assert find_channels(source.scenes[0], ["C", " e "], "a.tif") == [2, 4]
 
 
+def test_names_of_channels_fit_into_a_model_file_whatever_they_are() -> None:
+    source = ArraySource(
+        five_channels(), channels=tuple(map(Channel, ("a\0b", "\ud800", "c%41", "", "a\0b")))
+    )
+    names = list(channel_names(source.scenes[0]))
+    assert names == ["0", "\\ud800", "c%41", "3", "4"]
+    written = msgspec.json.encode(InputMap(mode="dataset", channels=names))
+    assert msgspec.json.decode(written, type=InputMap).channels == names
+    assert find_channels(source.scenes[0], names, "a.tif") == [0, 1, 2, 3, 4]
+
+
 def test_only_the_channels_that_are_wanted_are_read() -> None:
     values = five_channels()
     values[:4, :, 4] = 0
@@ -344,6 +357,15 @@ def test_a_deep_image_is_read_at_the_smallest_level_twice_as_large_as_wanted() -
     pixels = network_pixels(source, wanted)
     assert np.abs(pixels.astype(int) - 16384).max() <= 20
     assert [source.shrunk_by[level] for level in source.levels_read] == [8]
+
+
+def test_of_levels_of_any_steps_the_smallest_that_is_enough_is_chosen() -> None:
+    source = ArraySource(np.zeros((720, 720, 1), np.uint16), shrunk_by=(1, 2, 3, 5, 8, 12))
+    image = OpenedFrame(source, Place(), Path("cell.tif"), 120)
+    for least in range(1, 721):
+        level = image.level_for(lambda size, least=least: (least, least))  # type: ignore[misc]
+        fitting = [number for number, by in enumerate(source.shrunk_by) if 720 // by >= least]
+        assert level == max(fitting), least
 
 
 def test_a_deep_image_on_screen_and_for_a_network_is_the_same_at_the_same_map(tmp_path: Path) -> None:

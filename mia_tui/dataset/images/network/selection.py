@@ -54,7 +54,8 @@ def channel_names(scene: Scene) -> tuple[str, ...]:
     """
     if scene.colour is not None or scene.palette is not None:
         return _PICTURE
-    named = [scene.channels[number].name or "" for number in scene.measured]
+    # Printable, since names go into model files and are typed.
+    named = [printable(scene.channels[number].name or "") for number in scene.measured]
     return tuple(
         name if name and named.count(name) == 1 else str(number) for number, name in enumerate(named)
     )
