@@ -193,7 +193,8 @@ def check_value(field: Field, value: object, *, shown: str) -> Value:
     wanted = {"whole": int, "real": float}.get(field.kind)
     if type(value) is wanted and isinstance(value, int | float):
         return _checked_number(field, value, shown)
-    raise ConfigError(f"{shown} is {_quoted(value)}.", f"It takes {_WORDS[field.kind]}.")
+    such = ", such as 0.5, 0.5um or 500nm" if field.unit == MICROMETRES else ""
+    raise ConfigError(f"{shown} is {_quoted(value)}.", f"It takes {_WORDS[field.kind]}{such}.")
 
 
 def show_value(value: Value) -> str:

@@ -94,6 +94,7 @@ def test_a_training_on_whole_stacks_says_so_in_its_network_which_predicts_them_a
     assert {sample.frame for sample in run.samples()} == {WHOLE_STACK}
     card = read_card(run.best_weights)
     assert (card.stack, card.stacks) == ("mean", "whole")
+    assert "are stacks as a whole (mean)" in mia("runs", "show", run.path).out
 
     out = tmp_path / "predicted.csv"
     other = tmp_path / "other"

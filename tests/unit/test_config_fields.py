@@ -73,8 +73,12 @@ def test_a_text_becomes_a_value_of_the_fields_kind(name: str, text: str, value: 
         ("device", "gpu", "--device is 'gpu'. It takes auto, cpu, cuda, cuda:N or mps."),
         ("weights", "", "--weights is empty."),
         ("pixel_size", "0nm", "--pixel-size is 0 µm. It must be over 0."),
-        ("pixel_size", "two um", "--pixel-size is 'two um'. It takes a number."),
-        ("pixel_size", "5 pixels", "--pixel-size is '5 pixels'. It takes a number."),
+        ("pixel_size", "two um", "--pixel-size is 'two um'. It takes a number, such as 0.5, 0.5um or 500nm."),
+        (
+            "pixel_size",
+            "5 pixels",
+            "--pixel-size is '5 pixels'. It takes a number, such as 0.5, 0.5um or 500nm.",
+        ),
     ],
 )
 def test_a_value_that_cannot_be_is_named_with_what_can(name: str, text: str, sentence: str) -> None:

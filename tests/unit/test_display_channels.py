@@ -179,6 +179,8 @@ def test_the_line_about_an_image_says_its_window_and_channels(cell: Path, tmp_pa
     assert words(cell, settings) == f"DAPI only, window {low:.0f}–{high:,.0f} of this image"
     settings.choose_channels(ChannelChoice(hidden=frozenset({1})))
     assert words(cell, settings) == "DAPI + Cy3, windows of this image"
+    settings.choose_channels(ChannelChoice(hidden=frozenset({1, 2})))
+    assert words(cell, settings) == f"DAPI, window {low:.0f}–{high:,.0f} of this image"
     settings.reset()
     for _ in range(4):
         settings.next_window()

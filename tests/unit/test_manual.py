@@ -85,7 +85,7 @@ def test_lines_are_found_by_all_their_words_in_any_order_and_case() -> None:
 def test_keys_that_are_marks_of_markdown_are_in_what_is_found() -> None:
     lines = [found.line for found in find_lines("channel alone", {})]
     assert "| Show the next channel alone" in " ".join(lines)
-    assert "; | shows one channel alone, ;" in " ".join(lines)
+    assert "| shows one channel alone in grey, ; shows and hides" in " ".join(lines)
     assert any(
         line.startswith("* Show the image as it is")
         for line in (f.line for f in find_lines("image as it is", {}))

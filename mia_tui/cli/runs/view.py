@@ -16,7 +16,7 @@ from mia_tui.config.jobs import JobConfig
 from mia_tui.config.predict import NetworkConfig, PredictConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.intensity import InputMap
-from mia_tui.dataset.model import PARTS
+from mia_tui.dataset.model import PARTS, WHOLE_STACK
 from mia_tui.errors import RunError
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.list.summaries import RunSummary, SummaryReader
@@ -56,6 +56,7 @@ class RunView:
         matrix: The confusion matrix of the best epoch of a training, or that of an evaluation; None if there is none.
         images: Number of images of each part that has any.
         input_map: What was measured of a training's images; None if nothing was.
+        stacks: How many of the images are stacks as a whole.
         troubles: What could not be read, a sentence each.
     """
 
@@ -66,6 +67,7 @@ class RunView:
     images: dict[str, int]
     troubles: tuple[str, ...]
     input_map: InputMap | None = None
+    stacks: int = 0
 
 
 def view_run(run: RunDir) -> RunView:
@@ -80,10 +82,12 @@ def view_run(run: RunDir) -> RunView:
     row = SummaryReader(run).refresh()
     if row is None:
         raise RunError(f"The run {printable(run.name)} was deleted.")
-    matrix, images = None, Counter[str]()
+    matrix, images, stacks = None, Counter[str](), 0
     try:
         if run.has_samples() or isinstance(job.config, TrainConfig):
-            images.update(sample.split for sample in run.samples())
+            samples = run.samples()
+            images.update(sample.split for sample in samples)
+            stacks = sum(sample.frame == WHOLE_STACK for sample in samples)
     except RunError as error:
         troubles.append(str(error))
     file = run.confusion("best" if isinstance(job.config, TrainConfig) else "evaluation")
@@ -97,7 +101,7 @@ def view_run(run: RunDir) -> RunView:
         input_map = None
         troubles.append(str(error))
     counts: dict[str, int] = {part: images[part] for part in PARTS if images[part]}
-    return RunView(row, job, state, matrix, counts, tuple(troubles), input_map)
+    return RunView(row, job, state, matrix, counts, tuple(troubles), input_map, stacks)
 
 
 def print_run(report: Report, view: RunView) -> None:
@@ -181,6 +185,9 @@ def _images(view: RunView) -> str:
     if isinstance(config, EvaluateConfig):
         trained = f", {config.trained_on:,} of which the network was trained on" if config.trained_on else ""
         return f"{counted(sum(view.images.values()), 'image')}, split {printable(config.split)}{trained}"
+    if isinstance(config, TrainConfig) and view.stacks:
+        one = "is a stack as a whole" if view.stacks == 1 else "are stacks as a whole"
+        parts += f"; {view.stacks:,} {one} ({config.stack})"
     return printable(config.scope) if isinstance(config, PredictConfig) else parts
 
 

@@ -5,7 +5,7 @@ from mia_tui.errors import DecodeError
 from mia_tui.text import printable
 
 MAX_MEGAPIXELS = 120.0
-RAISE_LIMIT = "Raise it with --max-megapixels (max_megapixels in a settings file)."
+RAISE_LIMIT = "Raise it with --max-megapixels (max_megapixels in a settings file and in Python)."
 MOST_FRAMES = 1_000_000
 """Of a file; each becomes an image of a dataset, whether or not anything is stored for it."""
 MOST_CHANNELS = 10_000

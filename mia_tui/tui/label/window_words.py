@@ -18,8 +18,10 @@ def window_words(view: RenderedImage | None, window: Window, choice: ChannelChoi
     if view is None or not (view.is_deep or view.window == "fixed"):
         return words
     ranges = dict.fromkeys(view.ranges)
-    if choice.alone in view.channels and len(view.ranges) == len(view.channels):
-        ranges = {view.ranges[list(view.channels).index(choice.alone)]: None}
+    seen = [n for n in view.channels if n not in choice.hidden]
+    alone = choice.alone if choice.alone in view.channels else seen[0] if len(seen) == 1 else None
+    if alone is not None and len(view.ranges) == len(view.channels):
+        ranges = {view.ranges[list(view.channels).index(alone)]: None}
     several, values = "s", ""
     if len(ranges) == 1:
         low, high = next(iter(ranges))

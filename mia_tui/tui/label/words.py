@@ -37,7 +37,7 @@ STATE_WORDS = {
     "suggested": "with a model's suggestion only",
     "differs": "where label and suggestion differ",
     "models_differ": "where two models differ",
-    "unreadable": "that are missing or cannot be read",
+    "unreadable": "found missing or unreadable so far",
 }
 
 

@@ -13,7 +13,7 @@ MOST_PAGES = 1_000_000
 _MOST_TAGS = 4096
 _USUAL_TAGS = 24
 _MOST_VALUE = 1 << 20
-_NEW_SUBFILE_TYPE, _SUBFILE_TYPE = 254, 255
+_NEW_SUBFILE_TYPE, _SUBFILE_TYPE, _DESCRIPTION = 254, 255, 270
 _OLD_KINDS = {2: 1, 3: 2}  # of SubfileType, as NewSubfileType has them
 _REDUCED, _MASK = 1, 4
 
@@ -44,6 +44,7 @@ class PageChain:
         walk = walk or Walk(array("Q"), b"", int(tiff.pages[0].offset), (0, 0, 1))
         self._offsets, self._kinds, self._next = walk.offsets[:], bytearray(walk.kinds), walk.following
         self._tortoise, self._steps, self._until = walk.tortoise
+        self._lost = 0  # where a page would be that lies behind the end of the file
 
     def walk(self) -> "Walk":
         """How far the chain was followed."""
@@ -104,10 +105,33 @@ class PageChain:
                 return self._file.read(min(size, _MOST_VALUE))
         return b""
 
+    def check_end(self) -> None:
+        """Refuse a file of one page whose next page and description both lie behind its end.
+
+        Raises:
+            DecodeError: If it is one: its page would pass for a grey image.
+        """
+        if len(self) == 1 and self._lost >= self._file.size and self._lacks_description():
+            raise DecodeError(
+                f"{self._name} is cut short: its further pages and what it says of them are missing.",
+                "Copy it again.",
+            )
+
+    def _lacks_description(self) -> bool:
+        layout = self._layout
+        entries = self._entries(self.offset(0))[0] or b""
+        for start in range(0, len(entries) - layout.tagsize + 1, layout.tagsize):
+            if struct.unpack_from(layout.byteorder + "H", entries, start)[0] == _DESCRIPTION:
+                form = layout.byteorder + ("QQ" if layout.tagsize == 20 else "II")
+                size, place = struct.unpack_from(form, entries, start + 4)
+                return bool(size > layout.offsetsize and place + size > self._file.size)
+        return False
+
     def _follow(self) -> bool:
         """Look at the next page; False behind the last one."""
         offset, layout = self._next, self._layout
         if not 0 < offset < self._file.size:
+            self._lost = max(self._lost, offset)
             return False
         self._next = 0
         entries, following = self._entries(offset)

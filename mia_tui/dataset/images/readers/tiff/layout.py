@@ -78,6 +78,7 @@ def find_series(tiff: tifffile.TiffFile, chain: PageChain) -> Sequence[Series]:
             found = None
         if found:
             return [found] if isinstance(found, Series) else found
+    chain.check_end()
     return PlainPages(chain, single=tiff.is_svs)
 
 
