@@ -34,6 +34,14 @@ def limits(dtype: str, *pairs: tuple[float, float]) -> ValueLimits:
         ),
         (
             InputMap(
+                mode="dataset", channels=["0", "2"], limits=[limits("uint16", (0, 99), (5, 4000))], bits=16
+            ),
+            True,
+            None,
+            "channels 0 and 2; 16-bit files: channel 0: 0 to 99, channel 2: 5 to 4,000 become black and white",
+        ),
+        (
+            InputMap(
                 mode="type", limits=[limits("int16", (-32768, 32767)), limits("uint8", (0, 255))], bits=16
             ),
             False,

@@ -35,7 +35,8 @@ def _range(limits: ValueLimits, names: "tuple[str, ...] | list[str]") -> str:
     ranges = [f"{_number(low)} to {_number(high)}" for low, high in zip(limits.low, limits.high, strict=True)]
     if len(set(ranges)) == 1:
         return f"{ranges[0]} become black and white"
-    each = (f"{printable(name)} {span}" for name, span in zip(names, ranges, strict=False))
+    numbered = (f"channel {name}:" if name.isdigit() else printable(name) for name in names)
+    each = (f"{name} {span}" for name, span in zip(numbered, ranges, strict=False))
     return f"{name_some(each)} become black and white"
 
 
