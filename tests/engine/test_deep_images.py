@@ -280,7 +280,7 @@ def test_a_run_of_an_earlier_version_is_resumed_with_the_images_it_began_with(fe
     train(whole)
     train(old, stop_after=(2, 2))
     make_old(old)
-    assert old.train_job().config.intensity == "dataset"  # by default
+    assert old.train_job().config.intensity == "image"
     assert train(old)[0].outcome == "finished"
     assert_same_weights(old, whole)
     assert old.input_map() is None and read_card(old.best_weights).input_map == AS_BEFORE
