@@ -79,6 +79,28 @@ def test_the_network_is_asked_about_the_image_on_screen_and_each_one_after_it(
     run(test())
 
 
+def test_a_network_of_a_dataset_that_was_typed_as_a_relative_path_is_found(
+    cells: Path, training: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights: list[str] = []
+    encode = one_image.encode_question
+
+    def noting(question: one_image.ImageQuestion) -> bytes:
+        weights.append(question.weights)
+        return encode(question)
+
+    monkeypatch.setattr(one_image, "encode_question", noting)
+    monkeypatch.chdir(cells.parent)
+
+    async def test() -> None:
+        async with opened(Path(cells.name), size=WIDE) as pilot:
+            await press(pilot, ASK)
+            await asked(pilot, "resnet18: round 87%")
+
+    run(test())
+    assert weights == [str(training.best_weights)], "the helper works in /"
+
+
 @pytest.mark.usefixtures("training")
 def test_an_image_of_another_type_than_trained_on_is_said_beside_the_answer(cells: Path) -> None:
     async def test() -> None:

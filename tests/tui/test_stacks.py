@@ -7,7 +7,7 @@ import pytest
 from run_support import make_predict_job
 from stack_support import labelled_stacks, make_stacks
 from textual.pilot import Pilot
-from tui_support import opened, press, run, screen_text, settle, told
+from tui_support import opened, press, run, screen_text, settle, told, wait_until
 
 from mia_tui.dataset.model import WHOLE_STACK, ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
@@ -122,6 +122,24 @@ def test_a_stack_is_labelled_once_when_the_person_chooses_so(tmp_path: Path) -> 
     run(test())
     with LabelStore(root / "mia/labels.db") as store:
         assert set(store.labels()) == {HYPER, ImageKey(HYPER.path, 1)}
+
+
+def test_the_frame_that_is_shown_of_a_whole_stack_is_named_in_a_narrow_window_too(tmp_path: Path) -> None:
+    root = make_stacks(tmp_path / "cells")
+    with LabelStore(root / "mia/labels.db") as store:
+        store.set_meta("stacks", "whole")
+
+    async def test() -> None:
+        async with opened(root, size=(80, 24)) as pilot:
+            session = label_screen(pilot).session
+            row = session.listing.row(HYPER)
+            assert row is not None
+            session.reveal(row)
+            label_screen(pilot).show()
+            await press(pilot, "]")
+            await wait_until(pilot, lambda: "· frame 1" in screen_text(pilot.app))
+
+    run(test())
 
 
 def test_a_dataset_that_was_chosen_to_be_whole_opens_so_and_says_so(tmp_path: Path) -> None:

@@ -152,7 +152,8 @@ class AskedNetwork:
 
         shown = self._controller.suggestions.shown
         weights = network_to_ask(self._controller.dataset, self._state, shown.run if shown else None)
-        return None if weights is None else (weights, network_name(weights))
+        # The helper works in a folder of its own.
+        return None if weights is None else (weights.absolute(), network_name(weights))
 
     def _ask(self) -> None:
         from mia_tui.runs.prediction.one_image import ImageQuestion

@@ -100,11 +100,9 @@ class ViewSettings:
         self.display, self.frame = DisplaySettings(), None
 
     def words(self) -> list[str]:
-        """What differs from the default, for the line about the image."""
+        """What differs from the default, for the line about the image; what may be left out comes first."""
         display, view = self.display, self.view
-        words = [] if self.frame is None else [f"frame {self.frame + 1}"]
-        if view is not None:
-            words += channel_words(view, display.channels)
+        words = [] if view is None else channel_words(view, display.channels)
         if display.brightness:
             words.append(f"brightness {display.brightness:+d}")
         if display.contrast:
@@ -114,6 +112,8 @@ class ViewSettings:
             words.append("inverted")
         if self.keep:
             words.append("view kept")
+        if self.frame is not None:
+            words.append(f"frame {self.frame + 1}")
         return words
 
 
