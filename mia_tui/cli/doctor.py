@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -20,13 +21,14 @@ from mia_tui.cli.output.safe_stream import STDOUT
 from mia_tui.cli.report import Report
 from mia_tui.config.user import UserConfig
 from mia_tui.config.weights_cache import hub_cache, torch_cache, weights_here
+from mia_tui.dataset.images.formats import EXTRA, FORMATS
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.paths import StateFolder, find_state, user_cache, user_config_file, user_state
 from mia_tui.runs.machine.cores import Cores, CoreWatch
 from mia_tui.runs.machine.gpus import list_gpus
 from mia_tui.runs.machine.torch_probe import TorchFacts, probe_torch
 from mia_tui.runs.worker.detach_risk import detach_risk
-from mia_tui.text import counted, printable
+from mia_tui.text import counted, join_names, printable
 
 CheckOutcome = Literal["ok", "note", "bad"]
 
@@ -85,6 +87,7 @@ def examine(dataset: Path | None, state: Path | None) -> Iterator[MachineCheck]:
     yield from _gpus()
     yield from _folders(dataset, state)
     yield _weights()
+    yield _readers()
     settings, user = _settings()
     yield settings
     yield _terminal()
@@ -197,6 +200,16 @@ def _weights() -> MachineCheck:
     places = f"{printable(hub_cache())} and {printable(torch_cache())}"
     text = f"ImageNet weights of {count} of {len(BACKBONES)} backbones are on this disk, in {places}"
     return MachineCheck("Weights", "ok", text)
+
+
+def _readers() -> MachineCheck:
+    """Whether the packages are there that read microscopes' own formats."""
+    wanted = [one for one in FORMATS if one.package]
+    missing = [one.name for one in wanted if find_spec(one.package) is None]
+    if not missing:
+        return MachineCheck("Readers", "ok", "all formats of microscopes can be read")
+    text = f"nothing here reads {join_names(missing, 'and')}."
+    return MachineCheck("Readers", "note", text, f"If you have such files: pip install 'mia-tui[{EXTRA}]'")
 
 
 def _terminal() -> MachineCheck:

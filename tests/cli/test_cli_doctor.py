@@ -40,10 +40,23 @@ def test_a_machine_that_can_train_leaves_with_0(mia: Mia) -> None:
         "Cache",
         "User state",
         "Weights",
+        "Readers",
         "Terminal",
     ):
         assert any(line.startswith(topic) for line in answer.out.splitlines()), topic
     assert "torch           2.9.0 (no CUDA), timm 1.0.31" in answer.out
+
+
+@pytest.mark.usefixtures("facts")
+def test_readers_that_are_not_installed_are_a_note_with_what_to_install(
+    mia: Mia, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = {"nd2", "pydicom"}
+    monkeypatch.setattr(doctor, "find_spec", lambda name: name if name in there else None)
+    answer = mia("doctor")
+    said = " ".join(answer.out.split())
+    assert answer.code == 0 and "nothing here reads a slide, CZI (Zeiss), LIF (Leica)" in said
+    assert "ND2" not in said and "pip install 'mia-tui[microscopy]'" in said
 
 
 @pytest.mark.usefixtures("facts")
