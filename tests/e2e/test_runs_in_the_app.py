@@ -221,7 +221,8 @@ def test_on_a_full_disk_a_run_at_work_is_seen_stopped_and_deleted(tmp_path: Path
         [row] = table.refresh()
         assert row.status == "running", row
         assert request_stop(run).signalled
-        assert worker.wait(LONGEST_S) == 0
+        # The signal may come when it has seen the file and hears no signals any more.
+        assert worker.wait(LONGEST_S) in (0, -15)
         [row] = table.refresh()
         said_so = row.status
         delete_run(run)
