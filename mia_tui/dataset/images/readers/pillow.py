@@ -16,7 +16,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from mia_tui.dataset.images.formats import PILLOW_FORMATS, format_of_name
 from mia_tui.dataset.images.limits import check_density
 from mia_tui.dataset.images.readers.gif import check_gif, frame_extents
-from mia_tui.dataset.images.source import Channel, LazyScenes, Place, Region, Scene, Size, Source
+from mia_tui.dataset.images.source import DAMAGED, Channel, LazyScenes, Place, Region, Scene, Size, Source
+from mia_tui.disk_errors import UNREACHABLE
 from mia_tui.errors import DecodeError
 from mia_tui.files import open_to_read
 from mia_tui.text import printable
@@ -261,7 +262,9 @@ def exif_orientation(image: Image.Image) -> int:
         return 1
     try:
         return int(image.getexif().get(_EXIF_ORIENTATION, 1))
-    except Exception:  # noqa: BLE001  the pixels may be intact even if the Exif block is not
+    except DAMAGED as error:  # the pixels may be intact even if the Exif block is not
+        if isinstance(error, OSError) and error.errno in UNREACHABLE:
+            raise
         return 1
 
 
