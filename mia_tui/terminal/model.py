@@ -8,6 +8,7 @@ import numpy as np
 
 Graphics = Literal["kitty", "iterm2", "sixel", "half", "none"]
 Colours = Literal["true", "256", "16", "none"]
+Background = Literal["dark", "light", ""]
 Multiplexer = Literal["", "tmux", "screen"]
 
 _COLOURS: dict[Colours, str] = {
@@ -47,6 +48,10 @@ class Terminal:
     """Whether all answers were read. If not, late ones arrive as key presses."""
     sixel_colours: int = 256
     """Colour registers."""
+    background: Background = ""
+    """Whether its background is dark or light; empty if it did not say."""
+    background_rgb: tuple[int, int, int] | None = None
+    """The colour of its background, each part from 0 to 255; None if it did not say."""
     sixel_max_px: tuple[int, int] | None = None
     """Largest width and height of a sixel image; None if it reported no limit."""
 
