@@ -51,8 +51,12 @@ class UserSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "auto"
     auto_advance: Annotated[
-        bool, _app("Begin in auto mode: the key of a class assigns it and moves to the next image.")
-    ] = False
+        bool | None,
+        _app(
+            "Begin in auto mode: the key of a class assigns it and moves to the next image; without this line as it "
+            "was left."
+        ),
+    ] = None
     keep_look: Annotated[bool, _app("Keep zoom and tones for the next image.")] = False
     list_width: Annotated[int, _app("Width of the list of files.", "columns", ge=10, le=200)] = 32
     toast_s: Annotated[float, _app("How long a message stays.", "seconds", gt=0.0, le=60.0)] = 5.0

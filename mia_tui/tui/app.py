@@ -29,7 +29,7 @@ from mia_tui.tui.label.screen import LOW_ROWS, NARROW_COLUMNS, LabelScreen
 from mia_tui.tui.pictures.preload import Preload
 from mia_tui.tui.read_messages import ReadMessages
 from mia_tui.tui.screen import KeyedScreen
-from mia_tui.tui.textual_private import FaultKeepingApp, SmallPalette
+from mia_tui.tui.textual_private import FaultKeepingApp, SmallPalette, messages_shown
 from mia_tui.tui.theme import default_theme, own_themes, theme_names
 
 if TYPE_CHECKING:
@@ -152,6 +152,10 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
     def notify(self, message: str, **options: Any) -> None:
         """Show a message; control characters in names have no effect."""
         super().notify(printable(message), **{"markup": False, **options})
+
+    def messages_changed(self) -> None:
+        if self.screen_stack and isinstance(self.screen, KeyedScreen):
+            self.screen.messages_changed(messages_shown(self))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         if isinstance(screen, KeyedScreen):
