@@ -10,6 +10,7 @@ Graphics = Literal["kitty", "iterm2", "sixel", "half", "none"]
 Colours = Literal["true", "256", "16", "none"]
 Background = Literal["dark", "light", ""]
 Multiplexer = Literal["", "tmux", "screen"]
+Background = Literal["dark", "light", ""]
 
 _COLOURS: dict[Colours, str] = {
     "true": "16 million colours",
@@ -46,6 +47,8 @@ class Terminal:
     """Why pictures are not shown as requested, a sentence for the user; None if they are."""
     answered: bool = True
     """Whether all answers were read. If not, late ones arrive as key presses."""
+    background: Background = ""
+    """What text stands on; empty if it is not known."""
     sixel_colours: int = 256
     """Colour registers."""
     background: Background = ""
