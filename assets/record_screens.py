@@ -156,7 +156,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--into", type=Path, help="folder for pictures of every screen")
     parser.add_argument("--dataset", type=Path, help="a dataset with runs, instead of one made for this")
     parser.add_argument("--sizes", default="80x24,120x40,200x60")
-    parser.add_argument("--themes", default="dark,light", help="of the terminal, or the names of the app's")
+    parser.add_argument(
+        "--themes", default="dark,light", help="of the terminal, or names of the app's; 16, 256 or NO_COLOR"
+    )
     parser.add_argument("--graphics", default="half,sixel,kitty")
     return parser.parse_args()
 
@@ -193,13 +195,21 @@ class Look:
 
     Attributes:
         size: Columns and rows, as `80x24`.
-        theme: `dark` or `light` for a terminal of such a background; else the name of a theme in a dark one.
+        theme: `dark` or `light` for a terminal of such a background; else, in a dark one, the name of a theme, 256 or
+            16 for so many colours, or NO_COLOR.
         graphics: How images are drawn.
     """
 
     size: str
     theme: str
     graphics: str
+
+    @property
+    def settings(self) -> str:
+        """The user's config.toml."""
+        if self.theme in ("dark", "light", "NO_COLOR"):
+            return ""
+        return f'{"colours" if self.theme.isdigit() else "theme"} = "{self.theme}"\n'
 
 
 def take_tour(dataset: Path, tour: Tour, look: Look, files: dict[str, Path]) -> None:
@@ -311,14 +321,14 @@ def terminal(dataset: Path, tour: Tour, look: Look, display: dict[str, str]) -> 
     app[3:3] = [dataset.name] if tour.opens_dataset else []
     settings = home / "mia-tui" / "config.toml"
     settings.parent.mkdir(parents=True, exist_ok=True)
-    settings.write_text("" if look.theme in ("dark", "light") else f'theme = "{look.theme}"\n')
+    settings.write_text(look.settings)
     command = kitty if look.graphics == "kitty" else xterm
     process = subprocess.Popen(
         [*command(columns, rows, *colours), *app],
         cwd=dataset.parent,
         env={**display, "HOME": str(home), "XDG_CACHE_HOME": str(home), "XDG_STATE_HOME": str(home),
              "XDG_CONFIG_HOME": str(home), "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8",
-             "LIBGL_ALWAYS_SOFTWARE": "1"},
+             "LIBGL_ALWAYS_SOFTWARE": "1", **({"NO_COLOR": "1"} if look.theme == "NO_COLOR" else {})},
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
