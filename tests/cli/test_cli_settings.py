@@ -52,6 +52,8 @@ def other_words(field: Field) -> tuple[list[object], object]:
         value = _OTHER.get(field.name, "a(b)")
     elif field.kind == "whole":
         value = 64 if field.unit == "pixels" else int(field.default or 0) + 3
+    elif field.kind == "size":
+        value = "320x240"
     else:
         middle = (field.le or field.lt or 2.0) / 2
         value = middle if middle != field.default else middle * 1.01

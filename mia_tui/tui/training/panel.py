@@ -121,7 +121,7 @@ def network_panel(config: TrainConfig, weights_are_here: bool | None, ink: Ink) 
     facts = (
         ("parameters", f"{row.params / 1e6:.1f} million"),
         ("multiply-adds", f"{gmacs_at(row, config):.2g} G an image"),
-        ("", f"at {config.width}x{config.height} pixels"),
+        ("", f"at {config.size} pixels"),
         ("trained at", f"{row.input_size} pixels"),
         ("at least", f"{row.min_size} pixels a side"),
         ("weights", _weights(row, weights_are_here)),

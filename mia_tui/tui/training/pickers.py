@@ -83,9 +83,7 @@ def backbones(
     title = (
         f"{'Which network?':<17} {'params':>7} {'cost':>7} {'trained':>7} {'least':>5} {'top-1':>5}  weights"
     )
-    hint = (
-        f"Cost: multiply-adds an image at {config.width}x{config.height}. Any other of timm: type timm:NAME."
-    )
+    hint = f"Cost: multiply-adds an image at {config.size}. Any other of timm: type timm:NAME."
     return FieldPicker(
         title, choices, ink, begun=begun, current=config.backbone, hint=hint, typed=_typed_timm
     )

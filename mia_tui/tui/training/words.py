@@ -134,7 +134,7 @@ def note_of(name: str, form: Form) -> str:
         case "loss" | "metric" | "schedule" | "class_weights":
             words = choice_words(name).get(text, "")
             return f"{text}: {words}." if words else ""
-        case "width" | "height":
+        case "size":
             row = BACKBONES.get(config.backbone)
             return "" if row is None else f"{row.name} needs at least {row.min_size} pixels a side."
     return ""
@@ -175,7 +175,7 @@ def backbone_words(row: Backbone, config: TrainConfig) -> str:
         weights = f"ImageNet weights: top-1 {row.top1:.1f} %, {row.licence}"
     return (
         f"{row.params / _MILLION:.1f} M parameters, {gmacs_at(row, config):.2g} billion multiply-adds an image at "
-        f"{config.width}x{config.height}; {weights}."
+        f"{config.size}; {weights}."
     )
 
 
