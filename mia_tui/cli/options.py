@@ -207,7 +207,8 @@ def json_option(function: Function) -> Function:
 def settings_options(function: Function) -> Function:
     """Every setting of a run as an option, with --recipe and --config.
 
-    They arrive as keyword arguments: one for each setting (None: not given), `recipe` and `config_file`. Collect them with `**settings` for `read_settings`.
+    They arrive as keyword arguments: one for each setting (None: not given), `recipe` and `config_file`. Collect
+    them with `**settings` for `read_settings`.
     """
     from mia_tui.config.fields import fields
 
@@ -269,11 +270,11 @@ def typed_fields(settings: dict[str, Any]) -> list[str]:
 
 def given_settings(settings: dict[str, Any]) -> list[str]:
     """The options of `settings_options` that the user typed, such as `--batch-size`."""
-    from mia_tui.config.fields import find_field
+    from mia_tui.config.fields import fields
 
-    options = [find_field(name, where="the command line").option for name in typed_fields(settings)]
+    options = [field.option for field in fields() if settings[field.name] is not None]
     others = {"--recipe": settings["recipe"], "--config": settings["config_file"]}
-    return list(dict.fromkeys(options)) + [option for option, value in others.items() if value is not None]
+    return options + [option for option, value in others.items() if value is not None]
 
 
 def _flags(settings: dict[str, Any]) -> dict[str, Any]:

@@ -75,8 +75,8 @@ class Field:
     title: str
     group: str
     description: str
-    advice: str
     unit: str
+    advice: str = ""
     only_if: Condition | None = None
     gt: float | None = None
     ge: float | None = None
@@ -120,7 +120,11 @@ class Field:
 @cache
 def fields() -> tuple[Field, ...]:
     """Every setting of a training, in the order of TrainConfig, whose width and height are one of them."""
-    return tuple(_with_one_size(_record_fields()))
+    from mia_tui.config.advice import ADVICE
+
+    return tuple(
+        replace(field, advice=ADVICE.get(field.name, "")) for field in _with_one_size(_record_fields())
+    )
 
 
 @cache
@@ -141,8 +145,6 @@ def _with_one_size(of_record: Iterable[Field]) -> Iterator[Field]:
                 default=str(field.default),
                 description="Width and height that every image is brought to: 224 is square, 320x240 is width by "
                 "height.",
-                advice="Take 96 or 128 where the classes are seen in a small picture, too: it is several times as "
-                "fast. Take more if small details tell them apart.",
             )
         elif field.name != "height":
             yield field
@@ -282,7 +284,6 @@ def _field(item: msgspec.inspect.Field, choices: tuple[Any, ...]) -> Field:
         title=schema.get("title", item.name.replace("_", " ")),
         group=extra["group"],
         description=schema["description"],
-        advice=extra.get("advice", ""),
         unit=extra["unit"],
         only_if=extra.get("only_if"),
         **_kind_and_limits(kind, choices),

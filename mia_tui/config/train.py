@@ -37,27 +37,19 @@ _LARGEST = 1e6  # of rates: beyond any use, and below what overflows
 
 
 def _about(
-    group: str,
-    description: str,
-    advice: str = "",
-    *,
-    unit: str = "",
-    only_if: Condition | None = None,
-    **more: Any,
+    group: str, description: str, unit: str = "", *, only_if: Condition | None = None, **more: Any
 ) -> Meta:
     """What is said of a field.
 
     Args:
         group: Heading above it in forms and help.
-        description: What it means, a sentence.
-        advice: When somebody would change it, a sentence or two.
+        description: What it means, a sentence; when somebody would change it stands in `advice`.
         unit: Of its value.
         only_if: Whether it has an effect, from the other settings; the form shows it only then.
         more: Limits (gt, ge, lt, le, min_length, pattern), and `title` where the form calls it something else than
             its name.
     """
-    extra = {"group": group, "advice": advice, "unit": unit, "only_if": only_if}
-    return Meta(description=description, extra=extra, **more)
+    return Meta(description=description, extra={"group": group, "unit": unit, "only_if": only_if}, **more)
 
 
 _network = partial(_about, "Network")
@@ -89,6 +81,12 @@ def _on(chance: str) -> Condition:
     return lambda config: bool(getattr(config, chance) > 0)
 
 
+_dropout = partial(_augment, ge=0.0, le=1.0, only_if=_on("dropout"))
+_schedule = {
+    name: partial(_optimizer, only_if=_is("schedule", name)) for name in ("plateau", "step", "cosine")
+}
+
+
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a training run is asked to do. Names of files are as the user typed them."""
 
@@ -97,37 +95,26 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     backbone: Annotated[
         str,
-        _network(
-            "The network that learns; `mia-tui backbones` lists them, timm:NAME is any other of timm.",
-            "resnet18 is enough for most sets of some hundred to some thousand images. A larger one takes longer, and "
-            "may see finer differences where there are many images; a smaller one predicts faster.",
-        ),
+        _network("The network that learns; `mia-tui backbones` lists them, timm:NAME is any other of timm."),
     ] = "resnet18"
     weights: Annotated[
         str,
         _network(
-            "What the network knows at the start: none, imagenet (it was trained on a million photographs), or a file "
-            "or folder of weights, as those of an earlier run.",
-            "imagenet mostly helps where there are few images (some hundred), above all in colour; an earlier run "
-            "helps where its images were alike.",
+            "What the network knows at the start: none, imagenet (it was trained on a million photographs), or a "
+            "file or folder of weights, as those of an earlier run.",
             min_length=1,
         ),
     ] = "none"
     drop_rate: Annotated[
         float,
         _network(
-            "Share of the last features that are left out at random in each step (dropout).",
-            "Raise it to 0.2 or 0.5 if the network knows the images it trains on by heart, but not those of the "
-            "validation.",
-            ge=0.0,
-            lt=1.0,
+            "Share of the last features that are left out at random in each step (dropout).", ge=0.0, lt=1.0
         ),
     ] = 0.0
     drop_path_rate: Annotated[
         float,
         _network(
             "Share of the layers that are skipped at random in each step; not every backbone has it.",
-            "As dropout, for large networks: 0.1 or 0.2.",
             ge=0.0,
             lt=1.0,
         ),
@@ -136,19 +123,17 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         float,
         _network(
             "How slowly a running mean of the weights follows them; the mean is validated and saved; 0 is off.",
-            "0.99 or 0.999 helps if the curves of the validation jump up and down.",
             ge=0.0,
             lt=1.0,
         ),
     ] = 0.0
 
-    width: Annotated[int, _input("Input width.", unit="pixels", ge=8, le=4096)] = 224
-    height: Annotated[int, _input("Input height.", unit="pixels", ge=8, le=4096)] = 224
+    width: Annotated[int, _input("Input width.", "pixels", ge=8, le=4096)] = 224
+    height: Annotated[int, _input("Input height.", "pixels", ge=8, le=4096)] = 224
     color: Annotated[
         bool,
         _input(
             "Colour (red, green, blue) or mono (one channel).",
-            "Take mono if colour says nothing about the class, or differs between days or microscopes.",
             title="colour",
             only_if=lambda config: config.channels is None,
         ),
@@ -157,27 +142,23 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Annotated[str, Meta(min_length=1)] | None,
         _input(
             "Channels of the files that the network is given, by name or by number from 0: DAPI,GFP or 0,2. Left "
-            "out, a picture in colour or mono, and of files that hold no picture all channels.",
-            "Name them if some channels must not decide, or if not all files have the same.",
+            "out, a picture in colour or mono, and of files that hold no picture all channels."
         ),
     ] = None
     intensity: Annotated[
         Intensity,
         _input(
-            "How bright images of more than 8 bits are for the network: dataset (the same values are black and white "
-            "in all images, measured on some that are trained on), type (the whole range of the files' numbers is "
-            "used), image (each image is stretched by itself, so that bright and dark ones look alike). Images of 8 "
-            "bits stay as they are.",
-            "Take image if the exposure differs from image to image and brightness says nothing about the class.",
+            "How bright images of more than 8 bits are for the network: dataset (the same values are black and "
+            "white in all images, measured on some that are trained on), type (the whole range of the files' "
+            "numbers is used), image (each image is stretched by itself, so that bright and dark ones look alike). "
+            "Images of 8 bits stay as they are."
         ),
     ] = "dataset"
     geometry: Annotated[
         Geometry,
         _input(
-            "How an image is fitted to the input size: squash (as a whole, stretched), letterbox (as a whole, borders "
-            "black) or crop (its middle, nothing stretched).",
-            "Take letterbox if lengths and shapes matter and images are not square, crop if the object is always in "
-            "the middle.",
+            "How an image is fitted to the input size: squash (as a whole, stretched), letterbox (as a whole, "
+            "borders black) or crop (its middle, nothing stretched).",
             only_if=lambda config: config.pixel_size is None,
         ),
     ] = "squash"
@@ -187,63 +168,36 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             "Size of a pixel of the input: 0.5, 0.5um or 500nm. What is larger than the input is cut off, what is "
             "smaller gets black borders; files that do not say their pixel size cannot be used. Left out, every "
             "image fills the input.",
-            "Set it if size matters, so that images of two microscopes have one scale.",
-            unit=MICROMETRES,
+            MICROMETRES,
         ),
     ] = None
-    resize: Annotated[
-        Resize,
-        _input(
-            "How images are made smaller or larger, always with anti-aliasing.",
-            "Hardly ever changed; nearest keeps single values, as of masks.",
-        ),
-    ] = "cubic"
+    resize: Annotated[Resize, _input("How images are made smaller or larger, always with anti-aliasing.")] = (
+        "cubic"
+    )
     scaling: Annotated[
         Scaling,
         _input(
             "Range of the values that the network is given: zero_one (0..1), minus_one_one (-1..1), imagenet (mean "
-            "and deviation of ImageNet), auto (what the weights expect; imagenet without weights).",
-            "Change it only for weights of your own that were trained with another one.",
+            "and deviation of ImageNet), auto (what the weights expect; imagenet without weights)."
         ),
     ] = "auto"
     max_megapixels: Annotated[
-        float,
-        _input(
-            "Larger images are skipped, with a warning.",
-            "Raise it if your images are larger and the memory is enough for some of them at a time.",
-            unit="megapixels",
-            gt=0.0,
-            le=_MOST,
-        ),
+        float, _input("Larger images are skipped, with a warning.", "megapixels", gt=0.0, le=_MOST)
     ] = 120.0
-    frames: Annotated[
-        Frames,
-        _input(
-            "Frames taken of animated GIF and WebP files.", "Take all if each frame is an image of its own."
-        ),
-    ] = "first"
+    frames: Annotated[Frames, _input("Frames taken of animated GIF and WebP files.")] = "first"
     stack: Annotated[
         StackPick,
         _input(
-            "What is taken of a stack that is labelled as a whole: the brightest value of each pixel over all frames "
-            "(max), their mean, or the frame in the middle.",
-            "max suits fluorescence, middle a focus series of which the middle is sharp.",
+            "What is taken of a stack that is labelled as a whole: the brightest value of each pixel over all "
+            "frames (max), their mean, or the frame in the middle."
         ),
     ] = "max"
 
-    loss: Annotated[
-        LossName,
-        _loss(
-            "What the network is told about its mistakes.",
-            "cross_entropy suits nearly all sets; focal dwells on images that are hard to tell, and may help if one "
-            "class has far more images than the others.",
-        ),
-    ] = "cross_entropy"
+    loss: Annotated[LossName, _loss("What the network is told about its mistakes.")] = "cross_entropy"
     focal_gamma: Annotated[
         float,
         _loss(
             "How much the focal loss dwells on hard images; 0 is cross entropy.",
-            "Lower it towards 1 if wrong labels among the images are likely: they look hard, too.",
             ge=0.0,
             le=10.0,
             only_if=_is("loss", "focal"),
@@ -252,8 +206,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     label_smoothing: Annotated[
         float,
         _loss(
-            "Share of each label that is spread over all classes, so that the network is never told to be quite sure.",
-            "0.1 helps if people disagree about labels, or the network is sure of wrong answers.",
+            "Share of each label that is spread over all classes, so that the network is never told to be quite "
+            "sure.",
             ge=0.0,
             lt=1.0,
         ),
@@ -263,7 +217,6 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         _loss(
             "How much a mistake counts in each class: none (the same), inverse (the fewer images, the more), "
             "effective (the same, gentler), or by hand: NAME=WEIGHT,NAME=WEIGHT (others weigh 1).",
-            "Take inverse or effective if rare classes are missed, or give the class a weight that must not be missed.",
             min_length=1,
         ),
     ] = "none"
@@ -271,7 +224,6 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         float,
         _loss(
             "Beta of the effective number of images (Cui et al. 2019).",
-            "Nearer to 1 the weights are nearer to those of inverse.",
             gt=0.0,
             lt=1.0,
             only_if=lambda config: config.class_weights.strip() == "effective",
@@ -280,25 +232,18 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     metric: Annotated[
         MetricName,
         _loss(
-            "Figure of the validation part that decides which epoch is best, and is kept. The default is the loss: it "
-            "differs between epochs of the same accuracy, which are frequent with a few hundred images.",
-            "Take macro_f1 or balanced_accuracy if rare classes matter as much as frequent ones.",
+            "Figure of the validation part that decides which epoch is best, and is kept. The default is the loss: "
+            "it differs between epochs of the same accuracy, which are frequent with a few hundred images."
         ),
     ] = "loss"
 
-    optimizer: Annotated[
-        OptimizerName,
-        _optimizer(
-            "How the weights follow what is learned in a step.",
-            "Hardly ever changed; sgd is what many papers use, with more epochs and a rate found by trying.",
-        ),
-    ] = "adamw"
+    optimizer: Annotated[OptimizerName, _optimizer("How the weights follow what is learned in a step.")] = (
+        "adamw"
+    )
     lr: Annotated[
         Annotated[float, Meta(gt=0.0, le=_LARGEST)] | None,  # msgspec takes limits inside a union only
         _optimizer(
             "How far the weights go in a step, at the start; left out, the optimizer's own default.",
-            "Divide it by 3 or 10 if the loss jumps or becomes nan, or with weights of an earlier run; multiply it if "
-            "the loss falls very slowly.",
             title="learning rate",
         ),
     ] = None
@@ -306,75 +251,41 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Annotated[float, Meta(ge=0.0, le=_LARGEST)] | None,
         _optimizer(
             "How strongly weights are pulled to 0 (biases and norms are spared); left out, the optimizer's own "
-            "default.",
-            "Raise it tenfold if the network knows the images it trains on by heart, but not the others.",
+            "default."
         ),
     ] = None
     momentum: Annotated[
         float,
         _optimizer(
             "How much of the last step's direction SGD keeps (Nesterov).",
-            "Hardly ever changed.",
             ge=0.0,
             lt=1.0,
             only_if=_is("optimizer", "sgd"),
         ),
     ] = 0.9
-    schedule: Annotated[
-        ScheduleName,
-        _optimizer(
-            "How the learning rate changes during the training.",
-            "cosine suits most; with plateau it falls when nothing improves any more, for which one need not know the "
-            "number of epochs.",
-        ),
-    ] = "cosine"
+    schedule: Annotated[ScheduleName, _optimizer("How the learning rate changes during the training.")] = (
+        "cosine"
+    )
     plateau_factor: Annotated[
-        float,
-        _optimizer(
-            "plateau: what the learning rate is multiplied by.",
-            "Hardly ever changed.",
-            gt=0.0,
-            lt=1.0,
-            only_if=_is("schedule", "plateau"),
-        ),
+        float, _schedule["plateau"]("plateau: what the learning rate is multiplied by.", gt=0.0, lt=1.0)
     ] = 0.2
     plateau_patience: Annotated[
         int,
-        _optimizer(
-            "plateau: epochs without improvement before the learning rate falls.",
-            "Raise it if the curves of the validation jump up and down.",
-            unit="epochs",
-            ge=1,
-            le=_MOST,
-            only_if=_is("schedule", "plateau"),
+        _schedule["plateau"](
+            "plateau: epochs without improvement before the learning rate falls.", "epochs", ge=1, le=_MOST
         ),
     ] = 5
     step_factor: Annotated[
-        float,
-        _optimizer(
-            "step: what the learning rate is multiplied by.",
-            "Hardly ever changed.",
-            gt=0.0,
-            lt=1.0,
-            only_if=_is("schedule", "step"),
-        ),
+        float, _schedule["step"]("step: what the learning rate is multiplied by.", gt=0.0, lt=1.0)
     ] = 0.5
     step_epochs: Annotated[
         int,
-        _optimizer(
-            "step: epochs between two changes of the learning rate.",
-            "About a third of all epochs.",
-            unit="epochs",
-            ge=1,
-            le=_MOST,
-            only_if=_is("schedule", "step"),
-        ),
+        _schedule["step"]("step: epochs between two changes of the learning rate.", "epochs", ge=1, le=_MOST),
     ] = 25
     min_lr: Annotated[
         float,
         _optimizer(
             "Lowest learning rate; the schedule does not go below it.",
-            "Hardly ever changed.",
             ge=0.0,
             le=_LARGEST,
             only_if=lambda config: config.schedule != "constant",
@@ -383,44 +294,23 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = 1e-6
     warmup_epochs: Annotated[
         float,
-        _optimizer(
-            "cosine: epochs in which the learning rate rises from 0.",
-            "Raise it if the loss jumps at the very beginning.",
-            unit="epochs",
-            ge=0.0,
-            le=_MOST,
-            only_if=_is("schedule", "cosine"),
+        _schedule["cosine"](
+            "cosine: epochs in which the learning rate rises from 0.", "epochs", ge=0.0, le=_MOST
         ),
     ] = 1.0
 
     epochs: Annotated[
         int,
-        _run(
-            "How often the network goes through all images that it trains on.",
-            "Raise it if the curves of the validation still improve at the end; lower it for a quick try.",
-            unit="epochs",
-            ge=1,
-            le=_MOST,
-        ),
+        _run("How often the network goes through all images that it trains on.", "epochs", ge=1, le=_MOST),
     ] = 20
     batch_size: Annotated[
-        int,
-        _run(
-            "Images that the network learns from at a time.",
-            "Raise it to 64 or 128 on a GPU that is not busy, lower it if memory runs out; with fewer than a hundred "
-            "images 8 or 16 makes more steps of them.",
-            unit="images",
-            ge=1,
-            le=_MOST,
-        ),
+        int, _run("Images that the network learns from at a time.", "images", ge=1, le=_MOST)
     ] = 32
     early_stop: Annotated[
         int,
         _run(
             "The training ends after so many epochs without improvement; 0 is never.",
-            "5 or 10 saves time with many epochs, best with the schedules plateau and constant: with cosine the last "
-            "epochs are often the best.",
-            unit="epochs",
+            "epochs",
             ge=0,
             le=_MOST,
         ),
@@ -429,62 +319,36 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         int,
         _run(
             "Number that the first weights, the order and the augmentation are drawn from (not the split).",
-            "Train with two or three to see how much results differ by chance.",
             ge=0,
             le=2**31 - 1,
         ),
     ] = 0
-    deterministic: Annotated[
-        bool,
-        _run(
-            "Bit-identical results on a GPU, too; slower.",
-            "Take it if somebody must be able to repeat the training exactly.",
-        ),
-    ] = False
+    deterministic: Annotated[bool, _run("Bit-identical results on a GPU, too; slower.")] = False
     device: Annotated[
-        str,
-        _run(
-            "auto, cpu, cuda, cuda:N or mps.",
-            "auto takes the GPU with most free memory, and the CPU where there is none; name one to leave the others "
-            "to somebody else.",
-            pattern="^(auto|cpu|mps|cuda(:[0-9]+)?)$",
-        ),
+        str, _run("auto, cpu, cuda, cuda:N or mps.", pattern="^(auto|cpu|mps|cuda(:[0-9]+)?)$")
     ] = "auto"
     precision: Annotated[
-        Precision,
-        _run(
-            "Number format of the network; auto takes bf16 where the device is faster with it.",
-            "Take fp32 if the loss becomes nan, or to compare with another program.",
-        ),
+        Precision, _run("Number format of the network; auto takes bf16 where the device is faster with it.")
     ] = "auto"
     cache: Annotated[
         Cache,
         _run(
-            "Where images are kept once they are read: device, ram, none (read again each epoch), auto (by size).",
-            "Take none if other programs need the memory.",
+            "Where images are kept once they are read: device, ram, none (read again each epoch), auto (by size)."
         ),
     ] = "auto"
     threads: Annotated[
         Annotated[int, Meta(ge=1, le=MOST_THREADS)] | None,
-        _run(
-            "CPU threads; left out, one for each core that is free when the run begins.",
-            "Lower it to leave cores to somebody else.",
-            unit="threads",
-        ),
+        _run("CPU threads; left out, one for each core that is free when the run begins.", "threads"),
     ] = None
 
     labels: Annotated[
         LabelSource,
-        _split(
-            "Where labels come from: folders (their names), store (what was labelled or imported), auto.",
-            "Change it if images lie in folders by class and were labelled here as well: auto takes the labels here.",
-        ),
+        _split("Where labels come from: folders (their names), store (what was labelled or imported), auto."),
     ] = "auto"
     val_fraction: Annotated[
         float,
         _split(
             "Share of the labelled images for validation: they are not trained on, and show how good the network is.",
-            "0.2 suits most; raise it if a class has fewer than five images there.",
             ge=0.0,
             lt=1.0,
             only_if=_is_split,
@@ -494,7 +358,6 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         float,
         _split(
             "Share of the labelled images kept for a test: no training sees them.",
-            "Set 0.1 or 0.2 if you try many settings and want a figure at the end that none of them was chosen by.",
             ge=0.0,
             lt=1.0,
             only_if=_is_split,
@@ -505,63 +368,29 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         _split(
             "Regular expression; images whose paths agree in its groups (or its whole match) stay in one part. "
             "Empty is none.",
-            "Set it if several images come from one slide, patient or well: 'slide[0-9]+' keeps slide12_1.png and "
-            "slide12_2.png together, since results look better than they are if one is trained on and one validated.",
             only_if=_is_split,
         ),
     ] = None
     split_seed: Annotated[
-        int,
-        _split(
-            "Number that the split is drawn from.",
-            "Another one shows how much results depend on which images validate.",
-            ge=0,
-            le=2**31 - 1,
-            only_if=_is_split,
-        ),
+        int, _split("Number that the split is drawn from.", ge=0, le=2**31 - 1, only_if=_is_split)
     ] = 0
-    val: Annotated[
-        str | None,
-        _split(
-            "A folder of labelled images to validate on instead of a split.",
-            "Name one if images of other slides or another day are at hand: the figures are more honest.",
-        ),
-    ] = None
+    val: Annotated[str | None, _split("A folder of labelled images to validate on instead of a split.")] = (
+        None
+    )
 
-    flip_horizontal: Annotated[
-        float,
-        _chance("flipped left to right", "0 if left and right differ in a way that tells classes apart."),
-    ] = 0.5
-    flip_vertical: Annotated[
-        float,
-        _chance("flipped upside down", "0 for images with an up and a down, as of plants or landscapes."),
-    ] = 0.5
+    flip_horizontal: Annotated[float, _chance("flipped left to right")] = 0.5
+    flip_vertical: Annotated[float, _chance("flipped upside down")] = 0.5
     rotate90: Annotated[
-        float,
-        _chance(
-            "turned by 90, 180 or 270 degrees (by 180 where the input is not square)",
-            "0 for images with an up and a down; cells under a microscope have none.",
-        ),
+        float, _chance("turned by 90, 180 or 270 degrees (by 180 where the input is not square)")
     ] = 0.75
-    blur: Annotated[float, _chance("blurred", "0.2 to 0.5 if focus differs from image to image.")] = 0.0
+    blur: Annotated[float, _chance("blurred")] = 0.0
     blur_sigma: Annotated[
         float,
         _augment(
-            "Blur: the strongest one (sigma of a Gaussian).",
-            "Lower it if the preview shows images in which you could not tell the class.",
-            unit="pixels",
-            gt=0.0,
-            le=20.0,
-            only_if=_on("blur"),
+            "Blur: the strongest one (sigma of a Gaussian).", "pixels", gt=0.0, le=20.0, only_if=_on("blur")
         ),
     ] = 3.0
-    piecewise_affine: Annotated[
-        float,
-        _chance(
-            "distorted by moving the points of a grid",
-            "0.3 for soft things, as tissue, if there are few images.",
-        ),
-    ] = 0.0
+    piecewise_affine: Annotated[float, _chance("distorted by moving the points of a grid")] = 0.0
     piecewise_scale_min: Annotated[
         float,
         _augment(
@@ -575,50 +404,21 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         float,
         _augment(
             "Distortion: how far points move at most, as a share of the image.",
-            "Lower it if shapes in the preview look torn.",
             ge=0.0,
             le=0.2,
             only_if=_on("piecewise_affine"),
         ),
     ] = 0.05
-    dropout: Annotated[
-        float,
-        _chance(
-            "partly blacked out, in pixels or in patches (one or the other)",
-            "0.3 if the network looks at one spot only, or images have dust and gaps.",
-        ),
-    ] = 0.0
-    dropout_pixels_min: Annotated[
-        float,
-        _augment("Black pixels: their share at least.", ge=0.0, le=1.0, only_if=_on("dropout")),
-    ] = 0.01
-    dropout_pixels_max: Annotated[
-        float,
-        _augment("Black pixels: their share at most.", ge=0.0, le=1.0, only_if=_on("dropout")),
-    ] = 0.1
+    dropout: Annotated[float, _chance("partly blacked out, in pixels or in patches (one or the other)")] = 0.0
+    dropout_pixels_min: Annotated[float, _dropout("Black pixels: their share at least.")] = 0.01
+    dropout_pixels_max: Annotated[float, _dropout("Black pixels: their share at most.")] = 0.1
     dropout_pixels_per_channel: Annotated[
-        float,
-        _augment(
-            "Black pixels: how often in each colour separately; 0 is never.",
-            ge=0.0,
-            le=1.0,
-            only_if=_on("dropout"),
-        ),
+        float, _dropout("Black pixels: how often in each colour separately; 0 is never.")
     ] = 0.5
-    dropout_patches_min: Annotated[
-        float,
-        _augment("Black patches: their share of the image at least.", ge=0.0, le=1.0, only_if=_on("dropout")),
-    ] = 0.03
-    dropout_patches_max: Annotated[
-        float,
-        _augment(
-            "Black patches: their share of the image at most.",
-            "Lower it if the preview shows images in which you could not tell the class.",
-            ge=0.0,
-            le=1.0,
-            only_if=_on("dropout"),
-        ),
-    ] = 0.15
+    dropout_patches_min: Annotated[float, _dropout("Black patches: their share of the image at least.")] = (
+        0.03
+    )
+    dropout_patches_max: Annotated[float, _dropout("Black patches: their share of the image at most.")] = 0.15
     dropout_patch_size_min: Annotated[
         float,
         _augment(
@@ -638,57 +438,32 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         ),
     ] = 0.05
     dropout_patches_per_channel: Annotated[
-        float,
-        _augment(
-            "Black patches: how often in each colour separately; 0 is never.",
-            ge=0.0,
-            le=1.0,
-            only_if=_on("dropout"),
-        ),
+        float, _dropout("Black patches: how often in each colour separately; 0 is never.")
     ] = 0.2
-    affine: Annotated[
-        float,
-        _chance(
-            "scaled, shifted, sheared and turned, all at once",
-            "0.5 if there are few images, or objects lie in any place, size and direction.",
-        ),
-    ] = 0.0
+    affine: Annotated[float, _chance("scaled, shifted, sheared and turned, all at once")] = 0.0
     affine_scale_min: Annotated[
         float,
         _augment(
-            "Affine: smallest scale, of width and height separately.",
-            "1 if size tells classes apart.",
-            gt=0.0,
-            le=1.0,
-            only_if=_on("affine"),
+            "Affine: smallest scale, of width and height separately.", gt=0.0, le=1.0, only_if=_on("affine")
         ),
     ] = 0.8
     affine_scale_max: Annotated[
         float,
         _augment(
-            "Affine: largest scale, of width and height separately.",
-            "1 if size tells classes apart.",
-            ge=1.0,
-            le=10.0,
-            only_if=_on("affine"),
+            "Affine: largest scale, of width and height separately.", ge=1.0, le=10.0, only_if=_on("affine")
         ),
     ] = 1.2
     affine_shift: Annotated[
         float,
         _augment(
-            "Affine: farthest shift, as a share of width and height.",
-            "0 if the object is always in the middle.",
-            ge=0.0,
-            le=1.0,
-            only_if=_on("affine"),
+            "Affine: farthest shift, as a share of width and height.", ge=0.0, le=1.0, only_if=_on("affine")
         ),
     ] = 0.2
     affine_shear: Annotated[
         float,
         _augment(
             "Affine: strongest shear, which makes a square a rhombus.",
-            "0 if shape tells classes apart.",
-            unit="degrees",
+            "degrees",
             ge=0.0,
             lt=90.0,
             only_if=_on("affine"),
@@ -696,14 +471,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = 16.0
     affine_rotate: Annotated[
         float,
-        _augment(
-            "Affine: farthest turn, either way.",
-            "180 if things have no up and down, a few degrees if they have.",
-            unit="degrees",
-            ge=0.0,
-            le=180.0,
-            only_if=_on("affine"),
-        ),
+        _augment("Affine: farthest turn, either way.", "degrees", ge=0.0, le=180.0, only_if=_on("affine")),
     ] = 45.0
 
     @property

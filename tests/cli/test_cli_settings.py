@@ -105,8 +105,8 @@ def test_options_win_over_the_settings_file(tmp_path: Path) -> None:
 
 def test_given_settings_are_named_as_typed() -> None:
     assert given_settings(settings_of("--size", 64, "--mono", "--recipe", "mia")) == [
-        "--color/--mono",
         "--size",
+        "--color/--mono",
         "--recipe",
     ]
     assert given_settings(settings_of()) == []
