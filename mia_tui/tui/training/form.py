@@ -21,6 +21,19 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError, MiaError
 from mia_tui.files import new_content
 
+START = "Start"
+"""The first page, which has the settings that most people change; they stand in their own sections, too."""
+
+START_TITLES = {
+    "labels": "labels from",
+    "backbone": "network",
+    "size": "image size",
+    "epochs": "rounds",
+    "device": "computes on",
+    "threads": "cores",
+}
+"""Its settings, as they are called there."""
+
 _OPTION = re.compile(r"--[a-z][a-z0-9-]*")
 
 
