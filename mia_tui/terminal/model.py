@@ -10,7 +10,6 @@ Graphics = Literal["kitty", "iterm2", "sixel", "half", "none"]
 Colours = Literal["true", "256", "16", "none"]
 Background = Literal["dark", "light", ""]
 Multiplexer = Literal["", "tmux", "screen"]
-Background = Literal["dark", "light", ""]
 
 _COLOURS: dict[Colours, str] = {
     "true": "16 million colours",
@@ -49,12 +48,10 @@ class Terminal:
     """Whether all answers were read. If not, late ones arrive as key presses."""
     background: Background = ""
     """What text stands on; empty if it is not known."""
+    background_rgb: tuple[int, int, int] | None = None
+    """The colour that text stands on, each part from 0 to 255; None if the terminal did not say."""
     sixel_colours: int = 256
     """Colour registers."""
-    background: Background = ""
-    """Whether its background is dark or light; empty if it did not say."""
-    background_rgb: tuple[int, int, int] | None = None
-    """The colour of its background, each part from 0 to 255; None if it did not say."""
     sixel_max_px: tuple[int, int] | None = None
     """Largest width and height of a sixel image; None if it reported no limit."""
 
