@@ -662,7 +662,9 @@ def test_a_pasted_text_goes_into_the_field_as_one_inert_line(discs: Path) -> Non
 def test_keys_that_come_in_one_burst_go_to_the_field_they_were_meant_for(discs: Path) -> None:
     async def test() -> None:
         async with form(discs, size=WIDE) as pilot:
-            await burst(pilot, "pagedown", "pagedown", "ctrl+u", "3", "2", "down", "right", "up", "end", "x", "4", "8")
+            await burst(
+                pilot, "pagedown", "pagedown", "ctrl+u", "3", "2", "down", "right", "up", "end", "x", "4", "8"
+            )
             await settle(pilot)
             assert command(pilot) == "--size 32x48 --mono"
 

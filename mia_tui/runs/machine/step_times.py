@@ -1,6 +1,5 @@
 """How long steps of trainings took on this machine, kept for the next time the form is opened."""
 
-import platform
 from contextlib import suppress
 from typing import Annotated
 
@@ -11,6 +10,7 @@ from mia_tui.decoding import BadRecord, JsonReader, Text
 from mia_tui.errors import MiaError
 from mia_tui.files import new_content, read
 from mia_tui.paths import user_cache
+from mia_tui.runs.machine.system import host_name
 
 # What a step depends on: of the augmentation, whether it is there at all.
 _SETTINGS = (
@@ -62,7 +62,7 @@ class StepTimes:
 
     def alike(self, config: TrainConfig) -> StepTime | None:
         """The latest time of another network or size on the device of these settings."""
-        here = f"{platform.node()}|{config.device}|{config.threads}|"
+        here = f"{host_name()}|{config.device}|{config.threads}|"
         return next((time for key, time in reversed(self._times.items()) if key.startswith(here)), None)
 
     def add(self, config: TrainConfig, time: StepTime, *, keep: bool) -> None:
@@ -79,4 +79,4 @@ def _key(config: TrainConfig) -> str:
     settings = [str(getattr(config, name)) for name in _SETTINGS]
     changes = "".join("x" if getattr(config, name) > 0 else "-" for name in _CHANGES)
     ema = "ema" if config.ema_decay else ""
-    return "|".join([platform.node(), config.device, str(config.threads), *settings, changes, ema])
+    return "|".join([host_name(), config.device, str(config.threads), *settings, changes, ema])
