@@ -26,7 +26,7 @@ from mia_tui.engine.device import (
     set_up,
 )
 from mia_tui.engine.training.learner import Learner
-from mia_tui.errors import MiaError
+from mia_tui.errors import DecodeError, MiaError
 from mia_tui.memory import free_ram_bytes
 from mia_tui.runs.machine.cores import CoreWatch
 from mia_tui.runs.worker.helper import answer_requests, encode_line
@@ -59,8 +59,8 @@ def time_training(request: TimingRequest) -> TimingAnswer:
     root = Path(request.root)
     wanted = input_of(config, measure_input(root, request.rows, config, threads=1))
     begun = time.perf_counter()
-    pixels = np.stack([decode_input(root / row.path, row.frame, wanted) for row in request.rows])
-    read_s = (time.perf_counter() - begun) / len(request.rows)
+    pixels = np.stack(_readable(request, root, wanted))
+    read_s = (time.perf_counter() - begun) / len(pixels)
     free = cores.cores()
     set_up(device, threads=config.threads or free.threads, deterministic=config.deterministic)
     timed = _TimedTraining(request, wanted, device, to_tensor(pixels).permute(0, 3, 1, 2).to(device))
@@ -68,6 +68,24 @@ def time_training(request: TimingRequest) -> TimingAnswer:
     return TimingAnswer(
         train_s, timed.validate_s(), read_s, describe(device), free.is_busy and device.type == "cpu"
     )
+
+
+def _readable(request: TimingRequest, root: Path, wanted: InputOfRun) -> list[np.ndarray]:
+    """The images that can be read; a training leaves out the others, too.
+
+    Raises:
+        DecodeError: If there are none.
+    """
+    images: list[np.ndarray] = []
+    fault: DecodeError | None = None
+    for row in request.rows:
+        try:
+            images.append(decode_input(root / row.path, row.frame, wanted))
+        except DecodeError as error:
+            fault = error
+    if fault is not None and not images:
+        raise fault
+    return images
 
 
 class _TimedTraining:
