@@ -27,8 +27,8 @@ Where things go
                         config/train.py and config/recipes.py
     augmentation        a function in engine/data/augment.py with a number of its own for random values, its fields in
                         config/train.py and config/recipes.py
-    training setting    a field in config/train.py, and when one would change it in config/advice.py; form, option, file
-                        and help follow from them
+    training setting    a field in config/train.py, and when one would change it in config/advice.py; form, option,
+                        file and help follow from them
     image format        a record in dataset/images/formats.py; unless Pillow reads it, its reader, a module in
                         dataset/images/readers/ that makes a `Source` (dataset/images/source.py), and its package in
                         `_PACKAGES` of dataset/images/network/measuring.py and in the extra of pyproject.toml; its

@@ -3,11 +3,14 @@
 All are checked while they are typed.
 """
 
+from collections.abc import Sequence
+
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
+from textual.notifications import Notification
 
 from mia_tui.config.command import train_command
 from mia_tui.config.train import TrainConfig
@@ -17,6 +20,7 @@ from mia_tui.text import printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.screen import KeyedScreen
+from mia_tui.tui.textual_private import messages_shown
 from mia_tui.tui.training.commands import TrainCommands
 from mia_tui.tui.training.config_form import ConfigForm, SectionTabs
 from mia_tui.tui.training.estimate import EstimateThread, StartEstimate
@@ -29,6 +33,7 @@ from mia_tui.tui.training.preview import PreviewPane
 from mia_tui.tui.training.start_page import StartFacts, StartRoom, start_lines
 from mia_tui.tui.training.words import help_text, shown_command, state_words
 from mia_tui.tui.widgets.line_list import Entry, EntryList
+from mia_tui.tui.widgets.message_line import MessageLine
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_line import TextLine
 
@@ -116,6 +121,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         }
         self._beside = Vertical(id="train-beside")
         self._message = TextBlock(id="train-message")
+        self._news = MessageLine(ink, id="train-news")
         self._is_waiting = False  # for the next estimate
         self.preparer = TrainingPreparer(opened.dataset, opened.state, opened.annotator)
         self._clock = StepClock(opened.dataset, lambda: self.post_from_thread(self.Timed()))
@@ -140,10 +146,12 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         yield self._help
         yield self._command
         yield self._message
+        yield self._news
         yield self.key_line
 
     def on_mount(self) -> None:
         self.say("")
+        self.messages_changed(messages_shown(self.app))
         probe_machine(lambda machine: self.post_from_thread(self.MachineSeen(machine)))
         self.queue.do(self.commands.look_for_weights)
         self._estimate_soon()
@@ -171,6 +179,10 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         return train_command(
             self.cursor.form.values, self.opened.dataset, state=state, annotator=self.context.annotator
         )
+
+    def messages_changed(self, messages: Sequence[Notification]) -> None:
+        self._news.display = bool(messages)
+        self._news.show_messages(messages)
 
     def say(self, message: str) -> None:
         self._message.display = bool(message)
@@ -293,6 +305,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         if not self.is_mounted:
             return
         self._lay_out()
+        self._news.display = bool(self._news.messages)
         cursor = self.cursor
         self._show_sections()
         lines = self._lines()
