@@ -247,13 +247,10 @@ def _graphics(user: UserConfig) -> MachineCheck:
         _GRAPHICS[terminal.graphics],
         terminal.colours_in_words,
         cells if terminal.cell_known else f"{cells} guessed",
-        *([terminal.brand] if terminal.brand else []),
+        *([terminal.around or terminal.brand] if terminal.brand else []),
         *([f"inside {terminal.multiplexer}"] if terminal.multiplexer else []),
     ]
     text = printable(", ".join(words))
     if terminal.graphics not in ("half", "none"):
         return MachineCheck("Images", "ok", text)
-    hint = None
-    if terminal.graphics == "half" and terminal.multiplexer:
-        hint = f"Outside of {terminal.multiplexer} the same terminal may show them in full."
-    return MachineCheck("Images", "note", f"{text}. {terminal.note or ''}".rstrip(), hint)
+    return MachineCheck("Images", "note", f"{text}. {terminal.note or ''}".rstrip(), terminal.hint)
