@@ -90,6 +90,7 @@ def choose_terminal(
         hint=case.hint() if graphics in ("half", "none") and wanted in ("auto", *_PIXELS) else None,
         answered=answers.complete,
         background=_background(answers, environment),
+        background_rgb=answers.background,
         sixel_colours=max(_LEAST_SIXEL_COLOURS, min(256, answers.sixel_colours or 256)),
         sixel_max_px=answers.sixel_max_px,
     )
