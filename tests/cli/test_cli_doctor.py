@@ -232,7 +232,9 @@ def test_on_a_terminal_long_findings_continue_below_their_text(
         ),
         (make_terminal("half", "256"), "note: coarse, of half blocks, 256 colours, 10x20 pixels a cell."),
         (
-            make_terminal("half", multiplexer="tmux", note="Not as asked.", hint="Put a line into tmux.conf."),
+            make_terminal(
+                "half", multiplexer="tmux", note="Not as asked.", hint="Put a line into tmux.conf."
+            ),
             "note: coarse, of half blocks, 16 million colours, 10x20 pixels a cell, inside tmux. Not as asked. Put a "
             "line into tmux.conf.",
         ),
