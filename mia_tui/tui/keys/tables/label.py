@@ -195,6 +195,13 @@ _ACTIONS: tuple[Action, ...] = (
         _APP,
         opens=True,
     ),
+    Action(
+        "probabilities",
+        (":",),
+        "Probabilities",
+        "Show how probable each class is, the most probable first; again: in the order of classes; again: hide them.",
+        _VIEW,
+    ),
     Action("list", ("ctrl+l",), "List", "Show or hide the list of files.", _APP),
     Action("home", ("f10",), "Home", "Open another folder.", _APP, opens=True),
     Action("help", ("?",), "Keys", "Show all keys.", _APP, opens=True),
