@@ -2,6 +2,7 @@
 
     graphics = "half"        # as --graphics
     colours = "256"
+    theme = "nord"
     keep_look = true
 
     [keys]                   # the id of a command and all its keys, on every screen that has it
@@ -42,6 +43,13 @@ class UserSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     graphics: Annotated[GraphicsWish, _app("How images are drawn; auto asks the terminal.")] = "auto"
     colours: Annotated[ColoursWish, _app("Colours of the terminal; auto asks it.")] = "auto"
+    theme: Annotated[
+        str,
+        _app(
+            "Colours of the app, such as mia-dark, mia-light or nord; auto is the theme that was chosen last in the "
+            "palette, or else the one that matches the terminal's background.",
+        ),
+    ] = "auto"
     auto_advance: Annotated[
         bool | None,
         _app(

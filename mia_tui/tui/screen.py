@@ -183,6 +183,13 @@ class KeyedScreen(CoveredScreen[Result]):
     def show(self) -> None:
         """Paint what has changed."""
 
+    def theme_changed(self) -> None:
+        """Paint everything in the colours of another theme."""
+        self.key_line.forget()
+        self.show()
+        for widget in self.walk_children():
+            widget.refresh()
+
     # Questions and messages
 
     async def ask(self, screen: Screen[Answer]) -> Answer | None:
