@@ -99,6 +99,8 @@ class LabelScreen(SessionScreen[None]):
             "list": self._toggle_list,
             "probabilities": self._next_order,
             "home": self._go_home,
+            "import": self._import_labels,
+            "export": self._export_labels,
         }
         self._classes_shown = self.session.classes
         self._covered = False  # by another screen or a dialog
@@ -289,6 +291,19 @@ class LabelScreen(SessionScreen[None]):
     def remember(self) -> None:
         """Save where the person is, for the next time."""
         self._bookmark.remember()
+
+    async def _import_labels(self) -> None:
+        from mia_tui.tui.interchange.import_flow import LabelImport
+
+        if not self.idle:
+            self.say("The search for images is not over yet; labels can be imported then.")
+            return
+        await LabelImport(self.controller, self).ask()
+
+    async def _export_labels(self) -> None:
+        from mia_tui.tui.interchange.export_flow import LabelExport
+
+        await LabelExport(self.controller, self).ask()
 
     async def _toggle_list(self) -> None:
         self._list_wanted = not self._list.display

@@ -178,6 +178,22 @@ _ACTIONS: tuple[Action, ...] = (
         "Keep zoom and tones for the next image, or reset them for each.",
         _VIEW,
     ),
+    Action(
+        "import",
+        ("(",),
+        "Import labels",
+        "Import labels or predictions of another program; what would change is said before anything is written.",
+        _APP,
+        opens=True,
+    ),
+    Action(
+        "export",
+        (")",),
+        "Export labels",
+        "Write the labels as a CSV file, as class folders or for MIA.",
+        _APP,
+        opens=True,
+    ),
     Action("train", ("ctrl+t",), "Train", "Train a network on the labels.", _APP, opens=True),
     Action(
         "predict",
