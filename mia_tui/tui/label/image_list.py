@@ -87,7 +87,8 @@ class ImageList(ScrollView, can_focus=False):
         for position in range(top + crop.y, top + crop.bottom):
             line = self._made.get(position)
             if line is None:
-                line = self._made[position] = self._line(position, width)
+                line, under = self._line(position, width), self._ink.beside_images
+                self._made[position] = line = line if under is None else line.apply_style(under)
             lines.append(line)
         return [line.crop_extend(crop.x, crop.right, None) for line in lines]
 
@@ -102,7 +103,7 @@ class ImageList(ScrollView, can_focus=False):
         signs = self._signs(state)
         name = self._ink.fit_left(self._shown_name(row), max(0, width - MARK_COLUMNS - 1 - len(signs)))
         filled = width - MARK_COLUMNS - 1 - len(signs) - self._ink.width(name)
-        line = Style(reverse=True) if current else None
+        line = self._ink.cursor() if current else None
         lead = self._ink.pointer if current else " "
         return Strip(
             [
@@ -117,6 +118,11 @@ class ImageList(ScrollView, can_focus=False):
         position = event.y + int(self.scroll_offset.y)
         if 0 <= position < len(self._session.view):
             self.post_message(self.ImageClicked(position))
+
+    def notify_style_update(self) -> None:
+        """The theme is another one."""
+        super().notify_style_update()
+        self._made = {}
 
     def on_resize(self) -> None:
         self.virtual_size = Size(max(1, self.size.width), len(self._session.view))
