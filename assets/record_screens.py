@@ -54,7 +54,7 @@ SCENES = {
     "label-sixel": DisplayTarget(["F3", "1", "F1"], is_trained=False),
     "label-half": DisplayTarget(["F3", "1", "F1"], graphics="half", is_trained=False),
     "grid": DisplayTarget(["F3", "F7"], is_trained=False),
-    "train": DisplayTarget(["ctrl+t", *["Next"] * 6, 15.0]),
+    "train": DisplayTarget(["ctrl+t", *["Next"] * 7, 15.0]),
     "run": DisplayTarget(["ctrl+u", "Down", "Return"]),
     "runs": DisplayTarget(["ctrl+u", "Down"]),
     "confusion": DisplayTarget(["ctrl+u", "End", "Return", "4", *["Right"] * 4]),
