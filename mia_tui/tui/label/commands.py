@@ -418,7 +418,7 @@ class LabelCommands(SessionCommands):
     async def _open_grid(self) -> None:
         from mia_tui.tui.grid.screen import GridScreen
 
-        await self._screen.ask(GridScreen(self._controller, self._screen.context))
+        await self._screen.ask(GridScreen(self._controller, self._screen.context, self._screen.tile_pictures))
 
     # How images are shown
 

@@ -32,6 +32,7 @@ class Ink:
         self.broken = "✗" if self.unicode else "x"
         self.gone = "∅" if self.unicode else "?"
         self.pointer = "▸" if self.unicode else ">"
+        self.mark = "✓" if self.unicode else "*"
         self.separator = " · " if self.unicode else " | "
 
     def pattern(self, kind: str) -> str:
