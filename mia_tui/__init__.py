@@ -62,9 +62,9 @@ Each line passes through its modules in this order.
         tui/controller/store_thread.py -> dataset/store/edits.py, which writes label and history in one transaction
         (dataset/store/transactions.py). Only what was written is applied: dataset/session/changes.py, and
         dataset/session/session.py moves on; if it fails, `_assign` ends before that, and tui/keys/command_queue.py
-        drops the keys behind it. tui/label/current_picture.py then shows the next image.
+        drops the keys behind it. tui/label/picture/current_picture.py then shows the next image.
     an image file on the screen
-        tui/label/current_picture.py -> tui/pictures/scheduler.py -> a thread of tui/pictures/cache.py ->
+        tui/label/picture/current_picture.py -> tui/pictures/scheduler.py -> a thread of tui/pictures/cache.py ->
         `render_image` of dataset/images/rendering.py: dataset/images/reading.py opens the file with the reader
         that dataset/images/formats.py names, dataset/images/screen/pixels.py reads what is seen of it,
         dataset/images/screen/windows.py finds black and white, dataset/images/channels.py the colours.
@@ -93,7 +93,7 @@ Each line passes through its modules in this order.
         engine/inference/predict.py); runs/prediction/result.py makes a file or suggestions of them
         (runs/prediction/suggestions.py). tui/controller/suggestions.py gives those to
         dataset/session/image_states.py; `framing` of tui/label/words.py and tui/classes/class_frame.py draw it.
-        After Ctrl+K, tui/label/asked_network.py puts the answer of image_predictor.py in their place.
+        After Ctrl+K, tui/label/suggestions/asked_network.py puts the answer of image_predictor.py in their place.
     stop, kill, resume
         runs/worker/control.py leaves a file, which is all that reaches another computer, and signals
         (runs/worker/signals.py); the worker asks after each step

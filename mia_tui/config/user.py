@@ -2,6 +2,7 @@
 
     graphics = "half"        # as --graphics
     colours = "256"
+    theme = "nord"
     keep_look = true
 
     [keys]                   # the id of a command and all its keys, on every screen that has it
@@ -42,9 +43,20 @@ class UserSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     graphics: Annotated[GraphicsWish, _app("How images are drawn; auto asks the terminal.")] = "auto"
     colours: Annotated[ColoursWish, _app("Colours of the terminal; auto asks it.")] = "auto"
+    theme: Annotated[
+        str,
+        _app(
+            "Colours of the app, such as mia-dark, mia-light or nord; auto is the theme that was chosen last in the "
+            "palette, or else the one that matches the terminal's background.",
+        ),
+    ] = "auto"
     auto_advance: Annotated[
-        bool, _app("Begin in auto mode: the key of a class assigns it and moves to the next image.")
-    ] = False
+        bool | None,
+        _app(
+            "Begin in auto mode: the key of a class assigns it and moves to the next image; without this line as it "
+            "was left."
+        ),
+    ] = None
     keep_look: Annotated[bool, _app("Keep zoom and tones for the next image.")] = False
     list_width: Annotated[int, _app("Width of the list of files.", "columns", ge=10, le=200)] = 32
     toast_s: Annotated[float, _app("How long a message stays.", "seconds", gt=0.0, le=60.0)] = 5.0

@@ -15,16 +15,19 @@ _TRUE_COLOUR = b"\x1b[48;2;1;2;3m\x1bP$qm\x1b\\\x1b[0m"  # set one, query which 
 _CELL_PX, _SCREEN_PX = b"\x1b[16t", b"\x1b[14t"
 _SIXEL_COLOURS, _SIXEL_PX = b"\x1b[?1;1;0S", b"\x1b[?2;1;0S"  # XTSMGRAPHICS
 _BRAND = b"\x1b[>q"  # XTVERSION
+_BACKGROUND = b"\x1b]11;?\x1b\\"  # OSC 11: the colour behind text
 _LAST = b"\x1b[c"  # DA1
 
 # Terminals that print these strings of the kitty protocol on the screen print them where they are erased again.
 QUERIES = (
-    _SAVE + _KITTY + _TRUE_COLOUR + _RESTORE_AND_WIPE
+    _SAVE + _KITTY + _TRUE_COLOUR + _BACKGROUND + _RESTORE_AND_WIPE
     + _BRAND + _CELL_PX + _SCREEN_PX + _SIXEL_COLOURS + _SIXEL_PX + _LAST
 )  # fmt: skip
-# tmux uses the kitty string as a window title; GNU screen passes strings on to the terminal around it, whose answers
-# come after screen's own; old Linux consoles print them.
+# GNU screen passes strings on to the terminal around it, whose answers come after screen's own; old Linux consoles
+# print them.
 QUERIES_WITHOUT_STRINGS = _BRAND + _CELL_PX + _SCREEN_PX + _LAST
+# tmux uses the kitty string as a window title; for the background it answers itself.
+QUERIES_IN_TMUX = _BACKGROUND + QUERIES_WITHOUT_STRINGS
 
 _LAST_ANSWER = re.compile(rb"\x1b\[\?([\d;]*)c")
 
@@ -46,6 +49,8 @@ class Answers:
     screen_px: tuple[int, int] | None = None
     sixel_colours: int | None = None
     sixel_max_px: tuple[int, int] | None = None
+    background: tuple[int, int, int] | None = None
+    """The colour behind text: red, green and blue, 0 to 255."""
 
 
 def is_complete(data: bytes) -> bool:
@@ -68,7 +73,17 @@ def read_answers(data: bytes) -> Answers:
         screen_px=_size(rb"\x1b\[4;(\d{1,5});(\d{1,5})t", data),
         sixel_colours=colours[0] if colours else None,
         sixel_max_px=_numbers_pair(rb"\x1b\[\?2;0;(\d{1,6});(\d{1,6})S", data),
+        background=_colour(rb"\x1b\]11;rgba?:([\da-fA-F]{1,4})/([\da-fA-F]{1,4})/([\da-fA-F]{1,4})", data),
     )
+
+
+def _colour(pattern: bytes, data: bytes) -> tuple[int, int, int] | None:
+    """A colour of three parts, each of one to four hexadecimal digits: f, ff and ffff are full."""
+    match = re.search(pattern, data)
+    if match is None:
+        return None
+    red, green, blue = (round(255 * int(part, 16) / (16 ** len(part) - 1)) for part in match.groups())
+    return red, green, blue
 
 
 def _numbers(pattern: bytes, data: bytes) -> tuple[int, ...]:

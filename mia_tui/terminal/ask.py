@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from mia_tui.terminal.answers import (
     QUERIES,
+    QUERIES_IN_TMUX,
     QUERIES_WITHOUT_STRINGS,
     Answers,
     is_complete,
@@ -109,8 +110,10 @@ def _in_foreground(fd: int) -> bool:
 
 
 def _queries(environment: Mapping[str, str]) -> bytes:
-    careful = multiplexer_of(environment) or environment.get("TERM") == "linux"
-    return QUERIES_WITHOUT_STRINGS if careful else QUERIES
+    multiplexer = multiplexer_of(environment)
+    if multiplexer == "tmux":
+        return QUERIES_IN_TMUX
+    return QUERIES_WITHOUT_STRINGS if multiplexer or environment.get("TERM") == "linux" else QUERIES
 
 
 def _ask(fd: int, queries: bytes, timeout_s: float, meanwhile: Callable[[], object]) -> bytes:

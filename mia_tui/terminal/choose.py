@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mia_tui.terminal.answers import Answers
-from mia_tui.terminal.model import Colours, Graphics, Multiplexer, Terminal
+from mia_tui.terminal.model import Background, Colours, Graphics, Multiplexer, Terminal
 
 Wanted = Graphics | Literal["auto"]
 
@@ -69,6 +69,8 @@ def choose_terminal(
         colourless=colours == "none" or bool(environment.get("NO_COLOR")),
         note=note,
         answered=answers.complete,
+        background=_background(answers, environment),
+        background_rgb=answers.background,
         sixel_colours=max(_LEAST_SIXEL_COLOURS, min(256, answers.sixel_colours or 256)),
         sixel_max_px=answers.sixel_max_px,
     )
@@ -185,6 +187,17 @@ def _colours(answers: Answers, environment: Mapping[str, str], multiplexer: Mult
     if multiplexer == "tmux" or answers.true_colour or answers.kitty or answers.brand:
         return "true"
     return "256" if "256color" in term else "16"
+
+
+def _background(answers: Answers, environment: Mapping[str, str]) -> Background:
+    """Whether text stands on dark or light: what the terminal answers, else COLORFGBG, as rxvt and Konsole set it."""
+    if answers.background is not None:
+        red, green, blue = answers.background
+        return "light" if 0.299 * red + 0.587 * green + 0.114 * blue > 127 else "dark"
+    last = environment.get("COLORFGBG", "").rpartition(";")[2]  # "0;15", or "0;default;15"
+    if last.isdecimal() and int(last) < 16:
+        return "light" if int(last) in (7, *range(9, 16)) else "dark"
+    return "dark" if environment.get("TERM") == "linux" else ""
 
 
 def _has_unicode(environment: Mapping[str, str]) -> bool:

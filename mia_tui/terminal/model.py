@@ -8,6 +8,7 @@ import numpy as np
 
 Graphics = Literal["kitty", "iterm2", "sixel", "half", "none"]
 Colours = Literal["true", "256", "16", "none"]
+Background = Literal["dark", "light", ""]
 Multiplexer = Literal["", "tmux", "screen"]
 
 _COLOURS: dict[Colours, str] = {
@@ -45,6 +46,10 @@ class Terminal:
     """Why pictures are not shown as requested, a sentence for the user; None if they are."""
     answered: bool = True
     """Whether all answers were read. If not, late ones arrive as key presses."""
+    background: Background = ""
+    """What text stands on; empty if it is not known."""
+    background_rgb: tuple[int, int, int] | None = None
+    """The colour that text stands on, each part from 0 to 255; None if the terminal did not say."""
     sixel_colours: int = 256
     """Colour registers."""
     sixel_max_px: tuple[int, int] | None = None

@@ -14,7 +14,9 @@ from textual.binding import BindingType
 from textual.command import CommandPalette
 from textual.geometry import Size
 from textual.screen import Screen
+from textual.theme import Theme
 
+from mia_tui.config.kept import keep, kept_settings
 from mia_tui.dataset.listing.cache import load_listing
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
@@ -27,7 +29,8 @@ from mia_tui.tui.label.screen import LOW_ROWS, NARROW_COLUMNS, LabelScreen
 from mia_tui.tui.pictures.preload import Preload
 from mia_tui.tui.read_messages import ReadMessages
 from mia_tui.tui.screen import KeyedScreen
-from mia_tui.tui.textual_private import FaultKeepingApp, SmallPalette
+from mia_tui.tui.textual_private import FaultKeepingApp, SmallPalette, messages_shown
+from mia_tui.tui.theme import default_theme, own_themes, theme_names
 
 if TYPE_CHECKING:
     from mia_tui.tui.home.screen import HomeScreen
@@ -60,8 +63,9 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW_ROWS, "-high")]  # noqa: RUF012
 
     def __init__(self, context: Context, dataset: Path | None, preload: Preload | None = None) -> None:
+        self.context = context  # before Textual asks for the variables of the CSS
         super().__init__(driver_class=TerminalDriver, watch_css=False)
-        self.context = context
+        self._use_theme()
         self.flow_control = context.flow_control
         self._dataset, self._preload = dataset, preload
         self._controller: LabelController | None = None
@@ -70,7 +74,25 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         type(self).NOTIFICATION_TIMEOUT = context.user.toast_s
         self.use_command_palette = True
 
+    def _use_theme(self) -> None:
+        """Register our themes, and begin with the one that was chosen, or that matches the terminal."""
+        for theme in own_themes(self.context.terminal.background_rgb):
+            self.register_theme(theme)
+        wanted = self.context.user.theme
+        if wanted == "auto":
+            wanted = kept_settings().theme or ""
+        self._is_unknown_theme = wanted not in ("", *self.available_themes)
+        self.theme = wanted if wanted in self.available_themes else default_theme(self.context.terminal)
+        self.stylesheet.set_variables(self.get_css_variables())
+        self.set_class(not self.context.ink.unicode, "-ascii", update=False)
+
+    def get_css_variables(self) -> dict[str, str]:
+        variables = super().get_css_variables()
+        self.context.ink.follow(variables, is_dark=self.current_theme.dark)
+        return variables
+
     def on_mount(self) -> None:
+        self.theme_changed_signal.subscribe(self, self._theme_chosen)
         asyncio.get_running_loop().set_exception_handler(self._task_failed)
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, partial(self._end, 128 + number))
@@ -79,8 +101,23 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
             self._go_home()
         else:
             self.open_dataset(self._dataset, self.context.state)
+        if self._is_unknown_theme:
+            known = ", ".join(theme_names())
+            self.notify(
+                f"There is no theme {self.context.user.theme}; these are known: {known}.", severity="warning"
+            )
         if self.context.terminal.note:
             self.notify(self.context.terminal.note, severity="warning", markup=False)
+
+    def _theme_chosen(self, theme: Theme) -> None:
+        """Paint everything in other colours, and keep the choice."""
+        for screen in self.screen_stack:
+            if isinstance(screen, KeyedScreen):
+                screen.theme_changed()
+        if self.context.user.theme == "auto":
+            keep(theme=theme.name)
+        else:
+            self.notify(f"At the next start it is {self.context.user.theme} again: config.toml says so.")
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Resize):
@@ -116,13 +153,15 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         """Show a message; control characters in names have no effect."""
         super().notify(printable(message), **{"markup": False, **options})
 
+    def messages_changed(self) -> None:
+        if self.screen_stack and isinstance(self.screen, KeyedScreen):
+            self.screen.messages_changed(messages_shown(self))
+
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         if isinstance(screen, KeyedScreen):
             for name, title, help in palette_lines(screen.SCOPE_NAME, self.context.user.keys):
                 yield SystemCommand(title, help, partial(screen.run_command, name))
-        yield SystemCommand(
-            "Theme", "Other colours for this app, until it is closed.", self.action_change_theme
-        )
+        yield SystemCommand("Theme", "Other colours: dark, light and many more.", self.action_change_theme)
 
     def action_command_palette(self) -> None:
         if not CommandPalette.is_open(self):  # type: ignore[arg-type]  # it takes apps without a result only

@@ -4,13 +4,13 @@ A new screen is a module with a `KeyedScreen`, and a table of its keys in `keys.
 Dialogs and the help are `KeyedModal`s.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Protocol, TypeVar
 
 from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.notifications import SeverityLevel
+from textual.notifications import Notification, SeverityLevel
 from textual.screen import ModalScreen, Screen
 
 from mia_tui.errors import MiaError
@@ -183,6 +183,13 @@ class KeyedScreen(CoveredScreen[Result]):
     def show(self) -> None:
         """Paint what has changed."""
 
+    def theme_changed(self) -> None:
+        """Paint everything in the colours of another theme."""
+        self.key_line.forget()
+        self.show()
+        for widget in self.walk_children():
+            widget.refresh()
+
     # Questions and messages
 
     async def ask(self, screen: Screen[Answer]) -> Answer | None:
@@ -224,6 +231,9 @@ class KeyedScreen(CoveredScreen[Result]):
         """Show a message over the screen for some seconds; `long` for twice as many."""
         severity: SeverityLevel = "warning" if warning else "information"
         self._notify(message, severity, long=long)
+
+    def messages_changed(self, messages: Sequence[Notification]) -> None:
+        """These messages are to be seen now; unless a screen has a place for them, they lie over it."""
 
     def show_error(self, error: MiaError | str) -> None:
         """Show an error over the screen, for twice as long as other messages."""

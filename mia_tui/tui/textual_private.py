@@ -142,6 +142,14 @@ class FaultKeepingApp(App[ReturnType], inherit_bindings=False):
             if self.is_running:
                 self.call_later(self.end_by, failure.exc_value)
 
+    def _refresh_notifications(self) -> None:
+        """Called when a message comes, is taken away, or another screen is shown."""
+        super()._refresh_notifications()
+        self.messages_changed()
+
+    def messages_changed(self) -> None:
+        """There are other messages than before, or another screen shows them."""
+
     def write_terminal(self, data: str) -> None:
         """Send something to the terminal that is no part of a screen; an app has no public way to its driver."""
         if self._driver is not None:

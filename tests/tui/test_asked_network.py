@@ -24,7 +24,7 @@ from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.runs.machine.system import process_runs, start_time
 from mia_tui.runs.prediction import one_image
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.tui.label import asked_network
+from mia_tui.tui.label.suggestions import asked_network
 
 SMALL, WIDE = (80, 24), (120, 40)
 ASK = "ctrl+k"

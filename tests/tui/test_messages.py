@@ -1,6 +1,7 @@
 """Messages lie where nothing is read, and make room once they were read."""
 
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ import pytest
 from run_support import make_run
 from textual.pilot import Pilot
 from textual.widgets._toast import Toast
-from tui_support import make_images, press, record_paints, run, told, wait_until
+from tui_support import make_images, press, record_paints, run, screen_text, told, wait_until
 from tui_support import opened as opened_without
 
 from mia_tui.tui import read_messages
+from mia_tui.tui.label.session_screen import SessionScreen
+from mia_tui.tui.widgets.message_line import MessageLine
 
 
 @pytest.fixture
@@ -25,7 +28,14 @@ opened = partial(opened_without, notifications=True)
 
 async def tell(pilot: Pilot[Any], message: str, severity: Any = "information") -> None:
     pilot.app.notify(message, severity=severity, timeout=3600)  # so it does not go by itself
-    await wait_until(pilot, lambda: any(toast.region.height for toast in pilot.app.screen.query(Toast)))
+    await wait_until(pilot, lambda: is_seen(pilot, message))
+
+
+def is_seen(pilot: Pilot[Any], message: str) -> bool:
+    """Whether a message has its place on the screen."""
+    if isinstance(pilot.app.screen, SessionScreen):
+        return message in pilot.app.screen.query_one(MessageLine).messages
+    return any(toast.region.height for toast in pilot.app.screen.query(Toast))
 
 
 def test_a_message_that_was_read_goes_at_the_next_key_and_an_error_only_at_escape(
@@ -40,8 +50,8 @@ def test_a_message_that_was_read_goes_at_the_next_key_and_an_error_only_at_escap
             await press(pilot, "right")
             await wait_until(pilot, lambda: told(pilot.app) == "Something is wrong.")
             await press(pilot, "right", "escape")
-            await wait_until(pilot, lambda: not pilot.app.screen.query(Toast))
-            assert told(pilot.app) == ""
+            await wait_until(pilot, lambda: told(pilot.app) == "")
+            assert pilot.app.screen.query_one(MessageLine).messages == []
 
     run(test())
 
@@ -79,35 +89,68 @@ def test_a_key_that_takes_a_message_away_is_answered_first_in_one_paint(
     run(test())
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+@pytest.mark.parametrize("size", [(40, 12), (80, 24), (120, 40), (200, 60)])
 @pytest.mark.parametrize("keys", [(), ("f7",)])
-def test_messages_never_lie_over_the_lines_at_the_bottom(
+def test_messages_beside_images_have_lines_of_their_own_and_cover_nothing(
     dataset: Path, size: tuple[int, int], keys: tuple[str, ...]
 ) -> None:
     async def test() -> None:
         async with opened(dataset, size=size) as pilot:
             await press(pilot, *keys)
+            screen = pilot.app.screen
+            before = {
+                widget.id: widget.region.height for widget in screen.query("#facts, #classes, #status, #keys")
+            }
             for number in range(3):
-                pilot.app.notify(f"{number}: " + "something came that takes words. " * 3)
-            await wait_until(
-                pilot, lambda: any(toast.region.height for toast in pilot.app.screen.query(Toast))
-            )
-            await pilot.pause(0.1)
-            top = pilot.app.screen.query_one("#facts").region.y
-            toasts = [toast.region for toast in pilot.app.screen.query(Toast)]
-            assert len(toasts) == 3
-            assert all(toast.height and toast.y >= 0 and toast.bottom <= top for toast in toasts)
-            assert all(toast.right <= size[0] for toast in toasts)
+                pilot.app.notify(f"{number}: something came that takes words.")
+            await wait_until(pilot, lambda: "2: something" in screen_text(pilot.app) or size == (40, 12))
+            await wait_until(pilot, lambda: "0: something" in screen_text(pilot.app))
+            assert not [toast for toast in screen.query(Toast) if toast.region.height]
+            widgets = [widget for widget in screen.query("*") if widget.region.height and not widget.children]
+            for one, other in combinations(widgets, 2):
+                assert not one.region.overlaps(other.region), (one, other)
+            assert before == {name: screen.query_one(f"#{name}").region.height for name in before}
+            assert screen.query_one("#messages").region.height <= max(1, size[1] // 4)
 
     run(test())
 
 
-def test_beside_the_list_a_message_leaves_the_image_free(dataset: Path) -> None:
+def test_a_long_message_is_there_to_its_end_and_gives_its_lines_back(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_messages, "READ_S", 0.0)
+
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            image = pilot.app.screen.query_one("#image")
+            rows = image.size.height
+            await tell(pilot, "One word follows the other until the message ends. " * 3 + "This is the end.")
+            await wait_until(pilot, lambda: "This is the end." in screen_text(pilot.app))
+            assert image.size.height < rows
+            await press(pilot, "right")
+            await wait_until(pilot, lambda: image.size.height == rows)
+
+    run(test())
+
+
+def test_a_message_that_came_while_another_screen_was_open_is_there_afterwards(dataset: Path) -> None:
     async def test() -> None:
         async with opened(dataset, size=(120, 40)) as pilot:
-            await tell(pilot, "something came that takes many words. " * 3)
-            [toast] = pilot.app.screen.query(Toast)
-            assert toast.region.right <= pilot.app.screen.query_one("#image").region.x
+            await press(pilot, "ctrl+u")
+            await tell(pilot, "Something came.")
+            await press(pilot, "escape")
+            await wait_until(pilot, lambda: "Something came." in screen_text(pilot.app))
+
+    run(test())
+
+
+def test_a_click_takes_messages_away(dataset: Path) -> None:
+    async def test() -> None:
+        async with opened(dataset, size=(120, 40)) as pilot:
+            await tell(pilot, "Something is wrong.", "error")
+            await pilot.click("#messages")
+            await wait_until(pilot, lambda: told(pilot.app) == "")
+            assert "Something is wrong." not in screen_text(pilot.app)
 
     run(test())
 

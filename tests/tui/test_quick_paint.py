@@ -11,7 +11,7 @@ from terminal_stream import take_apart
 from textual._compositor import Compositor, CompositorUpdate
 from textual.app import App
 from textual.geometry import Region
-from tui_support import make_context, make_images, opened, run, running, screen_text, settle, wait_until
+from tui_support import make_context, make_images, opened, run, running, settle, wait_until
 
 from mia_tui.tui.app import MiaApp
 from mia_tui.tui.quick_paint import QuickCompositor
@@ -57,7 +57,11 @@ def test_it_paints_what_textual_would_paint(cells: Path, covered: bool) -> None:
             assert isinstance(compositor, QuickCompositor)
             if covered:
                 app.notify("This message lies over a part of the image.")
-                await wait_until(pilot, lambda: "This message" in screen_text(app))
+                await wait_until(pilot, lambda: bool(app.screen.query("ToastHolder")))
+                app.screen.query("ToastHolder").set(display=True)  # as over other screens
+                await wait_until(
+                    pilot, lambda: all(toast.region.height for toast in app.screen.query("Toast"))
+                )
             width, height = app.size
             for _ in range(25):
                 regions = set()

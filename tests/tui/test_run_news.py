@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,45 @@ def test_a_run_that_ends_is_news_and_one_that_had_ended_is_none(cells: Path, tra
     watch.poll()
     watch.poll()
     assert news == [RunNews((f"The run {trained.name} has finished, best macro f1 0.93.",), False)]
+
+
+def test_how_far_a_run_at_work_is_is_said_as_long_as_it_works(cells: Path, trained: RunDir) -> None:
+    said: list[str] = []
+    watch = RunNewsWatch(cells, None, lambda _: None, said.append)
+    with WorkerLock(trained), EventLog(trained.events) as log:
+        log.append(started())
+        watch.poll()
+        for epoch, macro_f1 in ((1, 0.5), (2, 0.94), (3, 0.9)):
+            log.append(epoch_row(epoch, macro_f1=macro_f1))
+        watch.poll()
+        watch.poll()
+        total = trained.train_job().config.epochs
+        assert said[-1] == f"Training: epoch 3 of {total}, best macro F1 0.94" and len(said) == 2
+        log.append(RunEnded(t=time.time(), outcome="finished"))
+    watch.poll()
+    assert said[-1] == "" and len(said) == 3
+
+
+def test_the_labelling_screen_says_how_far_a_training_is(
+    cells: Path, trained: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background_tasks, "_RUNS_AFTER_S", 0.0)
+
+    async def test() -> None:
+        with ExitStack() as worker:
+            worker.enter_context(WorkerLock(trained))
+            log = worker.enter_context(EventLog(trained.events))
+            log.append(started())
+            log.append(epoch_row(1, macro_f1=0.94))
+            async with opened(cells) as pilot:
+                await wait_until(pilot, lambda: "Training: epoch 1 of" in screen_text(pilot.app))
+                line = next(line for line in screen_text(pilot.app).splitlines() if "Training:" in line)
+                assert line.startswith("1, 2 choose the class") and line.endswith("best macro F1 0.94")
+                log.append(RunEnded(t=time.time(), outcome="finished"))
+                worker.close()
+                await wait_until(pilot, lambda: "Training:" not in screen_text(pilot.app))
+
+    run(test())
 
 
 def test_a_run_whose_worker_dies_is_told_to_be_lost(cells: Path, trained: RunDir) -> None:

@@ -192,6 +192,26 @@ def test_one_message_of_two_is_taken_away() -> None:
     run(test())
 
 
+def test_an_app_is_told_that_there_are_other_messages() -> None:
+    class Told(private.FaultKeepingApp[None]):
+        seen: list[int] = []  # noqa: RUF012  # a test has one app
+
+        def messages_changed(self) -> None:
+            self.seen.append(len(private.messages_shown(self)))
+
+    async def test() -> None:
+        app = Told()
+        async with running(app, notifications=True) as pilot:
+            app.notify("one")
+            app.notify("two")
+            await pilot.pause()
+            assert app.seen[-1] == 2
+            private.take_messages_away(app, private.messages_shown(app))
+            assert app.seen[-1] == 0
+
+    run(test())
+
+
 class Below(CoveredScreen[None]):
     """Says something that changes."""
 

@@ -13,8 +13,8 @@ from mia_tui.dataset.images.facts import read_facts
 from mia_tui.dataset.images.rendering import DisplaySettings, RenderedImage, load_image, render_image
 from mia_tui.dataset.images.screen.windows import FixedWindow
 from mia_tui.dataset.model import ImageKey
-from mia_tui.tui.label.view_settings import ViewSettings
-from mia_tui.tui.label.window_words import typed_window, window_of
+from mia_tui.tui.label.picture.view_settings import ViewSettings
+from mia_tui.tui.label.picture.window_words import typed_window, window_of
 
 BOX = (40, 30)
 

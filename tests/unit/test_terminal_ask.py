@@ -14,7 +14,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from mia_tui.terminal import ask
-from mia_tui.terminal.answers import QUERIES, QUERIES_WITHOUT_STRINGS, Answers, read_answers
+from mia_tui.terminal.answers import (
+    QUERIES,
+    QUERIES_IN_TMUX,
+    QUERIES_WITHOUT_STRINGS,
+    Answers,
+    read_answers,
+)
 from mia_tui.terminal.ask import ask_terminal
 from mia_tui.terminal.choose import WindowSize, choose_terminal, with_colours
 from mia_tui.terminal.model import Terminal
@@ -179,19 +185,25 @@ def test_the_terminal_is_left_as_it_was(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"TMUX": "/tmp/x,1,0"}, {"STY": "1.pts"}, {"TERM": "screen-256color"}, {"TERM": "linux"}],
+    [{"STY": "1.pts"}, {"TERM": "screen-256color"}, {"TERM": "linux"}],
 )
-def test_multiplexers_and_consoles_get_no_strings(fakes: list[FakeTerminal], changes: dict[str, str]) -> None:
-    """tmux would show them as the window's title, screen would hand them on, the console would write them."""
+def test_screen_and_consoles_get_no_strings(fakes: list[FakeTerminal], changes: dict[str, str]) -> None:
+    """screen would hand them on, the console would write them."""
     asked(fakes, b"\x1b[?1;2c", environment=XTERM | changes)
-    assert b"\x1b_" not in fakes[0].asked
-    assert b"\x1bP" not in fakes[0].asked
+    assert not [start for start in (b"\x1b_", b"\x1bP", b"\x1b]") if start in fakes[0].asked]
     assert fakes[0].asked == QUERIES_WITHOUT_STRINGS
+
+
+def test_tmux_gets_no_string_that_it_would_take_for_a_title(fakes: list[FakeTerminal]) -> None:
+    asked(fakes, b"\x1b[?1;2c", environment=XTERM | {"TMUX": "/tmp/x,1,0"})
+    assert b"\x1b_" not in fakes[0].asked
+    assert fakes[0].asked == QUERIES_IN_TMUX
 
 
 def test_da1_is_the_last_question() -> None:
     assert QUERIES.endswith(b"\x1b[c")
     assert QUERIES_WITHOUT_STRINGS.endswith(b"\x1b[c")
+    assert QUERIES_IN_TMUX.endswith(b"\x1b[c")
 
 
 def test_where_the_output_goes_to_a_file_there_are_no_pictures(tmp_path: object) -> None:
@@ -374,3 +386,30 @@ def test_no_color_takes_the_colours_of_all_but_pictures(environment: dict[str, s
 
 def test_auto_leaves_the_colours_to_the_terminal() -> None:
     assert with_colours({"NO_COLOR": "1"}, "auto") == {"NO_COLOR": "1"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "environment", "background"),
+    [
+        (b"\x1b]11;rgb:0000/0000/0000\x1b\\", {}, "dark"),
+        (b"\x1b]11;rgb:ffff/ffff/ffff\x07", {}, "light"),  # some end it with BEL
+        (b"\x1b]11;rgb:fd/f6/e3\x1b\\", {}, "light"),
+        (b"\x1b]11;rgba:2828/2c2c/3434/ffff\x1b\\", {}, "dark"),
+        (b"\x1b]11;rgb:0000/0000/ffff\x1b\\", {}, "dark"),  # blue is dark, however full
+        (b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\", {"COLORFGBG": "15;0"}, "light"),  # perhaps of another window
+        (b"", {"COLORFGBG": "15;0"}, "dark"),
+        (b"", {"COLORFGBG": "0;15"}, "light"),
+        (b"", {"COLORFGBG": "0;default;15"}, "light"),
+        (b"", {"COLORFGBG": "0;7"}, "light"),
+        (b"", {"COLORFGBG": "12;8"}, "dark"),
+        (b"", {"COLORFGBG": "0;default"}, ""),
+        (b"", {"TERM": "linux"}, "dark"),
+        (b"\x1b]11;?\x1b\\", {}, ""),
+        (b"", {}, ""),
+    ],
+)
+def test_text_stands_on_what_the_terminal_answers_or_else_the_environment_says(
+    answer: bytes, environment: dict[str, str], background: str
+) -> None:
+    answers = read_answers(answer + DA1)
+    assert choose_terminal("auto", answers, None, XTERM | environment).background == background

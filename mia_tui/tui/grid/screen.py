@@ -59,6 +59,7 @@ class GridScreen(SessionScreen[bool]):
         yield self.tiles
         yield self._facts
         yield self._class_bar
+        yield self._messages
         yield self._status
         yield self.key_line
 

@@ -112,6 +112,7 @@ class BackgroundTasks:
                 self._controller.dataset,
                 self._state,
                 lambda news: self._screen.hand_over(partial(self._take_run_news, news)),
+                lambda words: self._screen.hand_over(partial(self._screen.say_work, words)),
             )
             self.runs.start()
 

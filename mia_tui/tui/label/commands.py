@@ -14,14 +14,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mia_tui.config.kept import keep, kept_settings
+from mia_tui.config.user import UserConfig
 from mia_tui.dataset.model import WHOLE_STACK, ImageKey
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import Applied
 from mia_tui.text import counted
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
-from mia_tui.tui.label.suggestion_commands import SuggestionCommands
-from mia_tui.tui.label.view_settings import ViewSettings
+from mia_tui.tui.label.picture.view_settings import ViewSettings
+from mia_tui.tui.label.suggestions.suggestion_commands import SuggestionCommands
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.widgets.ink import Ink
 
@@ -199,6 +201,11 @@ class SessionCommands(ABC):
         return OpenDataset(controller.dataset, state, controller.annotator, controller.session)
 
 
+def begins_in_auto(user: UserConfig) -> bool:
+    """Whether labelling begins in auto mode: as config.toml says, else as the person left it."""
+    return bool(kept_settings().auto_advance) if user.auto_advance is None else user.auto_advance
+
+
 class LabelCommands(SessionCommands):
     """The commands of one labelling screen.
 
@@ -358,6 +365,8 @@ class LabelCommands(SessionCommands):
 
     async def _toggle_auto(self) -> None:
         self.auto = not self.auto
+        if self._screen.context.user.auto_advance is None:
+            keep(auto_advance=self.auto)
         self._screen.say(
             "Auto mode: the key of a class assigns it and shows the next image."
             if self.auto
@@ -462,7 +471,7 @@ class LabelCommands(SessionCommands):
             settings.choose_channels(chosen)
 
     async def _fix_window(self) -> None:
-        from mia_tui.tui.label import window_dialog
+        from mia_tui.tui.label.picture import window_dialog
 
         view = self._view_settings.view
         if view is None:

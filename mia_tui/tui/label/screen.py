@@ -21,16 +21,16 @@ from mia_tui.tui.context import Context
 from mia_tui.tui.controller.bookmark import Bookmark
 from mia_tui.tui.controller.idle_tasks import IDLE_S, finish_fingerprints, use_idle_time
 from mia_tui.tui.controller.label_controller import LabelController
-from mia_tui.tui.label.asked_network import AskedNetwork
 from mia_tui.tui.label.background_tasks import BackgroundTasks
-from mia_tui.tui.label.commands import LabelCommands
-from mia_tui.tui.label.current_picture import CurrentPicture
+from mia_tui.tui.label.commands import LabelCommands, begins_in_auto
 from mia_tui.tui.label.dataset_sync import DatasetSync
 from mia_tui.tui.label.image_list import ImageList
+from mia_tui.tui.label.picture.current_picture import CurrentPicture
+from mia_tui.tui.label.picture.view_settings import ViewSettings
 from mia_tui.tui.label.session_screen import SessionScreen, saving_words
 from mia_tui.tui.label.stacks import choose_stacks
-from mia_tui.tui.label.view_settings import ViewSettings
-from mia_tui.tui.label.words import facts, first_hint, framing, status, why_empty
+from mia_tui.tui.label.suggestions.asked_network import AskedNetwork
+from mia_tui.tui.label.words import class_key_hint, facts, first_hint, framing, status, why_empty
 from mia_tui.tui.later import later
 from mia_tui.tui.pictures.cache import PictureResult
 from mia_tui.tui.pictures.image_view import ImageView
@@ -85,7 +85,7 @@ class LabelScreen(SessionScreen[None]):
             controller, context.state, ink, hand_over=self.hand_over, show=self.show, fail=self.show_error
         )
         self.commands = LabelCommands(
-            controller, self._view_settings, self, ink, auto=context.user.auto_advance
+            controller, self._view_settings, self, ink, auto=begins_in_auto(context.user)
         )
         self.commands.by_name |= {
             "list": self._toggle_list,
@@ -106,6 +106,7 @@ class LabelScreen(SessionScreen[None]):
         self.commands.by_name["stacks"] = lambda: choose_stacks(self.controller, self, rescan)
         self._message = "" if recent_datasets() else first_hint(self.keys)
         self._saving = ""  # that a command takes long; shown while there is no message
+        self._work = ""  # how far the runs at work are
         self._lines_are_due = True
         self._scan_is_due = True
         self._accept_key = self.key("accept")
@@ -126,6 +127,7 @@ class LabelScreen(SessionScreen[None]):
             yield self._frame
         yield self._facts
         yield self._class_bar
+        yield self._messages
         yield self._status
         yield self.key_line
 
@@ -165,6 +167,12 @@ class LabelScreen(SessionScreen[None]):
     def say(self, message: str) -> None:
         """A sentence in the status line, until the next command; painted by the next `show`."""
         self._message = message
+
+    def say_work(self, words: str) -> None:
+        """How far the runs of this dataset are that are at work; empty if none is."""
+        self._work = words
+        if not self._covered:
+            self._show_lines()
 
     @property
     def page(self) -> int:
@@ -343,6 +351,15 @@ class LabelScreen(SessionScreen[None]):
             scanned=self._dataset_sync.scanned,
         )
         self._status.show(*line)
+        hint = class_key_hint(
+            self.session.classes,
+            auto=self.commands.auto,
+            keys=(self.key("assign"), self.key("assign_next")),
+            auto_key=self.key("auto"),
+            columns=columns - ink.width(self._work),
+            ink=ink,
+        )
+        self._messages.show(hint, [(self._work, ink.dim())] if self._work else [])
 
     def _take_picture(self, result: PictureResult) -> None:
         """A picture is painted now, or a card that says why there is none."""

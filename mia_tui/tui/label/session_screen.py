@@ -1,9 +1,11 @@
 """What the labelling screen, the grid and the list of classes have in common: dialogs, class keys, bottom lines."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TypeVar
 
 from textual import events, on
+from textual.notifications import Notification
 from textual.screen import Screen
 
 from mia_tui.text import counted
@@ -12,6 +14,8 @@ from mia_tui.tui.context import Context
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.label.commands import SessionCommands
 from mia_tui.tui.screen import KeyedScreen
+from mia_tui.tui.textual_private import messages_shown
+from mia_tui.tui.widgets.message_line import MessageLine
 from mia_tui.tui.widgets.text_line import TextLine
 
 Answer = TypeVar("Answer")
@@ -67,6 +71,14 @@ class SessionScreen(DatasetScreen[Result]):
         ink = context.ink
         self._class_bar = ClassBar(ink, adds=self.key("classes"), finds=self.key("pick"), id="classes")
         self._facts, self._status = (TextLine(ink, id=name, bare=True) for name in ("facts", "status"))
+        self._messages = MessageLine(ink, id="messages")
+
+    def on_screen_resume(self) -> None:
+        """Textual calls the method of a subclass, too."""
+        self.messages_changed(messages_shown(self.app))
+
+    def messages_changed(self, messages: Sequence[Notification]) -> None:
+        self._messages.show_messages(messages)
 
     # Keys and the mouse
 

@@ -9,7 +9,7 @@ from rich.style import Style
 
 from mia_tui.dataset.images.facts import place_in_words
 from mia_tui.dataset.images.rendering import RenderedImage
-from mia_tui.dataset.model import WHOLE_STACK
+from mia_tui.dataset.model import WHOLE_STACK, ImageClass
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.text import printable
@@ -25,6 +25,7 @@ _GAP = 2  # between what is on the left and on the right
 _MODEL_COLUMNS = 24
 _RUN_DATE = re.compile(r"^\d{8}-\d{4}-")  # at the beginning of a run's name
 _DAY = len("20261129-")
+_MOST_KEY_RANGES = 4
 
 STATE_WORDS = {
     "all": "all images",
@@ -164,6 +165,55 @@ def status(
         what = "" if saved.what in message else f" {ink.fit_left(saved.what, 36)}"  # not repeated
         right = f"saved {clock}{what}{ink.separator}{annotator}"
     return left, [(right, ink.dim())]
+
+
+def class_key_hint(
+    classes: Sequence[ImageClass], *, auto: bool, keys: tuple[str, str], auto_key: str, columns: int, ink: Ink
+) -> list[Piece]:
+    """What the key of a class does now; the longest of several texts that there is room for.
+
+    Args:
+        classes: Those with keys count.
+        auto: Whether a class key labels the image and goes on.
+        keys: Of the commands that assign the current class, without and with going on.
+        auto_key: The key that changes that.
+        columns: The room there is.
+        ink: Characters and styles.
+    """
+    of_classes = class_keys(classes)
+    if not of_classes:
+        return []
+    sign = " AUTO " if auto else ""
+    if auto:
+        verb = "label" if is_several(of_classes) else "labels"
+        words = f"{of_classes} {verb} the image and {'go' if verb == 'label' else 'goes'} on"
+        texts = [f" {words}; {auto_key}: only choose the class", f" {words}", f" {of_classes} {verb}, next"]
+    else:
+        verb = "choose" if is_several(of_classes) else "chooses"
+        words = f"{of_classes} {verb} the class of {keys[0]} and {keys[1]}"
+        texts = [f"{words}; {auto_key}: label at once", words, f"{of_classes} {verb} the class"]
+    room = columns - _GAP - len(sign)
+    text = next((text for text in texts if ink.width(text) <= room), texts[-1])
+    return [(sign, Style(reverse=True, bold=True)), (text, None)] if auto else [(text, ink.dim())]
+
+
+def class_keys(classes: Sequence[ImageClass]) -> str:
+    """The keys of classes, such as `1-6` or `1-9, a-c, x`."""
+    keys = sorted(image_class.key for image_class in classes if image_class.key)
+    ranges: list[list[str]] = []
+    for key in keys:
+        follows = ranges and ord(key) == ord(ranges[-1][-1]) + 1 and key.isdigit() == ranges[-1][-1].isdigit()
+        if follows:
+            ranges[-1].append(key)
+        else:
+            ranges.append([key])
+    words = [f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(run) for run in ranges]
+    return ", ".join(words) if len(words) <= _MOST_KEY_RANGES else f"{words[0]} to {words[-1][-1]}"
+
+
+def is_several(keys: str) -> bool:
+    """Whether `class_keys` named more than one key."""
+    return len(keys) > 1
 
 
 def why_empty(session: LabelSession, other: str, *, growing: bool) -> str:

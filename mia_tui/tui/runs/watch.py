@@ -2,12 +2,13 @@
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mia_tui.catalog.metrics import MetricName
+from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
 from mia_tui.runs.list.find import list_runs, places_of_runs, recent_runs
@@ -15,7 +16,7 @@ from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.list.summaries import RowStatus, RunSummaries, RunSummary, SummaryReader
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.liveness import lives
-from mia_tui.text import printable
+from mia_tui.text import counted, printable
 
 _EVERY_S = 1.0
 _SEARCH_EVERY = 10  # polls; after this many, runs that were started elsewhere are searched for
@@ -197,13 +198,22 @@ class RunNewsWatch(PollingThread):
         dataset: Folder of images.
         state: What was named with --state.
         on_news: Called in the thread.
+        on_work: Called in the thread with how far the runs at work are, in words, when that is different from before;
+            with nothing when none is at work any more.
     """
 
-    def __init__(self, dataset: Path, state: Path | None, on_news: Callable[[RunNews], None]) -> None:
+    def __init__(
+        self,
+        dataset: Path,
+        state: Path | None,
+        on_news: Callable[[RunNews], None],
+        on_work: Callable[[str], None] = lambda _: None,
+    ) -> None:
         super().__init__("run-news")
         self._places = places_of_runs(dataset, state)
-        self._on_news = on_news
-        self._followed: dict[Path, RunDir] = {}
+        self._on_news, self._on_work = on_news, on_work
+        self._work_words = ""
+        self._followed: dict[Path, SummaryReader] = {}
         self._seen: frozenset[Path] | None = None  # at the last search
         self._stamp: tuple[int, int] | None = None
         self._polls = 0
@@ -216,6 +226,11 @@ class RunNewsWatch(PollingThread):
         ended = tuple(self._ended())
         if (ended or suggested) and not self.stopped:
             self._on_news(RunNews(ended, suggested))
+        rows = [row for reader in self._followed.values() if (row := reader.refresh()) is not None]
+        words = work_words([row for row in rows if row.lives])
+        if words != self._work_words and not self.stopped:
+            self._work_words = words
+            self._on_work(words)
 
     def _search(self) -> bool:
         """Follow runs in progress, and those that came and may have ended since the last search.
@@ -231,16 +246,16 @@ class RunNewsWatch(PollingThread):
         for run in runs:
             is_new = self._seen is not None and run.path not in self._seen
             if run.path not in self._followed and (is_new or lives(run)):
-                self._followed[run.path] = run
+                self._followed[run.path] = SummaryReader(run)
         self._seen = frozenset(run.path for run in runs)
         before, self._stamp = self._stamp, _suggestions_stamp(runs)
         return (before or _NO_SUGGESTIONS) != self._stamp
 
     def _ended(self) -> Iterable[str]:
-        for path, run in list(self._followed.items()):
-            if not lives(run):
+        for path, reader in list(self._followed.items()):
+            if not lives(reader.run):
                 del self._followed[path]
-                row = SummaryReader(run).refresh()
+                row = reader.refresh()
                 if row is not None and not row.lives and row.status != "created":
                     yield _ended_sentence(row)
 
@@ -267,6 +282,33 @@ def _live(row: RunSummary) -> LiveRun:
         row.progress,
         row.left_s,
     )
+
+
+def work_words(rows: Sequence[RunSummary]) -> str:
+    """How far runs at work are, such as `Training: epoch 7 of 20, best macro F1 0.94`; empty if there is none."""
+    if not rows:
+        return ""
+    newest = max(rows, key=lambda row: (row.status == "running", row.created_at))
+    more = f", and {counted(len(rows) - 1, 'more run')}" if len(rows) > 1 else ""
+    return f"{_progress_words(newest)}{more}"
+
+
+def _progress_words(row: RunSummary) -> str:
+    is_training = row.kind == TrainConfig.kind
+    verb = "Training" if is_training else "Predicting" if row.kind == PredictConfig.kind else "Evaluating"
+    if row.status != "running":
+        return f"{verb}: {row.status}"
+    if not is_training:
+        return f"{verb}: {row.progress[0]:,} of {counted(row.progress[1], 'image')}" if row.progress else verb
+    if not row.epochs:
+        return f"{verb}: {printable(row.phase)}" if row.phase else f"{verb}: epoch 1 of {row.total_epochs:,}"
+    best = "" if row.best is None else f", best {metric_words(row.metric)} {row.best:.2f}"
+    return f"{verb}: epoch {row.epochs:,} of {row.total_epochs:,}{best}"
+
+
+def metric_words(metric: MetricName) -> str:
+    """A metric as people write it, such as `macro F1`."""
+    return {"mcc": "MCC"}.get(metric, metric.replace("_f1", "_F1").replace("_", " "))
 
 
 def _ended_sentence(row: RunSummary) -> str:

@@ -1,5 +1,6 @@
-"""Characters and styles for what the terminal can show: colours or none, Unicode or ASCII."""
+"""Characters and styles for what the terminal can show: colours or none, Unicode or ASCII; in the theme's colours."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
@@ -10,7 +11,8 @@ from mia_tui.terminal.model import Terminal
 from mia_tui.text import printable
 
 _GREY = "#808080"
-_FAULT = "#ff5555"
+# Until a theme is followed, and with one whose colours have no name that rich knows.
+_COLOURS = {"accent": "#b5a8ff", "warning": "#f2b84b", "error": "#ff7a85", "success": "#6fd08c"}
 _DARK, _LIGHT = "#000000", "#ffffff"
 
 
@@ -24,6 +26,9 @@ class Ink:
     def __init__(self, terminal: Terminal) -> None:
         self.colours = terminal.colours != "none" and not terminal.colourless
         self.unicode = terminal.unicode
+        self.is_dark = True
+        self._by_role = dict(_COLOURS)
+        self._cursor = Style(reverse=True)
         self.dot = "·" if self.unicode else "."
         self.more = "…" if self.unicode else "~"
         self.flag = "⚑" if self.unicode else "!"
@@ -34,6 +39,54 @@ class Ink:
         self.pointer = "▸" if self.unicode else ">"
         self.mark = "✓" if self.unicode else "*"
         self.separator = " · " if self.unicode else " | "
+
+    def follow(self, variables: Mapping[str, str], *, is_dark: bool) -> None:
+        """Use the colours of a theme from now on.
+
+        Args:
+            variables: Those of its CSS.
+            is_dark: Whether its background is dark.
+        """
+        self.is_dark = is_dark
+        self._by_role = {
+            role: _rich_colour(variables.get(f"text-{role}", "")) or colour
+            for role, colour in _COLOURS.items()
+        }
+        under = _rich_colour(variables.get("block-cursor-background", ""))
+        front = _rich_colour(variables.get("block-cursor-foreground", ""))
+        if under is None:
+            self._cursor = Style(reverse=True)
+        else:
+            self._cursor = style(
+                fg=front or (contrast(under) if under.startswith("#") else "default"), bg=under
+            )
+
+    def accent(self) -> Style:
+        """The style of keys, of the focus and of other things that the eye should find first."""
+        return self._role("accent")
+
+    def good(self) -> Style:
+        """The style of what went well."""
+        return self._role("success")
+
+    def warning(self) -> Style:
+        """The style of what needs a look."""
+        return self._role("warning")
+
+    def fault(self) -> Style:
+        """The style of what is wrong."""
+        return self._role("error")
+
+    def title(self) -> Style:
+        """The style of titles."""
+        return Style(bold=True)
+
+    def cursor(self) -> Style:
+        """The style of the line under the cursor."""
+        return self._cursor if self.colours else Style(reverse=True)
+
+    def _role(self, role: str) -> Style:
+        return style(fg=self._by_role[role], bold=True) if self.colours else Style(bold=True)
 
     def pattern(self, kind: str) -> str:
         """The characters that fill a side of a frame; left and right sides use the first one only."""
@@ -69,10 +122,6 @@ class Ink:
 
     def dim(self) -> Style:
         return Style(dim=True)
-
-    def fault(self) -> Style:
-        """The style of what is wrong."""
-        return style(fg=_FAULT, bold=True) if self.colours else Style(bold=True)
 
     def width(self, text: str) -> int:
         """The width of a text in cells."""
@@ -120,6 +169,13 @@ def style(*, fg: str | None = None, bg: str | None = None, bold: bool = False) -
         bgcolor=None if bg is None else Color.parse(bg),
         bold=bold,
     )
+
+
+def _rich_colour(variable: str) -> str | None:
+    """The value of a CSS variable as rich has it; None if it is no colour of its own, as `auto 87%`."""
+    if variable.startswith("ansi_"):
+        return variable.removeprefix("ansi_").split()[0]
+    return variable[:7] if variable.startswith("#") and len(variable) in (7, 9) else None
 
 
 def contrast(colour: str) -> str:

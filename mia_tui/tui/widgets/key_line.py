@@ -6,7 +6,6 @@ Textual's Footer does the same with a widget for each key, which takes 50 ms whe
 from collections.abc import Sequence
 
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.message import Message
 from textual.strip import Strip
@@ -14,8 +13,6 @@ from textual.strip import Strip
 from mia_tui.tui.keys.bindings import KeyHint
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.text_line import TextLine
-
-_KEY = Style(bold=True)
 
 
 class KeyLine(TextLine):
@@ -56,7 +53,7 @@ class KeyLine(TextLine):
             columns = self._ink.width(f"{hint.key} {hint.title}")
             if used + columns > width:
                 break
-            segments += [Segment(hint.key, _KEY), Segment(f" {hint.title} ", self._ink.dim())]
+            segments += [Segment(hint.key, self._ink.accent()), Segment(f" {hint.title} ", self._ink.dim())]
             used += columns + 1
             self._ends.append((used, hint.command))
         return Strip(segments).adjust_cell_length(width)

@@ -183,9 +183,9 @@ class EntryList(LineList[Entry]):
         right = ink.fit(entry.right, int(width * _RIGHT_SHARE))
         room = width - 3 - ink.width(right)
         left = ink.fit_left(entry.left, max(0, room))
-        text_style = Style(reverse=is_current)
+        text_style = ink.cursor() if is_current else _PLAIN
         return [
-            Segment(ink.pointer if is_current else " ", Style(bold=True)),
+            Segment(ink.pointer if is_current else " ", ink.accent()),
             Segment(left + " " * max(0, room - ink.width(left) + 1), text_style),
             Segment(right + " ", text_style + ink.dim() if not is_current else text_style),
         ]

@@ -35,6 +35,11 @@ class TextLine(Widget, can_focus=False):
             self._made = None
             self.refresh()
 
+    def forget(self) -> None:
+        """Make the line anew when it is painted next: styles are not what they were."""
+        self._made = None
+        self.refresh()
+
     @property
     def text(self) -> str:
         """The text without styles."""

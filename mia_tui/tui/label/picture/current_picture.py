@@ -12,7 +12,7 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.tui.context import Context
 from mia_tui.tui.controller.label_controller import LabelController
-from mia_tui.tui.label.view_settings import ViewSettings
+from mia_tui.tui.label.picture.view_settings import ViewSettings
 from mia_tui.tui.later import later
 from mia_tui.tui.pictures.cache import PictureCache, PictureResult
 from mia_tui.tui.pictures.image_view import NO_IMAGES, ImageView

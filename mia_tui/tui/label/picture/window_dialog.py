@@ -6,7 +6,7 @@ from mia_tui.dataset.images.rendering import RenderedImage
 from mia_tui.dataset.images.screen.windows import FixedWindow
 from mia_tui.text import printable
 from mia_tui.tui.dialogs import TextDialog
-from mia_tui.tui.label.window_words import typed_window, window_of
+from mia_tui.tui.label.picture.window_words import typed_window, window_of
 
 if TYPE_CHECKING:
     from mia_tui.tui.screen import KeyedScreen

@@ -7,7 +7,7 @@ from mia_tui.dataset.images.channels import RGB_NAMES, ChannelChoice
 from mia_tui.dataset.images.rendering import DisplaySettings, RenderedImage
 from mia_tui.dataset.images.screen.windows import FixedWindow, Window
 from mia_tui.dataset.model import ImageKey
-from mia_tui.tui.label.window_words import channel_words, window_words
+from mia_tui.tui.label.picture.window_words import channel_words, window_words
 
 Option = TypeVar("Option")
 

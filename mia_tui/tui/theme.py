@@ -1,0 +1,86 @@
+"""The colours of the app: two themes of its own, and all of Textual's.
+
+Which one is used: the user's `theme` in config.toml; else the last one that was chosen in the palette; else the one
+of our own that matches the terminal's background. Ours take over that background as it is, so that there is no edge
+between the app's background and that of the terminal, which stays beside images. Colours of classes belong to no
+theme.
+"""
+
+from textual.color import Color
+from textual.theme import BUILTIN_THEMES, Theme
+
+from mia_tui.terminal.model import Terminal
+
+DARK, LIGHT = "mia-dark", "mia-light"
+
+_SURFACE_SHARE, _PANEL_SHARE = 0.05, 0.10  # of the foreground
+
+
+def own_themes(background_rgb: tuple[int, int, int] | None = None) -> tuple[Theme, Theme]:
+    """The dark and the light theme.
+
+    Args:
+        background_rgb: The terminal's own background, which the theme that is as dark takes over; None if unknown.
+    """
+    known = None if background_rgb is None else Color(*background_rgb)
+    is_dark = known is not None and known.brightness < 0.5
+    return (
+        _own(
+            DARK,
+            background=known if known is not None and is_dark else Color.parse("#101418"),
+            foreground="#dfe5ec",
+            accent="#b5a8ff",
+            warning="#f2b84b",
+            error="#ff7a85",
+            success="#6fd08c",
+        ),
+        _own(
+            LIGHT,
+            background=known if known is not None and not is_dark else Color.parse("#fcfcfd"),
+            foreground="#1d222a",
+            accent="#5636c9",
+            warning="#8a5300",
+            error="#b3152c",
+            success="#176b34",
+        ),
+    )
+
+
+def default_theme(terminal: Terminal) -> str:
+    """The name of the theme that suits a terminal: by its background; of its own 16 colours if it has no others."""
+    is_light = terminal.background == "light"
+    if terminal.colours in ("16", "none"):
+        return "ansi-light" if is_light else "ansi-dark"
+    return LIGHT if is_light else DARK
+
+
+def theme_names() -> tuple[str, ...]:
+    """The names of all themes, ours first."""
+    return (DARK, LIGHT, *BUILTIN_THEMES)
+
+
+def _own(
+    name: str, *, background: Color, foreground: str, accent: str, warning: str, error: str, success: str
+) -> Theme:
+    front = Color.parse(foreground)
+    return Theme(
+        name,
+        primary=accent,
+        secondary=accent,
+        accent=accent,
+        warning=warning,
+        error=error,
+        success=success,
+        foreground=foreground,
+        background=background.hex,
+        surface=background.blend(front, _SURFACE_SHARE, alpha=1.0).hex,
+        panel=background.blend(front, _PANEL_SHARE, alpha=1.0).hex,
+        dark=name == DARK,
+        variables={
+            "text-accent": accent,
+            "text-warning": warning,
+            "text-error": error,
+            "text-success": success,
+            "footer-key-foreground": accent,
+        },
+    )

@@ -1,0 +1,92 @@
+"""Themes: which one is used, what follows it, and what is kept."""
+
+from dataclasses import replace
+
+import pytest
+from textual.color import Color
+from tui_support import make_context, run, running, wait_until
+
+from mia_tui.config.kept import kept_settings
+from mia_tui.config.user import UserConfig
+from mia_tui.terminal.model import Terminal
+from mia_tui.tui.app import MiaApp
+from mia_tui.tui.textual_private import messages_shown
+from mia_tui.tui.theme import DARK, LIGHT, default_theme, own_themes, theme_names
+
+TERMINAL = Terminal("half", "true", 10, 20, cell_known=True)
+
+
+def test_the_theme_matches_the_background_of_the_terminal() -> None:
+    assert default_theme(TERMINAL) == DARK
+    assert default_theme(replace(TERMINAL, background="light")) == LIGHT
+    assert default_theme(replace(TERMINAL, background="dark", colours="16")) == "ansi-dark"
+
+
+def test_our_themes_take_over_the_background_of_a_terminal_that_is_as_dark() -> None:
+    dark, light = own_themes((16, 0, 32))
+    assert dark.background == "#100020"
+    assert light.background == own_themes()[1].background
+
+
+@pytest.mark.parametrize("name", theme_names())
+def test_the_app_starts_in_every_theme_and_its_ink_follows(name: str) -> None:
+    async def test() -> None:
+        app = MiaApp(make_context(user=UserConfig(theme=name)), None)
+        async with running(app):
+            assert app.theme == name
+            assert app.context.ink.is_dark == app.current_theme.dark
+            assert app.context.ink.accent().color is not None
+            assert app.context.ink.cursor() != app.context.ink.dim()
+        assert kept_settings().theme is None, "what config.toml says is no choice of the app"
+
+    run(test())
+
+
+def test_a_theme_of_the_palette_is_kept_for_the_next_start() -> None:
+    async def test() -> None:
+        app = MiaApp(make_context(), None)
+        async with running(app) as pilot:
+            keys = app.context.ink.accent()
+            app.theme = LIGHT
+            await wait_until(pilot, lambda: kept_settings().theme == LIGHT)
+            assert app.context.ink.accent() != keys
+            assert not app.context.ink.is_dark
+        again = MiaApp(make_context(), None)
+        async with running(again):
+            assert again.theme == LIGHT
+
+    run(test())
+
+
+def test_an_unknown_theme_is_named_with_those_that_are_known() -> None:
+    async def test() -> None:
+        app = MiaApp(make_context(user=UserConfig(theme="nrod")), None)
+        async with running(app, notifications=True):
+            assert app.theme == DARK
+            [note] = messages_shown(app)
+            assert "nrod" in note.message
+            assert "nord" in note.message
+
+    run(test())
+
+
+@pytest.mark.parametrize("name", [DARK, LIGHT])
+def test_words_in_our_themes_are_easy_to_read(name: str) -> None:
+    """WCAG asks for a contrast of 4.5."""
+    [theme] = [theme for theme in own_themes() if theme.name == name]
+    colours = [theme.foreground, theme.accent, theme.warning, theme.error, theme.success]
+    for colour in colours:
+        for behind in (theme.background, theme.surface, theme.panel):
+            assert _contrast(Color.parse(colour or ""), Color.parse(behind or "")) >= 4.5, (colour, behind)
+
+
+def _contrast(one: Color, other: Color) -> float:
+    dark, light = sorted((_luminance(one), _luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: Color) -> float:
+    parts = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour.normalized
+    ]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
