@@ -158,10 +158,11 @@ class LabelScreen(SessionScreen[None]):
         if self._tile_pictures is None:
             from mia_tui.tui.mosaic.tile_pictures import TilePictures
 
-            context = self.context
-            self._tile_pictures = TilePictures(
-                self.controller.dataset, context.terminal, context.flow_control
-            )
+            context, dataset = self.context, self.controller.dataset
+            self._tile_pictures = TilePictures(dataset, context.terminal, context.flow_control)
+        view = self._view_settings.view
+        if view is not None:
+            self._tile_pictures.expect(view.image_width, view.image_height)
         return self._tile_pictures
 
     def say(self, message: str) -> None:

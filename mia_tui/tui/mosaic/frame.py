@@ -16,7 +16,7 @@ from mia_tui.tui.classes.class_frame import FrameKind
 from mia_tui.tui.classes.class_mark import MARK_COLUMNS
 from mia_tui.tui.widgets.ink import Ink
 
-_LEAD = 2  # columns for cursor and mark
+_LEAD, _NARROW = 2, 14  # columns for cursor and mark; one in tiles narrower than this
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class TileFace:
 
 def caption(face: TileFace, columns: int, ink: Ink) -> Strip:
     """The line above a picture: cursor, mark, key of the class, its name, how sure the model is."""
-    lead = (ink.pointer if face.is_current else " ") + (ink.mark if face.is_marked else " ")
-    room = max(0, columns - _LEAD - MARK_COLUMNS)
+    is_narrow = columns < _NARROW
+    room = max(0, columns - _LEAD + is_narrow - MARK_COLUMNS - 1)
     sure = f" {face.sure}" if face.sure and room > len(face.sure) + 2 else ""
     text = ink.fit(face.name, room - len(sure)) + sure
     pattern = " " if face.kind == "label" else ink.pattern(face.kind)
@@ -57,22 +57,25 @@ def caption(face: TileFace, columns: int, ink: Ink) -> Strip:
         text += " "
     rest = room - ink.width(text)
     line = text + (pattern * (rest + 1))[:rest]
-    band = _band(face, ink)
-    lead_style = Style(bold=True, reverse=face.is_marked and not face.is_current)
-    if face.kind == "label" and not face.is_marked and not face.is_current:
-        lead_style = band
-    if face.is_current:
-        lead_style = band = ink.cursor()
-    return Strip(
-        [Segment(lead, lead_style), Segment(face.chip, face.chip_style), Segment(line, band)],
-        _LEAD + MARK_COLUMNS + room,
-    ).crop(0, columns)
+    band = ink.cursor() if face.is_current else _band(face, ink)
+    is_band = face.is_current or face.kind == "label"
+    ends = ("▐", "▌") if is_band and ink.unicode and ink.colours else (" ", " ")
+    end_style = _cursor(ink) if face.is_current else ink.frame("suggestion", face.colour)
+    mark_style = Style(bold=True, reverse=face.is_marked) if not is_band else band
+    pieces = [Segment(ink.pointer, band) if face.is_current else Segment(ends[0], end_style)]
+    mark = Segment(ink.mark if face.is_marked else " ", mark_style)
+    if not is_narrow:
+        pieces.append(mark)
+    elif face.is_marked:
+        pieces = [mark]
+    pieces += [Segment(face.chip, face.chip_style), Segment(line, band), Segment(ends[1], end_style)]
+    return Strip(pieces).crop(0, columns)
 
 
 def side(face: TileFace, ink: Ink, *, is_left: bool, row: int) -> Strip:
     """One cell beside the picture."""
     is_gap = face.kind == "none" or (face.kind == "suggestion" and row % 2 == 1)
-    return _side(face.colour, face.kind == "label", face.is_current, ink, ink.accent(), is_left, is_gap)
+    return _side(face.colour, face.kind == "label", face.is_current, ink, _cursor(ink), is_left, is_gap)
 
 
 def bottom(face: TileFace, columns: int, ink: Ink) -> Strip:
@@ -118,8 +121,8 @@ def _bottom(face: TileFace, ink: Ink) -> tuple[str, str, Style]:
         line = "-" if _is_cursor_only(face) else sign if is_label or is_gap else f"{sign}{sign} "
         return sign * 2, line, frame
     if is_gap:
-        return ("▙▟", "▄", ink.accent()) if face.is_current else ("  ", " ", Style())
-    return "▝▘", "▀" if is_label else "▀▀ ", _on_cursor(frame, ink.accent()) if face.is_current else frame
+        return ("▙▟", "▄", _cursor(ink)) if face.is_current else ("  ", " ", Style())
+    return "▝▘", "▀" if is_label else "▀▀ ", _on_cursor(frame, _cursor(ink)) if face.is_current else frame
 
 
 def _is_cursor_only(face: TileFace) -> bool:
@@ -136,3 +139,9 @@ def _plain_side(is_label: bool, ink: Ink) -> str:
 def _on_cursor(frame: Style, accent: Style) -> Style:
     """Half of the cell in the colour of the class, half in that of the cursor."""
     return frame + Style(bgcolor=accent.color)
+
+
+def _cursor(ink: Ink) -> Style:
+    """The colour of the cursor, as a text colour."""
+    under = ink.cursor().bgcolor
+    return ink.accent() if under is None else Style(color=under)

@@ -1,5 +1,6 @@
 """Where tiles lie: in lines that fill the width, and pages of whole lines that fill the height."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -9,7 +10,6 @@ FRAME_COLUMNS, FRAME_ROWS = 2, 2
 """Left and right of a picture; above (the caption) and below it."""
 
 _NARROWEST = 10  # columns of a tile; a caption needs that many
-_SHAPE = 4 / 3  # width to height of most photographs; others leave a margin
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class TileLayout:
 
 
 @lru_cache(maxsize=64)
-def lay_out(width: int, height: int, rows: int, cell_px: tuple[int, int]) -> TileLayout:
+def lay_out(width: int, height: int, rows: int, cell_px: tuple[int, int], shape: float) -> TileLayout:
     """The layout for a mosaic of this size.
 
     Args:
@@ -61,11 +61,23 @@ def lay_out(width: int, height: int, rows: int, cell_px: tuple[int, int]) -> Til
         height: Rows.
         rows: Wanted height of a picture; it becomes what fills the height with whole lines.
         cell_px: Width and height of a cell.
+        shape: Width to height of the images.
     """
-    lines = max(1, round(height / (rows + FRAME_ROWS)))
+    lines = _lines(height, rows + FRAME_ROWS)
     rows = max(1, height // lines - FRAME_ROWS)
-    wanted = round(rows * _SHAPE * cell_px[1] / cell_px[0]) + FRAME_COLUMNS
+    wanted = round(rows * shape * cell_px[1] / cell_px[0]) + FRAME_COLUMNS
     columns = max(FRAME_COLUMNS + 1, min(max(wanted, _NARROWEST), width))
     per_line = max(1, width // columns)
     panel = Panel(max(1, width // per_line - FRAME_COLUMNS), rows, *cell_px)
     return TileLayout(panel, per_line, lines, width)
+
+
+def _lines(height: int, wanted: int) -> int:
+    """Lines of about the wanted height that leave few rows over."""
+    few = max(1, height // wanted)
+
+    def badness(lines: int) -> float:
+        rows = height // lines
+        return abs(math.log(max(1, rows) / wanted)) + 2 * (height - lines * rows) / height
+
+    return min((few, few + 1), key=badness) if height // (few + 1) > FRAME_ROWS else few

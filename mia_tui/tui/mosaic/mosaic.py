@@ -111,7 +111,7 @@ class Mosaic(ScrollView, can_focus=False):
         """The present layout."""
         heights = _PIXEL_ROWS if self._painter.has_pixels else _HALF_ROWS
         width, height = max(1, self.size.width - 1), max(1, self.size.height)  # beside the scrollbar
-        return lay_out(width, height, heights[self._step], self._cells.size_px)
+        return lay_out(width, height, heights[self._step], self._cells.size_px, self._pictures.shape)
 
     @property
     def _step(self) -> int:
@@ -399,7 +399,7 @@ class Mosaic(ScrollView, can_focus=False):
         columns, rows = layout.panel.columns, layout.panel.rows
         texts = [self._ink.fit_left(key.path, columns)]
         if ready is not None and ready.problem:
-            texts += [f"{self._ink.gone} gone" if ready.missing else f"{self._ink.broken} unreadable"]
+            texts.append("gone" if ready.missing else "unreadable")  # its sign is above
         top = max(0, (rows - len(texts)) // 2)
         lines = [""] * top + texts
         return tuple(

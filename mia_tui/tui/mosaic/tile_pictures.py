@@ -21,6 +21,7 @@ from mia_tui.tui.pictures.flow_control import FlowControl
 PAGE_S = 0.2
 """The time that the coarse pictures of a page may take over a slow connection; captions and keys take the rest."""
 
+_USUAL_SHAPE, _SHAPES = 4 / 3, (0.7, 2.0)
 _STEP_BYTES = 64  # budgets are rounded, so that what was made can be used again
 _COLOURS = 64  # of a sixel tile: its palette would be as large as its pixels
 
@@ -52,12 +53,14 @@ class TilePictures:
         terminal: What they are made for.
         held: What a kitty terminal holds of them.
         on_ready: Called in a thread for each picture made.
+        shape: Width to height of the images, as far as is known; others leave a margin.
     """
 
     def __init__(self, root: Path, terminal: Terminal, flow_control: FlowControl) -> None:
         self.terminal = replace(terminal, sixel_colours=min(_COLOURS, terminal.sixel_colours))
         self.held = KittyTiles(self.terminal)
         self.on_ready: Callable[[PictureResult], None] = lambda _: None
+        self.shape = _USUAL_SHAPE
         self._flow_control = flow_control
         self._coarse_bytes: int | None = None  # of each on this page; None where the connection is fast
         self._wanted: TilesWanted | None = None
@@ -73,6 +76,10 @@ class TilePictures:
     def close(self) -> None:
         """Make no more."""
         self._cache.close()
+
+    def expect(self, width: int, height: int) -> None:
+        """Most images have about this size in pixels, as the one has that is looked at."""
+        self.shape = min(max(width / max(1, height), _SHAPES[0]), _SHAPES[1])
 
     def rest(self) -> None:
         """Nothing is in view any more; what was made is kept."""
