@@ -115,6 +115,11 @@ class PreviewPane(Vertical):
         self._config = config
         self._ask()
 
+    def say_why_not(self, fault: str) -> None:
+        """Show why there is no preview: a setting that it would be made with is wrong."""
+        self._wanted = None
+        self._say(f"No preview: {fault}")
+
     def other_images(self) -> None:
         """Take the next images of the training part."""
         self._first += self._lines
