@@ -11,7 +11,10 @@ does with colours; 32 lose 0.2 dB and save 6 ms."""
 # entry of their own where they are further than this from all others.
 _FAR = 48
 _LEAST_COLOURS = 12  # with fewer, no entry can be spared
-_SMALL_PX, _MANY_COLOURS = 40_000, 64  # of so few pixels the octree's colours are as good, in a tenth of the time
+_SMALL_PX, _MANY_COLOURS = (
+    40_000,
+    64,
+)  # of so few pixels the octree's colours are as good, in a tenth of the time
 _MEANS_UP_TO = 64  # colours; beyond, k-means takes longer (15 ms) than its 1.3 dB are worth
 
 

@@ -21,6 +21,7 @@ from terminal_driver import TerminalApp, python_app
 from terminal_stream import KINDS, Answer
 
 from mia_tui.tui.mosaic.layout import TileLayout, lay_out
+from mia_tui.tui.pictures.flow_control import ASK
 
 pytestmark = pytest.mark.benchmark
 
@@ -34,8 +35,8 @@ import os, sys, termios, tty
 tty.setraw(0)
 data = open(sys.argv[1], "rb").read()
 os.write(1, b"labelled")
-while os.read(0, 1) != b"q":
-    rest = memoryview(data)
+while key := os.read(0, 1):
+    rest = memoryview(data if key == b"x" else b"")
     while rest:
         rest = rest[os.write(1, rest[:65536]):]
 """
@@ -114,7 +115,7 @@ def cold_page(app: TerminalApp) -> Answer:
 
 def floor_of(data: bytes, folder: Path, graphics: str) -> float:
     """The time in ms of a program that writes these bytes when a key comes."""
-    (folder / "bytes").write_bytes(data)
+    (folder / "bytes").write_bytes(data.replace(ASK.encode(), b""))
     command = [sys.executable, "-c", _FLOOR, str(folder / "bytes")]
     kind = replace(KINDS[GRAPHICS[graphics]])
     with TerminalApp(command, home=folder / "floor", kind=kind, columns=COLUMNS, rows=ROWS) as app:

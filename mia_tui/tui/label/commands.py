@@ -189,6 +189,9 @@ class SessionCommands(ABC):
         if wanted is None:
             return
         self._session.set_filter(Filter(among=wanted.keys, among_words=wanted.title))
+        first = None if wanted.first is None else self._session.listing.row(wanted.first)
+        if first is not None:
+            self._session.go_to(first)
         shown = len(self._session.view)
         words = (
             f"{counted(shown, 'image')}: {wanted.title}." if shown else "These images do not exist any more."

@@ -1,10 +1,11 @@
 """The pictures of tiles in a kitty terminal: each sent once, then placed, moved and hidden with short sequences.
 
 There are at most `MOST` of them, of `MOST_BYTES`. With more, all that are not on the screen are deleted together: in
-kitty before 0.38.1 deleting one frees every image that is not on the screen anyway.
+kitty before 0.38.1 deleting one frees every image that is not on the screen anyway, another screen's tiles, too.
 """
 
 from collections.abc import Iterable
+from weakref import WeakSet
 
 from mia_tui.terminal.model import Picture, Terminal
 from mia_tui.terminal.pictures import forget_picture, hide_picture, stored_number
@@ -13,6 +14,9 @@ MOST, MOST_BYTES = 600, 96 << 20
 """What the terminal keeps, decoded; kitty itself keeps 320 MB."""
 
 _BYTES_PER_PX = 4
+
+
+_all: "WeakSet[KittyTiles]" = WeakSet()  # of one terminal
 
 
 class KittyTiles:
@@ -27,6 +31,7 @@ class KittyTiles:
         self._held: dict[int, Picture] = {}
         self._visible: dict[int, Picture] = {}
         self._bytes = 0
+        _all.add(self)
 
     @property
     def is_used(self) -> bool:
@@ -75,21 +80,21 @@ class KittyTiles:
 
     def deleting_all(self) -> str:
         """What removes everything from the terminal."""
-        deleting = "".join(self._deleting(picture) for picture in self._held.values())
-        self.forget()
+        deleting = "".join(map(self._deleting, self._held.values()))
+        for each in _all if deleting else ():
+            each.forget()
         return deleting
 
     def _make_room(self, picture: Picture) -> str:
         """What deletes all that is not on the screen, if there would be too many with this one."""
         if len(self._held) < MOST and self._bytes + _memory_bytes(picture) <= MOST_BYTES:
             return ""
-        gone = [number for number in self._held if number not in self._visible]
-        deleting = ""
-        for number in gone:
-            dropped = self._held.pop(number)
-            self._bytes -= _memory_bytes(dropped)
-            deleting += self._deleting(dropped)
-        return deleting
+        gone = [each for number, each in self._held.items() if number not in self._visible]
+        self._held = dict(self._visible)
+        self._bytes = sum(map(_memory_bytes, self._held.values()))
+        for other in _all - {self} if gone else ():
+            other.forget()
+        return "".join(map(self._deleting, gone))
 
     def _deleting(self, picture: Picture) -> str:
         return forget_picture(picture.image_id, self._terminal)

@@ -6,6 +6,7 @@ On a slow connection a page is first shown in coarse pictures, of so many bytes 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS
@@ -21,6 +22,7 @@ from mia_tui.tui.pictures.flow_control import FlowControl
 PAGE_S = 0.2
 """The time that the coarse pictures of a page may take over a slow connection; captions and keys take the rest."""
 
+_ids = count(TILES)  # of all that show tiles, one screen over the other
 _USUAL_SHAPE, _SHAPES = 4 / 3, (0.7, 2.0)
 _STEP_BYTES = 64  # budgets are rounded, so that what was made can be used again
 _COLOURS = 64  # of a sixel tile: its palette would be as large as its pixels
@@ -70,7 +72,7 @@ class TilePictures:
             threads=2 if usable_cores() >= 4 else 1,
             on_ready=lambda result: self.on_ready(result),
             max_megapixels=MAX_MEGAPIXELS,
-            first_id=TILES,
+            ids=_ids,
         )
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -84,7 +84,7 @@ class PictureCache:
         on_changed: Called in one of these threads when the file of an image changed since its pictures were made;
             they are dropped.
         preload: What was read already.
-        first_id: The number of its first picture, for kitty; no other cache of the app has those from there on.
+        ids: Numbers of its pictures, for kitty; no other cache of the app has them.
     """
 
     def __init__(
@@ -97,14 +97,14 @@ class PictureCache:
         max_megapixels: float,
         on_changed: Callable[[ImageKey], None] = lambda _: None,
         preload: Preload | None = None,
-        first_id: int = 1,
+        ids: Iterator[int] | None = None,
     ) -> None:
         self._root = root
         self._terminal = terminal
         self._on_ready, self._on_changed = on_ready, on_changed
         self._max_megapixels = max_megapixels
         self._preload = preload
-        self._ids = count(first_id)
+        self._ids = count(1) if ids is None else ids
         self._changed = threading.Condition()
         self._requests: list[PictureRequest] = []
         self._to_check: list[PictureRequest] = []  # made already; their files are to be checked
