@@ -5,13 +5,18 @@ kitty before 0.38.1 deleting one frees every image that is not on the screen any
 """
 
 from collections.abc import Iterable
+from itertools import count
 from weakref import WeakSet
 
+from mia_tui.terminal.kitty import TILES
 from mia_tui.terminal.model import Picture, Terminal
 from mia_tui.terminal.pictures import forget_picture, hide_picture, stored_number
 
 MOST, MOST_BYTES = 600, 96 << 20
 """What the terminal keeps, decoded; kitty itself keeps 320 MB."""
+
+TILE_IDS = count(TILES)
+"""Numbers for the pictures of all screens that show tiles, one over the other."""
 
 _BYTES_PER_PX = 4
 

@@ -6,23 +6,20 @@ On a slow connection a page is first shown in coarse pictures, of so many bytes 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import count
 from pathlib import Path
 
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS
 from mia_tui.dataset.images.rendering import DisplaySettings
 from mia_tui.dataset.model import ImageKey
 from mia_tui.runs.machine.cores import usable_cores
-from mia_tui.terminal.kitty import TILES
 from mia_tui.terminal.model import Panel, Picture, Terminal
-from mia_tui.tui.mosaic.kitty_tiles import KittyTiles
+from mia_tui.tui.mosaic.kitty_tiles import TILE_IDS, KittyTiles
 from mia_tui.tui.pictures.cache import PictureCache, PictureRequest, PictureResult
 from mia_tui.tui.pictures.flow_control import FlowControl
 
 PAGE_S = 0.2
 """The time that the coarse pictures of a page may take over a slow connection; captions and keys take the rest."""
 
-_ids = count(TILES)  # of all that show tiles, one screen over the other
 _USUAL_SHAPE, _SHAPES = 4 / 3, (0.7, 2.0)
 _STEP_BYTES = 64  # budgets are rounded, so that what was made can be used again
 _COLOURS = 64  # of a sixel tile: its palette would be as large as its pixels
@@ -72,7 +69,7 @@ class TilePictures:
             threads=2 if usable_cores() >= 4 else 1,
             on_ready=lambda result: self.on_ready(result),
             max_megapixels=MAX_MEGAPIXELS,
-            ids=_ids,
+            ids=TILE_IDS,
         )
 
     def close(self) -> None:
