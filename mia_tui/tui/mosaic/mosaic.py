@@ -96,7 +96,6 @@ class Mosaic(ScrollView, can_focus=False):
         self._tiles, self._pictures, self._flow_control, self._ink = tiles, pictures, flow_control, ink
         self._cells = CellSize(pictures.terminal)
         self._painter = TilePainter(self, pictures, flow_control)
-        self._size_step: int | None = None  # None: by the height of the terminal
         self._shown: object = None  # count, generation and layout that were laid out
         self._position: int | None = None  # that was scrolled to last
         self._positions: dict[ImageKey, int] = {}  # of what is in view
@@ -115,8 +114,8 @@ class Mosaic(ScrollView, can_focus=False):
 
     @property
     def _step(self) -> int:
-        if self._size_step is not None:
-            return self._size_step
+        if self._pictures.size_step is not None:
+            return self._pictures.size_step
         return _USUAL if self.size.height >= _LOW_ROWS else _USUAL_LOW
 
     @property
@@ -150,14 +149,14 @@ class Mosaic(ScrollView, can_focus=False):
 
     def resize_tiles(self, by: int) -> bool:
         """Make the tiles larger or smaller; False at the last size."""
-        before, present, step = self.tile_layout, self._size_step, self._step + by
+        before, present, step = self.tile_layout, self._pictures.size_step, self._step + by
         while 0 <= step < len(_HALF_ROWS):
-            self._size_step = step
+            self._pictures.size_step = step
             if self.tile_layout != before:  # two sizes may fill a small window alike
                 self._lay_out()
                 return True
             step += by
-        self._size_step = present
+        self._pictures.size_step = present
         return False
 
     def terminal_forgot(self) -> None:

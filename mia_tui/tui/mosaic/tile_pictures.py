@@ -22,7 +22,7 @@ PAGE_S = 0.2
 
 _USUAL_SHAPE, _SHAPES = 4 / 3, (0.7, 2.0)
 _STEP_BYTES = 64  # budgets are rounded, so that what was made can be used again
-_COLOURS = 64  # of a sixel tile: its palette would be as large as its pixels
+_COLOURS = 32  # of a sixel tile: 64 would gain 1.6 dB, and take a third more bytes
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class TilePictures:
         terminal: What they are made for.
         held: What a kitty terminal holds of them.
         on_ready: Called in a thread for each picture made.
+        size_step: The size of tiles that the person has chosen; None is the usual one.
         shape: Width to height of the images, as far as is known; others leave a margin.
     """
 
@@ -59,6 +60,7 @@ class TilePictures:
         self.terminal = replace(terminal, sixel_colours=min(_COLOURS, terminal.sixel_colours))
         self.held = KittyTiles(self.terminal)
         self.on_ready: Callable[[PictureResult], None] = lambda _: None
+        self.size_step: int | None = None
         self.shape = _USUAL_SHAPE
         self._flow_control = flow_control
         self._coarse_bytes: int | None = None  # of each on this page; None where the connection is fast
