@@ -50,6 +50,7 @@ class Ink:
         self.broken = "✗" if self.unicode else "x"
         self.gone = "∅" if self.unicode else "?"
         self.pointer = "▸" if self.unicode else ">"
+        self.mark = "✓" if self.unicode else "*"
         self.separator = " · " if self.unicode else " | "
 
     def follow(self, variables: Mapping[str, str], *, is_dark: bool) -> None:
