@@ -153,7 +153,7 @@ VSCODE = _model(
     cell=b"\x1b[6;16;8t", screen=b"\x1b[4;576;927t", sixel_colours=b"\x1b[?1;0;4096S",
     sixel_px=b"\x1b[?2;0;927;576S", da1=b"\x1b[?62;4;9;22c",
     environment={"TERM_PROGRAM": "vscode"},
-    source="https://github.com/microsoft/vscode/pull/295701; the answers are those of its xterm.js 6.1.0-beta.337 with "
+    source="https://github.com/microsoft/vscode/pull/295701; the answers are of its xterm.js 6.1.0-beta.337 with "
     "addon-image 0.10.0-beta.301, run in Chromium, which drew the app's pictures",
 )  # fmt: skip
 VSCODE_2025 = _model(
