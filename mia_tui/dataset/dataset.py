@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mia_tui.dataset.hashes import duplicate_groups
 from mia_tui.dataset.labelled_images import LabelledSet
+from mia_tui.dataset.model import ImageKey, Part
 from mia_tui.dataset.scan.scan import Scan
 from mia_tui.dataset.split.assignment import StoredSplit, read_stored_split
 from mia_tui.dataset.store.frame_numbers import find_frames
@@ -54,6 +55,16 @@ def split_in(state: StateFolder, annotator: str | None) -> StoredSplit:
         return StoredSplit()
     with store:
         return read_stored_split(store)
+
+
+def parts_of(found: Dataset) -> dict[ImageKey, Part]:
+    """The part of each image that has one; no split is made for this."""
+    store = LabelStore.open_existing(found.state.labels_db)
+    if store is None:
+        return found.labelled.parts
+    with store:
+        stored = {found.labelled.here(key): part for key, part in store.parts().items()}
+        return {**found.labelled.parts, **stored}
 
 
 def renumber_frames(store: LabelStore, found: Scan, root: Path) -> list[str]:

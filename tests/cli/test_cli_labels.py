@@ -575,3 +575,28 @@ def test_renamed_class_folders_begin_anew_where_the_state_is_named(
     mia("labels", "split", discs)
     renamed = discs.rename(discs.with_name("renamed"))
     assert mia("labels", "split", renamed, "--state", tmp_path / "fresh").code == 0
+
+
+def test_a_dry_run_says_what_would_change_and_writes_nothing(mia: Mia, cells: Path, table: Path) -> None:
+    answer = mia("labels", "import", cells, table, "--dry-run")
+    assert answer.code == 0
+    assert answer.out.splitlines() == [
+        "20 images in labels.csv: round 15, long 5.",
+        "20 have no label yet and get one; 0 have the same already.",
+        "New classes: long, round.",
+        "Nothing was written.",
+    ]
+    assert not (cells / "mia").exists()
+    assert mia("labels", "import", cells, table).code == 0
+    table.write_text("file,class\ncell0.png,long\ncell1.png,round\ncell22.png,square\n")
+    planned = json.loads(mia("labels", "import", cells, table, "--dry-run", "--json").out)
+    assert (planned["new"], planned["same"], planned["created"]) == (1, 1, ["square"])
+    assert planned["different"] == {"cell0.png": ["round", "long"]}
+
+
+def test_labels_that_are_there_can_be_kept(mia: Mia, labelled: Path, table: Path) -> None:
+    table.write_text("file,class\ncell0.png,long\ncell22.png,long\n")
+    answer = mia("labels", "import", labelled, table, "--existing", "keep")
+    assert answer.out.splitlines()[0] == "2 images labelled, 1 of them new or changed."
+    assert "1 image kept the class it had: cell0.png." in answer.err
+    assert counts(mia, labelled)["long"]["images"] == 6

@@ -55,7 +55,8 @@ def test_the_newest_prediction_is_shown_and_a_key_chooses_another(cells: Path) -
     async def test() -> None:
         async with opened(cells, size=(120, 40)) as pilot:
             assert "flat? 80%" in screen_text(pilot.app)
-            assert "resnet18 ━" in screen_text(pilot.app) and "20261102" not in screen_text(pilot.app)
+            of_image = frame(screen_text(pilot.app))
+            assert "resnet18 ━" in of_image and "20261102" not in of_image
             assert (
                 "1 suggestion of 20261102-0900-resnet18, which predicted 1 of 4 images. Those of other predictions "
                 "are not shown with it." in told(pilot.app)

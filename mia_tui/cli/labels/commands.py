@@ -15,12 +15,11 @@ from mia_tui.cli.labels.import_file import (
     check_suggestions,
     choose_format,
     import_as_suggestions,
-    read_labels_of,
+    show_plan,
     take_fingerprints_of,
 )
 from mia_tui.cli.labels.stacks import stacks_command
 from mia_tui.cli.labels.stats import (
-    parts_of,
     rule_of,
     show_counts,
     show_rule,
@@ -40,7 +39,13 @@ from mia_tui.cli.options import (
     state_options,
 )
 from mia_tui.cli.report import Report
-from mia_tui.dataset.interchange.formats import LabelFormat, Transfer, export_formats, import_formats
+from mia_tui.dataset.interchange.formats import (
+    ExistingLabels,
+    LabelFormat,
+    Transfer,
+    export_formats,
+    import_formats,
+)
 from mia_tui.paths import StateFolder, find_state
 from mia_tui.text import printable
 
@@ -138,6 +143,14 @@ command.add_command(stacks_command)
     help="Rows that name no image. [default skip]",
 )
 @click.option(
+    "--existing",
+    cls=Option,
+    type=_choice(*get_args(ExistingLabels)),
+    default="replace",
+    help="Other labels that images have already. [default replace]",
+)
+@click.option("--dry-run", cls=Option, is_flag=True, help="Say what would change, and write nothing.")
+@click.option(
     "--as",
     "wanted",
     cls=Option,
@@ -161,6 +174,8 @@ def import_command(
     classes: str | None,
     unknown_classes: Literal["create", "refuse"],
     unmatched: Literal["skip", "refuse"],
+    existing: ExistingLabels,
+    dry_run: bool,
     wanted: Literal["labels", "suggestions"],
     pages: bool,
     frames: "Frames | None",
@@ -174,6 +189,8 @@ def import_command(
     An empty frame means every frame, or the whole stack where stacks are labelled so. Frames are numbered by time,
     depth, field of view or page; channels are no frames, except with --pages. Either the whole file is imported, or
     nothing. A file that ends in .jsonl has an object with the same names on each line.
+
+    --dry-run says how many images would get a label, and which have another one now; --existing keep leaves those.
 
     With --as suggestions a column probability is read, too, and classes that DATASET does not have are offered as new
     in the app; the file is listed as a prediction that has finished.
@@ -194,17 +211,20 @@ def import_command(
     from another computer (C:\\data\\a.png, /old/a.png) the longest ending that matches one image is used.
     """
     from mia_tui.dataset.interchange.importing import import_into
+    from mia_tui.dataset.interchange.reading import read_labels_of
     from mia_tui.text import counted, name_some
 
     report = Report(as_json=as_json)
     chosen = choose_format(file, file_format, classes)
     if wanted == "suggestions":
         check_suggestions(chosen, annotator)
-    found, place = _scan(report, dataset, state, frames, writes=True, label_file=file)
-    counted_as = (frames or "first") if pages else None
-    if wanted == "suggestions":
-        assert file is not None
-        read = read_labels_of(dataset, found, chosen, file, None, probabilities=True, pages=counted_as)
+    found, place = _scan(report, dataset, state, frames, writes=not dry_run, label_file=file)
+    counted_as, predicted = (frames or "first") if pages else None, wanted == "suggestions"
+    read = read_labels_of(dataset, found, chosen, file, classes, probabilities=predicted, pages=counted_as)
+    if dry_run:
+        show_plan(report, place, read, unknown_classes=unknown_classes, unmatched=unmatched)
+        return
+    if predicted and file is not None:
         import_as_suggestions(
             report,
             dataset,
@@ -217,13 +237,13 @@ def import_command(
             unmatched=unmatched,
         )
         return
-    read = read_labels_of(dataset, found, chosen, file, classes, pages=counted_as)
     done = import_into(
         place.labels_db,
         read,
         annotator=annotator,
         unknown_classes=unknown_classes,
         unmatched=unmatched,
+        existing=existing,
         first=lambda store: _follow(report, store, found, dataset),
     )
     report.say(f"{counted(done.images, 'image')} labelled, {done.changed:,} of them new or changed.")
@@ -281,6 +301,8 @@ def export_command(
     **where: Any,
 ) -> None:
     """Write the labels of DATASET for other programs."""
+    from mia_tui.dataset.dataset import parts_of
+
     report = Report()
     chosen = choose_export(
         file_format,
@@ -344,6 +366,8 @@ def stats_command(
     **where: Any,
 ) -> None:
     """Count the images of each class and part of DATASET, and show the rule of its split."""
+    from mia_tui.dataset.dataset import parts_of
+
     report = Report(as_json=as_json)
     found = _dataset(report, dataset, **where)
     rule = rule_of(found.state)

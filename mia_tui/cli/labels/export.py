@@ -1,12 +1,11 @@
 """What `mia-tui labels export` checks and writes; the formats are those of `dataset.interchange.formats`."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mia_tui.cli.report import Report
+from mia_tui.dataset.interchange.exporting import write_labels_of
 from mia_tui.dataset.interchange.formats import (
-    ExportContent,
     LabelFormat,
     LabelOption,
     Transfer,
@@ -77,21 +76,17 @@ def export_labels(
     include_missing: bool = False,
 ) -> None:
     """Write labels; those of missing images come last, if they are wanted."""
-    labels = dict(found.labelled.labels)
-    names = [item.name for item in found.labelled.classes]
-    missing = found.labelled.missing_labels
-    if include_missing:
-        names += sorted(set(missing.values()).difference(names))
-        labels |= {key: names.index(missing[key]) for key in sorted(missing)}
-    elif missing and "--include-missing" in chosen.options:
+    if found.labelled.missing_labels and not include_missing and "--include-missing" in chosen.options:
         report.note("--include-missing also exports the labels of missing images.")
-    content = ExportContent(
-        found.root, found.scan, labels, names, file, parts=parts, transfer=transfer, overwrite=overwrite
+    done = write_labels_of(
+        found,
+        chosen,
+        report.data() if chosen.writes == "file" and file is None else file,
+        transfer=transfer,
+        parts=parts,
+        overwrite=overwrite,
+        include_missing=include_missing,
     )
-    if chosen.writes == "file" and file is None:
-        content = replace(content, target=report.data())
-    assert chosen.write is not None
-    done = chosen.write(content)
     if done.summary:
         report.say(done.summary)
     for warning in done.warnings:

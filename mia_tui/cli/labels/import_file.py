@@ -1,11 +1,10 @@
 """What `mia-tui labels import` checks and reads; the formats are those of `dataset.interchange.formats`."""
 
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mia_tui.dataset.interchange.formats import (
-    ImportSource,
     LabelFile,
     LabelFormat,
     format_named,
@@ -18,7 +17,6 @@ from mia_tui.text import printable
 
 if TYPE_CHECKING:
     from mia_tui.cli.report import Report
-    from mia_tui.config.train import Frames
     from mia_tui.dataset.interchange.importing import UnknownClasses, Unmatched
     from mia_tui.dataset.scan.scan import Scan
     from mia_tui.paths import StateFolder
@@ -72,43 +70,44 @@ def check_suggestions(chosen: LabelFormat, annotator: str | None) -> None:
         raise ConfigError("--annotator names who labels, and suggestions are no labels.", "Leave it out.")
 
 
-def read_labels_of(
-    dataset: Path,
-    found: "Scan",
-    chosen: LabelFormat,
-    file: Path | None,
-    classes: str | None,
+def show_plan(
+    report: "Report",
+    place: "StateFolder",
+    read: LabelFile,
     *,
-    probabilities: bool = False,
-    pages: "Frames | None" = None,
-) -> LabelFile:
-    """The labels in a format, with their probabilities if those are wanted; nothing is written yet.
-
-    Args:
-        dataset: The folder of images.
-        found: Its images.
-        chosen: The format.
-        file: What to read.
-        classes: What --classes names.
-        probabilities: Whether to read those, too.
-        pages: Frames of animated files that count, if the frames in FILE are pages, as versions up to 0.1.0 had them.
+    unknown_classes: "UnknownClasses",
+    unmatched: "Unmatched",
+) -> None:
+    """Say what an import would change; nothing is written.
 
     Raises:
-        DataError: If there are none, or they cannot be read.
+        LabelFileError: If the file is refused.
+        StoreError: If the labels there are cannot be read.
     """
-    from mia_tui.dataset.interchange.old_frames import doubtful_frames, of_present_frames
-    from mia_tui.dataset.scan.scan import scan
+    from mia_tui.dataset.interchange.importing import plan_import
+    from mia_tui.dataset.store.label_store import LabelStore
 
-    assert chosen.read is not None
-    names = None if classes is None else _names_of(classes)
-    if pages is not None and found.mode == "frames":
-        before = scan(dataset, frames=pages, numbering=1)
-        return of_present_frames(
-            chosen.read(ImportSource(dataset, before, file, names, probabilities)), dataset
-        )
-    read = chosen.read(ImportSource(dataset, found, file, names, probabilities))
-    doubt = doubtful_frames(read, found, dataset)
-    return replace(read, notes=(*read.notes, doubt)) if doubt else read
+    with ExitStack() as opened:
+        store = LabelStore.open_existing(place.labels_db)
+        if store is not None:
+            opened.enter_context(store)
+        plan = plan_import(store, read, unknown_classes=unknown_classes, unmatched=unmatched)
+    for sentence in plan.sentences:
+        report.say(sentence)
+    for note in plan.notes:
+        report.warn(note)
+    report.say("Nothing was written.")
+    report.record(
+        {
+            "images": len(read.labels),
+            "new": plan.new,
+            "same": plan.same,
+            "different": {key.path: list(classes) for key, classes in plan.different.items()},
+            "by_people": plan.by_people,
+            "created": plan.created,
+            "notes": plan.notes,
+        }
+    )
 
 
 def import_as_suggestions(
@@ -195,16 +194,3 @@ def take_fingerprints_of(report: "Report", dataset: Path, labels_db: Path, annot
             "The next `mia-tui train` reads the others, and so does the app while no key is pressed, or the same "
             "import again.",
         )
-
-
-def _names_of(classes: str) -> list[str]:
-    """The names given by --classes; they must differ, or classes would be merged without notice."""
-    names = [name.strip() for name in classes.split(",")]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if "" in names:
-        raise ConfigError("--classes leaves a number without a name.", "Write A,B,C; the first is number 0.")
-    if twice is not None:
-        raise ConfigError(
-            f"--classes names {printable(twice)} twice.", "Give each of MIA's numbers its own name."
-        )
-    return names

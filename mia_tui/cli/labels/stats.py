@@ -15,18 +15,6 @@ if TYPE_CHECKING:
     from mia_tui.dataset.split.assignment import SplitRule
 
 
-def parts_of(found: "Dataset") -> "dict[ImageKey, Part]":
-    """The part of each image that has one; no split is made for this."""
-    from mia_tui.dataset.store.label_store import LabelStore
-
-    store = LabelStore.open_existing(found.state.labels_db)
-    if store is None:
-        return found.labelled.parts
-    with store:
-        stored = {found.labelled.here(key): part for key, part in store.parts().items()}
-        return {**found.labelled.parts, **stored}
-
-
 def flagged_of(found: "Dataset") -> list[str]:
     """Labelled images that are flagged because their content changed since."""
     from mia_tui.dataset.store.label_store import LabelStore

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mia_tui.dataset.scan.scan import Scan
 
 Transfer = Literal["copy", "hardlink", "symlink"]
+ExistingLabels = Literal["replace", "keep"]
+"""What becomes of a label that an image has already, where a file has another class."""
 LabelOption = Literal["--classes", "--transfer", "--parts", "--overwrite", "--include-missing"]
 
 

@@ -1,12 +1,13 @@
 """Importing labels that were read from a file into the store: all in one transaction, or nothing."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from mia_tui.dataset.class_rules import class_name
-from mia_tui.dataset.interchange.formats import LabelFile
+from mia_tui.dataset.interchange.formats import ExistingLabels, LabelFile
 from mia_tui.dataset.labelled_images import META_SOURCE
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.walk import natural_key
@@ -18,6 +19,8 @@ from mia_tui.text import counted, name_some
 UnknownClasses = Literal["create", "refuse"]
 Unmatched = Literal["skip", "refuse"]
 
+_MOST_CLASSES = 20
+
 
 @dataclass(frozen=True)
 class ImportReport:
@@ -28,7 +31,7 @@ class ImportReport:
         changed: How many of them had no label or another one before.
         created: Classes that are new in the dataset.
         skipped: Rows that were not used, for any reason.
-        kept: Images that kept the label a person gave them instead of the class of their folder.
+        kept: Images that kept the label they had.
         notes: Sentences that say what was skipped, kept or left out.
     """
 
@@ -47,6 +50,7 @@ def import_into(
     annotator: str | None = None,
     unknown_classes: UnknownClasses = "create",
     unmatched: Unmatched = "skip",
+    existing: ExistingLabels = "replace",
     first: Callable[[LabelStore], object] = lambda store: None,
 ) -> ImportReport:
     """`import_labels` into a labels.db that need not exist yet; it is only created if the file is accepted.
@@ -57,20 +61,23 @@ def import_into(
         annotator: Who imports; the login name if left out.
         unknown_classes: As for `import_labels`.
         unmatched: As for `import_labels`.
+        existing: As for `import_labels`.
         first: Called with the store before the import, so that existing labels move with their files.
 
     Raises:
         LabelFileError: If the file is refused; nothing is imported or created.
         StoreError: If the store cannot be read or written; nothing is imported.
     """
-    existing = LabelStore.open_existing(path)
-    if existing is None:
+    store_now = LabelStore.open_existing(path)
+    if store_now is None:
         check_file(file, unknown_classes=unknown_classes, unmatched=unmatched)
     else:
-        existing.close()
+        store_now.close()
     with LabelStore(path, annotator=annotator) as store:
         first(store)
-        return import_labels(store, file, unknown_classes=unknown_classes, unmatched=unmatched)
+        return import_labels(
+            store, file, unknown_classes=unknown_classes, unmatched=unmatched, existing=existing
+        )
 
 
 def import_labels(
@@ -79,17 +86,19 @@ def import_labels(
     *,
     unknown_classes: UnknownClasses = "create",
     unmatched: Unmatched = "skip",
+    existing: ExistingLabels = "replace",
 ) -> ImportReport:
     """Write the labels of a file to the store, as one step that can be undone.
 
-    Labels of a CSV file or of MIA replace those in the store; the class of a folder does not replace a label that
-    a person gave.
+    Labels of a CSV file or of MIA replace those in the store, unless these are to be kept; the class of a folder
+    never replaces a label that a person gave.
 
     Args:
         store: Labels of the dataset.
         file: What was read.
         unknown_classes: What to do with classes that the dataset does not have.
         unmatched: What to do with rows that match no image, or several, and with broken label files.
+        existing: What becomes of other labels that images have already.
 
     Raises:
         LabelFileError: If rows or classes are refused, or the file has no usable label; nothing is imported.
@@ -102,7 +111,7 @@ def import_labels(
         ids, created = _class_ids(store, file, create=unknown_classes == "create")
         wanted = {key: ids[name] for key, name in names.items()}
         present = store.labels()
-        kept = _kept(file, wanted, present)
+        kept = _kept(file, wanted, present, existing)
         changes = [
             (key, class_id)
             for key, class_id in wanted.items()
@@ -112,7 +121,8 @@ def import_labels(
         store.set_meta(META_SOURCE, file.source)
     if kept:
         some = name_some(key.path for key in sorted(kept))
-        faults.append(f"{counted(len(kept), 'image')} kept the class that a person gave: {some}.")
+        which = "that a person gave" if existing == "replace" else "it had" if len(kept) == 1 else "they had"
+        faults.append(f"{counted(len(kept), 'image')} kept the class {which}: {some}.")
     return ImportReport(
         images=len(wanted),
         changed=changed,
@@ -200,13 +210,103 @@ def _class_ids(store: LabelStore, file: LabelFile, *, create: bool) -> tuple[dic
 
 
 def _kept(
-    file: LabelFile, wanted: Mapping[ImageKey, int], present: Mapping[ImageKey, Label]
+    file: LabelFile,
+    wanted: Mapping[ImageKey, int],
+    present: Mapping[ImageKey, Label],
+    existing: ExistingLabels,
 ) -> set[ImageKey]:
-    """Images with a label by a person that differs from the class of their folder."""
-    if file.source != "folders":
+    """Images that have another label, which stays."""
+    if existing == "replace" and file.source != "folders":
         return set()
     return {
         key
         for key, class_id in wanted.items()
-        if key in present and present[key].source != "import" and present[key].class_id != class_id
+        if key in present
+        and present[key].class_id != class_id
+        and (existing == "keep" or present[key].source != "import")
     }
+
+
+@dataclass(frozen=True)
+class ImportPlan:
+    """What an import would do.
+
+    Attributes:
+        file: What was read.
+        new: Images that have no label now.
+        same: Images that have the same label already.
+        different: Images that have another label now: its class, and that in the file.
+        by_people: How many of those labels a person gave.
+        counts: Images of each class in the file, the largest first.
+        created: Classes that the dataset does not have.
+        notes: Sentences that say what cannot be used.
+    """
+
+    file: LabelFile
+    new: int
+    same: int
+    different: Mapping[ImageKey, tuple[str, str]]
+    by_people: int
+    counts: Mapping[str, int]
+    created: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def sentences(self) -> list[str]:
+        """What would be different, a sentence each."""
+        classes = name_some((f"{name} {count:,}" for name, count in self.counts.items()), _MOST_CLASSES)
+        words = [f"{counted(len(self.file.labels), 'image')} in {self.file.name}: {classes}."]
+        of_new = "has no label yet and gets one" if self.new == 1 else "have no label yet and get one"
+        words.append(
+            f"{self.new:,} {of_new}; {self.same:,} {'has' if self.same == 1 else 'have'} the same already."
+        )
+        if self.different:
+            some = name_some(f"{key.path} ({old}, here {new})" for key, (old, new) in self.different.items())
+            people = f", {self.by_people:,} of them by a person" if self.by_people else ""
+            has = "has another label" if len(self.different) == 1 else "have another label"
+            words.append(f"{len(self.different):,} {has}{people}: {some}.")
+        if self.created:
+            words.append(f"New classes: {name_some(self.created, _MOST_CLASSES)}.")
+        return words
+
+
+def plan_import(
+    store: LabelStore | None,
+    file: LabelFile,
+    *,
+    unknown_classes: UnknownClasses = "create",
+    unmatched: Unmatched = "skip",
+) -> ImportPlan:
+    """What `import_labels` would do; writes nothing.
+
+    Args:
+        store: Labels of the dataset; None before there are any.
+        file: What was read.
+        unknown_classes: As for `import_labels`.
+        unmatched: As for `import_labels`.
+
+    Raises:
+        LabelFileError: As `import_labels`.
+        StoreError: If the store cannot be read.
+    """
+    classes = {} if store is None else {known.id: known.name for known in store.classes(archived=True)}
+    active = set() if store is None else {known.name for known in store.classes()}
+    faults = check_file(file, known=active, unknown_classes=unknown_classes, unmatched=unmatched)
+    present = {} if store is None else store.labels()
+    names = {key: class_name(name) for key, name in file.labels.items()}
+    different = {
+        key: (old, name)
+        for key, name in names.items()
+        if key in present and (old := classes.get(present[key].class_id, "")) != name
+    }
+    ordered = [class_name(name) for name in file.classes] or _class_names(file)
+    return ImportPlan(
+        file,
+        new=sum(key not in present for key in names),
+        same=sum(key in present for key in names) - len(different),
+        different=different,
+        by_people=sum(present[key].source != "import" for key in different),
+        counts=dict(Counter(names.values()).most_common()),
+        created=tuple(name for name in dict.fromkeys(ordered) if name not in active),
+        notes=(*faults, *file.notes),
+    )

@@ -14,7 +14,7 @@ from mia_tui.dataset.listing.arrays import ListingArrays, arrays_of, paths_of
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import StackMode
 from mia_tui.dataset.scan.other_kinds import OtherKinds
-from mia_tui.dataset.scan.scan import MeasuredFile, check_root, measure, problem_notes
+from mia_tui.dataset.scan.scan import MeasuredFile, Scan, check_root, measure, problem_notes
 from mia_tui.dataset.scan.walk import ScanProblem, scan_files
 
 if TYPE_CHECKING:
@@ -130,3 +130,10 @@ def _listed(files: Iterator[MeasuredFile], stacks: StackMode) -> Listing:
         names, sizes, times, counts = zip(*chain([first], islice(files, _BATCH)), strict=True)
         listing.append(arrays_of(names, sizes=sizes, mtimes_ns=times, frames=counts, stacks=stacks))
     return Listing(listing.arrays)  # lookups are faster if all paths are indexed at once
+
+
+def scan_of(listing: Listing) -> Scan:
+    """What is listed already, as `scan` would find it; for a thread, since a million images take a second."""
+    keys = listing.keys_except(())
+    files = listing.files_at(list(dict.fromkeys(key.path for key in keys)))
+    return Scan(tuple(keys), tuple(files), (), stacks=listing.stacks(), mode=listing.stack_mode or "frames")

@@ -6,8 +6,10 @@ from pathlib import Path
 import msgspec
 
 from mia_tui.files import remove_leftovers
+from mia_tui.runs.disk import replacing
 from mia_tui.runs.prediction.listing import PredictionListing
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionSummary, convert
+from mia_tui.runs.prediction.probabilities import keep_probabilities
 from mia_tui.runs.prediction.shards import ShardHeader, ShardSettings, result_file, write_shard
 from mia_tui.runs.prediction.suggestions import write_suggestions
 from mia_tui.runs.record.events import ResultSaved
@@ -40,10 +42,21 @@ def write_result(
     """
     config, count = run.predict_job().config, listing.count
     place = result_file(config) or run.suggestions
-    remove_leftovers(place.parent, of=place.name.__eq__)  # of an attempt that was killed here
+    leftovers = {place.name, run.probabilities.name} if config.out is None else {place.name}
+    remove_leftovers(place.parent, of=leftovers.__contains__)  # of an attempt that was killed here
     if config.out is None:
         file = str(run.suggestions.relative_to(run.path))
-        summary = convert(run.rows, run.suggestions, header, write_suggestions, count=count, root=run.root)
+        with replacing(run.probabilities, root=run.root) as kept:
+            summary = convert(
+                run.rows,
+                run.suggestions,
+                header,
+                lambda file, header, rows: write_suggestions(
+                    file, header, keep_probabilities(kept, header, rows)
+                ),
+                count=count,
+                root=run.root,
+            )
         sentence = f"{_count(summary, 'suggestion')}."
     elif config.shard is None or shard is None:
         file = encode_name(config.out)

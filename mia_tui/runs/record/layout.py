@@ -13,7 +13,8 @@
         events.jsonl        what happened
         worker.log          output and tracebacks of a detached worker
         confusion/          last.json, best.json; of an evaluation evaluation.json
-        predictions/        listing.jsonl and rows.jsonl, while a prediction grows; suggestions.jsonl
+        predictions/        listing.jsonl and rows.jsonl, while a prediction grows; suggestions.jsonl,
+                            probabilities.jsonl
         checkpoints/        last.pt, best.safetensors, model.json
 
 How records become the bytes of these files is in `encoding`.
@@ -198,6 +199,11 @@ class RunDir:
     def suggestions(self) -> Path:
         """What the network of this run suggests for the dataset's images, see `runs.prediction.suggestions`."""
         return self.predictions / "suggestions.jsonl"
+
+    @property
+    def probabilities(self) -> Path:
+        """The probabilities of all classes behind the suggestions, see `runs.prediction.probabilities`."""
+        return self.predictions / "probabilities.jsonl"
 
     @property
     def rows(self) -> Path:

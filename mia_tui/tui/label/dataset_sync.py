@@ -179,6 +179,8 @@ class DatasetSync:
                 self._ask_later(self._ask_about_left_behind)
             elif await self._folders() is not None:
                 self._ask_later(self._ask_about_folders)
+            elif is_first and not self._session.counts.labelled:
+                self._ask_later(self._offer_labels)
         self._screen.show()
 
     async def _take_found(self, found: ListedImages) -> int:
@@ -227,6 +229,12 @@ class DatasetSync:
     def _ask_later(self, ask: Command) -> None:
         """Ask something as a command, so that it never opens over another dialog; no other command drops it."""
         self._screen.queue.do(ask, keep=True)
+
+    async def _offer_labels(self) -> None:
+        """Offer to import labels that lie beside the images."""
+        from mia_tui.tui.interchange.import_flow import LabelImport
+
+        await LabelImport(self._controller, self._screen).offer()
 
     async def _ask_about_left_behind(self) -> None:
         """Take over the labels that a renaming left beside the old name, only if the person agrees."""

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, cast
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
+from mia_tui.config.kept import Probabilities, keep, kept_settings
 from mia_tui.dataset.recent import recent_datasets
+from mia_tui.dataset.session.session import RowState
 from mia_tui.errors import MiaError
 from mia_tui.tui.classes.class_frame import ClassFrame
 from mia_tui.tui.context import Context
@@ -30,7 +32,9 @@ from mia_tui.tui.label.picture.view_settings import ViewSettings
 from mia_tui.tui.label.session_screen import SessionScreen, saving_words
 from mia_tui.tui.label.stacks import choose_stacks
 from mia_tui.tui.label.suggestions.asked_network import AskedNetwork
-from mia_tui.tui.label.words import class_key_hint, facts, first_hint, framing, status, why_empty
+from mia_tui.tui.label.suggestions.probabilities import ProbabilityReader
+from mia_tui.tui.label.suggestions.probability_panel import ProbabilityPanel
+from mia_tui.tui.label.words import class_key_hint, facts, first_hint, framing, next_order, status, why_empty
 from mia_tui.tui.later import later
 from mia_tui.tui.pictures.cache import PictureResult
 from mia_tui.tui.pictures.image_view import ImageView
@@ -44,6 +48,7 @@ NARROW_COLUMNS = 100
 """In a narrower terminal the list gives its room to the image."""
 
 _CLASS_LINES = 3
+_BOTTOM_LINES = 5
 LOW_ROWS = 30
 """In a lower terminal classes have one line."""
 
@@ -52,6 +57,10 @@ _STILL_SAVING_S = 0.3
 
 class _Middle(Horizontal):
     BLANK = True  # nothing of its own to paint: Textual need not make lines for it
+
+
+class _LeftColumn(Vertical):
+    BLANK = True
 
 
 class LabelScreen(SessionScreen[None]):
@@ -88,15 +97,26 @@ class LabelScreen(SessionScreen[None]):
         )
         self.commands.by_name |= {
             "list": self._toggle_list,
+            "probabilities": self._next_order,
             "home": self._go_home,
+            "import": self._import_labels,
+            "export": self._export_labels,
         }
         self._classes_shown = self.session.classes
         self._covered = False  # by another screen or a dialog
         self._busy_at = time.monotonic()  # when the last command began
         self._list_wanted: bool | None = None  # None: by the width of the terminal
+        self._panel_wanted: bool | None = None  # None: by the size of the terminal
+        self._order: Probabilities = kept_settings().probabilities or "by_probability"
+        self._had_probabilities = False
         self._image = ImageView(context.terminal, context.flow_control, self.write_terminal, id="image")
         self._frame = ClassFrame(self._image, ink, id="frame")
+        self._left = _LeftColumn(id="left")
         self._list = ImageList(self.session, ink, id="list")
+        self._panel = ProbabilityPanel(ink, id="probabilities")
+        self._probabilities = ProbabilityReader(
+            controller, self.asked_network, hand_over=self.hand_over, show=self.show
+        )
         self._bookmark = Bookmark(controller.dataset, self.session, context.state)
         self._dataset_sync = DatasetSync(controller, self._bookmark, self)
         self._background_tasks = BackgroundTasks(controller, context.state, self._dataset_sync, self)
@@ -121,7 +141,9 @@ class LabelScreen(SessionScreen[None]):
 
     def compose(self) -> ComposeResult:
         with _Middle(id="middle"):
-            yield self._list
+            with self._left:
+                yield self._list
+                yield self._panel
             yield self._frame
         yield self._facts
         yield self._class_bar
@@ -130,7 +152,7 @@ class LabelScreen(SessionScreen[None]):
         yield self.key_line
 
     def on_mount(self) -> None:
-        self._list.styles.width = self.context.user.list_width
+        self._left.styles.width = self.context.user.list_width
         self._background_tasks.start()
         self.app.app_resume_signal.subscribe(self, lambda _: self._picture.terminal_forgot())
         idle_work = use_idle_time(self.controller, is_idle=self._is_idle, remember=self.remember)
@@ -139,6 +161,7 @@ class LabelScreen(SessionScreen[None]):
     def on_unmount(self) -> None:
         self._background_tasks.stop()
         self.asked_network.close()
+        self._probabilities.close()
         self._picture.close()
         self.controller.store_thread.end()
 
@@ -269,19 +292,54 @@ class LabelScreen(SessionScreen[None]):
         """Save where the person is, for the next time."""
         self._bookmark.remember()
 
+    async def _import_labels(self) -> None:
+        from mia_tui.tui.interchange.import_flow import LabelImport
+
+        if not self.idle:
+            self.say("The search for images is not over yet; labels can be imported then.")
+            return
+        await LabelImport(self.controller, self).ask()
+
+    async def _export_labels(self) -> None:
+        from mia_tui.tui.interchange.export_flow import LabelExport
+
+        await LabelExport(self.controller, self).ask()
+
     async def _toggle_list(self) -> None:
         self._list_wanted = not self._list.display
+        self.lay_out()
+
+    async def _next_order(self) -> None:
+        """Show the probabilities in another order, or hide them."""
+        if not self._probabilities.has_some:
+            predict, ask = self.key("predict"), self.key("ask")
+            self.say(f"No model has said anything yet: {predict} makes suggestions, {ask} asks a network.")
+            return
+        order, words = next_order(self._order if self._panel.display else "off")
+        self._order, self._panel_wanted = order, order != "off"
+        keep(probabilities=order)
+        self.say(words)
         self.lay_out()
 
     # Painting
 
     def lay_out(self) -> None:
-        """Make room for the list and for the lines of classes."""
-        narrow = self.size.width < NARROW_COLUMNS
+        """Make room for the list, the probabilities, and the lines of classes."""
+        narrow, low = self.size.width < NARROW_COLUMNS, self.size.height < LOW_ROWS
         self._list.display = not narrow if self._list_wanted is None else self._list_wanted
+        fits = not narrow and not low if self._panel_wanted is None else self._panel_wanted
+        self._panel.display = self._probabilities.has_some and self._order != "off" and fits
+        self._left.display = self._list.display or self._panel.display
+        self._panel.styles.height = self._panel_lines() if self._list.display else "1fr"
         self._show_classes()
         most = 1 if self.size.height < LOW_ROWS else _CLASS_LINES
         self._class_bar.styles.height = self._class_bar.wanted_lines(self.size.width, most)
+
+    def _panel_lines(self) -> int:
+        """Lines of the probabilities below the list, which keeps half of the room."""
+        new = self.asked_network.new_classes if self.asked_network.is_on else self.session.new_classes
+        classes = len(self.session.classes) + len(new)
+        return max(2, min(classes + 1, self.size.height // 2 - _BOTTOM_LINES))
 
     def show(self) -> None:
         """Paint what is different now."""
@@ -300,6 +358,7 @@ class LabelScreen(SessionScreen[None]):
             network.look_at(session.current)
         state = None if row is None else network.seen(session.current, session.state_of(row))
         compared = session.compared_model if session.filter.state == "models_differ" else ""
+        self._show_probabilities(row, state)
         model = network.model or session.model
         self._frame.show(framing(state, self.context.ink, self._accept_key, model, compared))
         self._lines_are_due = True
@@ -310,6 +369,15 @@ class LabelScreen(SessionScreen[None]):
             self._picture.show(row)
         if self._lines_are_due:  # they were not shown with the picture
             self._show_lines()
+
+    def _show_probabilities(self, row: int | None, state: RowState | None) -> None:
+        has_some = self._probabilities.has_some
+        if has_some != self._had_probabilities:  # the list gives or gets its lines
+            self._had_probabilities = has_some
+            self.lay_out()
+        if self._panel.display:
+            by_class = self.session.classes if self._order == "by_class" else None
+            self._panel.show(self._probabilities.of(row, state), by_class)
 
     def _show_classes(self) -> None:
         session = self.session

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from rich.style import Style
 
+from mia_tui.config.kept import Probabilities
 from mia_tui.dataset.images.facts import place_in_words
 from mia_tui.dataset.images.rendering import RenderedImage
 from mia_tui.dataset.model import WHOLE_STACK, ImageClass
@@ -195,6 +196,15 @@ def class_key_hint(
     room = columns - _GAP - len(sign)
     text = next((text for text in texts if ink.width(text) <= room), texts[-1])
     return [(sign, Style(reverse=True, bold=True)), (text, None)] if auto else [(text, ink.dim())]
+
+
+def next_order(order: Probabilities) -> tuple[Probabilities, str]:
+    """The order of the probabilities after this one, and a sentence about it."""
+    if order == "off":
+        return "by_probability", "Probabilities: the most probable class first."
+    if order == "by_probability":
+        return "by_class", "Probabilities: in the order of the classes."
+    return "off", "Probabilities are hidden."
 
 
 def class_keys(classes: Sequence[ImageClass]) -> str:

@@ -125,13 +125,25 @@ class AskedNetwork:
 
     def seen(self, key: ImageKey | None, state: RowState) -> RowState:
         """The state of an image, with the network's answer as the suggestion if there is one for it."""
-        if key != self._key or self._answer is None or not self._answer.classes:
+        answer = self.answer_for(key)
+        if answer is None:
             return state
-        [(name, probability)] = self._answer.best(1)
+        [(name, probability)] = answer.best(1)
         known = self._controller.session.class_named(class_name(name))
         if known is None:
             known = ImageClass(0, class_name(name), NEW_COLOUR, None, 0)
         return replace(state, suggestion=None if known.archived else known, confidence=probability)
+
+    def answer_for(self, key: ImageKey | None) -> "ImageAnswer | None":
+        """What the network says of an image; None if it has not said it."""
+        return (
+            self._answer if key == self._key and self._answer is not None and self._answer.classes else None
+        )
+
+    @property
+    def name(self) -> str:
+        """What people call the network that is asked; empty while none is."""
+        return self._name if self.is_on else ""
 
     @property
     def model(self) -> str:
