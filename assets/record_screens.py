@@ -124,7 +124,7 @@ TOURS = (
     Tour(
         (
             Scene("train", "ctrl+t"),
-            *(Scene(f"train-{number}", "Next") for number in range(2, 8)),
+            *(Scene(f"train-{number}", "Next") for number in range(2, 9)),
             Scene("train-preview", "8.0"),
             Scene("pick-recipe", "ctrl+r"),
             Scene("check", "Escape F5 4.0"),
