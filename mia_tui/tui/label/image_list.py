@@ -103,7 +103,7 @@ class ImageList(ScrollView, can_focus=False):
         signs = self._signs(state)
         name = self._ink.fit_left(self._shown_name(row), max(0, width - MARK_COLUMNS - 1 - len(signs)))
         filled = width - MARK_COLUMNS - 1 - len(signs) - self._ink.width(name)
-        line = Style(reverse=True) if current else None
+        line = self._ink.cursor() if current else None
         lead = self._ink.pointer if current else " "
         return Strip(
             [

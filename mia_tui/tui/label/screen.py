@@ -37,12 +37,22 @@ from mia_tui.tui.label.stacks import choose_stacks
 from mia_tui.tui.label.suggestions.asked_network import AskedNetwork
 from mia_tui.tui.label.suggestions.probabilities import ProbabilityReader
 from mia_tui.tui.label.suggestions.probability_panel import ProbabilityPanel
-from mia_tui.tui.label.words import class_key_hint, facts, first_hint, framing, next_order, status, why_empty
+from mia_tui.tui.label.words import (
+    class_key_hint,
+    facts,
+    first_hint,
+    framing,
+    next_order,
+    short_model,
+    status,
+    why_empty,
+)
 from mia_tui.tui.later import later
 from mia_tui.tui.pictures.cache import PictureResult
 from mia_tui.tui.pictures.image_view import ImageView
 from mia_tui.tui.pictures.preload import Preload
 from mia_tui.tui.quick_paint import paint_quickly
+from mia_tui.tui.widgets.titled_panel import TitledPanel
 
 if TYPE_CHECKING:
     from mia_tui.tui.app import MiaApp
@@ -52,6 +62,7 @@ NARROW_COLUMNS = 100
 
 _CLASS_LINES = 3
 _BOTTOM_LINES = 5
+_PANEL_COLUMNS = 26  # of the probabilities alone
 LOW_ROWS = 30
 """In a lower terminal classes have one line."""
 
@@ -124,7 +135,9 @@ class LabelScreen(SessionScreen[None]):
         self._frame = ClassFrame(self._image, ink, id="frame")
         self._left = _LeftColumn(id="left")
         self._list = ImageList(self.session, ink, id="list")
-        self._panel = ProbabilityPanel(ink, id="probabilities")
+        self._list_panel = TitledPanel(self._list)
+        self._bars = ProbabilityPanel(ink, id="probabilities")
+        self._panel = TitledPanel(self._bars)
         self._probabilities = ProbabilityReader(
             controller, self.asked_network, hand_over=self.hand_over, show=self.show
         )
@@ -153,7 +166,7 @@ class LabelScreen(SessionScreen[None]):
     def compose(self) -> ComposeResult:
         with _Middle(id="middle"):
             with self._left:
-                yield self._list
+                yield self._list_panel
                 yield self._panel
             yield self._frame
         yield self._facts
@@ -163,7 +176,6 @@ class LabelScreen(SessionScreen[None]):
         yield self.key_line
 
     def on_mount(self) -> None:
-        self._left.styles.width = self.context.user.list_width
         self._background_tasks.start()
         self.app.app_resume_signal.subscribe(self, lambda _: self._picture.terminal_forgot())
         idle_work = use_idle_time(self.controller, is_idle=self._is_idle, remember=self.remember)
@@ -195,7 +207,7 @@ class LabelScreen(SessionScreen[None]):
     @property
     def page(self) -> int:
         """Images on a page of the list."""
-        return max(1, self._list.size.height - 1) if self._list.display else 10
+        return max(1, self._list.size.height - 1) if self._list_panel.display else 10
 
     # What comes from threads
 
@@ -334,7 +346,7 @@ class LabelScreen(SessionScreen[None]):
         await LabelExport(self.controller, self).ask()
 
     async def _toggle_list(self) -> None:
-        self._list_wanted = not self._list.display
+        self._list_wanted = not self._list_panel.display
         self.lay_out()
 
     async def _next_order(self) -> None:
@@ -364,11 +376,13 @@ class LabelScreen(SessionScreen[None]):
     def lay_out(self) -> None:
         """Make room for the list, the probabilities, and the lines of classes."""
         narrow, low = self.size.width < NARROW_COLUMNS, self.size.height < LOW_ROWS
-        self._list.display = not narrow if self._list_wanted is None else self._list_wanted
+        self._list_panel.display = not narrow if self._list_wanted is None else self._list_wanted
         fits = not narrow and not low if self._panel_wanted is None else self._panel_wanted
         self._panel.display = self._probabilities.has_some and self._order != "off" and fits
-        self._left.display = self._list.display or self._panel.display
-        self._panel.styles.height = self._panel_lines() if self._list.display else "1fr"
+        self._left.display = self._list_panel.display or self._panel.display
+        width = self.context.user.list_width
+        self._left.styles.width = width if self._list_panel.display else min(width, _PANEL_COLUMNS)
+        self._panel.styles.height = self._panel_lines() if self._list_panel.display else "1fr"
         self._show_classes()
         most = 1 if self.size.height < LOW_ROWS else _CLASS_LINES
         self._class_bar.styles.height = self._class_bar.wanted_lines(self.size.width, most)
@@ -377,7 +391,8 @@ class LabelScreen(SessionScreen[None]):
         """Lines of the probabilities below the list, which keeps half of the room."""
         new = self.asked_network.new_classes if self.asked_network.is_on else self.session.new_classes
         classes = len(self.session.classes) + len(new)
-        return max(2, min(classes + 1, self.size.height // 2 - _BOTTOM_LINES))
+        border = 2 if self.size.height >= LOW_ROWS else 1
+        return border + max(1, min(classes, self.size.height // 2 - _BOTTOM_LINES - border))
 
     def show(self) -> None:
         """Paint what is different now."""
@@ -391,6 +406,11 @@ class LabelScreen(SessionScreen[None]):
         else:
             self._show_classes()
         self._list.update(self.controller.changed_rows())
+        images = len(session.view)
+        of_all = f" of {len(session.listing):,}" if images < len(session.listing) else ""
+        self._list_panel.show_title(
+            f"{images:,}{of_all} {'image' if images == 1 and not of_all else 'images'}"
+        )
         network = self.asked_network
         if network.is_on:
             network.look_at(session.current)
@@ -428,7 +448,9 @@ class LabelScreen(SessionScreen[None]):
             self.lay_out()
         if self._panel.display:
             by_class = self.session.classes if self._order == "by_class" else None
-            self._panel.show(self._probabilities.of(row, state), by_class)
+            shown = self._probabilities.of(row, state)
+            self._bars.show(shown, by_class)
+            self._panel.show_title(self.context.ink.shown(short_model(shown.model)))
 
     def _show_classes(self) -> None:
         session = self.session
