@@ -1,23 +1,28 @@
-"""Makes the pictures of the app for the README: labels and trains in a real xterm on a screen of its own.
+"""Takes pictures of the app's screens, in real terminals on a screen of their own.
 
-    python assets/record_screens.py
+    python assets/record_screens.py                        the pictures of the README, beside this file
+    python assets/record_screens.py --into DIR             every screen, in three sizes, dark and light, drawn in
+                                                           half blocks, by sixels and by kitty's protocol
+    python assets/record_screens.py --into DIR --sizes 80x24 --themes nord --graphics half runs compare
 
-Takes about four minutes on two cores, most of them for training. Needs Xvfb, xterm (built with sixel, as most are),
-xdotool and ImageMagick's import.
+The first takes about five minutes on two cores, most of them for training; `--dataset` names a folder with runs
+to take instead, which is copied. Needs Xvfb, xterm (built with sixel, as most are), xdotool and for kitty's protocol
+kitty.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageColor
+from PIL import Image, ImageChops, ImageColor, ImageGrab
 
 from mia_tui.dataset.class_rules import COLOURS
 from mia_tui.dataset.demo import SHARES, render_demo
@@ -25,76 +30,237 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 
 ASSETS = Path(__file__).resolve().parent
-LABELLED = 34
-SHOWN = "neutrophil"  # the class of the first image without a label
+LABELLED = 150  # of the 240 images of the demo
 FLAT_COLOURS = 96  # those of the app itself, kept as they are
-COLUMNS, ROWS, FONT_SIZE = 124, 36, 10
+FONT, FONT_SIZE = "DejaVu Sans Mono", 10
+SCREEN = (2000, 1400)
 MOST_BYTES = 150_000
-SETTLE_S = 1.5
+START_S, KEY_S, SETTLE_S, LONGEST_S = 3.0, 0.25, 0.4, 6.0
+OPENING = ("ctrl+", "F", "Return", "Escape", "question")
+STILL_SHARE = 0.0005  # of the pixels may change where nothing happens: a caret, a clock
 WATCHED_EPOCHS = 14  # of the run at work, before it is looked at
 PATIENCE_S = 900.0
 
+README_SIZE = "124x36"
+README_PICTURES = {
+    "label-sixel": ("label", "sixel"),
+    "label-half": ("label", "half"),
+    "grid": ("grid", "sixel"),
+    "train": ("train-preview", "sixel"),
+    "run": ("run-curves", "sixel"),
+    "runs": ("runs", "sixel"),
+    "confusion": ("run-confusion", "sixel"),
+}
+"""The names of the files, and what they show."""
+
 
 @dataclass(frozen=True)
-class DisplayTarget:
-    """What is pressed before a picture.
+class Scene:
+    """A picture, and what is pressed before it.
 
     Attributes:
-        keys: Names of xdotool; a number is seconds to wait.
-        graphics: How images are drawn.
-        is_trained: Of the dataset with runs, else of the one where labels are still missing.
+        name: Of the picture; an empty one is none, only keys.
+        keys: Names of xdotool, with blanks between; a number is seconds to wait.
     """
 
-    keys: Sequence[str | float]
-    graphics: str = "sixel"
-    is_trained: bool = True
+    name: str
+    keys: str = ""
 
 
-SCENES = {
-    "label-sixel": DisplayTarget(["F3", "1", "F1"], is_trained=False),
-    "label-half": DisplayTarget(["F3", "1", "F1"], graphics="half", is_trained=False),
-    "grid": DisplayTarget(["F3", "F7"], is_trained=False),
-    "train": DisplayTarget(["ctrl+t", *["Next"] * 6, 15.0]),
-    "run": DisplayTarget(["ctrl+u", "Down", "Return"]),
-    "runs": DisplayTarget(["ctrl+u", "Down"]),
-    "confusion": DisplayTarget(["ctrl+u", "End", "Return", "4", *["Right"] * 4]),
-}
+@dataclass(frozen=True)
+class Tour:
+    """Scenes that follow each other after one start of the app.
+
+    Attributes:
+        scenes: In their order.
+        opens_dataset: Whether the app is started with the dataset; else with its first screen.
+        rows: Of the window; 0 for as many as wanted.
+        columns: Likewise.
+    """
+
+    scenes: tuple[Scene, ...]
+    opens_dataset: bool = True
+    columns: int = 0
+    rows: int = 0
+
+
+TOURS = (
+    Tour(
+        (
+            Scene("label-suggestion", "Home F3"),
+            Scene("label", "2 F1"),
+            Scene("", "ctrl+z"),
+            Scene("label-zoom", "plus plus plus"),
+            Scene("pick-filter", "asterisk F5"),
+            Scene("pick-class", "Escape slash"),
+            Scene("ask-note", "Escape ctrl+n"),
+            Scene("classes", "Escape F8"),
+            Scene("palette", "Escape ctrl+p"),
+            Scene("help", "Escape question"),
+            Scene("manual", "Escape F12"),
+            Scene("grid", "Escape F7"),
+            Scene("grid-marked", "shift+Right shift+Right shift+Down"),
+            Scene("grid-large", "Escape plus plus"),
+        )
+    ),
+    Tour(
+        (
+            Scene("runs", "ctrl+u Down"),
+            Scene("runs-delete", "x"),
+            Scene("compare", "Escape End space Up space v"),
+            Scene("run-curves", "Escape Escape Home Down Return 1"),
+            Scene("run-epochs", "2"),
+            Scene("run-classes", "3"),
+            Scene("run-settings", "5"),
+            Scene("run-messages", "6"),
+        )
+    ),
+    Tour(
+        (
+            Scene("run-confusion", "ctrl+u End Return 4 Right"),
+            Scene("run-images", "Return"),
+        )
+    ),
+    Tour((Scene("run-result", "ctrl+u End Up Up Return 0"),)),
+    Tour(
+        (
+            Scene("train", "ctrl+t"),
+            *(Scene(f"train-{number}", "Next") for number in range(2, 9)),
+            Scene("train-preview", "8.0"),
+            Scene("pick-recipe", "ctrl+r"),
+            Scene("check", "Escape F5 4.0"),
+        )
+    ),
+    Tour((Scene("home"), Scene("home-typing", "slash"), Scene("home-help", "F1")), opens_dataset=False),
+    Tour((Scene("small", "0.5"),), columns=24, rows=6),
+)
 
 
 def main() -> None:
-    """Write the pictures beside this file; names on the command line choose among them."""
-    wanted = {name: SCENES[name] for name in sys.argv[1:] or SCENES}
-    with tempfile.TemporaryDirectory() as folder:
-        dataset = make_dataset(Path(folder) / "blood-smear")
-        for name, scene in wanted.items():
-            if not scene.is_trained:
-                copy = Path(folder) / name / dataset.name
-                shutil.copytree(dataset, copy)
-                picture(copy, name, scene)
-        trained = {name: scene for name, scene in wanted.items() if scene.is_trained}
-        if trained:
-            with runs_of(Path(folder) / "runs" / "blood-cells") as dataset:
-                for name, scene in trained.items():
-                    picture(dataset, name, scene)
+    """Take what the command line asks for."""
+    wanted = _arguments()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        if wanted.dataset is None:
+            dataset = stack.enter_context(runs_of(folder / "blood-cells"))
+        else:
+            dataset = shutil.copytree(wanted.dataset, folder / wanted.dataset.resolve().name)
+        if wanted.into is None:
+            take_readme_pictures(dataset, wanted.scenes)
+        else:
+            take_all(dataset, wanted)
 
 
-def make_dataset(folder: Path) -> Path:
-    """Images of blood cells, the first of them labelled."""
-    images = sorted(render_demo(folder, count=120, size_px=360))
-    (folder / "labels.csv").unlink()
-    with LabelStore(folder / "mia" / "labels.db", annotator="anna") as store:
-        ids = {name: store.add_class(name).id for name in SHARES}
-        labelled = next(n for n, (_, name) in enumerate(images) if n >= LABELLED and name == SHOWN)
-        for path, name in images[:labelled]:
-            store.set_labels([(ImageKey(path), ids[name])], source="person")
-    return folder
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("scenes", nargs="*", help="names of pictures; by default all")
+    parser.add_argument("--into", type=Path, help="folder for pictures of every screen")
+    parser.add_argument("--dataset", type=Path, help="a dataset with runs, instead of one made for this")
+    parser.add_argument("--sizes", default="80x24,120x40,200x60")
+    parser.add_argument(
+        "--themes", default="dark,light", help="of the terminal, or names of the app's; 16, 256 or NO_COLOR"
+    )
+    parser.add_argument("--graphics", default="half,sixel,kitty")
+    return parser.parse_args()
+
+
+def take_readme_pictures(dataset: Path, names: Iterable[str]) -> None:
+    """Write them beside this file, and say how large they are."""
+    wanted = {name: README_PICTURES[name] for name in names or README_PICTURES}
+    for graphics in sorted({graphics for _, graphics in wanted.values()}):
+        files = {scene: ASSETS / f"{name}.png" for name, (scene, how) in wanted.items() if how == graphics}
+        for tour in TOURS:
+            take_tour(dataset, tour, Look(README_SIZE, "dark", graphics), files)
+        for path in files.values():
+            sys.stdout.write(f"{path.name}: {shrink(path):,} bytes\n")
+
+
+def take_all(dataset: Path, wanted: argparse.Namespace) -> None:
+    """One picture of each scene in each size, theme and way to draw images."""
+    wanted.into.mkdir(parents=True, exist_ok=True)
+    names = wanted.scenes or [scene.name for tour in TOURS for scene in tour.scenes]
+    for graphics in wanted.graphics.split(","):
+        for theme in wanted.themes.split(","):
+            for size in wanted.sizes.split(","):
+                look = Look(size, theme, graphics)
+                for tour in TOURS:
+                    files = {name: wanted.into / f"{name}-{size}-{theme}-{graphics}.png" for name in names}
+                    take_tour(dataset, tour, look, files)
+                sys.stdout.write(f"{size} {theme} {graphics}\n")
+                sys.stdout.flush()
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the app is shown.
+
+    Attributes:
+        size: Columns and rows, as `80x24`.
+        theme: `dark` or `light` for a terminal of such a background; else, in a dark one, the name of a theme, 256 or
+            16 for so many colours, or NO_COLOR.
+        graphics: How images are drawn.
+    """
+
+    size: str
+    theme: str
+    graphics: str
+
+    @property
+    def settings(self) -> str:
+        """The user's config.toml."""
+        if self.theme in ("dark", "light", "NO_COLOR"):
+            return ""
+        return f'{"colours" if self.theme.isdigit() else "theme"} = "{self.theme}"\n'
+
+
+def take_tour(dataset: Path, tour: Tour, look: Look, files: dict[str, Path]) -> None:
+    """Press the keys of a tour, and write those of its pictures that are wanted."""
+    last = max((place for place, scene in enumerate(tour.scenes) if scene.name in files), default=None)
+    if last is None:
+        return
+    if not all(scene.name for scene in tour.scenes[last + 1 : last + 2]):  # it takes back what was done
+        last += 1
+    with screen() as display, terminal(dataset, tour, look, display):
+        time.sleep(START_S)
+        # Without a window manager, keys go to the window under the pointer.
+        subprocess.run(["xdotool", "mousemove", "2", "2"], env=display, check=True)
+        settle(display)
+        for scene in tour.scenes[: last + 1]:
+            for key in scene.keys.split():
+                if key.replace(".", "").isdigit() and "." in key:
+                    time.sleep(float(key))
+                else:
+                    subprocess.run(["xdotool", "key", key], env=display, check=True)
+                    time.sleep(KEY_S)
+                    if key.startswith(OPENING):  # the next key is meant for what it opens
+                        settle(display)
+            seen = settle(display)
+            if scene.name in files:
+                seen.crop(seen.getbbox()).save(files[scene.name])  # the screen around the terminal is black
+
+
+def settle(display: dict[str, str]) -> Image.Image:
+    """What is on the screen when it has stopped changing, or after a while."""
+    end, before = time.monotonic() + LONGEST_S, ImageGrab.grab(xdisplay=display["DISPLAY"])
+    while True:
+        time.sleep(SETTLE_S)
+        now = ImageGrab.grab(xdisplay=display["DISPLAY"])
+        changed = ImageChops.difference(before, now).convert("L").point(lambda value: 255 * (value > 0))
+        if changed.histogram()[255] < STILL_SHARE * now.width * now.height or time.monotonic() > end:
+            return now
+        before = now
 
 
 @contextmanager
 def runs_of(folder: Path) -> Iterator[Path]:
-    """A labelled dataset with two runs that are finished, one at work and one that waits for it."""
+    """A dataset, a part of it labelled, with finished runs, one at work and one that waits for it."""
     folder.mkdir(parents=True)
-    render_demo(folder)
+    images = render_demo(folder)
+    (folder / "labels.csv").unlink()
+    with LabelStore(folder / "mia" / "labels.db", annotator="anna") as store:
+        ids = {name: store.add_class(name).id for name in SHARES}
+        for path, name in sorted(images)[:LABELLED]:
+            store.set_labels([(ImageKey(path), ids[name])], source="person")
 
     def call(*arguments: str) -> None:
         program = [sys.executable, "-m", "mia_tui", *arguments]
@@ -103,14 +269,13 @@ def runs_of(folder: Path) -> Iterator[Path]:
         )
 
     train = ("train", folder.name, "--size", "48")
-    call("labels", "import", folder.name, f"{folder.name}/labels.csv")
     call(*train, "--epochs", "12", "--backbone", "resnet18")
     call(*train, "--epochs", "12", "--backbone", "seresnet18", "--loss", "focal")
+    call("predict", folder.name, "--run", "best")
     call(*train, "--epochs", "60", "--backbone", "resnet34", "--detach")
     call(*train, "--epochs", "20", "--backbone", "resnext50", "--after", "last", "--detach")
-    at_work, waiting = sorted((folder / "mia" / "runs").iterdir(), key=lambda run: run.stat().st_ctime_ns)[
-        -2:
-    ]
+    runs = sorted((folder / "mia" / "runs").iterdir(), key=lambda run: run.stat().st_ctime_ns)
+    at_work, waiting = runs[-2:]
     try:
         wait_for_epochs(at_work / "events.jsonl", WATCHED_EPOCHS)
         yield folder
@@ -126,33 +291,16 @@ def wait_for_epochs(events: Path, count: int) -> None:
     while not events.exists() or events.read_text(encoding="utf-8").count('"epoch_ended"') < count:
         if time.monotonic() > end:
             raise TimeoutError(f"{events} holds fewer than {count} epochs after {PATIENCE_S:.0f} s.")
-        time.sleep(SETTLE_S)
-
-
-def picture(dataset: Path, name: str, scene: DisplayTarget) -> None:
-    """Take one picture and say how large it is."""
-    path = ASSETS / f"{name}.png"
-    record(dataset, scene, path)
-    sys.stdout.write(f"{path.name}: {shrink(path):,} bytes\n")
-
-
-def record(dataset: Path, scene: DisplayTarget, path: Path) -> None:
-    """One picture: the app in an xterm after some keys."""
-    with screen() as display, terminal(dataset, scene.graphics, display):
-        time.sleep(SETTLE_S * 2)
-        for key in scene.keys:
-            if isinstance(key, str):
-                subprocess.run(["xdotool", "key", key], env=display, check=True)
-            time.sleep(SETTLE_S if isinstance(key, str) else key)
-        subprocess.run(["import", "-window", "root", "-trim", str(path)], env=display, check=True)
+        time.sleep(1.0)
 
 
 @contextmanager
 def screen() -> Iterator[dict[str, str]]:
     """An X server of its own; the environment that leads to it."""
     read, write = os.pipe()
+    width, height = SCREEN
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x1200x24", "-nolisten", "tcp"],
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{width}x{height}x24", "-nolisten", "tcp"],
         pass_fds=[write],
         stderr=subprocess.DEVNULL,
     )
@@ -166,28 +314,59 @@ def screen() -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def terminal(dataset: Path, graphics: str, display: dict[str, str]) -> Iterator[None]:
-    """An xterm that knows sixel, with the app in it."""
+def terminal(dataset: Path, tour: Tour, look: Look, display: dict[str, str]) -> Iterator[None]:
+    """A terminal with the app in it: kitty for its protocol, else an xterm that knows sixel."""
     home = dataset.parent / "home"
-    settings = ["VT100.numColorRegisters: 256", "VT100.scrollBar: false", "VT100.maxGraphicSize: 2000x2000",
-                "VT100.internalBorder: 0", "VT100.directColor: true"]  # fmt: skip
-    app = [sys.executable, "-m", "mia_tui", dataset.name, "--graphics", graphics, "--annotator", "anna"]
+    columns, rows = look.size.split("x")
+    columns, rows = str(tour.columns or columns), str(tour.rows or rows)
+    colours = ("#ffffff", "#1f2328") if look.theme == "light" else ("#101418", "#d8dee4")
+    app = [sys.executable, "-m", "mia_tui", "--graphics", look.graphics, "--annotator", "anna"]
+    app[3:3] = [dataset.name] if tour.opens_dataset else []
+    settings = home / "mia-tui" / "config.toml"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(look.settings)
+    command = kitty if look.graphics == "kitty" else xterm
     process = subprocess.Popen(
-        [
-            *("xterm", "-ti", "vt340", "-fa", "DejaVu Sans Mono", "-fs", str(FONT_SIZE)),
-            *("-geometry", f"{COLUMNS}x{ROWS}+0+0", "-b", "0", "-bg", "#101418", "-fg", "#d8dee4"),
-            *(word for setting in settings for word in ("-xrm", f"XTerm*{setting}")),
-            *("-e", *app),
-        ],
+        [*command(columns, rows, *colours), *app],
         cwd=dataset.parent,
         env={**display, "HOME": str(home), "XDG_CACHE_HOME": str(home), "XDG_STATE_HOME": str(home),
-             "XDG_CONFIG_HOME": str(home), "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"},
+             "XDG_CONFIG_HOME": str(home), "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8",
+             "LIBGL_ALWAYS_SOFTWARE": "1", **({"NO_COLOR": "1"} if look.theme == "NO_COLOR" else {})},
+        stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
         yield
     finally:
         process.terminate()
         process.wait()
+
+
+def xterm(columns: str, rows: str, background: str, foreground: str) -> list[str]:
+    """The command of an xterm, without the program in it."""
+    settings = ["VT100.numColorRegisters: 256", "VT100.scrollBar: false", "VT100.maxGraphicSize: 2000x2000",
+                "VT100.internalBorder: 0", "VT100.directColor: true"]  # fmt: skip
+    return [
+        *("xterm", "-ti", "vt340", "-fa", FONT, "-fs", str(FONT_SIZE)),
+        *("-geometry", f"{columns}x{rows}+0+0", "-b", "0", "-bg", background, "-fg", foreground),
+        *(word for setting in settings for word in ("-xrm", f"XTerm*{setting}")),
+        "-e",
+    ]
+
+
+def kitty(columns: str, rows: str, background: str, foreground: str) -> list[str]:
+    """The command of a kitty, without the program in it."""
+    settings = {
+        "font_family": FONT, "font_size": f"{FONT_SIZE}", "remember_window_size": "no",
+        "initial_window_width": f"{columns}c", "initial_window_height": f"{rows}c", "window_padding_width": "0",
+        "background": background, "foreground": foreground, "confirm_os_window_close": "0",
+        "clear_all_shortcuts": "yes", "cursor_blink_interval": "0", "update_check_interval": "0",
+    }  # fmt: skip
+    return [
+        "kitty",
+        "--config",
+        "NONE",
+        *(word for pair in settings.items() for word in ("-o", "=".join(pair))),
+    ]
 
 
 def shrink(path: Path) -> int:

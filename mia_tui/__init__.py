@@ -3,8 +3,9 @@
 The packages, from the top down; each imports only from those below it:
 
     cli/                        the commands, and all output of the command line
-    tui/  worker.py             the app; the process of a run; and beside them two processes that help the app:
+    tui/  worker.py             the app; the process of a run; and beside them three processes that help the app:
     previewer.py                augmented images for the form
+    step_timer.py               how long a training takes, from some steps of it
     image_predictor.py          what a network says of the image on screen
     engine/                     everything that imports torch: network/ data/ training/ inference/
     runs/                       runs on disk and their processes: record/ worker/ list/ preflight/ prediction/ …
@@ -26,7 +27,8 @@ Where things go
                         config/train.py and config/recipes.py
     augmentation        a function in engine/data/augment.py with a number of its own for random values, its fields in
                         config/train.py and config/recipes.py
-    training setting    a field in config/train.py; form, option, file and help follow from it
+    training setting    a field in config/train.py, and when one would change it in config/advice.py; form, option,
+                        file and help follow from them
     image format        a record in dataset/images/formats.py; unless Pillow reads it, its reader, a module in
                         dataset/images/readers/ that makes a `Source` (dataset/images/source.py), and its package in
                         `_PACKAGES` of dataset/images/network/measuring.py and in the extra of pyproject.toml; its
@@ -79,9 +81,11 @@ Each line passes through its modules in this order.
         dataset/images/network/brightness.py applies them; on the screen dataset/images/screen/windows.py takes
         percentiles of each image, by default those of dataset/images/bit_depth.py.
     a form to the first epoch
-        tui/training/form.py makes a `TrainConfig` (config/train.py), checked by config/check.py;
+        tui/training/form.py makes a `TrainConfig` (config/train.py), checked by config/check.py; its first page is
+        tui/training/start_page.py, whose minutes are those of tui/training/forecast.py;
         tui/training/check_screen.py -> runs/preflight/prepare.py chooses samples and parts
-        (dataset/split/assignment.py), runs/preflight/checks.py says what would hurt. `start_run` of
+        (dataset/split/assignment.py), runs/preflight/checks.py says what would hurt, slides that
+        dataset/split/name_groups.py finds in file names among it. `start_run` of
         runs/list/lifecycle.py writes the run's folder (runs/record/layout.py) and starts the worker
         (runs/worker/launch.py): worker.py takes the lock, waits for its turn, imports engine/jobs/train.py, which
         calls engine/training/train.py. That measures brightness (engine/training/input_map.py), reads the images,

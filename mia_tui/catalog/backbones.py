@@ -126,3 +126,11 @@ BACKBONES: dict[str, Backbone] = {row.name: row for row in (
     Backbone("vgg19", "vgg19", "tv_in1k", HUB, "BSD-3-Clause", 72.4, 20_024_384, 19.51, 224, 32, 512, IMAGENET, False),
     Backbone("xception", "legacy_xception", "tf_in1k", _CADENE + "xception-43020ad28.pth", "Apache-2.0", 79.058, 20_806_952, 8.355, 299, 32, 2048, HALF, False),
 )}
+
+SIZES: dict[str, str] = {"small and quick": "mobilenet", "usual": "resnet18", "large and slow": "resnet50"}
+"""Networks for people who need not know their names."""
+
+
+def size_of(backbone: str) -> str | None:
+    """What a network is called among `SIZES`; None if it is none of them."""
+    return next((size for size, name in SIZES.items() if name == backbone), None)

@@ -16,7 +16,14 @@ import msgspec
 from mia_tui import __version__
 from mia_tui.catalog.backbones import BACKBONES
 from mia_tui.cli.open import user_settings
-from mia_tui.cli.options import Command, dataset_option, json_option, state_option
+from mia_tui.cli.options import (
+    Command,
+    Option,
+    dataset_option,
+    graphics_option,
+    json_option,
+    state_option,
+)
 from mia_tui.cli.output.safe_stream import STDOUT
 from mia_tui.cli.report import Report
 from mia_tui.config.user import UserConfig
@@ -57,14 +64,38 @@ class MachineCheck:
 @click.command("doctor", cls=Command)
 @dataset_option
 @state_option
+@click.option("--terminal", cls=Option, is_flag=True, help="Draw a test card and ask what you see.")
+@graphics_option
+@click.option("--answers", cls=Option, help="With --terminal: a digit for each question, so none is asked.")
+@click.option("--write", cls=Option, is_flag=True, help="With --terminal: write what fits into config.toml.")
 @json_option
-def command(dataset: Path | None, state: Path | None, as_json: bool) -> int:
+def command(
+    dataset: Path | None,
+    state: Path | None,
+    terminal: bool,
+    graphics: str | None,
+    answers: str | None,
+    write: bool,
+    as_json: bool,
+) -> int:
     """Check this machine: Python, torch, GPU, disks, terminal.
 
     With --dataset or --state, also whether there are images, and whether labels and runs can be written. The
     exit code is 1 if something prevents training.
+
+    With --terminal, only the terminal: a test card, four questions, and what to set.
     """
     report = Report(as_json=as_json)
+    if terminal:
+        if dataset is not None or state is not None:
+            raise ConfigError(
+                "--terminal checks nothing but the terminal.", "Leave --dataset and --state out."
+            )
+        from mia_tui.cli.terminal_check.check import TerminalCheck
+
+        return TerminalCheck(report, graphics, answers, write=write).run()
+    if graphics is not None or answers is not None or write:
+        raise ConfigError("--graphics, --answers and --write belong to --terminal.", "Add --terminal.")
     bad = False
     for check in examine(dataset, state):
         bad = bad or check.verdict == "bad"
@@ -247,13 +278,10 @@ def _graphics(user: UserConfig) -> MachineCheck:
         _GRAPHICS[terminal.graphics],
         terminal.colours_in_words,
         cells if terminal.cell_known else f"{cells} guessed",
-        *([terminal.brand] if terminal.brand else []),
+        *([terminal.around or terminal.brand] if terminal.brand else []),
         *([f"inside {terminal.multiplexer}"] if terminal.multiplexer else []),
     ]
     text = printable(", ".join(words))
     if terminal.graphics not in ("half", "none"):
         return MachineCheck("Images", "ok", text)
-    hint = None
-    if terminal.graphics == "half" and terminal.multiplexer:
-        hint = f"Outside of {terminal.multiplexer} the same terminal may show them in full."
-    return MachineCheck("Images", "note", f"{text}. {terminal.note or ''}".rstrip(), hint)
+    return MachineCheck("Images", "note", f"{text}. {terminal.note or ''}".rstrip(), terminal.hint)

@@ -207,17 +207,13 @@ def json_option(function: Function) -> Function:
 def settings_options(function: Function) -> Function:
     """Every setting of a run as an option, with --recipe and --config.
 
-    They arrive as keyword arguments: one for each field (None: not given), `size`, `recipe` and
-    `config_file`. Collect them with `**settings` for `read_settings`.
+    They arrive as keyword arguments: one for each setting (None: not given), `recipe` and `config_file`. Collect
+    them with `**settings` for `read_settings`.
     """
     from mia_tui.config.fields import fields
 
     for field in reversed(fields()):
-        if field.name == "height":
-            continue
-        function = (_size_option() if field.name == "width" else _setting_option(field, field.group))(
-            function
-        )
+        function = _setting_option(field, field.group)(function)
     recipe = click.option(
         "--recipe",
         cls=Option,
@@ -269,25 +265,28 @@ def given_fields(settings: dict[str, Any]) -> list[str]:
 
 def typed_fields(settings: dict[str, Any]) -> list[str]:
     """The fields of TrainConfig that the user set on the command line."""
-    return [name for name, value in _flags(settings).items() if value is not None]
+    return list(_flags(settings))
 
 
 def given_settings(settings: dict[str, Any]) -> list[str]:
     """The options of `settings_options` that the user typed, such as `--batch-size`."""
-    from mia_tui.config.fields import find_field
+    from mia_tui.config.fields import fields
 
-    options = [find_field(name, where="the command line").option for name in typed_fields(settings)]
+    options = [field.option for field in fields() if settings[field.name] is not None]
     others = {"--recipe": settings["recipe"], "--config": settings["config_file"]}
-    return list(dict.fromkeys(options)) + [option for option, value in others.items() if value is not None]
+    return options + [option for option, value in others.items() if value is not None]
 
 
 def _flags(settings: dict[str, Any]) -> dict[str, Any]:
-    values = {
-        name: value for name, value in settings.items() if name not in ("recipe", "config_file", "size")
-    }
-    if settings["size"] is not None:
-        values["width"], values["height"] = settings["size"]
-    return values
+    from mia_tui.config.fields import record_values
+
+    return record_values(
+        {
+            name: value
+            for name, value in settings.items()
+            if name not in ("recipe", "config_file") and value is not None
+        }
+    )
 
 
 def _setting_option(field: "Field", section: str) -> Decorator:
@@ -299,37 +298,15 @@ def _setting_option(field: "Field", section: str) -> Decorator:
     )
 
 
-def _size_option() -> Decorator:
-    from mia_tui.config.fields import find_field
-
-    width = find_field("width", where="the command line")
-    help = f"Input width and height: 96 is square, 128x96 is width by height. [{width.unit}, {width.limits}, "
-    return click.option(
-        "--size", cls=Option, section=width.group, type=_Size(), help=f"{help}default {width.default}]"
-    )
-
-
 class _FieldType(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
     """A value of one field; kind and limits are the field's."""
 
     def __init__(self, field: "Field") -> None:
         self.field = field
-        self.name = {"whole": "number", "real": "number", "choice": "word"}.get(field.kind, "text")
+        names = {"whole": "number", "real": "number", "choice": "word", "size": "size"}
+        self.name = names.get(field.kind, "text")
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         from mia_tui.config.fields import parse_value
 
         return parse_value(self.field, value)
-
-
-class _Size(click.ParamType):  # type: ignore[type-arg]  # no generic in click 8.1
-    """`96` or `128x96`: width and height in pixels."""
-
-    name = "size"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
-        from mia_tui.config.fields import parse_size
-
-        return parse_size(value, shown="--size")

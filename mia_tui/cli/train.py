@@ -194,6 +194,7 @@ def create_run(
     """
     from mia_tui.runs.list.find import remember_run
     from mia_tui.runs.preflight.content import without_content
+    from mia_tui.runs.preflight.groups import torn_groups
     from mia_tui.runs.preflight.kinds import unequal_kinds
     from mia_tui.runs.preflight.prepare import prepare_training
 
@@ -205,7 +206,7 @@ def create_run(
     names = [item.name for item in prepared.job.classes]
     root, samples, config = Path(prepared.job.dataset), prepared.samples, prepared.job.config
     findings = *without_content(root, samples, names, config), *unequal_kinds(root, samples, config)
-    for finding in findings:
+    for finding in (*findings, *torn_groups(prepared, is_stored=True)):
         _warn_before_start(report, finding.message, finding.hint)
     run = prepared.create(after=after)
     remember_run(run)

@@ -8,7 +8,7 @@ import msgspec
 
 from mia_tui.catalog.backbones import BACKBONES, Backbone, find_backbone
 from mia_tui.config.class_weights import parse_class_weights
-from mia_tui.config.fields import Value, check_value, find_field, nearest
+from mia_tui.config.fields import SIZE, Value, check_value, find_field, nearest, record_values
 from mia_tui.config.recipes import RECIPES
 from mia_tui.config.split import check_split, compile_pattern
 from mia_tui.config.train import RecipeName, TrainConfig
@@ -38,11 +38,13 @@ def make_config(
         ConfigError: If a name or a value is impossible, or two settings contradict each other.
     """
     given_flags = {name: value for name, value in (flags or {}).items() if value is not None}
-    values: dict[str, Value] = {}
+    values: dict[str, Value] = {}  # by the names of the record: a file may name one side only
     for layer, in_file in ((_recipe(recipe), True), (file_values or {}, True), (given_flags, False)):
         for name, value in layer.items():
             field = find_field(name, where="the settings")
-            values[name] = check_value(field, value, shown=name if in_file else field.option)
+            values |= record_values(
+                {name: check_value(field, value, shown=name if in_file else field.option)}
+            )
         if layer.get(_VAL) is not None:
             _refuse_two_validations(layer)
             values[_VAL_FRACTION] = 0.0
@@ -113,7 +115,7 @@ def _check_size(config: TrainConfig) -> None:
     backbone = _known_backbone(config)
     if backbone is not None and min(config.width, config.height) < backbone.min_size:
         raise ConfigError(
-            f"--size {config.width}x{config.height} is too small for {backbone.name}.",
+            f"--size {config.size} is too small for {backbone.name}.",
             f"It needs at least {backbone.min_size} pixels a side.",
         )
 
@@ -157,7 +159,7 @@ def _check_group_by(config: TrainConfig) -> None:
 # Each under the field to change; the first fault is the one that the command line names.
 _CHECKS: dict[str, Callable[[TrainConfig], object]] = {
     "backbone": _check_backbone,
-    "width": _check_size,
+    SIZE: _check_size,
     "channels": _check_channels,
     "drop_path_rate": _check_drop_path,
     "weights": _check_weights,

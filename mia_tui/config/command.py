@@ -64,14 +64,9 @@ def _escaped(byte: int) -> str:
 def _setting(field: Field, config: TrainConfig) -> Iterator[str]:
     """The option of a field, unless the command takes that value by default."""
     value = getattr(config, field.name)
-    if field.name == "width":
-        default = (TrainConfig().width, TrainConfig().height)
-        if (config.width, config.height) != default:
-            square = config.width == config.height
-            yield from ("--size", str(config.width) if square else f"{config.width}x{config.height}")
-    elif field.name == "height" or _is_left_out(field, config):
+    if _is_left_out(field, config):
         return
-    elif field.kind == "switch":
+    if field.kind == "switch":
         yield _switch(field.option, value)
     else:
         yield from _option(field.option, value_text(value))

@@ -3,15 +3,15 @@
 A field is known by its name (`batch_size`) in files and by its option
 (`--batch-size`) on the command line. `check_value` is the one place that
 checks a value against a field's kind and limits, wherever it came from. Width
-and height also go by one name, `size`.
+and height of a record are one setting, `size`; files may name them as well.
 """
 
 import difflib
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
@@ -23,18 +23,22 @@ from mia_tui.text import did_you_mean, join_names, printable
 if TYPE_CHECKING:
     from mia_tui.config.train import TrainConfig
 
-Kind = Literal["text", "whole", "real", "switch", "choice"]
+Kind = Literal["text", "whole", "real", "switch", "choice", "size"]
 Value = str | int | float | bool
 Condition = Callable[["TrainConfig"], bool]
 
 MICROMETRES = "µm"
 """Unit of lengths; where people type one, it may be in another unit of `_LENGTHS`."""
 
+SIZE = "size"
+"""The setting that is width and height of a record."""
+
+_SIDES = ("width", "height")
 # Fields that the command line sets by an option of another name.
 _OPTIONS = {"width": "--size", "height": "--size", "color": "--color/--mono"}
 _LARGE = 1e6  # from here on, :g writes whole numbers with a power of ten
 _LARGEST = 2**63 - 1  # of the whole numbers a run's files can hold
-_SIZE = re.compile(r"([0-9]{1,6})(?:[xX×]([0-9]{1,6}))?")
+_SIZE = re.compile(r"([0-9]{1,6})(?: *[xX×] *([0-9]{1,6}))?")
 _LENGTH = re.compile(r"(.*[0-9.]) *(nm|um|µm|μm|mm)")  # both letters that look like micro are in use
 _LENGTHS = {"nm": 1e3, "um": 1.0, "µm": 1.0, "μm": 1.0, "mm": 1e-3}  # how many are a micrometre
 _WORDS: dict[Kind, str] = {
@@ -43,6 +47,7 @@ _WORDS: dict[Kind, str] = {
     "real": "a number",
     "switch": "true or false",
     "choice": "a word",
+    "size": "96 or, width first, 128x96",
 }
 
 
@@ -55,6 +60,7 @@ class Field:
         choices: The words allowed; empty unless `kind` is "choice".
         title: As forms call it, such as `batch size`.
         group: Heading above it in forms and help.
+        advice: When somebody would change it; "" where it says that by itself.
         unit: Of its value; "" where it has none.
         only_if: Tells whether it has an effect, from the other settings; None where it always has. A form shows only
             the settings that have an effect.
@@ -70,6 +76,7 @@ class Field:
     group: str
     description: str
     unit: str
+    advice: str = ""
     only_if: Condition | None = None
     gt: float | None = None
     ge: float | None = None
@@ -95,11 +102,12 @@ class Field:
 
     @property
     def help(self) -> str:
-        """What it means, with choices, unit, limits and default."""
+        """What it means and when one would change it, with choices, unit, limits and default."""
         default = "" if self.default is None else f"default {self._default_word}"
         words = ", ".join(word for word in (self.unit, self.limits, default) if word)
-        choices = f" One of {', '.join(self.choices)}." if self.choices else ""
-        return f"{self.description}{choices}" + (f" [{words}]" if words else "")
+        choices = f"One of {', '.join(self.choices)}." if self.choices else ""
+        text = " ".join(word for word in (self.description, choices, self.advice) if word)
+        return text + (f" [{words}]" if words else "")
 
     @property
     def _default_word(self) -> str:
@@ -111,10 +119,46 @@ class Field:
 
 @cache
 def fields() -> tuple[Field, ...]:
-    """Every field of TrainConfig, in its order."""
+    """Every setting of a training, in the order of TrainConfig, whose width and height are one of them."""
+    from mia_tui.config.advice import ADVICE
+
+    return tuple(
+        replace(field, advice=ADVICE.get(field.name, "")) for field in _with_one_size(_record_fields())
+    )
+
+
+@cache
+def _record_fields() -> tuple[Field, ...]:
     from mia_tui.config.train import TrainConfig  # the app needs the fields of its own settings alone
 
     return fields_of(TrainConfig)
+
+
+def _with_one_size(of_record: Iterable[Field]) -> Iterator[Field]:
+    for field in of_record:
+        if field.name == "width":
+            yield replace(
+                field,
+                name=SIZE,
+                kind="size",
+                title="size",
+                default=str(field.default),
+                description="Width and height that every image is brought to: 224 is square, 320x240 is width by "
+                "height.",
+            )
+        elif field.name != "height":
+            yield field
+
+
+def record_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of settings by the names of TrainConfig: the size becomes width and height."""
+    record: dict[str, Any] = {}
+    for name, value in values.items():
+        if name == SIZE:
+            record |= zip(_SIDES, parse_size(str(value), shown=SIZE), strict=True)
+        else:
+            record[name] = value
+    return record
 
 
 def fields_of(record: type[msgspec.Struct]) -> tuple[Field, ...]:
@@ -131,7 +175,7 @@ def find_field(name: str, *, where: str) -> Field:
     Raises:
         ConfigError: If there is none; the nearest names are suggested. `where` is the file, for the message.
     """
-    known = {field.name: field for field in fields()}
+    known = {field.name: field for field in (*fields(), *_record_fields())}
     if name in known:
         return known[name]
     by_option = [field.name for field in known.values() if name in _words(field.option)]
@@ -180,6 +224,8 @@ def check_value(field: Field, value: object, *, shown: str) -> Value:
     Raises:
         ConfigError: If it has the wrong type or is outside its limits.
     """
+    if field.kind == "size":
+        return _checked_size(value, shown)
     if type(value) is int and abs(value) > _LARGEST:
         raise ConfigError(f"{shown} is a number of {len(str(abs(value)))} digits.", "Give a smaller one.")
     if field.kind == "real" and type(value) is int:
@@ -276,6 +322,16 @@ def _read(field: Field, text: str) -> object:
         return float(unit[1]) / _LENGTHS[unit[2]] if unit else reader(text)
     except ValueError:
         return text
+
+
+def _checked_size(value: object, shown: str) -> str:
+    """A size as one text, from a text or from the side of a square."""
+    sides = parse_size(value, shown=shown) if isinstance(value, str) else (value, value)
+    width, height = (
+        check_value(find_field(name, where=shown), side, shown=shown)
+        for name, side in zip(_SIDES, sides, strict=True)
+    )
+    return f"{width}" if width == height else f"{width}x{height}"
 
 
 def _checked_choice(field: Field, value: object, shown: str) -> str:

@@ -1,6 +1,7 @@
 """Settings files: TOML, one `name = value` a line, names as in TrainConfig.
 
-As on the command line, a name may have dashes (`batch-size`), and `size` (96 or "128x96") is width and height.
+As on the command line, a name may have dashes (`batch-size`), and `size` (96 or "128x96") is width and height, which
+may be named one by one as well.
 """
 
 import json
@@ -8,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 
-from mia_tui.config.fields import Field, Value, check_value, fields, find_field, parse_size
+from mia_tui.config.fields import SIZE, Field, Value, check_value, fields, find_field, parse_size
 from mia_tui.config.toml_file import read_toml
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError
@@ -56,7 +57,7 @@ def _checked(values: Mapping[str, object], name: str) -> dict[str, Value]:
 
 def _by_field(key: str, value: object, shown: str) -> Iterator[tuple[str, object]]:
     """A line of a file as names of fields and their values."""
-    if key != "size":
+    if key != SIZE:
         named = key.replace("-", "_")
         yield (named if named in TrainConfig.__struct_fields__ else key), value  # a slip stays as typed
     elif isinstance(value, str):
@@ -76,6 +77,8 @@ def _lines(config: TrainConfig) -> Iterator[str]:
 
 
 def _line(field: Field, value: Value | None) -> str:
+    if field.name == SIZE and str(value).isdecimal():  # a square
+        value = int(value or 0)
     return f"# {field.name} =" if value is None else f"{field.name} = {_literal(value)}"
 
 

@@ -43,7 +43,7 @@ def _about(
 
     Args:
         group: Heading above it in forms and help.
-        description: What it means, a sentence.
+        description: What it means, a sentence; when somebody would change it stands in `advice`.
         unit: Of its value.
         only_if: Whether it has an effect, from the other settings; the form shows it only then.
         more: Limits (gt, ge, lt, le, min_length, pattern), and `title` where the form calls it something else than
@@ -61,8 +61,10 @@ _split = partial(_about, "Data")
 _augment = partial(_about, "Augmentation")
 
 
-def _chance(description: str, **more: Any) -> Meta:
-    return _augment(f"Probability of {description}; 0 is never.", ge=0.0, le=1.0, **more)
+def _chance(description: str, advice: str = "", **more: Any) -> Meta:
+    return _augment(
+        f"How often an image is {description}: 0 is never, 1 is always.", advice, ge=0.0, le=1.0, **more
+    )
 
 
 def _is_split(config: "TrainConfig") -> bool:
@@ -79,6 +81,12 @@ def _on(chance: str) -> Condition:
     return lambda config: bool(getattr(config, chance) > 0)
 
 
+_dropout = partial(_augment, ge=0.0, le=1.0, only_if=_on("dropout"))
+_schedule = {
+    name: partial(_optimizer, only_if=_is("schedule", name)) for name in ("plateau", "step", "cosine")
+}
+
+
 class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a training run is asked to do. Names of files are as the user typed them."""
 
@@ -86,19 +94,38 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     noun: ClassVar[str] = "training"
 
     backbone: Annotated[
-        str, _network("Network; `mia-tui backbones` lists them, timm:NAME is any other of timm.")
+        str,
+        _network("The network that learns; `mia-tui backbones` lists them, timm:NAME is any other of timm."),
     ] = "resnet18"
     weights: Annotated[
-        str, _network("Weights to start from: none, imagenet, or a file or folder of weights.", min_length=1)
+        str,
+        _network(
+            "What the network knows at the start: none, imagenet (it was trained on a million photographs), or a "
+            "file or folder of weights, as those of an earlier run.",
+            min_length=1,
+        ),
     ] = "none"
-    drop_rate: Annotated[float, _network("Dropout in front of the head.", ge=0.0, lt=1.0)] = 0.0
+    drop_rate: Annotated[
+        float,
+        _network(
+            "Share of the last features that are left out at random in each step (dropout).", ge=0.0, lt=1.0
+        ),
+    ] = 0.0
     drop_path_rate: Annotated[
-        float, _network("Stochastic depth; not every backbone has it.", ge=0.0, lt=1.0)
+        float,
+        _network(
+            "Share of the layers that are skipped at random in each step (stochastic depth); not every backbone has "
+            "it.",
+            ge=0.0,
+            lt=1.0,
+        ),
     ] = 0.0
     ema_decay: Annotated[
         float,
         _network(
-            "Decay of a running mean of the weights that is validated and saved; 0 is off.", ge=0.0, lt=1.0
+            "How slowly a running mean of the weights (EMA) follows them; the mean is validated and saved; 0 is off.",
+            ge=0.0,
+            lt=1.0,
         ),
     ] = 0.0
 
@@ -122,29 +149,32 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     intensity: Annotated[
         Intensity,
         _input(
-            "How bright images of more than 8 bits are for the network: dataset (the same values are black and white "
-            "in all images, measured on some that are trained on), type (the whole range of the files' numbers is "
-            "used), image (each image is stretched by itself, so that bright and dark ones look alike). Images of 8 "
-            "bits stay as they are."
+            "How bright images of more than 8 bits are for the network: dataset (the same values are black and "
+            "white in all images, measured on some that are trained on), type (the whole range of the files' "
+            "numbers is used), image (each image is stretched by itself, so that bright and dark ones look alike). "
+            "Images of 8 bits stay as they are."
         ),
     ] = "dataset"
     geometry: Annotated[
         Geometry,
         _input(
-            "How an image is fitted to the input size: squash, letterbox (borders black) or crop (the middle).",
+            "How an image is fitted to the input size: squash (as a whole, stretched), letterbox (as a whole, "
+            "borders black) or crop (its middle, nothing stretched).",
             only_if=lambda config: config.pixel_size is None,
         ),
     ] = "squash"
     pixel_size: Annotated[
         Annotated[float, Meta(gt=0.0, le=_LARGEST)] | None,
         _input(
-            "Size of a pixel of the input, so that images of two microscopes have one scale: 0.5, 0.5um or 500nm. "
-            "What is larger than the input is cut off, what is smaller gets black borders; files that do not say "
-            "their pixel size cannot be used. Left out, every image fills the input.",
+            "Size of a pixel of the input: 0.5, 0.5um or 500nm. What is larger than the input is cut off, what is "
+            "smaller gets black borders; files that do not say their pixel size cannot be used. Left out, every "
+            "image fills the input.",
             MICROMETRES,
         ),
     ] = None
-    resize: Annotated[Resize, _input("How images are resized, always with anti-aliasing.")] = "cubic"
+    resize: Annotated[Resize, _input("How images are made smaller or larger, always with anti-aliasing.")] = (
+        "cubic"
+    )
     scaling: Annotated[
         Scaling,
         _input(
@@ -159,28 +189,36 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     stack: Annotated[
         StackPick,
         _input(
-            "What is taken of a stack that is labelled as a whole: the brightest value of each pixel over all frames "
-            "(max), their mean, or the frame in the middle."
+            "What is taken of a stack that is labelled as a whole: the brightest value of each pixel over all "
+            "frames (max), their mean, or the frame in the middle."
         ),
     ] = "max"
 
-    loss: Annotated[LossName, _loss("Loss.")] = "cross_entropy"
+    loss: Annotated[LossName, _loss("What the network is told about its mistakes.")] = "cross_entropy"
     focal_gamma: Annotated[
         float,
         _loss(
-            "Focusing strength of the focal loss; 0 is cross entropy.",
+            "How much the focal loss dwells on hard images; 0 is cross entropy.",
             ge=0.0,
             le=10.0,
             only_if=_is("loss", "focal"),
         ),
     ] = 2.0
     label_smoothing: Annotated[
-        float, _loss("Share of each target spread over all classes.", ge=0.0, lt=1.0)
+        float,
+        _loss(
+            "Share of each label that is spread over all classes, so that the network is never told to be quite "
+            "sure.",
+            ge=0.0,
+            lt=1.0,
+        ),
     ] = 0.0
     class_weights: Annotated[
         str,
         _loss(
-            "none, inverse, effective, or by hand: NAME=WEIGHT,NAME=WEIGHT (others weigh 1).", min_length=1
+            "How much a mistake counts in each class: none (the same), inverse (the fewer images, the more), "
+            "effective (the same, gentler), or by hand: NAME=WEIGHT,NAME=WEIGHT (others weigh 1).",
+            min_length=1,
         ),
     ] = "none"
     effective_beta: Annotated[
@@ -195,63 +233,60 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     metric: Annotated[
         MetricName,
         _loss(
-            "Metric on the validation part that decides which epoch is best. The default is the loss: it differs "
-            "between epochs of the same accuracy, which are frequent with a few hundred images."
+            "Figure of the validation part that decides which epoch is best, and is kept. The default is the loss: "
+            "it differs between epochs of the same accuracy, which are frequent with a few hundred images."
         ),
     ] = "loss"
 
-    optimizer: Annotated[OptimizerName, _optimizer("Optimizer.")] = "adamw"
+    optimizer: Annotated[OptimizerName, _optimizer("How the weights follow what is learned in a step.")] = (
+        "adamw"
+    )
     lr: Annotated[
         Annotated[float, Meta(gt=0.0, le=_LARGEST)] | None,  # msgspec takes limits inside a union only
         _optimizer(
-            "Learning rate at the start; left out, the optimizer's own default.", title="learning rate"
+            "How far the weights go in a step, at the start; left out, the optimizer's own default.",
+            title="learning rate",
         ),
     ] = None
     weight_decay: Annotated[
         Annotated[float, Meta(ge=0.0, le=_LARGEST)] | None,
-        _optimizer("Weight decay (biases and norms are spared); left out, the optimizer's own default."),
+        _optimizer(
+            "How strongly weights are pulled to 0 (biases and norms are spared); left out, the optimizer's own "
+            "default."
+        ),
     ] = None
     momentum: Annotated[
-        float, _optimizer("Momentum of SGD (Nesterov).", ge=0.0, lt=1.0, only_if=_is("optimizer", "sgd"))
-    ] = 0.9
-    schedule: Annotated[ScheduleName, _optimizer("Schedule of the learning rate.")] = "cosine"
-    plateau_factor: Annotated[
         float,
         _optimizer(
-            "plateau: what the learning rate is multiplied by.",
-            gt=0.0,
+            "How much of the last step's direction SGD keeps (Nesterov).",
+            ge=0.0,
             lt=1.0,
-            only_if=_is("schedule", "plateau"),
+            only_if=_is("optimizer", "sgd"),
         ),
+    ] = 0.9
+    schedule: Annotated[ScheduleName, _optimizer("How the learning rate changes during the training.")] = (
+        "cosine"
+    )
+    plateau_factor: Annotated[
+        float, _schedule["plateau"]("plateau: what the learning rate is multiplied by.", gt=0.0, lt=1.0)
     ] = 0.2
     plateau_patience: Annotated[
         int,
-        _optimizer(
-            "plateau: epochs without improvement.",
-            "epochs",
-            ge=1,
-            le=_MOST,
-            only_if=_is("schedule", "plateau"),
+        _schedule["plateau"](
+            "plateau: epochs without improvement before the learning rate falls.", "epochs", ge=1, le=_MOST
         ),
     ] = 5
     step_factor: Annotated[
-        float,
-        _optimizer("step: factor of the rate.", gt=0.0, lt=1.0, only_if=_is("schedule", "step")),
+        float, _schedule["step"]("step: what the learning rate is multiplied by.", gt=0.0, lt=1.0)
     ] = 0.5
     step_epochs: Annotated[
         int,
-        _optimizer(
-            "step: epochs between two changes of the rate.",
-            "epochs",
-            ge=1,
-            le=_MOST,
-            only_if=_is("schedule", "step"),
-        ),
+        _schedule["step"]("step: epochs between two changes of the learning rate.", "epochs", ge=1, le=_MOST),
     ] = 25
     min_lr: Annotated[
         float,
         _optimizer(
-            "Lowest learning rate.",
+            "Lowest learning rate; the schedule does not go below it.",
             ge=0.0,
             le=_LARGEST,
             only_if=lambda config: config.schedule != "constant",
@@ -260,20 +295,33 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = 1e-6
     warmup_epochs: Annotated[
         float,
-        _optimizer(
-            "cosine: epochs of linear warm-up.", "epochs", ge=0.0, le=_MOST, only_if=_is("schedule", "cosine")
+        _schedule["cosine"](
+            "cosine: epochs in which the learning rate rises from 0.", "epochs", ge=0.0, le=_MOST
         ),
     ] = 1.0
 
-    epochs: Annotated[int, _run("Passes over the training part.", "epochs", ge=1, le=_MOST)] = 20
-    batch_size: Annotated[int, _run("Images per training step.", "images", ge=1, le=_MOST)] = 32
+    epochs: Annotated[
+        int,
+        _run("How often the network goes through all images that it trains on.", "epochs", ge=1, le=_MOST),
+    ] = 20
+    batch_size: Annotated[
+        int, _run("Images that the network learns from at a time.", "images", ge=1, le=_MOST)
+    ] = 32
     early_stop: Annotated[
-        int, _run("Stop after so many epochs without improvement; 0 is never.", "epochs", ge=0, le=_MOST)
+        int,
+        _run(
+            "The training ends after so many epochs without improvement; 0 is never.",
+            "epochs",
+            ge=0,
+            le=_MOST,
+        ),
     ] = 0
     seed: Annotated[
         int,
         _run(
-            "Changes the first weights, the order and the augmentation (not the split).", ge=0, le=2**31 - 1
+            "Number that the first weights, the order and the augmentation are drawn from (not the split).",
+            ge=0,
+            le=2**31 - 1,
         ),
     ] = 0
     deterministic: Annotated[bool, _run("Bit-identical results on a GPU, too; slower.")] = False
@@ -285,7 +333,9 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ] = "auto"
     cache: Annotated[
         Cache,
-        _run("Where decoded images are kept: device, ram, none (read again each epoch), auto (by size)."),
+        _run(
+            "Where images are kept once they are read: device, ram, none (read again each epoch), auto (by size)."
+        ),
     ] = "auto"
     threads: Annotated[
         Annotated[int, Meta(ge=1, le=MOST_THREADS)] | None,
@@ -297,10 +347,22 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         _split("Where labels come from: folders (their names), store (what was labelled or imported), auto."),
     ] = "auto"
     val_fraction: Annotated[
-        float, _split("Share of the labelled images for validation.", ge=0.0, lt=1.0, only_if=_is_split)
+        float,
+        _split(
+            "Share of the labelled images for validation: they are not trained on, and show how good the network is.",
+            ge=0.0,
+            lt=1.0,
+            only_if=_is_split,
+        ),
     ] = 0.2
     test_fraction: Annotated[
-        float, _split("Share of the labelled images kept for a test.", ge=0.0, lt=1.0, only_if=_is_split)
+        float,
+        _split(
+            "Share of the labelled images kept for a test: no training sees them.",
+            ge=0.0,
+            lt=1.0,
+            only_if=_is_split,
+        ),
     ] = 0.0
     group_by: Annotated[
         str | None,
@@ -310,25 +372,30 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             only_if=_is_split,
         ),
     ] = None
-    split_seed: Annotated[int, _split("Changes the split.", ge=0, le=2**31 - 1, only_if=_is_split)] = 0
+    split_seed: Annotated[
+        int, _split("Number that the split is drawn from.", ge=0, le=2**31 - 1, only_if=_is_split)
+    ] = 0
     val: Annotated[str | None, _split("A folder of labelled images to validate on instead of a split.")] = (
         None
     )
 
-    flip_horizontal: Annotated[float, _chance("a flip left to right")] = 0.5
-    flip_vertical: Annotated[float, _chance("a flip upside down")] = 0.5
+    flip_horizontal: Annotated[float, _chance("flipped left to right")] = 0.5
+    flip_vertical: Annotated[float, _chance("flipped upside down")] = 0.5
     rotate90: Annotated[
-        float, _chance("a turn by 90, 180 or 270 degrees; by 180 where the input is not square")
+        float, _chance("turned by 90, 180 or 270 degrees (by 180 where the input is not square)")
     ] = 0.75
-    blur: Annotated[float, _chance("a Gaussian blur")] = 0.0
+    blur: Annotated[float, _chance("blurred")] = 0.0
     blur_sigma: Annotated[
-        float, _augment("Blur: largest sigma.", "pixels", gt=0.0, le=20.0, only_if=_on("blur"))
+        float,
+        _augment(
+            "Blur: the strongest one (sigma of a Gaussian).", "pixels", gt=0.0, le=20.0, only_if=_on("blur")
+        ),
     ] = 3.0
-    piecewise_affine: Annotated[float, _chance("a distortion by moving the points of a grid")] = 0.0
+    piecewise_affine: Annotated[float, _chance("distorted by moving the points of a grid")] = 0.0
     piecewise_scale_min: Annotated[
         float,
         _augment(
-            "Piecewise affine: smallest deviation of a point, as a share of the image.",
+            "Distortion: how far points move at least, as a share of the image.",
             ge=0.0,
             le=0.2,
             only_if=_on("piecewise_affine"),
@@ -337,32 +404,26 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     piecewise_scale_max: Annotated[
         float,
         _augment(
-            "Piecewise affine: largest deviation of a point, as a share of the image.",
+            "Distortion: how far points move at most, as a share of the image.",
             ge=0.0,
             le=0.2,
             only_if=_on("piecewise_affine"),
         ),
     ] = 0.05
-    dropout: Annotated[float, _chance("blacking out pixels or patches (one or the other)")] = 0.0
-    dropout_pixels_min: Annotated[
-        float, _augment("Pixel dropout: smallest share.", ge=0.0, le=1.0, only_if=_on("dropout"))
-    ] = 0.01
-    dropout_pixels_max: Annotated[
-        float, _augment("Pixel dropout: largest share.", ge=0.0, le=1.0, only_if=_on("dropout"))
-    ] = 0.1
+    dropout: Annotated[float, _chance("partly blacked out, in pixels or in patches (one or the other)")] = 0.0
+    dropout_pixels_min: Annotated[float, _dropout("Black pixels: their share at least.")] = 0.01
+    dropout_pixels_max: Annotated[float, _dropout("Black pixels: their share at most.")] = 0.1
     dropout_pixels_per_channel: Annotated[
-        float, _chance("pixel dropout in each colour separately", only_if=_on("dropout"))
+        float, _dropout("Black pixels: how often in each colour separately; 0 is never.")
     ] = 0.5
-    dropout_patches_min: Annotated[
-        float, _augment("Patch dropout: smallest share.", ge=0.0, le=1.0, only_if=_on("dropout"))
-    ] = 0.03
-    dropout_patches_max: Annotated[
-        float, _augment("Patch dropout: largest share.", ge=0.0, le=1.0, only_if=_on("dropout"))
-    ] = 0.15
+    dropout_patches_min: Annotated[float, _dropout("Black patches: their share of the image at least.")] = (
+        0.03
+    )
+    dropout_patches_max: Annotated[float, _dropout("Black patches: their share of the image at most.")] = 0.15
     dropout_patch_size_min: Annotated[
         float,
         _augment(
-            "Patch dropout: fewest patches along a side, as a share of the pixels along it.",
+            "Black patches: fewest along a side, as a share of the pixels along it (the fewer, the larger).",
             gt=0.0,
             le=1.0,
             only_if=_on("dropout"),
@@ -371,34 +432,53 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     dropout_patch_size_max: Annotated[
         float,
         _augment(
-            "Patch dropout: most patches along a side, as a share of the pixels along it.",
+            "Black patches: most along a side, as a share of the pixels along it (the more, the smaller).",
             gt=0.0,
             le=1.0,
             only_if=_on("dropout"),
         ),
     ] = 0.05
     dropout_patches_per_channel: Annotated[
-        float, _chance("patch dropout in each colour separately", only_if=_on("dropout"))
+        float, _dropout("Black patches: how often in each colour separately; 0 is never.")
     ] = 0.2
-    affine: Annotated[float, _chance("scaling, shifting, shearing and rotating together")] = 0.0
+    affine: Annotated[float, _chance("scaled, shifted, sheared and turned, all at once")] = 0.0
     affine_scale_min: Annotated[
-        float, _augment("Affine: smallest scale, x and y separately.", gt=0.0, le=1.0, only_if=_on("affine"))
+        float,
+        _augment(
+            "Affine: smallest scale, of width and height separately.", gt=0.0, le=1.0, only_if=_on("affine")
+        ),
     ] = 0.8
     affine_scale_max: Annotated[
-        float, _augment("Affine: largest scale, x and y separately.", ge=1.0, le=10.0, only_if=_on("affine"))
+        float,
+        _augment(
+            "Affine: largest scale, of width and height separately.", ge=1.0, le=10.0, only_if=_on("affine")
+        ),
     ] = 1.2
     affine_shift: Annotated[
         float,
         _augment(
-            "Affine: largest shift, as a share of width and height.", ge=0.0, le=1.0, only_if=_on("affine")
+            "Affine: farthest shift, as a share of width and height.", ge=0.0, le=1.0, only_if=_on("affine")
         ),
     ] = 0.2
     affine_shear: Annotated[
-        float, _augment("Affine: largest shear.", "degrees", ge=0.0, lt=90.0, only_if=_on("affine"))
+        float,
+        _augment(
+            "Affine: strongest shear, which makes a square a rhombus.",
+            "degrees",
+            ge=0.0,
+            lt=90.0,
+            only_if=_on("affine"),
+        ),
     ] = 16.0
     affine_rotate: Annotated[
-        float, _augment("Affine: largest rotation.", "degrees", ge=0.0, le=180.0, only_if=_on("affine"))
+        float,
+        _augment("Affine: farthest turn, either way.", "degrees", ge=0.0, le=180.0, only_if=_on("affine")),
     ] = 45.0
+
+    @property
+    def size(self) -> str:
+        """Width and height of the input in one word, such as `224` or `320x240`."""
+        return f"{self.width}" if self.width == self.height else f"{self.width}x{self.height}"
 
     @property
     def channel_names(self) -> tuple[str, ...]:

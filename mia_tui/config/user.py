@@ -1,4 +1,5 @@
-"""What this user set for the app: `config.toml` in the user's folder of settings. Only the user writes it.
+"""What this user set for the app: `config.toml` in the user's folder of settings. Only the user writes it,
+and `mia-tui doctor --terminal` where the user says so.
 
     graphics = "half"        # as --graphics
     colours = "256"

@@ -3,6 +3,7 @@
     model         the records: Terminal, Panel, Picture
     ask           queries the terminal, once, before the app starts
     answers       the queries, and how the answers are read
+    tmux          what tmux says of the terminals around it
     choose        from the answers and the environment to the protocol that is used
     cells         the size of a cell, while the app is open
     pictures      draw_picture: from pixels to a Picture for a panel, within a limit in bytes

@@ -12,6 +12,7 @@ import tty
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from mia_tui.terminal.answers import (
     QUERIES,
@@ -23,6 +24,9 @@ from mia_tui.terminal.answers import (
 )
 from mia_tui.terminal.choose import Wanted, WindowSize, choose_terminal, multiplexer_of
 from mia_tui.terminal.model import Terminal
+
+if TYPE_CHECKING:
+    from mia_tui.terminal.tmux import TmuxQuestion
 
 TIMEOUT_S = 2.0  # a connection around the world with two hops takes 0.6 s
 _STDOUT = 1
@@ -59,10 +63,12 @@ def ask_terminal(
                 else "TERM is not set."
             )
             return _no_pictures(wanted, environment, reason)
-        answers = Answers()
+        answers, tmux = Answers(), None
         if _in_foreground(fd):
+            question = _ask_tmux(environment)
             answers = read_answers(_ask(fd, _queries(environment), timeout_s, meanwhile))
-        return choose_terminal(wanted, answers, window_of(fd), environment)
+            tmux = question.answer() if question is not None else None
+        return choose_terminal(wanted, answers, window_of(fd), environment, tmux)
 
 
 def window_of(fd: int) -> WindowSize | None:
@@ -99,6 +105,14 @@ def _no_pictures(wanted: Wanted, environment: Mapping[str, str], reason: str) ->
     """A terminal that shows no pictures. Nothing was queried, so no answer will come."""
     terminal = choose_terminal("none", Answers(complete=True), None, {**environment, "TERM": "dumb"})
     return replace(terminal, note=None if wanted == "none" else f"{reason} Images are not shown.")
+
+
+def _ask_tmux(environment: Mapping[str, str]) -> "TmuxQuestion | None":
+    if multiplexer_of(environment) != "tmux":
+        return None
+    from mia_tui.terminal.tmux import TmuxQuestion
+
+    return TmuxQuestion(environment)
 
 
 def _in_foreground(fd: int) -> bool:

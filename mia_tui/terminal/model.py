@@ -38,12 +38,16 @@ class Terminal:
     brand: str = ""
     """Name and version that it reported, printable; empty if it reported none."""
     multiplexer: Multiplexer = ""
+    around: str = ""
+    """In tmux, name and version of the terminals around it, printable; empty if unknown."""
     unicode: bool = True
     """Whether characters beyond ASCII can be shown."""
     colourless: bool = False
     """Whether everything but pictures is without colours: NO_COLOR is set, or there are none."""
     note: str | None = None
     """Why pictures are not shown as requested, a sentence for the user; None if they are."""
+    hint: str | None = None
+    """How the user would see images in full, a sentence; None if they are shown so, or were not wanted so."""
     answered: bool = True
     """Whether all answers were read. If not, late ones arrive as key presses."""
     background: Background = ""

@@ -30,7 +30,7 @@ from mia_tui.tui.pictures.preload import Preload
 from mia_tui.tui.read_messages import ReadMessages
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.textual_private import FaultKeepingApp, SmallPalette, messages_shown
-from mia_tui.tui.theme import default_theme, own_themes, theme_names
+from mia_tui.tui.theme import default_theme, own_themes, readable_variables, theme_names
 
 if TYPE_CHECKING:
     from mia_tui.tui.home.screen import HomeScreen
@@ -88,6 +88,7 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
 
     def get_css_variables(self) -> dict[str, str]:
         variables = super().get_css_variables()
+        variables |= readable_variables(variables)
         self.context.ink.follow(variables, is_dark=self.current_theme.dark)
         return variables
 

@@ -152,9 +152,8 @@ def _showing(terminal: Terminal, auto: str) -> Section:
     words = [f"Images are shown {_GRAPHICS[terminal.graphics]}; {terminal.colours_in_words}."]
     if terminal.brand:
         where = f", in {terminal.multiplexer}" if terminal.multiplexer else ""
-        words.append(f"The terminal is {printable(terminal.brand)}{where}.")
-    if terminal.note:
-        words.append(printable(terminal.note))
+        words.append(f"The terminal is {printable(terminal.around or terminal.brand)}{where}.")
+    words += [printable(text) for text in (terminal.note, terminal.hint) if text]
     texts = [Text(text) for text in (*words, *(hint.format(auto=auto) for hint in _HINTS))]
     return Group(_heading("This terminal"), *texts), 2 * len(texts) + 1
 

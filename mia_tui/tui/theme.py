@@ -6,14 +6,18 @@ between the app's background and that of the terminal, which stays beside images
 theme.
 """
 
+from collections.abc import Mapping
+
 from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 
 from mia_tui.terminal.model import Terminal
+from mia_tui.tui.widgets.ink import READABLE, contrast, contrast_ratio, readable
 
 DARK, LIGHT = "mia-dark", "mia-light"
 
-_SURFACE_SHARE, _PANEL_SHARE = 0.05, 0.10  # of the foreground
+_SURFACE_SHARE, _PANEL_SHARE, _LINE_SHARE = 0.05, 0.10, 0.28  # of the foreground
+_WORDS = ("text-accent", "text-warning", "text-error", "text-success")
 
 
 def own_themes(background_rgb: tuple[int, int, int] | None = None) -> tuple[Theme, Theme]:
@@ -59,10 +63,35 @@ def theme_names() -> tuple[str, ...]:
     return (DARK, LIGHT, *BUILTIN_THEMES)
 
 
+def readable_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a theme's CSS that stand for words which could hardly be read, mended.
+
+    Many of Textual's themes have an accent or a cursor with a contrast of 2 or 3.
+    """
+    mended = {}
+    grounds = [variables[name][:7] for name in ("background", "surface") if _is_hex(variables.get(name, ""))]
+    if len(grounds) == 2:
+        mended = {
+            name: readable(variables[name][:7], *grounds)
+            for name in _WORDS
+            if _is_hex(variables.get(name, ""))
+        }
+    under, front = (variables.get(f"block-cursor-{part}", "") for part in ("background", "foreground"))
+    if _is_hex(under) and not (_is_hex(front) and contrast_ratio(front[:7], under[:7]) >= READABLE):
+        mended["block-cursor-foreground"] = contrast(under[:7])
+    return mended
+
+
+def _is_hex(variable: str) -> bool:
+    return variable.startswith("#") and len(variable) in (7, 9)
+
+
 def _own(
     name: str, *, background: Color, foreground: str, accent: str, warning: str, error: str, success: str
 ) -> Theme:
     front = Color.parse(foreground)
+    line = background.blend(front, _LINE_SHARE, alpha=1.0).hex
+    surface = background.blend(front, _SURFACE_SHARE, alpha=1.0).hex
     return Theme(
         name,
         primary=accent,
@@ -73,7 +102,7 @@ def _own(
         success=success,
         foreground=foreground,
         background=background.hex,
-        surface=background.blend(front, _SURFACE_SHARE, alpha=1.0).hex,
+        surface=surface,
         panel=background.blend(front, _PANEL_SHARE, alpha=1.0).hex,
         dark=name == DARK,
         variables={
@@ -82,5 +111,11 @@ def _own(
             "text-error": error,
             "text-success": success,
             "footer-key-foreground": accent,
+            "scrollbar": line,
+            "scrollbar-hover": accent,
+            "scrollbar-active": accent,
+            "scrollbar-background": surface,
+            "scrollbar-background-hover": surface,
+            "scrollbar-background-active": surface,
         },
     )

@@ -13,7 +13,12 @@ from mia_tui.dataset.images.formats import FORMATS
 
 SCREEN = ("textual", "textual_image")
 HEAVY = ("torch", "torchvision", "timm", "torchmetrics", "rich", *SCREEN, "numpy", "PIL", "msgspec", "pynvml")
-HEADLESS = ("mia_tui.worker", "mia_tui.previewer", "mia_tui.image_predictor")  # processes of their own
+HEADLESS = (
+    "mia_tui.worker",
+    "mia_tui.previewer",
+    "mia_tui.step_timer",
+    "mia_tui.image_predictor",
+)  # processes of their own
 TORCH = ("torch", "torchvision", "timm", "torchmetrics")
 
 WITHOUT_PACKAGE = {

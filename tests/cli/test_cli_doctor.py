@@ -232,9 +232,15 @@ def test_on_a_terminal_long_findings_continue_below_their_text(
         ),
         (make_terminal("half", "256"), "note: coarse, of half blocks, 256 colours, 10x20 pixels a cell."),
         (
-            make_terminal("half", multiplexer="tmux", note="tmux lets no pictures through."),
-            "note: coarse, of half blocks, 16 million colours, 10x20 pixels a cell, inside tmux. tmux lets no "
-            "pictures through. Outside of tmux the same terminal may show them in full.",
+            make_terminal(
+                "half", multiplexer="tmux", note="Not as asked.", hint="Put a line into tmux.conf."
+            ),
+            "note: coarse, of half blocks, 16 million colours, 10x20 pixels a cell, inside tmux. Not as asked. Put a "
+            "line into tmux.conf.",
+        ),
+        (
+            make_terminal("kitty", brand="tmux 3.6b", around="kitty(0.48.2)", multiplexer="tmux"),
+            "in full by the kitty protocol, 16 million colours, 10x20 pixels a cell, kitty(0.48.2), inside tmux",
         ),
         (
             make_terminal("half", colourless=True),

@@ -60,8 +60,7 @@ def test_every_line_of_help_fits_a_terminal_of_80_columns(mia: Mia, words: str) 
 def test_every_setting_is_an_option_of_train_with_its_help(mia: Mia, field: Field) -> None:
     answer = mia("train", "--help")
     assert all(option in answer.out for option in field.option.split("/"))
-    if field.name not in ("width", "height"):  # --size speaks for both
-        assert field.help in " ".join(answer.out.split())
+    assert field.help in " ".join(answer.out.split())
 
 
 def test_the_recipes_are_named_in_the_help_of_train(mia: Mia) -> None:

@@ -52,6 +52,8 @@ def other_words(field: Field) -> tuple[list[object], object]:
         value = _OTHER.get(field.name, "a(b)")
     elif field.kind == "whole":
         value = 64 if field.unit == "pixels" else int(field.default or 0) + 3
+    elif field.kind == "size":
+        value = "320x240"
     else:
         middle = (field.le or field.lt or 2.0) / 2
         value = middle if middle != field.default else middle * 1.01
@@ -103,8 +105,8 @@ def test_options_win_over_the_settings_file(tmp_path: Path) -> None:
 
 def test_given_settings_are_named_as_typed() -> None:
     assert given_settings(settings_of("--size", 64, "--mono", "--recipe", "mia")) == [
-        "--color/--mono",
         "--size",
+        "--color/--mono",
         "--recipe",
     ]
     assert given_settings(settings_of()) == []

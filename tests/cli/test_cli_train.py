@@ -1,6 +1,7 @@
 """`mia-tui train` in this process: what it says, writes and leaves."""
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,22 @@ def test_a_set_in_which_every_pixel_is_nan_is_reported_before_it_is_trained_on(
     assert words in " ".join(answer.err.split())
     told = [json.loads(line) for line in answer.out.splitlines()]
     assert next(record["message"][: len(words)] for record in told if record["type"] == "warning") == words
+
+
+def test_slides_that_are_trained_on_and_validated_on_are_warned_of_with_the_command_that_mends_it(
+    mia: Mia, tmp_path: Path
+) -> None:
+    root = tmp_path / "cells"
+    for number in range(24):
+        red = number % 2 == 0
+        name = f"slide{number // 4}_{number}.png"
+        draw_disc(root / ("red" if red else "blue"), name, size_px=40, red=red, seed=number)
+    answer = train(mia, root)
+    assert "File names look like 6 slides (such as slide0)" in " ".join(answer.err.split())
+    words = f"mia-tui labels split {root} --new --group-by 'slide[0-9]+'"
+    assert words in " ".join(answer.err.split())
+    assert mia(*shlex.split(words)[1:]).code == 0
+    assert "File names" not in train(mia, root).err
 
 
 def test_with_json_stdout_is_the_events_and_nothing_else(mia: Mia, discs: Path) -> None:

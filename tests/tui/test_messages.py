@@ -13,7 +13,6 @@ from tui_support import make_images, press, record_paints, run, screen_text, tol
 from tui_support import opened as opened_without
 
 from mia_tui.tui import read_messages
-from mia_tui.tui.label.session_screen import SessionScreen
 from mia_tui.tui.widgets.message_line import MessageLine
 
 
@@ -33,8 +32,8 @@ async def tell(pilot: Pilot[Any], message: str, severity: Any = "information") -
 
 def is_seen(pilot: Pilot[Any], message: str) -> bool:
     """Whether a message has its place on the screen."""
-    if isinstance(pilot.app.screen, SessionScreen):
-        return message in pilot.app.screen.query_one(MessageLine).messages
+    for line in pilot.app.screen.query(MessageLine):
+        return message in line.messages
     return any(toast.region.height for toast in pilot.app.screen.query(Toast))
 
 
@@ -159,7 +158,7 @@ LONG = "The run 20261124-2234-resnet18 failed, best macro F1 0.97. " + "The disk
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
-def test_in_the_form_of_a_training_a_message_lies_over_no_field_and_no_line_below(
+def test_in_the_form_of_a_training_a_message_has_a_line_of_its_own_and_covers_nothing(
     dataset: Path, size: tuple[int, int]
 ) -> None:
     async def test() -> None:
@@ -167,9 +166,11 @@ def test_in_the_form_of_a_training_a_message_lies_over_no_field_and_no_line_belo
             await press(pilot, "ctrl+t")
             await tell(pilot, LONG)
             screen = pilot.app.screen
-            [toast] = [toast.region for toast in screen.query(Toast)]
-            assert toast.x >= screen.query_one("#train-form").region.right and toast.right <= size[0]
-            assert toast.bottom <= screen.query_one("#train-help").region.y and toast.y >= 1
+            assert not any(toast.region.height for toast in screen.query(Toast))
+            await wait_until(pilot, lambda: "The disk that holds it is full." in screen_text(pilot.app))
+            place = screen.query_one(MessageLine).region
+            assert place.y >= screen.query_one("#train-middle").region.bottom
+            assert place.bottom <= screen.query_one("#keys").region.y
 
     run(test())
 

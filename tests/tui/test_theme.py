@@ -8,10 +8,12 @@ from tui_support import make_context, run, running, wait_until
 
 from mia_tui.config.kept import kept_settings
 from mia_tui.config.user import UserConfig
+from mia_tui.dataset.class_rules import COLOURS
 from mia_tui.terminal.model import Terminal
 from mia_tui.tui.app import MiaApp
 from mia_tui.tui.textual_private import messages_shown
 from mia_tui.tui.theme import DARK, LIGHT, default_theme, own_themes, theme_names
+from mia_tui.tui.widgets.ink import Ink
 
 TERMINAL = Terminal("half", "true", 10, 20, cell_known=True)
 
@@ -70,14 +72,47 @@ def test_an_unknown_theme_is_named_with_those_that_are_known() -> None:
     run(test())
 
 
-@pytest.mark.parametrize("name", [DARK, LIGHT])
-def test_words_in_our_themes_are_easy_to_read(name: str) -> None:
+@pytest.mark.parametrize("name", theme_names())
+def test_words_can_be_read_in_every_theme(name: str) -> None:
     """WCAG asks for a contrast of 4.5."""
+
+    async def test() -> None:
+        app = MiaApp(make_context(user=UserConfig(theme=name)), None)
+        async with running(app):
+            ink, variables = app.context.ink, app.theme_variables
+            grounds = [variables[role] for role in ("background", "surface")]
+            if not all(ground.startswith("#") for ground in grounds):
+                assert name.startswith("ansi"), "the other themes name their colours"
+                return
+            words = [ink.accent(), ink.good(), ink.warning(), ink.fault(), ink.dim()]
+            words += [ink.words("suggestion", colour) for colour in COLOURS]
+            for style in words:
+                for ground in grounds if style in words[:5] else grounds[:1]:
+                    assert _contrast(Color.from_rich_color(style.color), Color.parse(ground)) >= 4.5, style
+            cursor = ink.cursor()
+            pair = [Color.from_rich_color(colour) for colour in (cursor.color, cursor.bgcolor)]
+            assert _contrast(*pair) >= 4.5
+            for role in ("accent", "warning", "error", "success"):
+                assert _contrast(Color.parse(variables[f"text-{role}"]), Color.parse(grounds[1])) >= 4.5
+
+    run(test())
+
+
+@pytest.mark.parametrize("name", [DARK, LIGHT])
+def test_words_on_panels_can_be_read_in_our_themes(name: str) -> None:
     [theme] = [theme for theme in own_themes() if theme.name == name]
-    colours = [theme.foreground, theme.accent, theme.warning, theme.error, theme.success]
-    for colour in colours:
-        for behind in (theme.background, theme.surface, theme.panel):
-            assert _contrast(Color.parse(colour or ""), Color.parse(behind or "")) >= 4.5, (colour, behind)
+    for colour in (theme.foreground, theme.accent, theme.warning, theme.error, theme.success):
+        assert _contrast(Color.parse(colour or ""), Color.parse(theme.panel or "")) >= 4.5, colour
+
+
+def test_lines_beside_images_can_be_read_where_the_theme_is_light_and_the_terminal_dark() -> None:
+    dark = Ink(replace(TERMINAL, background="dark"))
+    light_theme = own_themes()[1].to_color_system().generate()
+    dark.follow(light_theme, is_dark=False)
+    assert dark.beside_images is not None, "words of the light theme would be dark on dark"
+    assert dark.beside_images.bgcolor == Color.parse(light_theme["background"]).rich_color
+    dark.follow(own_themes()[0].to_color_system().generate(), is_dark=True)
+    assert dark.beside_images is None, "no edge between the lines and the image"
 
 
 def _contrast(one: Color, other: Color) -> float:

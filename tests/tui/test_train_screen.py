@@ -39,6 +39,8 @@ from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.context import Context
 from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.training import check_screen, machine, pickers, preview
+from mia_tui.tui.training import screen as training_screen
+from mia_tui.tui.training.forecast import Forecast
 from mia_tui.tui.training.screen import TrainScreen
 
 WIDE = 120, 40
@@ -62,6 +64,26 @@ class FormApp(App[None]):
         self.ended, self.result = True, result
 
 
+class FakeClock:
+    """Times nothing; a test says what was measured."""
+
+    forecast_of: Forecast | None = Forecast(700.0, "an estimate")
+
+    def __init__(self, root: Path, on_news: Any) -> None:
+        self.on_news = on_news
+        self.wanted: list[TrainConfig] = []
+
+    def want(self, config: TrainConfig, estimate: Any) -> bool:
+        self.wanted.append(config)
+        return False
+
+    def forecast(self, config: TrainConfig, estimate: Any, *, has_gpu: bool) -> Forecast | None:
+        return self.forecast_of
+
+    def close(self) -> None:
+        pass
+
+
 @asynccontextmanager
 async def form(
     dataset: Path, *, size: tuple[int, int] = SMALL, context: Context | None = None, **options: Any
@@ -75,10 +97,11 @@ async def form(
 
 @pytest.fixture(autouse=True)
 def no_helpers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No GPU is looked for, no worker started."""
+    """No GPU is looked for, no worker started, no step timed."""
     monkeypatch.setattr(machine, "list_gpus", list)
     monkeypatch.setattr(machine, "nvidia_device_present", lambda: False)
     monkeypatch.setattr(check_screen, "start_run", create_only)
+    monkeypatch.setattr(training_screen, "StepClock", FakeClock)
 
 
 def create_only(prepared: Prepared, *, annotator: str | None, after: RunDir | None) -> RunDir:
@@ -127,11 +150,11 @@ def test_every_field_that_matters_is_reached_by_one_key_and_fits_80_columns(disc
         async with form(discs) as pilot:
             seen = set()
             cursor = pilot.app.screen.cursor  # type: ignore[attr-defined]
-            for _ in range(60):
+            for _ in range(len(fields()) + 10):
                 seen.add(cursor.name)
                 assert "▸" in text(pilot), cursor.name
                 await press(pilot, "tab")
-            assert seen == {name for name in TrainConfig.__struct_fields__ if cursor.form.matters(name)}
+            assert seen == {field.name for field in fields() if cursor.form.matters(field.name)}
 
     run(test())
 
@@ -219,6 +242,7 @@ def test_the_fields_of_the_input_say_what_the_images_have(discs: Path) -> None:
 def test_a_network_is_found_by_typing_some_of_its_name(discs: Path) -> None:
     async def test() -> None:
         async with form(discs) as pilot:
+            await to_field(pilot, "backbone")
             await press(pilot, "v")
             await type_text(pilot, "gg19")
             await settle(pilot)
@@ -255,7 +279,8 @@ def test_weights_of_this_disk_come_first(discs: Path, monkeypatch: pytest.Monkey
 
     async def test() -> None:
         async with form(discs) as pilot:
-            await press(pilot, "down", "enter")
+            await to_field(pilot, "weights")
+            await press(pilot, "enter")
             rows = text(pilot).splitlines()
             first = next(row for row in rows if "imagenet: learnt" in row)
             assert "on this disk" in first
@@ -521,6 +546,7 @@ def test_at_80_columns_eight_gpus_are_seen_and_no_help_is_cut(
     async def test() -> None:
         async with form(discs, title="Train on from " + "n" * 70) as pilot:
             assert "29 to train, 7 to validate" in text(pilot), "a long title gives way"
+            await to_section(pilot, "Network")
             assert "Apache-2.0." in text(pilot), "the last word about the network"
             await to_section(pilot, "Optimizer")
             assert "0.001 by default" in text(pilot)
@@ -569,8 +595,8 @@ def test_without_colours_and_unicode_everything_is_ascii_and_the_cursor_is_seen(
 def test_the_mouse_goes_to_a_field_turns_a_switch_and_picks_a_section(discs: Path) -> None:
     async def test() -> None:
         async with form(discs) as pilot:
-            await pilot.click("#train-tabs", offset=(12, 0))
-            assert "▸ width" in text(pilot)
+            await pilot.click("#train-tabs", offset=(19, 0))
+            assert "▸ size" in text(pilot)
             row = next(n for n, each in enumerate(text(pilot).splitlines()) if "colour" in each)
             await pilot.click("#train-form", offset=(20, row - 2))
             await settle(pilot)
@@ -636,9 +662,11 @@ def test_a_pasted_text_goes_into_the_field_as_one_inert_line(discs: Path) -> Non
 def test_keys_that_come_in_one_burst_go_to_the_field_they_were_meant_for(discs: Path) -> None:
     async def test() -> None:
         async with form(discs, size=WIDE) as pilot:
-            await burst(pilot, "pagedown", "ctrl+u", "3", "2", "down", "ctrl+u", "4", "8", "up")
+            await burst(
+                pilot, "pagedown", "pagedown", "ctrl+u", "3", "2", "down", "right", "up", "end", "x", "4", "8"
+            )
             await settle(pilot)
-            assert command(pilot) == "--size 32x48"
+            assert command(pilot) == "--size 32x48 --mono"
 
     run(test())
 
@@ -648,7 +676,7 @@ def test_settings_of_a_run_that_are_left_again_do_not_take_the_place_of_what_was
 
     async def test() -> None:
         async with form(discs, size=WIDE, context=context) as pilot:
-            await burst(pilot, "pagedown", "ctrl+u", "6", "4", "escape")
+            await burst(pilot, "pagedown", "pagedown", "ctrl+u", "6", "4", "escape")
         async with form(discs, size=WIDE, context=context, base=TrainConfig(epochs=7)) as pilot:
             assert command(pilot) == "--epochs 7"
             await press(pilot, "escape")
@@ -667,6 +695,7 @@ def test_a_command_that_needs_more_lines_than_there_are_names_every_option(
 
     async def test() -> None:
         async with form(far, base=TrainConfig(width=32, height=32, epochs=2, batch_size=8)) as pilot:
+            await to_section(pilot, "Run")
             shown = " ".join(text(pilot).split())
             assert "/discs --size 32 --epochs 2 --batch-size 8" in shown
         long = TrainConfig(
@@ -674,6 +703,7 @@ def test_a_command_that_needs_more_lines_than_there_are_names_every_option(
             label_smoothing=0.125, drop_rate=0.25, schedule="step", metric="accuracy", weight_decay=0.0625,
         )  # fmt: skip
         async with form(far, base=long) as pilot:
+            await to_section(pilot, "Run")
             assert any(row.endswith("…") for row in text(pilot).splitlines()), "what is cut is said to be"
 
     run(test())

@@ -54,6 +54,29 @@ def test_unreadable_and_one_toned_images_are_named(discs: Path) -> None:
     assert "1 image of one single tone: red/cell-1.png." in said
 
 
+def slides(root: Path) -> Path:
+    """Discs of two classes in names like slide3_7.png; twelve slides of four images."""
+    for number in range(48):
+        red = number % 2 == 0
+        name = f"slide{number // 4}_{number}.png"
+        draw_disc(root / ("red" if red else "blue"), name, size_px=40, red=red, seed=number)
+    return root
+
+
+def test_slides_that_are_trained_on_and_validated_on_are_said_with_the_option_that_keeps_them_together(
+    tmp_path: Path,
+) -> None:
+    root = slides(tmp_path / "cells")
+    said = words(check_start(prepared(root)))
+    assert "File names look like 12 slides (such as slide0), and images of" in said
+    assert "--group-by 'slide[0-9]+' keeps each slide in one part." in said
+    assert "File names" not in words(check_start(prepared(root, group_by="slide[0-9]+")))
+    assert "File names" not in words(check_start(prepared(root, val_fraction=0.0)))
+    prepare_training(read_dataset(root), TrainConfig())
+    said = words(check_start(prepared(root)))
+    assert f"`mia-tui labels split {root} --new --group-by 'slide[0-9]+'` makes a split" in said
+
+
 def test_images_of_another_depth_are_said(discs: Path) -> None:
     deep = np.arange(400, dtype=np.uint16).reshape(20, 20) * 100
     Image.fromarray(deep).save(discs / "red" / "deep.png")

@@ -14,7 +14,7 @@ from mia_tui.cli.options import read_settings
 from mia_tui.cli.train import command
 from mia_tui.config.check import check_config
 from mia_tui.config.command import quoted, train_command, train_words
-from mia_tui.config.fields import Field, fields
+from mia_tui.config.fields import Field, fields, record_values
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError
 
@@ -30,6 +30,8 @@ _TEXTS: dict[str, st.SearchStrategy[Any]] = {
 
 
 def values_of(field: Field) -> st.SearchStrategy[Any]:
+    if field.kind == "size":
+        return st.builds("{}x{}".format, st.integers(8, 4096), st.integers(8, 4096))
     if field.kind == "text":
         return _TEXTS[field.name]
     if field.kind == "switch":
@@ -51,7 +53,7 @@ def values_of(field: Field) -> st.SearchStrategy[Any]:
 
 
 configs = st.fixed_dictionaries({}, optional={field.name: values_of(field) for field in fields()}).map(
-    lambda values: TrainConfig(**values)
+    lambda values: TrainConfig(**record_values(values))
 )
 
 

@@ -4,24 +4,44 @@ import math
 
 import pytest
 
-from mia_tui.config.fields import Field, check_value, fields, find_field, parse_value
+from mia_tui.config.fields import Field, check_value, fields, find_field, parse_value, record_values
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError
 
 FIELDS = {field.name: field for field in fields()}
 
 
-def test_every_setting_is_a_field_in_its_order() -> None:
-    assert tuple(FIELDS) == TrainConfig.__struct_fields__
+def test_every_setting_is_a_field_in_its_order_and_width_and_height_are_one() -> None:
+    names = [name if name != "width" else "size" for name in TrainConfig.__struct_fields__]
+    assert list(FIELDS) == [name for name in names if name != "height"]
+    assert set(record_values(dict.fromkeys(FIELDS, 64))) == set(TrainConfig.__struct_fields__)
 
 
 @pytest.mark.parametrize("field", fields(), ids=lambda field: field.name)
 def test_help_of_a_field_has_a_sentence_its_unit_its_limits_and_its_default(field: Field) -> None:
     assert field.description.endswith(".")
+    assert field.advice in field.help
     assert field.unit in field.help
     assert field.limits in field.help
     assert all(choice in field.help for choice in field.choices)
     assert ("default " in field.help) == (field.default is not None)
+
+
+def test_a_setting_that_people_change_says_when() -> None:
+    assert {field.name for field in fields() if not field.advice} == _FINE
+
+
+_FINE = {
+    "piecewise_scale_min",
+    "dropout_pixels_min",
+    "dropout_pixels_max",
+    "dropout_pixels_per_channel",
+    "dropout_patches_min",
+    "dropout_patch_size_min",
+    "dropout_patch_size_max",
+    "dropout_patches_per_channel",
+}
+"""Parts of an augmentation, whose other parts say when one would change them."""
 
 
 @pytest.mark.parametrize("field", fields(), ids=lambda field: field.name)
@@ -40,6 +60,9 @@ def test_choices_stand_in_the_order_they_are_written_in() -> None:
         ("epochs", "3", 3),
         ("lr", "1e-3", 1e-3),
         ("lr", "1", 1.0),
+        ("size", "96", "96"),
+        ("size", "96x96", "96"),
+        ("size", "320×240", "320x240"),
         ("color", "no", False),
         ("loss", "kl", "kl"),
         ("optimizer", "AdamW", "adamw"),
@@ -60,8 +83,9 @@ def test_a_text_becomes_a_value_of_the_fields_kind(name: str, text: str, value: 
     [
         ("epochs", "0", "--epochs is 0. It must be at least 1."),
         ("epochs", "3.5", "--epochs is '3.5'. It takes a whole number."),
-        ("width", "4097", "--size is 4097 pixels. It must be at most 4096."),
-        ("width", "7", "--size is 7 pixels. It must be at least 8."),
+        ("size", "4097", "--size is 4097 pixels. It must be at most 4096."),
+        ("size", "224x7", "--size is 7 pixels. It must be at least 8."),
+        ("size", "big", "--size is 'big'. It takes 96 or, width first, 128x96."),
         ("drop_rate", "1", "--drop-rate is 1. It must be below 1."),
         ("drop_rate", "-1", "--drop-rate is -1. It must be at least 0."),
         ("lr", "0", "--lr is 0. It must be over 0."),
@@ -102,7 +126,7 @@ def test_no_limit_lets_a_number_pass_that_is_not_finite() -> None:
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("epoch", "epochs"), ("size", "width and height"), ("mono", "color"), ("batch-size", "batch_size")],
+    [("epoch", "epochs"), ("sizes", "size"), ("mono", "color"), ("batch-size", "batch_size")],
 )
 def test_an_unknown_setting_is_answered_with_the_one_that_was_meant(name: str, hint: str) -> None:
     with pytest.raises(ConfigError, match="There is no setting") as caught:

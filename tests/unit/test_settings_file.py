@@ -21,11 +21,12 @@ def saved(path: Path, config: TrainConfig) -> Path:
     [
         TrainConfig(),
         make_config(recipe="mia"),
+        TrainConfig(width=320, height=240),
         TrainConfig(lr=3e-4, threads=3, color=False, min_lr=1e-12),
         TrainConfig(val='Größe "2"\\\n\x7f\t', val_fraction=0.0, group_by=r"(slide\d+)_"),
         TrainConfig(val="bytes\udcff", val_fraction=0.0),
     ],
-    ids=["defaults", "mia", "numbers", "odd text", "name that is not UTF-8"],
+    ids=["defaults", "mia", "size", "numbers", "odd text", "name that is not UTF-8"],
 )
 def test_saved_settings_load_to_the_same(tmp_path: Path, config: TrainConfig) -> None:
     assert make_config(file_values=load_config(saved(tmp_path / "train.toml", config))) == config
@@ -55,6 +56,8 @@ def test_a_file_names_only_what_it_changes(tmp_path: Path) -> None:
     [
         ("size = 96", {"width": 96, "height": 96}),
         ('size = "128x96"', {"width": 128, "height": 96}),
+        ("width = 128\nheight = 96", {"width": 128, "height": 96}),
+        ("width = 128", {"width": 128}),
         ("batch-size = 8", {"batch_size": 8}),
     ],
 )

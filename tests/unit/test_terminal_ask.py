@@ -254,7 +254,7 @@ def chosen(wanted: str = "auto", environment: dict[str, str] | None = None, **an
         ({}, {"NO_COLOR": "1"}, "half"),
         ({"kitty": True}, {"NO_COLOR": "1"}, "kitty"),
         ({"brand": "tmux 3.3a"}, {"TMUX": "x", "LC_TERMINAL": "iTerm2"}, "half"),
-        ({"brand": "tmux 3.4", "sixel": True}, {"TMUX": "x"}, "sixel"),
+        ({"brand": "tmux 3.4", "sixel": True}, {"TMUX": "x"}, "half"),  # what is around it is not known
         ({"brand": "XTerm(379)", "sixel": True}, {"TMUX": "x"}, "sixel"),
         ({"sixel": True}, {"STY": "1.pts"}, "half"),
     ],

@@ -34,7 +34,7 @@ def draw(pixels: np.ndarray, size: tuple[int, int], terminal: "Terminal") -> str
     """
     if _is_for_textual_image(terminal):
         return _by_textual_image(Image.fromarray(pixels), size, terminal)
-    return _by_ourselves(pixels, size, terminal)
+    return draw_as_app(pixels, size, terminal)
 
 
 def _is_for_textual_image(terminal: "Terminal") -> bool:
@@ -100,7 +100,8 @@ def _no_terminal(cell_width_px: int, cell_height_px: int) -> Iterator[io.StringI
                 os.environ[name] = value
 
 
-def _by_ourselves(pixels: np.ndarray, size: tuple[int, int], terminal: "Terminal") -> str:
+def draw_as_app(pixels: np.ndarray, size: tuple[int, int], terminal: "Terminal") -> str:
+    """As `draw`, by the encoders of the app."""
     from mia_tui.terminal.model import Panel
     from mia_tui.terminal.pictures import draw_picture
 

@@ -194,7 +194,7 @@ def _images(view: RunView) -> str:
 def _network(config: JobConfig) -> str:
     if isinstance(config, TrainConfig):
         weights = printable(config.weights)
-        return f"{config.backbone}, {config.width}x{config.height} pixels, weights {weights}"
+        return f"{config.backbone}, {config.size} pixels, weights {weights}"
     weights = f", weights {printable(config.weights)}" if isinstance(config, NetworkConfig) else ""
     return f"{printable(config.network)}{weights}"
 

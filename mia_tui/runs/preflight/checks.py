@@ -1,8 +1,8 @@
 """What would hurt a training, found before it starts; each finding says what to do, and none forbids the start.
 
-Files are checked in `images`, `content` and `kinds`, the machine in `machine`. Labelled images, which the run uses,
-are decoded, as far as time allows. Of the others, which are predicted later, only the header is read: 30,000 of them
-take some seconds, and one whose end is missing is not found here.
+Files are checked in `images`, `content` and `kinds`, their names in `groups`, the machine in `machine`. Labelled
+images, which the run uses, are decoded, as far as time allows. Of the others, which are predicted later, only the
+header is read: 30,000 of them take some seconds, and one whose end is missing is not found here.
 """
 
 import time
@@ -13,6 +13,7 @@ from pathlib import Path
 from mia_tui.dataset.dataset import Dataset
 from mia_tui.runs.preflight.content import without_content
 from mia_tui.runs.preflight.finding import CheckFinding
+from mia_tui.runs.preflight.groups import torn_groups
 from mia_tui.runs.preflight.images import (
     CheckedFiles,
     CheckProgress,
@@ -105,6 +106,7 @@ def check_start(
         *bad_images(prepared.samples, image_faults),
         *unequal_kinds(root, prepared.samples, config, should_stop=should_stop),
         *same,
+        *torn_groups(prepared),
         *_small_classes(prepared),
         *full_disk(prepared),
         *missing_weights(config),

@@ -93,11 +93,19 @@ class _Side(Widget, can_focus=False):
     def on_resize(self) -> None:
         self._lines = []
 
+    def notify_style_update(self) -> None:
+        """The theme is another one."""
+        super().notify_style_update()
+        self._lines = []
+
     def render_lines(self, crop: Region) -> list[Strip]:
         """All lines, kept: Textual asks for them whenever a widget beside this one is painted."""
         if not self._lines:
             width, height = self.size
-            even, odd = self._line(width, 0), self._line(width, 1)
+            under = self._ink.beside_images
+            even, odd = (self._line(width, y) for y in (0, 1))
+            if under is not None:
+                even, odd = even.apply_style(under), odd.apply_style(under)
             self._lines = [odd if y % 2 else even for y in range(height)]
         lines = self._lines[crop.y : crop.bottom]
         return lines if crop.width == self.size.width else [line.crop(crop.x, crop.right) for line in lines]

@@ -192,6 +192,9 @@ class SessionCommands(ABC):
         if wanted is None:
             return
         self._session.set_filter(Filter(among=wanted.keys, among_words=wanted.title))
+        first = None if wanted.first is None else self._session.listing.row(wanted.first)
+        if first is not None:
+            self._session.go_to(first)
         shown = len(self._session.view)
         words = (
             f"{counted(shown, 'image')}: {wanted.title}." if shown else "These images do not exist any more."
@@ -442,4 +445,4 @@ class LabelCommands(SessionCommands):
     async def _open_grid(self) -> None:
         from mia_tui.tui.grid.screen import GridScreen
 
-        await self._screen.ask(GridScreen(self._controller, self._screen.context))
+        await self._screen.ask(GridScreen(self._controller, self._screen.context, self._screen.tile_pictures))

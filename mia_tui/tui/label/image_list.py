@@ -88,7 +88,8 @@ class ImageList(ScrollView, can_focus=False):
         for position in range(top + crop.y, top + crop.bottom):
             line = self._made.get(position)
             if line is None:
-                line = self._made[position] = self._line(position, width)
+                line, under = self._line(position, width), self._ink.beside_images
+                self._made[position] = line = line if under is None else line.apply_style(under)
             lines.append(line)
         return [line.crop_extend(crop.x, crop.right, None) for line in lines]
 
@@ -119,6 +120,11 @@ class ImageList(ScrollView, can_focus=False):
         if 0 <= position < len(self._session.view):
             asks = event.button == RIGHT_BUTTON or event.chain == 2
             self.post_message(self.ImageClicked(position, asks=asks))
+
+    def notify_style_update(self) -> None:
+        """The theme is another one."""
+        super().notify_style_update()
+        self._made = {}
 
     def on_resize(self) -> None:
         self.virtual_size = Size(max(1, self.size.width), len(self._session.view))

@@ -56,6 +56,7 @@ from mia_tui.tui.widgets.titled_panel import TitledPanel
 
 if TYPE_CHECKING:
     from mia_tui.tui.app import MiaApp
+    from mia_tui.tui.mosaic.tile_pictures import TilePictures
 
 NARROW_COLUMNS = 100
 """In a narrower terminal the list gives its room to the image."""
@@ -153,6 +154,7 @@ class LabelScreen(SessionScreen[None]):
         self._lines_are_due = True
         self._scan_is_due = True
         self._accept_key = self.key("accept")
+        self._tile_pictures: TilePictures | None = None
         self._picture = CurrentPicture(
             controller,
             context,
@@ -186,6 +188,8 @@ class LabelScreen(SessionScreen[None]):
         self.asked_network.close()
         self._probabilities.close()
         self._picture.close()
+        if self._tile_pictures is not None:
+            self._tile_pictures.close()
         self.controller.store_thread.end()
 
     def opens(self, command: str) -> bool:
@@ -193,6 +197,19 @@ class LabelScreen(SessionScreen[None]):
         return super().opens(command) or (command in ("assign", "assign_next") and not self.session.classes)
 
     # For the commands and the background tasks
+
+    @property
+    def tile_pictures(self) -> "TilePictures":
+        """The pictures of the grid's tiles, which are kept while the dataset is open."""
+        if self._tile_pictures is None:
+            from mia_tui.tui.mosaic.tile_pictures import TilePictures
+
+            context, dataset = self.context, self.controller.dataset
+            self._tile_pictures = TilePictures(dataset, context.terminal, context.flow_control)
+        view = self._view_settings.view
+        if view is not None:
+            self._tile_pictures.expect(view.image_width, view.image_height)
+        return self._tile_pictures
 
     def say(self, message: str) -> None:
         """A sentence in the status line, until the next command; painted by the next `show`."""
@@ -327,6 +344,8 @@ class LabelScreen(SessionScreen[None]):
         """Before it is closed: save where the person is, and leave no picture in the terminal."""
         self.remember()
         self._picture.put_away()
+        if self._tile_pictures is not None:
+            self.write_terminal(self._tile_pictures.held.deleting_all())
 
     def remember(self) -> None:
         """Save where the person is, for the next time."""

@@ -27,6 +27,7 @@ TOPICS = {
     "results": "Evaluating and predicting",
     "headless": "Without a screen, and on clusters",
     "sharing": "Several people, several places",
+    "terminals": "Terminals, and images in full",
     "troubles": "When something goes wrong",
     "python": "From Python",
     "keys": "All keys, and your own",

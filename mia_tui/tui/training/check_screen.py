@@ -14,11 +14,16 @@ from mia_tui.paths import is_same_folder
 from mia_tui.runs.actions.action import called
 from mia_tui.runs.list.find import list_runs, oldest_first, run_places
 from mia_tui.runs.list.lifecycle import start_run
+from mia_tui.runs.machine.gpus import list_gpus
+from mia_tui.runs.machine.system import host_name
 from mia_tui.runs.preflight.checks import CheckResult, check_start, without_label
 from mia_tui.runs.preflight.images import CheckStopped
+from mia_tui.runs.preflight.machine import gpu_words, is_busy
 from mia_tui.runs.preflight.prepare import Prepared, TrainingPreparer
 from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.worker.liveness import read_record
 from mia_tui.runs.worker.queue import last_in_line
+from mia_tui.text import printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.dialogs import Question
 from mia_tui.tui.screen import KeyedModal
@@ -117,8 +122,12 @@ class CheckScreen(KeyedModal[RunDir | None]):
         after = None
         if ahead is not None:
             name = self._ink.shown(await asyncio.to_thread(called, ahead))
-            answers = [("After that run", "after"), ("Start now", "now")]
-            text = f"The run {name} is in progress; two at once slow each other down."
+            answers = [("Start now", "now"), ("After that run", "after")]
+            free = await asyncio.to_thread(why_free, self._config, ahead)
+            text = f"The run {name} is in progress, but {free}."
+            if not free:
+                text = f"The run {name} is in progress on this machine; two at once slow each other down."
+                answers.reverse()
             answer = await self.app.push_screen_wait(Question("When should it start?", text, answers))
             if answer is None:
                 self._is_starting = False
@@ -190,6 +199,19 @@ class CheckScreen(KeyedModal[RunDir | None]):
         self._has_failed = True
         self._body.update(Text(self._ink.shown(in_words(error)), style=self._ink.fault()))
         self._hint.update(self.with_keys("{cancel} goes back to the form; nothing there is lost."))
+
+
+def why_free(config: TrainConfig, ahead: RunDir) -> str:
+    """Why a training can start beside a run that is in progress, in words; "" where they would share a device."""
+    record = read_record(ahead)
+    if record is not None and record.host != host_name():
+        return f"on another computer ({printable(record.host)})"
+    gpus = list_gpus()
+    if config.device == "cpu":
+        job = ahead.job().config
+        return "on a GPU" if gpus and getattr(job, "device", "cpu") != "cpu" else ""
+    free = next((gpu for gpu in gpus if not is_busy(gpu)), None)
+    return "" if free is None else f"a GPU is free ({gpu_words(free)})"
 
 
 def _run_ahead(prepared: Prepared) -> RunDir | None:

@@ -44,6 +44,7 @@ class TrainCommands:
             "section_previous": lambda: cursor.turn(-1),
             "reset": cursor.reset,
             "copy": self._copy,
+            "group": self._group,
             "other_images": screen.preview.other_images,
         }
         self.by_name: dict[str, Command] = {
@@ -87,10 +88,11 @@ class TrainCommands:
         screen, cursor = self._screen, self._cursor
         ink, config = screen.context.ink, cursor.form.values
         match cursor.name:
+            case "backbone" if cursor.kind("backbone") == "size" and not begun:
+                size = await screen.ask(pickers.network_sizes(config, ink))
+                return await self._any_network(begun) if size == pickers.OTHER else size
             case "backbone":
-                await self.look_for_weights()
-                here_all, columns = self._here or frozenset(), screen.size.width
-                return await screen.ask(pickers.backbones(config, here_all, ink, begun, columns=columns))
+                return await self._any_network(begun)
             case "weights":
                 await self.look_for_weights()
                 ours = await asyncio.to_thread(pickers.weights_of_runs, screen.opened, config.backbone)
@@ -100,6 +102,21 @@ class TrainCommands:
                 return await screen.ask(pickers.devices(screen.machine or Machine(), ink))
         field, current = field_of(cursor.name), cursor.form.text(cursor.name)
         return await screen.ask(pickers.words_of(field, ink, begun, current=current))
+
+    async def _any_network(self, begun: str) -> str | None:
+        from mia_tui.tui.training import pickers
+
+        screen = self._screen
+        await self.look_for_weights()
+        return await screen.ask(
+            pickers.backbones(
+                self._cursor.form.values,
+                self._here or frozenset(),
+                screen.context.ink,
+                begun,
+                columns=screen.size.width,
+            )
+        )
 
     async def _start(self) -> None:
         from mia_tui.tui.training.check_screen import CheckScreen
@@ -121,6 +138,19 @@ class TrainCommands:
         )
         if run is not None:
             screen.leave(run)
+
+    def _group(self) -> None:
+        """Accept the groups that file names tell."""
+        screen, estimate = self._screen, self._screen.estimate
+        groups = None if estimate is None else estimate.groups
+        if estimate is None or groups is None:
+            screen.say("File names tell no slides, patients or the like that are not kept together already.")
+        elif estimate.keeping:
+            screen.say(f"This dataset is split already. {estimate.keeping}")
+        else:
+            self._cursor.form.set_text("group_by", groups.pattern)
+            self._cursor.refresh()
+            screen.say(f"Each {groups.one} is in one part now (group by {groups.pattern}).")
 
     def _copy(self) -> None:
         self._screen.app.copy_to_clipboard(self._screen.command)

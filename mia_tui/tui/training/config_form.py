@@ -10,10 +10,17 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from mia_tui.tui.training.form_cursor import EditedLine, FormLine
+from mia_tui.tui.training.words import network_words
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.line_list import LineList
 
 _LEAST_VALUE = 10
+_WORDS = {
+    **{"fault": "", "more": "    ", "heading": ""},
+    **dict.fromkeys(("fact", "told", "note", "advice", "key"), "  "),
+}
+"""Kinds of lines that are no fields, with what stands before them."""
+
 _PLAIN = Style()
 
 
@@ -23,28 +30,30 @@ class ConfigForm(LineList[FormLine]):
     class SettingClicked(Message):
         """A field was clicked; `on_value` if what stands in it was."""
 
-        def __init__(self, line: int, *, on_value: bool) -> None:
+        def __init__(self, name: str, *, on_value: bool) -> None:
             super().__init__()
-            self.line, self.on_value = line, on_value
+            self.name, self.on_value = name, on_value
 
     def __init__(self, ink: Ink, *, id: str | None = None) -> None:
         super().__init__(ink, self._draw_field, id=id)
 
     def can_pick(self, item: FormLine) -> bool:
-        return item.kind != "fault"
+        return item.kind not in _WORDS
 
     def on_click(self, event: events.Click) -> None:
         event.prevent_default()  # else the list posts its own message, too
         line = self._line_at(event.y)
         if line is not None and self.can_pick(self._items[line]):
-            on_value = event.x > self._items[line].title_width + 2
-            self.post_message(self.SettingClicked(line, on_value=on_value))
+            item = self._items[line]
+            self.post_message(self.SettingClicked(item.name, on_value=event.x > item.title_width + 2))
 
     def _draw_field(self, entry: FormLine, width: int, is_current: bool) -> list[Segment]:
         ink = self._ink
-        if entry.kind == "fault":
-            text = f"  {ink.broken} {entry.title}"
-            return [Segment(ink.pad(text, width), ink.fault())]
+        if entry.kind in _WORDS:
+            sign = f"  {ink.broken} " if entry.kind == "fault" else _WORDS[entry.kind]
+            styles = {"heading": ink.title(), "told": ink.title(), "fact": _PLAIN, "note": ink.dim()}
+            styles |= {"advice": ink.warning(), "key": ink.accent()}
+            return [Segment(ink.pad(f"{sign}{entry.title}", width), styles.get(entry.kind, ink.fault()))]
         title = ink.pad(entry.title, entry.title_width)
         head = [
             Segment(ink.pointer if is_current else " ", Style(bold=True)),
@@ -66,14 +75,15 @@ class ConfigForm(LineList[FormLine]):
         ink = self._ink
         if entry.line is not None and is_current:
             return self._typed(entry.line, entry.instead, room)
-        text_style = Style(reverse=is_current)
+        text_style = ink.cursor() if is_current else _PLAIN
         if entry.kind == "switch":
             return [Segment(f"[{'x' if entry.value == 'yes' else ' '}] {entry.value}", text_style)]
-        if entry.kind in ("choice", "pick") and entry.value:
+        if entry.kind in ("choice", "pick", "size") and entry.value:
             left, right = ("‹ ", " ›") if ink.unicode else ("< ", " >")
+            value = network_words(entry.value) if entry.kind == "size" else entry.value
             return [
                 Segment(left, ink.dim()),
-                Segment(ink.fit_left(entry.value, room - 4), text_style),
+                Segment(ink.fit_left(value, room - 4), text_style),
                 Segment(right, ink.dim()),
             ]
         if not entry.value:
@@ -86,8 +96,8 @@ class ConfigForm(LineList[FormLine]):
         text = ink.shown(line.text) if line.text.isprintable() else line.text
         if line.is_fresh:
             if not text:
-                return [Segment(" ", Style(reverse=True)), Segment(ink.fit(instead, room - 1), ink.dim())]
-            return [Segment(ink.fit_left(text, room), Style(reverse=True))]
+                return [Segment(" ", ink.cursor()), Segment(ink.fit(instead, room - 1), ink.dim())]
+            return [Segment(ink.fit_left(text, room), ink.cursor())]
         start = max(0, line.caret - room + 1)
         before, at, after = (
             text[start : line.caret],
@@ -96,7 +106,7 @@ class ConfigForm(LineList[FormLine]):
         )
         after = ink.fit(after, max(0, room - ink.width(before) - 1))
         field = Style(underline=True)
-        return [Segment(before, field), Segment(at or " ", Style(reverse=True)), Segment(after, field)]
+        return [Segment(before, field), Segment(at or " ", ink.cursor()), Segment(after, field)]
 
 
 class SectionTabs(Widget, can_focus=False):
@@ -127,7 +137,7 @@ class SectionTabs(Widget, can_focus=False):
 
     def render_line(self, y: int) -> Strip:
         segments = [
-            Segment(f" {name} ", Style(reverse=number == self._current, bold=number == self._current))
+            Segment(f" {name} ", self._ink.cursor() if number == self._current else _PLAIN)
             for number, name in enumerate(self._names)
         ]
         first = self._first(segments)

@@ -11,7 +11,9 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.reading import opened
 from mia_tui.dataset.images.source import Scene
 from mia_tui.dataset.model import Part
+from mia_tui.dataset.split.name_groups import NameGroups
 from mia_tui.errors import ConfigError, DecodeError, MiaError
+from mia_tui.runs.preflight.groups import groups_to_keep, how_to_keep
 from mia_tui.runs.preflight.prepare import PART_FIELDS, Prepared, TrainingPreparer
 from mia_tui.runs.record.job import Sample
 from mia_tui.tui.training.form import field_named_in, in_words
@@ -30,6 +32,8 @@ class StartEstimate:
         decided: Settings that the stored split decides.
         samples: The labelled images.
         scene: What the first image that can be read is like; None before one was read.
+        groups: Slides, patients and the like that file names tell and that are not kept together; None for none.
+        keeping: What would keep them together, where a setting cannot: the split is stored already.
         problem: Why there can be no training, in words; "" if there can.
         problem_field: The field to change for that; None where it is not a setting.
     """
@@ -40,6 +44,8 @@ class StartEstimate:
     decided: Mapping[str, Value | None] = field(default_factory=dict)
     samples: Sequence[Sample] = ()
     scene: Scene | None = None
+    groups: NameGroups | None = None
+    keeping: str = ""
     problem: str = ""
     problem_field: str | None = None
 
@@ -105,6 +111,8 @@ class EstimateThread:
             named = field_named_in(error) if isinstance(error, ConfigError) else None
             return StartEstimate(problem=in_words(error), problem_field=named)
         weights, decided = prepared.class_weights, prepared.job.config
+        groups = groups_to_keep(prepared)
+        is_stored = prepared.plan is not None and prepared.plan.before.rule is not None
         return StartEstimate(
             counts=prepared.counts,
             weights=None if weights is None else tuple(weights),
@@ -112,6 +120,8 @@ class EstimateThread:
             decided={name: getattr(decided, name) for name in SPLIT_FIELDS} if config.val is None else {},
             samples=prepared.samples,
             scene=_first_scene(prepared),
+            groups=groups,
+            keeping=how_to_keep(groups, prepared) if groups is not None and is_stored else "",
         )
 
 

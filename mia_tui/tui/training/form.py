@@ -14,12 +14,25 @@ import msgspec
 
 from mia_tui.config.check import find_faults, make_config
 from mia_tui.config.command import value_text
-from mia_tui.config.fields import Field, Value, fields, parse_value
+from mia_tui.config.fields import Field, Value, fields, parse_value, record_values
 from mia_tui.config.settings_file import load_config, save_config
 from mia_tui.config.split import SPLIT_FIELDS
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError, MiaError
 from mia_tui.files import new_content
+
+START = "Start"
+"""The first page, which has the settings that most people change; they stand in their own sections, too."""
+
+START_TITLES = {
+    "labels": "labels from",
+    "backbone": "network",
+    "size": "image size",
+    "epochs": "rounds",
+    "device": "computes on",
+    "threads": "cores",
+}
+"""Its settings, as they are called there."""
 
 _OPTION = re.compile(r"--[a-z][a-z0-9-]*")
 
@@ -94,9 +107,7 @@ class Form:
         return self._texts[name]
 
     def set_text(self, name: str, text: str) -> None:
-        """Type something into a field. A square input stays square when its width is changed."""
-        if name == "width" and self._texts["height"] == self._texts["width"]:
-            self._texts["height"] = text
+        """Type something into a field."""
         self._texts[name] = text
         self.given.add(name)
         self._read = None
@@ -170,10 +181,7 @@ def field_named_in(error: ConfigError) -> str | None:
 
 @cache
 def _by_option() -> dict[str, str]:
-    return {
-        "--size": "size",
-        **{field.option: field.title for field in fields() if field.name not in ("width", "height")},
-    }
+    return {field.option: field.title for field in fields()}
 
 
 def _shown(value: Value | None) -> str:
@@ -188,7 +196,7 @@ def _read(texts: Mapping[str, str]) -> _FormReading:
             values[field.name] = _value(field, texts[field.name])
         except ConfigError as error:
             own[field.name] = str(error)
-    config = msgspec.structs.replace(TrainConfig(), **values)
+    config = msgspec.structs.replace(TrainConfig(), **record_values(values))
     if config.val is not None:  # it takes the place of a split
         config = msgspec.structs.replace(config, val_fraction=0.0, test_fraction=0.0)
     config = _without_idle(config)
@@ -205,7 +213,7 @@ def _without_idle(config: TrainConfig) -> TrainConfig:
         for field in fields()
         if field.name not in SPLIT_FIELDS and not field.has_effect(config)
     }
-    return msgspec.structs.replace(config, **idle)
+    return msgspec.structs.replace(config, **record_values(idle))
 
 
 def _value(field: Field, text: str) -> Value | None:

@@ -1,19 +1,25 @@
 """Where the person is in the form: which section, which field, what is being typed. Free of Textual."""
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+from mia_tui.catalog.backbones import SIZES
 from mia_tui.config.fields import fields
 from mia_tui.text import counted
-from mia_tui.tui.training.form import Form, field_of, groups
+from mia_tui.tui.training.form import START, START_TITLES, Form, field_of, groups
 from mia_tui.tui.training.words import empty_words, right_of
 
-FieldKind = Literal["text", "choice", "switch", "pick"]
+FieldKind = Literal["text", "choice", "switch", "pick", "size"]
+WordKind = Literal["fault", "more", "heading", "fact", "told", "note", "advice", "key"]
+FIELD_KINDS: tuple[str, ...] = get_args(FieldKind)
 
 LISTED = ("backbone", "weights", "class_weights", "device")
 """Texts that have a list to choose from."""
 
+_FAULT_INDENT = 5  # columns, with one for the edge
+_LEAST_FAULT = 10
 _CLOSED = ("backbone",)  # of those, typing opens the list
 
 
@@ -79,7 +85,8 @@ class FormLine:
         name: Of the field.
         title: Its title, or the words of the fault.
         value: Its text.
-        kind: text is typed into, choice and switch are changed by keys, pick opens a list.
+        kind: text is typed into, choice and switch are changed by keys, pick opens a list, size is a network by its
+            size; the others are no fields: a fault and more of it, and words around the fields.
         instead: Shown dim while it is empty.
         right: Unit and limits.
         line: Its text with the caret, while it is edited.
@@ -91,7 +98,7 @@ class FormLine:
     name: str
     title: str
     value: str
-    kind: FieldKind | Literal["fault"]
+    kind: FieldKind | WordKind
     instead: str = ""
     right: str = ""
     line: EditedLine | None = None
@@ -116,10 +123,10 @@ class FormCursor:
     def __init__(self, form: Form) -> None:
         self.form = form
         self.others: Mapping[str, str] = {}
-        self.section = groups()[0]
+        self.section = START
         self.name = ""
         self.line: EditedLine | None = None
-        self.go_to(self.names()[0])
+        self.refresh()
 
     @property
     def faults(self) -> dict[str, str]:
@@ -130,44 +137,68 @@ class FormCursor:
     def names(self, section: str | None = None) -> list[str]:
         """The fields of a section that matter now."""
         section = section or self.section
+        if section == START:
+            return list(START_TITLES)
         return [field.name for field in fields() if field.group == section and self.form.matters(field.name)]
 
     def sections(self) -> list[tuple[str, str]]:
         """The headings, each with its number of faults or of changed fields."""
         faults = self.faults
         rows = []
-        for section in groups():
+        for section in (START, *groups()):
             names = self.names(section)
             wrong = sum(name in faults for name in names)
-            changed = sum(self.form.is_changed(name) for name in names)
+            changed = 0 if section == START else sum(self.form.is_changed(name) for name in names)
             words = counted(wrong, "error") if wrong else f"{changed} set" if changed else ""
             rows.append((section, words))
         return rows
 
-    def lines(self) -> tuple[list[FormLine], int]:
-        """What the section shows, and the line under the cursor."""
+    def lines(self, columns: int, *, explained: bool = False, airy: bool = False) -> list[FormLine]:
+        """What a section shows in so many columns.
+
+        Args:
+            columns: Width.
+            explained: Whether what a field means stands below it.
+            airy: Whether there is an empty line behind each field.
+        """
         lines: list[FormLine] = []
-        faults, cursor = self.faults, 0
-        names = self.names()
-        width = 1 + max(len(field_of(name).title) for name in names)
-        for name in names:
-            if name == self.name:
-                cursor = len(lines)
-            lines.append(self._line(name, width, is_faulty=name in faults))
-            if name in faults:
-                lines.append(FormLine(name, faults[name], "", "fault"))
-        return lines, cursor
+        for name in self.names():
+            lines += self.field_lines(name, columns)
+            if explained:
+                said = textwrap.wrap(field_of(name).description, max(_LEAST_FAULT, columns - _FAULT_INDENT))
+                lines += [FormLine("", line, "", "note") for line in said]
+            lines += [FormLine("", "", "", "note")] if airy else []
+        return lines
+
+    def field_lines(self, name: str, columns: int) -> list[FormLine]:
+        """The line of a field, and below it what is wrong with it, in as many lines as that needs."""
+        fault = self.faults.get(name)
+        width = 1 + max(len(self._title(each)) for each in self.names())
+        lines = [self._line(name, width, is_faulty=fault is not None)]
+        if fault is not None:
+            said = textwrap.wrap(fault, max(_LEAST_FAULT, columns - _FAULT_INDENT), break_on_hyphens=False)
+            lines += [
+                FormLine(name, line, "", "more" if number else "fault") for number, line in enumerate(said)
+            ]
+        return lines
 
     def kind(self, name: str) -> FieldKind:
         """What keys do in a field."""
+        if self.section == START and name == "backbone":
+            return "size"
         kind = field_of(name).kind
         if kind == "choice" or kind == "switch":
             return kind
         return "pick" if name in _CLOSED else "text"
 
     def go_to(self, name: str) -> None:
-        """Put the cursor on a field."""
-        self.name, self.section = name, field_of(name).group
+        """Put the cursor on a field in its own section."""
+        self.section = field_of(name).group
+        self.point_at(name)
+
+    def point_at(self, name: str) -> None:
+        """Put the cursor on a field of the section that is shown."""
+        self.name = name
         self.refresh()
 
     def refresh(self) -> None:
@@ -181,15 +212,15 @@ class FormCursor:
         names = self.names()
         at = names.index(self.name) + by
         if 0 <= at < len(names):
-            self.go_to(names[at])
+            self.point_at(names[at])
         else:
             self.turn(1 if by > 0 else -1, to_end=by < 0)
 
     def turn(self, by: int, *, to_end: bool = False) -> None:
         """To another section; its last field if `to_end`."""
-        sections = groups()
+        sections = [START, *groups()]
         self.section = sections[(sections.index(self.section) + by) % len(sections)]
-        self.go_to(self.names()[-1 if to_end else 0])
+        self.point_at(self.names()[-1 if to_end else 0])
 
     def go_to_fault(self) -> bool:
         """To the first field with a fault; False if there is none."""
@@ -221,7 +252,11 @@ class FormCursor:
     def change(self, by: int) -> None:
         """Take the next choice or the one before; a switch is switched."""
         text, field = self.form.text(self.name), field_of(self.name)
-        if field.kind == "switch":
+        if self.kind(self.name) == "size":
+            networks = list(SIZES.values())
+            at = networks.index(text) + by if text in networks else 0
+            self.set(networks[max(0, min(at, len(networks) - 1))])
+        elif field.kind == "switch":
             self.set("no" if text == "yes" else "yes")
         elif field.kind == "choice":
             at = field.choices.index(text) if text in field.choices else 0
@@ -242,15 +277,18 @@ class FormCursor:
             self.form.set_text(self.name, line.text)
         self.line = line
 
+    def _title(self, name: str) -> str:
+        return START_TITLES[name] if self.section == START else field_of(name).title
+
     def _line(self, name: str, width: int, *, is_faulty: bool) -> FormLine:
         form = self.form
         return FormLine(
             name,
-            field_of(name).title,
+            self._title(name),
             form.text(name),
             self.kind(name),
             instead=empty_words(name, form.values),
-            right=right_of(name),
+            right="" if self.section == START else right_of(name),
             line=self.line if name == self.name else None,
             is_changed=form.is_changed(name),
             is_faulty=is_faulty,

@@ -18,6 +18,7 @@ from mia_tui.tui.widgets.ink import Ink
 _LEAST_COLUMNS, _LEAST_ROWS = 10, 4
 _NUMBER = 7  # columns of a number, or more where one needs them
 _LEAST_NAME = 8
+_LEAST_BAR = 12  # columns of the longest one
 _OTHER_ROWS = 3  # beside the devices
 
 
@@ -46,7 +47,7 @@ def panel(section: str, config: TrainConfig, known: FormFacts, size: tuple[int, 
             return machine_panel(known.machine, width, rows, ink)
         case "Loss and metric":
             return weights_panel(known.estimate, width, rows, ink)
-        case "Data" | "Input" | "Optimizer":
+        case "Start" | "Data" | "Input" | "Optimizer":
             return data_panel(known.estimate, width, rows, ink)
     return Text("")
 
@@ -64,10 +65,19 @@ def data_panel(estimate: StartEstimate | None, width: int, rows: int, ink: Ink) 
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(f"{counted(len(estimate.counts), 'class', 'classes')} from {where}\n", style="bold")
     text.append(_row("", ("train", "val", "test"), name_width, number, ink), style="dim")
-    room = max(1, rows - 3)
-    for name, of in _shown(estimate, room):
-        text.append(_row(name, [f"{of[part]:,}" for part in PARTS], name_width, number, ink))
-    left = len(estimate.counts) - len(_shown(estimate, room))
+    shown = _shown(estimate, max(1, rows - 3))
+    most = max((sum(of.values()) for of in estimate.counts.values()), default=1)
+    named = 1 + max(ink.width(ink.shown(name)) for name, _ in shown)
+    for name, of in shown:
+        numbers = [f"{of[part]:,}" for part in PARTS]
+        if name_width - named < _LEAST_BAR:
+            text.append(_row(name, numbers, name_width, number, ink))
+        else:
+            text.append(ink.pad(name, named))
+            bar = round(sum(of.values()) / most * (name_width - named))
+            text.append(("━" if ink.unicode else "=") * bar, style=ink.accent())
+            text.append(_row("", numbers, name_width - named - bar, number, ink))
+    left = len(estimate.counts) - len(shown)
     if left > 0:
         text.append(f"and {left:,} classes with more images\n", style="dim")
     text.append(_row("all", [f"{totals[part]:,}" for part in PARTS], name_width, number, ink), style="bold")
@@ -105,7 +115,7 @@ def machine_panel(machine: Machine | None, width: int, rows: int, ink: Ink) -> T
         text.append(f"{name}: ", style="bold" if not busy else ink.fault())
         text.append(f"{ink.shown(words)}\n", style=ink.fault() if busy else "")
     if machine.why_not:
-        text.append(ink.shown(machine.why_not), style=ink.fault())
+        text.append(ink.shown(machine.why_not), style=ink.warning() if machine.has_nvidia else "")
     elif machine.gpus and machine.torch is None:
         text.append(f"Asking torch whether it can use them {ink.more}", style="dim")
     return text
@@ -121,7 +131,7 @@ def network_panel(config: TrainConfig, weights_are_here: bool | None, ink: Ink) 
     facts = (
         ("parameters", f"{row.params / 1e6:.1f} million"),
         ("multiply-adds", f"{gmacs_at(row, config):.2g} G an image"),
-        ("", f"at {config.width}x{config.height} pixels"),
+        ("", f"at {config.size} pixels"),
         ("trained at", f"{row.input_size} pixels"),
         ("at least", f"{row.min_size} pixels a side"),
         ("weights", _weights(row, weights_are_here)),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from textual.widgets import Input, OptionList
 
-from mia_tui.catalog.backbones import BACKBONES, Backbone
+from mia_tui.catalog.backbones import BACKBONES, SIZES, Backbone
 from mia_tui.config.fields import Field
 from mia_tui.config.recipes import RECIPES
 from mia_tui.config.train import TrainConfig
@@ -18,6 +18,9 @@ from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.training.machine import Machine
 from mia_tui.tui.training.words import choice_words, gmacs_at, is_timm
 from mia_tui.tui.widgets.ink import Ink
+
+OTHER = "other"
+"""Chosen among the sizes: a network of another name."""
 
 _LEAST_ROWS = 4
 _FRAME_ROWS = 12  # of the dialog around its list, and of the screen around it
@@ -71,6 +74,20 @@ class FieldPicker(PickDialog[str]):
             line.select_on_focus = False
 
 
+def network_sizes(config: TrainConfig, ink: Ink) -> FieldPicker:
+    """The networks for people who need not know their names, and a way to all others."""
+    choices = [Choice(f"{size}: {name}, {_size_words(name, config)}", name) for size, name in SIZES.items()]
+    choices.append(Choice("another one, from the list of all networks", OTHER))
+    return FieldPicker("How large a network?", choices, ink, current=config.backbone)
+
+
+def _size_words(name: str, config: TrainConfig) -> str:
+    row, usual = BACKBONES[name], BACKBONES[SIZES["usual"]]
+    share = gmacs_at(row, config) / gmacs_at(usual, config)
+    work = "" if row is usual else f", {share:.1f} times the work of the usual one"
+    return f"{row.params / 1e6:.0f} million numbers{work}"
+
+
 def backbones(
     config: TrainConfig, here: frozenset[str], ink: Ink, begun: str = "", *, columns: int
 ) -> FieldPicker:
@@ -83,9 +100,7 @@ def backbones(
     title = (
         f"{'Which network?':<17} {'params':>7} {'cost':>7} {'trained':>7} {'least':>5} {'top-1':>5}  weights"
     )
-    hint = (
-        f"Cost: multiply-adds an image at {config.width}x{config.height}. Any other of timm: type timm:NAME."
-    )
+    hint = f"Cost: multiply-adds an image at {config.size}. Any other of timm: type timm:NAME."
     return FieldPicker(
         title, choices, ink, begun=begun, current=config.backbone, hint=hint, typed=_typed_timm
     )

@@ -1,10 +1,16 @@
-"""The form of a training: the settings of the command line, section by section, checked while they are typed."""
+"""The form of a training: a first page in plain words, and the settings of the command line, section by section.
+
+All are checked while they are typed.
+"""
+
+from collections.abc import Sequence
 
 from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
+from textual.notifications import Notification
 
 from mia_tui.config.command import train_command
 from mia_tui.config.train import TrainConfig
@@ -14,16 +20,20 @@ from mia_tui.text import printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.screen import KeyedScreen
+from mia_tui.tui.textual_private import messages_shown
 from mia_tui.tui.training.commands import TrainCommands
 from mia_tui.tui.training.config_form import ConfigForm, SectionTabs
 from mia_tui.tui.training.estimate import EstimateThread, StartEstimate
-from mia_tui.tui.training.form import Form
-from mia_tui.tui.training.form_cursor import FormCursor
+from mia_tui.tui.training.forecast import StepClock
+from mia_tui.tui.training.form import START, Form, field_of
+from mia_tui.tui.training.form_cursor import FIELD_KINDS, FormCursor, FormLine
 from mia_tui.tui.training.machine import Machine, probe_machine
 from mia_tui.tui.training.panel import FormFacts, panel
 from mia_tui.tui.training.preview import PreviewPane
+from mia_tui.tui.training.start_page import StartFacts, StartRoom, start_lines
 from mia_tui.tui.training.words import help_text, shown_command, state_words
 from mia_tui.tui.widgets.line_list import Entry, EntryList
+from mia_tui.tui.widgets.message_line import MessageLine
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_line import TextLine
 
@@ -31,8 +41,21 @@ WIDE_COLUMNS = 110
 """From this width on, the sections stand on the left."""
 
 _SIDE_COLUMNS = 34
-_WIDE_SIDE_COLUMNS = 46
+_WIDE_SIDE_COLUMNS, _MOST_SIDE_COLUMNS = 42, 84
+_WIDE_SIDE_SHARE = 0.38
 _LEAST_FORM = 44  # without a side, where less would be left
+_LOW_ROWS = 30
+_FULLNESS = ((True, True), (True, False), (False, True), (False, False))
+"""Whether fields are explained, and whether there are gaps between them; the first that fits is taken."""
+
+_SPARE_ROWS = 2  # for a fault, so that it changes nothing around it
+_SIDE_TITLES = {
+    "Network": "Network",
+    "Run": "Machine",
+    "Loss and metric": "Classes",
+    "Augmentation": "Preview",
+}
+_SHOWING = ("Input", "Augmentation")  # sections whose faults leave nothing to show in the preview
 _ESTIMATE_AFTER_S = 0.3  # after the last key: an estimate takes processor time from the typing
 
 
@@ -65,6 +88,9 @@ class TrainScreen(KeyedScreen[RunDir | None]):
             super().__init__()
             self.machine = machine
 
+    class Timed(Message):
+        """Steps of a training were timed, or could not be."""
+
     def __init__(
         self, opened: OpenDataset, context: Context, *, base: TrainConfig | None = None, title: str = ""
     ) -> None:
@@ -86,10 +112,17 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._form = ConfigForm(ink, id="train-form")
         self._side = TextBlock(id="train-side")
         self._help = TextBlock(id="train-help")
+        self._explanation = TextBlock(id="train-explanation")
         self._command = TextBlock(id="train-command")
+        self._panels = {
+            name: Vertical(id=f"train-{name}-panel") for name in ("sections", "form", "explanation", "side")
+        }
+        self._beside = Vertical(id="train-beside")
         self._message = TextBlock(id="train-message")
+        self._news = MessageLine(ink, id="train-news")
         self._is_waiting = False  # for the next estimate
         self.preparer = TrainingPreparer(opened.dataset, opened.state, opened.annotator)
+        self._clock = StepClock(opened.dataset, lambda: self.post_from_thread(self.Timed()))
         self._thread = EstimateThread(
             self.preparer, lambda estimate: self.post_from_thread(self.Estimated(estimate))
         )
@@ -98,16 +131,25 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         yield self._heading
         yield self._tabs
         with Horizontal(id="train-middle"):
-            yield self._sections
-            yield self._form
-            yield self._side
-            yield self.preview
+            with self._panels["sections"]:
+                yield self._sections
+            with self._panels["form"]:
+                yield self._form
+            with self._beside:
+                with self._panels["explanation"]:
+                    yield self._explanation
+                with self._panels["side"]:
+                    yield self._side
+                    yield self.preview
         yield self._help
         yield self._command
         yield self._message
+        yield self._news
         yield self.key_line
 
     def on_mount(self) -> None:
+        self.say("")
+        self.messages_changed(messages_shown(self.app))
         probe_machine(lambda machine: self.post_from_thread(self.MachineSeen(machine)))
         self.queue.do(self.commands.look_for_weights)
         self._estimate_soon()
@@ -115,6 +157,13 @@ class TrainScreen(KeyedScreen[RunDir | None]):
 
     def on_unmount(self) -> None:
         self._thread.close()
+        self._clock.close()
+
+    def on_screen_suspend(self) -> None:
+        self.preview.withdraw()
+
+    def on_screen_resume(self) -> None:
+        self.preview.come_back()
 
     def on_resize(self) -> None:
         self._lay_out()
@@ -135,7 +184,12 @@ class TrainScreen(KeyedScreen[RunDir | None]):
             self.cursor.form.values, self.opened.dataset, state=state, annotator=self.context.annotator
         )
 
+    def messages_changed(self, messages: Sequence[Notification]) -> None:
+        self._news.display = bool(messages)
+        self._news.show_messages(messages)
+
     def say(self, message: str) -> None:
+        self._message.display = bool(message)
         self._message.update(self._ink.shown(message))
 
     def say_failed(self, message: str) -> None:
@@ -190,16 +244,15 @@ class TrainScreen(KeyedScreen[RunDir | None]):
     @on(ConfigForm.SettingClicked)
     def _setting_clicked(self, event: ConfigForm.SettingClicked) -> None:
         """A click moves the cursor to a field; on the value of the current field it opens or switches it."""
-        name = self.cursor.lines()[0][event.line].name
-        was_there = name == self.cursor.name
-        self.cursor.go_to(name)
-        if event.on_value and (was_there or self.cursor.kind(name) != "text"):
+        was_there = event.name == self.cursor.name
+        self.cursor.point_at(event.name)
+        if event.on_value and (was_there or self.cursor.kind(event.name) != "text"):
             self.run_command("open")
         self.show()
 
     @on(EntryList.LineClicked)
     def _section_clicked(self, event: EntryList.LineClicked) -> None:
-        self._go_to_section(event.line)
+        self._go_to_section(event.line if event.line == 0 else event.line - 1)
 
     @on(SectionTabs.SectionClicked)
     def _tab_clicked(self, event: SectionTabs.SectionClicked) -> None:
@@ -207,7 +260,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
 
     def _go_to_section(self, number: int) -> None:
         self.cursor.section = self.cursor.sections()[number][0]
-        self.cursor.go_to(self.cursor.names()[0])
+        self.cursor.point_at(self.cursor.names()[0])
         self.show()
 
     # What threads found out
@@ -226,6 +279,10 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self.machine = event.machine
         self.show()
 
+    @on(Timed)
+    def _take_time(self) -> None:
+        self.show()
+
     def _estimate_soon(self) -> None:
         """Estimate when no key came for a while."""
         if not self._is_waiting:
@@ -236,8 +293,14 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._is_waiting = False
         config = self.cursor.form.values
         self._thread.want(config, frozenset(self.cursor.form.given))
-        if self.preview.display and not self.cursor.faults:
+        faults = {name: text for name, text in self.cursor.faults.items() if field_of(name).group in _SHOWING}
+        if self.preview.display and faults:
+            self.preview.say_why_not(next(iter(faults.values())))
+        elif self.preview.display:
             self.preview.want(config, self.estimate)
+        is_told = self.cursor.section == START and not self.cursor.faults
+        if is_told and self.estimate is not None and self._clock.want(config, self.estimate):
+            self.show()
 
     # Painting
 
@@ -245,29 +308,79 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         """Paint what has changed."""
         if not self.is_mounted:
             return
+        self._lay_out()
+        self._news.display = bool(self._news.messages)
         cursor = self.cursor
-        sections = cursor.sections()
-        number = [name for name, _ in sections].index(cursor.section)
-        self._tabs.show([name if "error" not in words else f"{name}!" for name, words in sections], number)
-        self._sections.show([Entry(name, words) for name, words in sections], number)
-        self._form.show(*cursor.lines())
+        self._show_sections()
+        lines = self._lines()
+        fields = [line.name if line.kind in FIELD_KINDS else "" for line in lines]
+        self._form.show(lines, fields.index(cursor.name))
         state = state_words(cursor, self.estimate, self.key("start"))  # a long title is cut short for it
         title = self._ink.fit(self._title, self.size.width - self._ink.width(state) - 2)
-        self._heading.show([(title, None)], [(state, None)])
-        self._help.update(help_text(cursor, self.estimate, self._ink))
+        self._heading.show([(title, None)], [(state, self._ink.fault() if cursor.faults else None)])
+        explanation = help_text(cursor, self.estimate, self._ink)
+        (self._explanation if self._is_wide else self._help).update(explanation)
         command = shown_command(self.command, self.opened.dataset, self.size.width - 2, self._ink)
         self._command.update(Text(command))
         config = cursor.form.values
         known = FormFacts(self.commands.weights_here(config.backbone), self.machine, self.estimate)
         self._side.update(panel(cursor.section, config, known, self._side.size, self._ink))
-        self._lay_out()
         self._estimate_soon()
 
+    def _show_sections(self) -> None:
+        sections = self.cursor.sections()
+        number = [name for name, _ in sections].index(self.cursor.section)
+        self._tabs.show([name if "error" not in words else f"{name}!" for name, words in sections], number)
+        (first, words), *others = sections
+        entries = [Entry(first, words), Entry("All settings", is_heading=True)]
+        entries += [Entry(f" {name}", words) for name, words in others]
+        self._sections.show(entries, number and number + 1)
+
+    def _lines(self) -> list[FormLine]:
+        """What the form shows; with explanations and gaps where all of it is seen then."""
+        start = self._start_facts() if self.cursor.section == START else None
+        for explained, airy in _FULLNESS if self._is_wide else _FULLNESS[2:]:
+            lines = self._lines_of(start, explained=explained, airy=airy)
+            if len(lines) + _SPARE_ROWS <= self._form.size.height:
+                break
+        return lines
+
+    def _lines_of(self, start: StartFacts | None, *, explained: bool, airy: bool) -> list[FormLine]:
+        cursor, columns = self.cursor, self._form.size.width
+        if start is None:
+            return cursor.lines(columns, explained=explained, airy=airy)
+        room = StartRoom(columns, airy, explained, has_table=self._is_wide)
+        return start_lines(cursor, start, room, self._ink)
+
+    def _start_facts(self) -> StartFacts:
+        estimate, forecast = self.estimate, None
+        if estimate is not None and not estimate.problem:
+            has_gpu = self.machine is not None and bool(self.machine.gpus) and not self.machine.why_not
+            forecast = self._clock.forecast(self.cursor.form.values, estimate, has_gpu=has_gpu)
+        keys = (self.key("start"), self.key("section_next"), self.key("group"))
+        return StartFacts(estimate, forecast, self.machine, keys)
+
+    @property
+    def _is_wide(self) -> bool:
+        return self.size.width >= WIDE_COLUMNS
+
     def _lay_out(self) -> None:
-        width = self.size.width
-        is_wide = width >= WIDE_COLUMNS
-        self._tabs.display, self._sections.display = not is_wide, is_wide
-        side = _WIDE_SIDE_COLUMNS if is_wide else _SIDE_COLUMNS
-        self._side.styles.width = self.preview.styles.width = side
-        has_side, is_preview = width - side >= _LEAST_FORM, self.cursor.section == "Augmentation"
-        self._side.display, self.preview.display = has_side and not is_preview, has_side and is_preview
+        """Panels side by side where there is room; else the explanation below, and of the rest what fits."""
+        width, section = self.size.width, self.cursor.section
+        is_wide, is_start = self._is_wide, section == START
+        self._tabs.display, self._panels["sections"].display = not is_wide, is_wide
+        self._help.display, self._panels["explanation"].display = not is_wide, is_wide
+        for each in self._panels.values():
+            each.set_class(is_wide, "panel")
+        self._panels["form"].set_class(is_wide, "-active")
+        self._panels["form"].border_title = section
+        self._panels["explanation"].border_title = "What it means"
+        self._panels["side"].border_title = _SIDE_TITLES.get(section, "Images")
+        side = _SIDE_COLUMNS
+        if is_wide:
+            side = max(_WIDE_SIDE_COLUMNS, min(int(_WIDE_SIDE_SHARE * width), _MOST_SIDE_COLUMNS))
+        self._beside.styles.width = side
+        is_preview = section == "Augmentation"
+        self._beside.display = is_wide or (width - side >= _LEAST_FORM and not is_start)
+        self._side.display, self.preview.display = not is_preview, is_preview and self._beside.display
+        self._command.display = is_wide or not is_start or self.size.height >= _LOW_ROWS

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import chop_cells
 from rich.text import Text
 
-from mia_tui.catalog.backbones import BACKBONES, TIMM_PREFIX, Backbone
+from mia_tui.catalog.backbones import BACKBONES, SIZES, TIMM_PREFIX, Backbone, size_of
 from mia_tui.catalog.losses import CLASS_WEIGHTINGS, LOSSES
 from mia_tui.catalog.metrics import METRICS
 from mia_tui.catalog.optimizers import OPTIMIZERS
@@ -22,11 +22,42 @@ from mia_tui.dataset.images.source import Scene
 from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.text import counted, join_names, printable
 from mia_tui.tui.training.estimate import StartEstimate
-from mia_tui.tui.training.form import Form, field_of
+from mia_tui.tui.training.form import START, Form, field_of
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
     from mia_tui.tui.training.form_cursor import FormCursor
+
+_START_HELP = {
+    "labels": (
+        "Where the class of each image comes from: auto takes what was labelled here, and where nothing was, the "
+        "names of the folders that the images lie in."
+    ),
+    "size": (
+        "Every image is brought to this width and height before the network sees it. A smaller one is several "
+        "times as fast: take 96 or 128 if you could still tell the classes in such a small picture, more if small "
+        "details tell them apart."
+    ),
+    "epochs": (
+        "How often the network goes through all images. 20 suits most; take more if the curves still improve at "
+        "the end, 5 for a quick try. The best round is kept, whatever comes after it."
+    ),
+    "device": (
+        "auto takes the GPU with most free memory, and the processor where there is none. A GPU is 10 to 100 "
+        "times as fast."
+    ),
+    "threads": (
+        "Processor cores that are used; left empty, those that are free when the training begins. Name fewer to "
+        "leave some to others."
+    ),
+}
+"""What a field of the first page means; of the network see `_network_help`."""
+
+_SIZE_WORDS = {
+    "small and quick": "a third of the size of the usual one, for a quick try, or to predict many images",
+    "usual": "it suits most sets of some hundred to some thousand images",
+    "large and slow": "worth its time where there are thousands of images and the usual one gets no better",
+}
 
 _COMMAND_LINES = 2
 _LEAST_COLUMNS = 10
@@ -63,12 +94,35 @@ def help_text(cursor: "FormCursor", estimate: StartEstimate | None, ink: Ink) ->
     text = Text()
     if fault is not None:
         text.append(f"{ink.broken} {ink.shown(fault)}\n", style=ink.fault())
-    text.append(ink.shown(help_of(field_of(cursor.name))))
+    text.append(ink.shown(meaning(cursor, cursor.name)))
+    if cursor.section == START:
+        return text
     scene = None if estimate is None else estimate.scene
     note = note_of(cursor.name, cursor.form) or ("" if scene is None else scene_words(cursor.name, scene))
     if note:
         text.append(f"\n{ink.shown(note)}", style="dim")
     return text
+
+
+def meaning(cursor: "FormCursor", name: str) -> str:
+    """What a field of the section means and when one would change it; on the first page in plain words."""
+    if cursor.section != START:
+        return help_of(field_of(name))
+    return _network_help(cursor.form.values) if name == "backbone" else _START_HELP[name]
+
+
+def _network_help(config: TrainConfig) -> str:
+    """What the size of the network means."""
+    size = size_of(config.backbone)
+    words = "chosen from the list of all networks, see the next page" if size is None else _SIZE_WORDS[size]
+    sizes, now = join_names(SIZES, "or"), printable(config.backbone)
+    return f"How much the network can learn: {sizes}. Now it is {now}: {words}."
+
+
+def network_words(backbone: str) -> str:
+    """A network as the page shows it, such as `usual: resnet18`."""
+    size = size_of(backbone)
+    return backbone if size is None else f"{size}: {backbone}"
 
 
 def shown_command(command: str, dataset: Path, columns: int, ink: Ink) -> str:
@@ -104,7 +158,8 @@ def help_of(field: Field) -> str:
     """What a field means, with unit, limits and default; the choices stand in its list."""
     default = "" if field.default is None else f"default {_default(field)}"
     words = ", ".join(word for word in (field.unit, field.limits, default) if word)
-    return field.description + (f" [{words}]" if words else "")
+    text = f"{field.description} {field.advice}".rstrip()
+    return text + (f" [{words}]" if words else "")
 
 
 def empty_words(name: str, config: TrainConfig) -> str:
@@ -134,7 +189,7 @@ def note_of(name: str, form: Form) -> str:
         case "loss" | "metric" | "schedule" | "class_weights":
             words = choice_words(name).get(text, "")
             return f"{text}: {words}." if words else ""
-        case "width" | "height":
+        case "size":
             row = BACKBONES.get(config.backbone)
             return "" if row is None else f"{row.name} needs at least {row.min_size} pixels a side."
     return ""
@@ -175,7 +230,7 @@ def backbone_words(row: Backbone, config: TrainConfig) -> str:
         weights = f"ImageNet weights: top-1 {row.top1:.1f} %, {row.licence}"
     return (
         f"{row.params / _MILLION:.1f} M parameters, {gmacs_at(row, config):.2g} billion multiply-adds an image at "
-        f"{config.width}x{config.height}; {weights}."
+        f"{config.size}; {weights}."
     )
 
 

@@ -14,6 +14,11 @@ _GREY = "#808080"
 # Until a theme is followed, and with one whose colours have no name that rich knows.
 _COLOURS = {"accent": "#b5a8ff", "warning": "#f2b84b", "error": "#ff7a85", "success": "#6fd08c"}
 _DARK, _LIGHT = "#000000", "#ffffff"
+_DIM_SHARE = 0.62  # of the colour of text; the rest is background
+_SHARES = tuple(step / 20 for step in range(21))
+
+READABLE = 4.5
+"""The least contrast of words, by WCAG."""
 
 
 class Ink:
@@ -21,13 +26,21 @@ class Ink:
 
     Args:
         terminal: What the terminal can show.
+
+    Attributes:
+        beside_images: The style of lines beside images; None where the terminal's own colours stay, as the theme is
+            as dark as the terminal.
     """
 
     def __init__(self, terminal: Terminal) -> None:
         self.colours = terminal.colours != "none" and not terminal.colourless
         self.unicode = terminal.unicode
         self.is_dark = True
+        self._terminal_is_dark = terminal.background != "light"
+        self.beside_images: Style | None = None
         self._by_role = dict(_COLOURS)
+        self._ground: str | None = None
+        self._dim = Style(dim=True)
         self._cursor = Style(reverse=True)
         self.dot = "·" if self.unicode else "."
         self.more = "…" if self.unicode else "~"
@@ -37,6 +50,7 @@ class Ink:
         self.broken = "✗" if self.unicode else "x"
         self.gone = "∅" if self.unicode else "?"
         self.pointer = "▸" if self.unicode else ">"
+        self.mark = "✓" if self.unicode else "*"
         self.separator = " · " if self.unicode else " | "
 
     def follow(self, variables: Mapping[str, str], *, is_dark: bool) -> None:
@@ -51,6 +65,15 @@ class Ink:
             role: _rich_colour(variables.get(f"text-{role}", "")) or colour
             for role, colour in _COLOURS.items()
         }
+        ground, text = (_rich_colour(variables.get(name, "")) for name in ("background", "foreground"))
+        self._ground = ground if ground is not None and ground.startswith("#") else None
+        if self._ground is None or text is None or not text.startswith("#"):
+            self._dim, self.beside_images = Style(dim=True), None  # the terminal has the colours
+        else:
+            differs = is_dark != self._terminal_is_dark
+            self.beside_images = style(fg=text, bg=self._ground) if differs else None
+            surface = _rich_colour(variables.get("surface", "")) or self._ground
+            self._dim = style(fg=readable(blend(self._ground, text, _DIM_SHARE), self._ground, surface))
         under = _rich_colour(variables.get("block-cursor-background", ""))
         front = _rich_colour(variables.get("block-cursor-foreground", ""))
         if under is None:
@@ -111,7 +134,11 @@ class Ink:
             return Style(reverse=kind == "label", bold=True)
         if kind == "label":
             return style(fg=contrast(colour or _GREY), bg=colour or _GREY, bold=True)
-        return style(fg=colour or _GREY, bold=kind == "suggestion")
+        return style(fg=self.as_text(colour or _GREY), bold=kind == "suggestion")
+
+    def as_text(self, colour: str) -> str:
+        """A colour of a class or a curve, made darker or lighter until words in it can be read on the background."""
+        return colour if self._ground is None else readable(colour, self._ground)
 
     def chip(self, colour: str, *, current: bool = False) -> Style:
         """The style of a class's key, in lists and in the class bar."""
@@ -120,7 +147,8 @@ class Ink:
         return style(fg=contrast(colour), bg=colour, bold=True)
 
     def dim(self) -> Style:
-        return Style(dim=True)
+        """The style of what is read last."""
+        return self._dim if self.colours else Style(dim=True)
 
     def width(self, text: str) -> int:
         """The width of a text in cells."""
@@ -178,10 +206,37 @@ def _rich_colour(variable: str) -> str | None:
 
 
 def contrast(colour: str) -> str:
-    """Black or white, whichever is easier to read on a colour (WCAG relative luminance)."""
+    """Black or white, whichever is easier to read on a colour."""
+    return _DARK if _luminance(colour) > 0.179 else _LIGHT
+
+
+@lru_cache(maxsize=1024)
+def readable(colour: str, *grounds: str) -> str:
+    """A colour, blended with black or white until words in it can be read on these grounds (WCAG asks for 4.5)."""
+    towards = contrast(grounds[0])
+    for share in _SHARES:
+        made = blend(colour, towards, share)
+        if all(contrast_ratio(made, ground) >= READABLE for ground in grounds):
+            break
+    return made
+
+
+def blend(colour: str, other: str, share: float) -> str:
+    """A colour with a share of another one in it."""
+    parts = ((int(colour[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(one + (two - one) * share):02x}" for one, two in parts)
+
+
+def contrast_ratio(one: str, other: str) -> float:
+    """How well one colour is told from another, from 1 to 21."""
+    dark, light = sorted((_luminance(one), _luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    """The relative luminance that WCAG defines."""
     red, green, blue = (_linear(int(colour[i : i + 2], 16) / 255) for i in (1, 3, 5))
-    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
-    return _DARK if luminance > 0.179 else _LIGHT
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _linear(value: float) -> float:

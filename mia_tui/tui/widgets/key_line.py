@@ -14,6 +14,9 @@ from mia_tui.tui.keys.bindings import KeyHint
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.text_line import TextLine
 
+_NARROW_COLUMNS = 100
+"""In a narrower line keys stand closer, so that more of them are seen."""
+
 
 class KeyLine(TextLine):
     """Keys that fit into the line as a whole, the first ones first.
@@ -47,13 +50,15 @@ class KeyLine(TextLine):
                 return
 
     def _line(self, width: int) -> Strip:
-        segments: list[Segment] = []
-        self._ends, used = [], 0
+        margin, gap = (0, 1) if width < _NARROW_COLUMNS else (1, 2)
+        segments, used = [Segment(" " * margin)] if margin else [], margin
+        self._ends = []
         for hint in self._hints:
             columns = self._ink.width(f"{hint.key} {hint.title}")
             if used + columns > width:
                 break
-            segments += [Segment(hint.key, self._ink.accent()), Segment(f" {hint.title} ", self._ink.dim())]
-            used += columns + 1
+            words = f" {hint.title}{' ' * gap}"
+            segments += [Segment(hint.key, self._ink.accent()), Segment(words, self._ink.dim())]
+            used += columns + gap
             self._ends.append((used, hint.command))
         return Strip(segments).adjust_cell_length(width)

@@ -111,7 +111,7 @@ class LineList(ScrollView, Generic[Item], can_focus=False):
     def render_line(self, y: int) -> Strip:
         width, line = self.size.width, y - self._above + int(self.scroll_offset.y)
         if y == 0 and self._heading is not None:
-            segments = [Segment(self._ink.fit(self._heading(width), width), self._ink.dim())]
+            segments = [Segment(self._ink.fit(self._heading(width), width), self._ink.title())]
         elif 0 <= line < len(self._items):
             segments = self._draw(self._items[line], width, line == self._cursor)
         else:
@@ -185,7 +185,7 @@ class EntryList(LineList[Entry]):
         left = ink.fit_left(entry.left, max(0, room))
         text_style = ink.cursor() if is_current else _PLAIN
         return [
-            Segment(ink.pointer if is_current else " ", ink.accent()),
+            Segment(ink.pointer if is_current else " ", text_style),
             Segment(left + " " * max(0, room - ink.width(left) + 1), text_style),
             Segment(right + " ", text_style + ink.dim() if not is_current else text_style),
         ]

@@ -27,6 +27,13 @@ _ACTIONS: tuple[Action, ...] = (
     Action("section_next", ("pagedown",), "Next section", "Go to the next section.", _TRAIN),
     Action("section_previous", ("pageup",), "Previous section", "Go to the previous section.", _TRAIN),
     Action("reset", ("ctrl+d",), "Default", "Reset this field to its default.", _TRAIN),
+    Action(
+        "group",
+        ("f8", "ctrl+b"),
+        "Group",
+        "Keep the images of a slide, patient or the like in one part, as file names tell.",
+        _TRAIN,
+    ),
     Action("recipe", ("ctrl+r",), "Recipe", "Load all settings of a recipe.", _TRAIN),
     Action("load", ("ctrl+o",), "Load", "Load the settings of a file.", _TRAIN),
     Action("save", ("ctrl+s",), "Save", "Write the settings to a file, for here and for --config.", _TRAIN),

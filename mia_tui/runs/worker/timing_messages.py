@@ -1,0 +1,72 @@
+"""Messages between the form and the helper that times a training: one JSON object a line."""
+
+from typing import Annotated
+
+import msgspec
+
+from mia_tui.config.train import TrainConfig
+from mia_tui.decoding import Text
+from mia_tui.runs.worker.helper import encode_line
+from mia_tui.runs.worker.preview_messages import PreviewImage
+from mia_tui.text import decode_name, encode_name
+
+STEP_TIMER_MODULE = "mia_tui.step_timer"
+
+Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=1e9)]
+
+
+class TimingRequest(msgspec.Struct, frozen=True):
+    """A training that is to be timed.
+
+    Attributes:
+        config: Its network, input, batch and device are used; of the weights random ones.
+        root: Folder that the paths are relative to.
+        rows: Some of its images.
+        classes: Their number.
+    """
+
+    config: TrainConfig
+    root: str
+    rows: tuple[PreviewImage, ...]
+    classes: Annotated[int, msgspec.Meta(ge=2)]
+
+
+class TimingAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What some steps took, or why there are none.
+
+    Attributes:
+        train_s: Seconds for an image in a step of the training.
+        validate_s: Seconds for an image in the validation.
+        read_s: Seconds until an image is read, one after the other.
+        device: Where they were computed, such as `CPU, 2 threads`.
+        is_busy: Whether other programs slowed it down.
+        error: A sentence; "" if there is no error.
+    """
+
+    train_s: Seconds = 0.0
+    validate_s: Seconds = 0.0
+    read_s: Seconds = 0.0
+    device: Text = ""
+    is_busy: bool = False
+    error: str = ""
+
+
+def encode_timing(request: TimingRequest) -> bytes:
+    """A request as a line; names of files keep their bytes."""
+    rows = tuple(msgspec.structs.replace(row, path=encode_name(row.path)) for row in request.rows)
+    config = msgspec.structs.replace(request.config, val=None, weights="none")
+    return encode_line(
+        msgspec.structs.replace(request, rows=rows, root=encode_name(request.root), config=config)
+    )
+
+
+def decode_timing(line: bytes) -> TimingRequest:
+    """The request in a line."""
+    message = msgspec.json.decode(line, type=TimingRequest)
+    rows = tuple(msgspec.structs.replace(row, path=decode_name(row.path)) for row in message.rows)
+    return msgspec.structs.replace(message, rows=rows, root=decode_name(message.root))
+
+
+def decode_timing_answer(line: bytes) -> TimingAnswer:
+    """The answer in a line."""
+    return msgspec.json.decode(line, type=TimingAnswer)

@@ -1,0 +1,156 @@
+"""`python -m mia_tui.step_timer`: how long a training takes on this machine, from some steps of it.
+
+The steps are those of a training: the same reading, augmentation, network, optimizer and arithmetic, with random
+weights. A process of its own (`runs.worker.helper`); its messages are in `runs.worker.timing_messages`.
+"""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mia_tui.dataset.images.decode import decode_input
+from mia_tui.dataset.images.network.measuring import measure_input
+from mia_tui.engine.data.augment import augment
+from mia_tui.engine.data.network_input import InputOfRun, input_of
+from mia_tui.engine.data.scaling import channel_scaling, standardise, to_tensor, to_unit
+from mia_tui.engine.device import (
+    autocast,
+    describe,
+    is_out_of_memory,
+    peak_memory_bytes,
+    pick_device,
+    resolve_precision,
+    set_up,
+)
+from mia_tui.engine.training.learner import Learner
+from mia_tui.errors import DecodeError, MiaError
+from mia_tui.memory import free_ram_bytes
+from mia_tui.runs.machine.cores import CoreWatch
+from mia_tui.runs.worker.helper import answer_requests, encode_line
+from mia_tui.runs.worker.timing_messages import TimingAnswer, TimingRequest, decode_timing
+
+_FEW = 2  # images, of which every computer can do a step
+_LIMIT_S = 3.0  # of steps of the whole batch
+_MOST_STEPS = 4
+_SHARE = 0.3  # of the free memory, that a step may take
+
+
+def answer(line: bytes) -> bytes:
+    """Answer one request."""
+    try:
+        return encode_line(time_training(decode_timing(line)))
+    except (MiaError, RuntimeError, ValueError, MemoryError) as error:
+        words = "Memory ran out." if is_out_of_memory(error) else str(error).splitlines()[0]
+        return encode_line(TimingAnswer(error=words))
+
+
+def time_training(request: TimingRequest) -> TimingAnswer:
+    """Do some steps of a training.
+
+    Raises:
+        MiaError: If an image cannot be read, or the device or network cannot be used.
+    """
+    config = request.config
+    cores = CoreWatch()
+    device = pick_device(config.device).device
+    root = Path(request.root)
+    wanted = input_of(config, measure_input(root, request.rows, config, threads=1))
+    begun = time.perf_counter()
+    pixels = np.stack(_readable(request, root, wanted))
+    read_s = (time.perf_counter() - begun) / len(pixels)
+    free = cores.cores()
+    set_up(device, threads=config.threads or free.threads, deterministic=config.deterministic)
+    timed = _TimedTraining(request, wanted, device, to_tensor(pixels).permute(0, 3, 1, 2).to(device))
+    train_s = timed.train_s()
+    return TimingAnswer(
+        train_s, timed.validate_s(), read_s, describe(device), free.is_busy and device.type == "cpu"
+    )
+
+
+def _readable(request: TimingRequest, root: Path, wanted: InputOfRun) -> list[np.ndarray]:
+    """The images that can be read; a training leaves out the others, too.
+
+    Raises:
+        DecodeError: If there are none.
+    """
+    images: list[np.ndarray] = []
+    fault: DecodeError | None = None
+    for row in request.rows:
+        try:
+            images.append(decode_input(root / row.path, row.frame, wanted))
+        except DecodeError as error:
+            fault = error
+    if fault is not None and not images:
+        raise fault
+    return images
+
+
+class _TimedTraining:
+    """A training of images that come again and again."""
+
+    def __init__(
+        self, request: TimingRequest, wanted: InputOfRun, device: torch.device, pixels: Tensor
+    ) -> None:
+        self._config, self._device, self._pixels = request.config, device, pixels
+        self._classes = request.classes
+        self._scaling = channel_scaling(request.config, wanted.input_map)
+        self._learner = Learner(
+            request.config,
+            wanted,
+            num_classes=request.classes,
+            class_weights=None,
+            device=device,
+            arithmetic=resolve_precision(request.config.precision, device),
+            steps_per_epoch=1,
+            warn=lambda message, hint: None,
+        )
+
+    def train_s(self) -> float:
+        """Seconds for an image. A large batch is only done where it is quick, and leaves memory free."""
+        before = peak_memory_bytes(self._device)
+        few = min(_FEW, self._config.batch_size)
+        self._step(few)  # the first one also makes the optimizer's memory
+        spent = self._step(few)
+        grown = (peak_memory_bytes(self._device) - before) * self._config.batch_size / few
+        if spent * self._config.batch_size / few > _LIMIT_S or grown > _SHARE * free_ram_bytes():
+            return spent / few
+        self._step(self._config.batch_size)
+        steps: list[float] = []
+        while len(steps) < _MOST_STEPS and sum(steps) < _LIMIT_S:
+            steps.append(self._step(self._config.batch_size))
+        return sorted(steps)[len(steps) // 2] / self._config.batch_size
+
+    def validate_s(self) -> float:
+        """Seconds for an image."""
+        images, _ = self._batch(_FEW)
+        model = self._learner.evaluated_model.eval()
+        begun = 0.0
+        with torch.inference_mode(), autocast(self._device, self._learner.arithmetic):
+            for _ in range(2):  # the first one is a warm-up
+                begun = time.perf_counter()
+                model(images).float().sum().item()
+        return (time.perf_counter() - begun) / len(images)
+
+    def _step(self, count: int) -> float:
+        begun = time.perf_counter()
+        images, rows = self._batch(count)
+        images = augment(images, self._config, seed=self._config.seed, epoch=1, samples=rows)
+        targets = (rows % self._classes).to(self._device)
+        self._learner.step(standardise(images, *self._scaling), targets).numerator.item()  # waits for a GPU
+        return time.perf_counter() - begun
+
+    def _batch(self, count: int) -> tuple[Tensor, Tensor]:
+        rows = torch.arange(count)
+        return to_unit(self._pixels[(rows % len(self._pixels)).to(self._device)]), rows
+
+
+def main() -> None:
+    """Answer the process that started this one."""
+    answer_requests(answer)
+
+
+if __name__ == "__main__":
+    main()
