@@ -204,7 +204,7 @@ def test_a_right_click_on_a_tile_asks_about_it_or_about_all_that_are_marked(cell
             await wait_until(pilot, lambda: isinstance(pilot.app.screen, GridScreen))
             tiles = pilot.app.screen.tiles  # type: ignore[attr-defined]
             await wait_until(pilot, lambda: tiles.size.width > 0)
-            beside = tiles.tile_layout.pitch + 2
+            beside = tiles.tile_layout.x(1) + 2
             await pilot.click("#grid", offset=(beside, 3), button=3)
             await wait_until(pilot, lambda: isinstance(pilot.app.screen, Dialog))
             assert "image-001.png: which class, or what else?" in screen_text(pilot.app)
