@@ -89,7 +89,8 @@ TOURS = (
         (
             Scene("label-suggestion", "Home F3"),
             Scene("label", "2 F1"),
-            Scene("label-zoom", "ctrl+z plus plus plus"),
+            Scene("", "ctrl+z"),
+            Scene("label-zoom", "plus plus plus"),
             Scene("pick-filter", "asterisk F5"),
             Scene("pick-class", "Escape slash"),
             Scene("ask-note", "Escape ctrl+n"),
@@ -124,7 +125,7 @@ TOURS = (
     Tour(
         (
             Scene("train", "ctrl+t"),
-            *(Scene(f"train-{number}", "Next") for number in range(2, 8)),
+            *(Scene(f"train-{number}", "Next") for number in range(2, 9)),
             Scene("train-preview", "8.0"),
             Scene("pick-recipe", "ctrl+r"),
             Scene("check", "Escape F5 4.0"),
@@ -214,9 +215,11 @@ class Look:
 
 def take_tour(dataset: Path, tour: Tour, look: Look, files: dict[str, Path]) -> None:
     """Press the keys of a tour, and write those of its pictures that are wanted."""
-    last = max((place for place, scene in enumerate(tour.scenes) if scene.name in files), default=-1)
-    if last < 0:
+    last = max((place for place, scene in enumerate(tour.scenes) if scene.name in files), default=None)
+    if last is None:
         return
+    if not all(scene.name for scene in tour.scenes[last + 1 : last + 2]):  # it takes back what was done
+        last += 1
     with screen() as display, terminal(dataset, tour, look, display):
         time.sleep(START_S)
         # Without a window manager, keys go to the window under the pointer.

@@ -114,7 +114,8 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     drop_path_rate: Annotated[
         float,
         _network(
-            "Share of the layers that are skipped at random in each step; not every backbone has it.",
+            "Share of the layers that are skipped at random in each step (stochastic depth); not every backbone has "
+            "it.",
             ge=0.0,
             lt=1.0,
         ),
@@ -122,7 +123,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ema_decay: Annotated[
         float,
         _network(
-            "How slowly a running mean of the weights follows them; the mean is validated and saved; 0 is off.",
+            "How slowly a running mean of the weights (EMA) follows them; the mean is validated and saved; 0 is off.",
             ge=0.0,
             lt=1.0,
         ),

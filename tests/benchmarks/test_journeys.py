@@ -193,9 +193,5 @@ def test_a_form_to_its_first_epoch_and_a_prediction_to_the_dashed_frame(
 
 def fill_in(app: TerminalApp) -> None:
     """Images of 32 pixels, two epochs."""
-    app.press("pagedown")  # to Input
-    for _ in range(2):
-        app.press("ctrl+u", "3", "2", "down")
-    app.press("pagedown", "pagedown", "pagedown")  # to Run
-    app.press("ctrl+u", "2")
+    app.press("down", "down", "3", "2", "down", "2")  # on the first page: image size, rounds
     app.wait_for("--size 32 --epochs 2")

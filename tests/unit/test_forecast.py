@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
+from run_support import wait_for
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.paths import user_cache
@@ -28,9 +30,10 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def clock_with(*timed: tuple[TrainConfig, StepTime]) -> StepClock:
     clock = StepClock(Path("images"), lambda: None)
+    wait_for(lambda: clock._times is not None)
     clock._times = StepTimes()
     for config, time in timed:
-        clock._times.add(config, time, keep=False)
+        clock._times.add(config, time)
     return clock
 
 
@@ -78,7 +81,7 @@ def test_what_was_not_measured_is_an_estimate_and_goes_by_what_was() -> None:
 def test_times_are_kept_for_the_next_start_by_machine_network_and_size(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    StepTimes().add(TrainConfig(), TIME, keep=True)
+    StepTimes().add(TrainConfig(), TIME)
     assert StepTimes().find(TrainConfig()) == TIME
     assert StepTimes().find(TrainConfig(epochs=3, val_fraction=0.5)) == TIME
     for other in ({"width": 96}, {"backbone": "vgg16"}, {"device": "cpu"}, {"batch_size": 8}, {"blur": 0.5}):
@@ -93,10 +96,13 @@ def test_a_damaged_file_of_times_is_begun_anew(content: bytes) -> None:
     file = user_cache() / "step-times.json"
     file.write_bytes(content)
     assert StepTimes().find(TrainConfig()) is None
-    StepTimes().add(TrainConfig(), TIME, keep=True)
+    StepTimes().add(TrainConfig(), TIME)
     assert StepTimes().find(TrainConfig()) == TIME
 
 
 def test_what_is_slowed_by_other_programs_is_said_and_not_kept() -> None:
-    StepTimes().add(TrainConfig(), TIME, keep=False)
+    slowed = clock_with((TrainConfig(), replace(TIME, is_busy=True)))
+    told = slowed.forecast(TrainConfig(group_by="slide"), ESTIMATE, has_gpu=False)
+    assert told is not None and told.source == "measured here, beside other programs"
+    StepTimes().add(TrainConfig(), replace(TIME, is_busy=True))
     assert StepTimes().find(TrainConfig()) is None

@@ -12,12 +12,31 @@ from mia_tui.files import new_content, read
 from mia_tui.paths import user_cache
 from mia_tui.runs.machine.system import host_name
 
-# What a step depends on: of the augmentation, whether it is there at all.
+# What a step depends on.
 _SETTINGS = (
-    *("backbone", "width", "height", "color", "channels", "batch_size", "optimizer", "precision"),
-    *("deterministic", "drop_rate", "drop_path_rate"),
+    *(
+        "device",
+        "threads",
+        "precision",
+        "deterministic",
+        "backbone",
+        "drop_rate",
+        "drop_path_rate",
+        "ema_decay",
+    ),
+    *(
+        "width",
+        "height",
+        "color",
+        "channels",
+        "stack",
+        "pixel_size",
+        "max_megapixels",
+        "batch_size",
+        "optimizer",
+    ),
+    *("flip_horizontal", "flip_vertical", "rotate90", "blur", "piecewise_affine", "dropout", "affine"),
 )
-_CHANGES = ("flip_horizontal", "flip_vertical", "rotate90", "blur", "piecewise_affine", "dropout", "affine")
 _MOST = 500  # are kept
 _MOST_BYTES = 1 << 20
 
@@ -34,6 +53,7 @@ class StepTime(msgspec.Struct, frozen=True):
         device: Where, in words.
         backbone: The network.
         pixels: Of the input.
+        is_busy: Whether other programs slowed it down; such a time is not kept.
     """
 
     train_s: Seconds
@@ -42,6 +62,12 @@ class StepTime(msgspec.Struct, frozen=True):
     device: Text
     backbone: Text
     pixels: Annotated[int, msgspec.Meta(ge=1)]
+    is_busy: bool = False
+
+
+def timed_settings(config: TrainConfig) -> TrainConfig:
+    """The settings that a step depends on; all others as by default."""
+    return msgspec.structs.replace(TrainConfig(), **{name: getattr(config, name) for name in _SETTINGS})
 
 
 _READER = JsonReader(dict[str, StepTime])
@@ -62,21 +88,18 @@ class StepTimes:
 
     def alike(self, config: TrainConfig) -> StepTime | None:
         """The latest time of another network or size on the device of these settings."""
-        here = f"{host_name()}|{config.device}|{config.threads}|"
+        here = "|".join([host_name(), config.device, str(config.threads), ""])
         return next((time for key, time in reversed(self._times.items()) if key.startswith(here)), None)
 
-    def add(self, config: TrainConfig, time: StepTime, *, keep: bool) -> None:
-        """Remember a time; `keep` it for the next start, unless it cannot be written."""
+    def add(self, config: TrainConfig, time: StepTime) -> None:
+        """Remember a time, also for the next start unless it cannot be written."""
         self._times.pop(_key(config), None)
         self._times[_key(config)] = time
-        if keep:
-            kept = dict(list(self._times.items())[-_MOST:])
+        if not time.is_busy:
+            kept = dict([each for each in self._times.items() if not each[1].is_busy][-_MOST:])
             with suppress(OSError, MiaError), new_content(self._file, sync=False) as file:
                 file.write(msgspec.json.encode(kept))
 
 
 def _key(config: TrainConfig) -> str:
-    settings = [str(getattr(config, name)) for name in _SETTINGS]
-    changes = "".join("x" if getattr(config, name) > 0 else "-" for name in _CHANGES)
-    ema = "ema" if config.ema_decay else ""
-    return "|".join([host_name(), config.device, str(config.threads), *settings, changes, ema])
+    return "|".join([host_name(), *(str(getattr(config, name)) for name in _SETTINGS)])

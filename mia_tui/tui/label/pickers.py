@@ -9,7 +9,7 @@ from rich.text import Text
 from mia_tui.dataset.images.channels import ALL_CHANNELS, ChannelChoice
 from mia_tui.dataset.listing.folders import Folder
 from mia_tui.dataset.session.filters import ORDERS, STATES, Filter, Order
-from mia_tui.dataset.session.session import LabelSession
+from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.text import counted, printable, when
 from mia_tui.tui.classes.pickers import class_chip
 from mia_tui.tui.dialogs import Choice, PickDialog
@@ -48,6 +48,36 @@ def filters(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
     if narrowed:
         choices.insert(1, Choice("all images, without text and folder", Filter()))
     return PickDialog("Show which images?", choices, ink)
+
+
+def image_menu(session: LabelSession, state: RowState, title: str, ink: Ink) -> PickDialog[int | str]:
+    """What to do with an image: the id of the class it gets, or the id of a command.
+
+    Args:
+        session: Its classes.
+        state: Of the image.
+        title: The question.
+        ink: Characters and styles.
+    """
+    present = state.image_class.id if state.image_class is not None else None
+    choices: list[Choice[int | str]] = [
+        Choice(
+            f"{image_class.name}{', as now' if image_class.id == present else ''}",
+            image_class.id,
+            class_chip(image_class, ink),
+        )
+        for image_class in session.classes
+    ]
+    if state.suggestion is not None:
+        choices.append(Choice(f"accept {state.suggestion.name}, which the model suggests", "accept"))
+    if present is not None:
+        choices.append(Choice("remove the label", "clear"))
+    choices += [
+        Choice("remove the flag" if state.flagged else "flag it", "flag"),
+        Choice("do not skip it any more" if state.skipped else "skip it", "skip"),
+        Choice("write a note", "note"),
+    ]
+    return PickDialog(title, choices, ink)
 
 
 def orders(ink: Ink) -> PickDialog[tuple[Order, bool]]:

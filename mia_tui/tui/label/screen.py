@@ -6,6 +6,7 @@ other; after each, `show` paints what is different.
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -18,7 +19,7 @@ from mia_tui.config.kept import Probabilities, keep, kept_settings
 from mia_tui.dataset.recent import recent_datasets
 from mia_tui.dataset.session.session import RowState
 from mia_tui.errors import MiaError
-from mia_tui.tui.classes.class_frame import ClassFrame
+from mia_tui.tui.classes.class_frame import ClassFrame, Framing
 from mia_tui.tui.context import Context
 from mia_tui.tui.controller.bookmark import Bookmark
 from mia_tui.tui.controller.idle_tasks import IDLE_S, finish_fingerprints, use_idle_time
@@ -26,8 +27,10 @@ from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.label.background_tasks import BackgroundTasks
 from mia_tui.tui.label.commands import LabelCommands, begins_in_auto
 from mia_tui.tui.label.dataset_sync import DatasetSync
-from mia_tui.tui.label.image_list import ImageList
+from mia_tui.tui.label.image_list import RIGHT_BUTTON, ImageList
 from mia_tui.tui.label.picture.current_picture import CurrentPicture
+from mia_tui.tui.label.picture.pointer import ImagePointer
+from mia_tui.tui.label.picture.scale_bar import scale_bar
 from mia_tui.tui.label.picture.view_settings import ViewSettings
 from mia_tui.tui.label.session_screen import SessionScreen, saving_words
 from mia_tui.tui.label.stacks import choose_stacks
@@ -88,7 +91,8 @@ class LabelScreen(SessionScreen[None]):
     def __init__(self, controller: LabelController, context: Context, preload: Preload | None = None) -> None:
         super().__init__(controller, context)
         paint_quickly(self)
-        self._view_settings = ViewSettings(keep=context.user.keep_look)
+        kept = kept_settings()
+        self._view_settings = ViewSettings(keep=context.user.keep_look, centre_mark=bool(kept.centre_mark))
         ink = context.ink
         self.asked_network = AskedNetwork(
             controller, context.state, ink, hand_over=self.hand_over, show=self.show, fail=self.show_error
@@ -99,18 +103,25 @@ class LabelScreen(SessionScreen[None]):
         self.commands.by_name |= {
             "list": self._toggle_list,
             "probabilities": self._next_order,
+            "scale_bar": self._toggle_scale_bar,
             "home": self._go_home,
             "import": self._import_labels,
             "export": self._export_labels,
         }
+        self._framing = Framing("", "none")
         self._classes_shown = self.session.classes
         self._covered = False  # by another screen or a dialog
         self._busy_at = time.monotonic()  # when the last command began
         self._list_wanted: bool | None = None  # None: by the width of the terminal
         self._panel_wanted: bool | None = None  # None: by the size of the terminal
-        self._order: Probabilities = kept_settings().probabilities or "by_probability"
+        self._order: Probabilities = kept.probabilities or "by_probability"
+        self._has_scale_bar = kept.scale_bar is not False
+        self._scale_bar = ""  # of the picture that is painted
         self._had_probabilities = False
         self._image = ImageView(context.terminal, context.flow_control, self.write_terminal, id="image")
+        self._pointer = ImagePointer(
+            self._image, self._view_settings, self, wheel_zooms=context.user.wheel == "zoom"
+        )
         self._frame = ClassFrame(self._image, ink, id="frame")
         self._left = _LeftColumn(id="left")
         self._list = ImageList(self.session, ink, id="list")
@@ -228,17 +239,34 @@ class LabelScreen(SessionScreen[None]):
         if event.position < len(self.session.view):
             row = int(self.session.view[event.position])
             key = self.session.listing.key(row)  # rows may change until the command runs
-            self.queue.do(partial(self.commands.go_to, key))
+            commands = self.commands
+            self.queue.do(
+                partial(commands.ask_about if event.asks else commands.go_to, key), opens=event.asks
+            )
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self._wheel(event, 1)
+        self._pointer.wheel(event, 1)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        self._wheel(event, -1)
+        self._pointer.wheel(event, -1)
 
-    def _wheel(self, event: events.MouseEvent, by: int) -> None:
-        if self._image.region.contains(int(event.screen_x), int(event.screen_y)):
-            self.queue.do(partial(self.commands.move, by))
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        self._pointer.pressed(event)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        self._pointer.moved(event)
+
+    def on_mouse_up(self) -> None:
+        self._pointer.released()
+
+    def on_click(self, event: events.Click) -> None:
+        """On the image; a click on something else stops there."""
+        if not self._image.region.contains(int(event.screen_x), int(event.screen_y)):
+            return
+        if event.button == RIGHT_BUTTON and self.session.current is not None:
+            self.queue.do(partial(self.commands.ask_about, self.session.current), opens=True)
+        elif event.chain == 2:
+            self._pointer.double_clicked(event)
 
     def on_screen_suspend(self) -> None:
         self._covered = True
@@ -340,6 +368,16 @@ class LabelScreen(SessionScreen[None]):
         self.say(words)
         self.lay_out()
 
+    async def _toggle_scale_bar(self) -> None:
+        self._has_scale_bar = not self._has_scale_bar
+        keep(scale_bar=self._has_scale_bar)
+        self._show_scale_bar()
+        view = self._view_settings.view
+        if view is not None and view.scene.pixel_um is None:
+            self.say("This file does not say how large a pixel is.")
+        else:
+            self.say("The scale bar is shown." if self._has_scale_bar else "The scale bar is hidden.")
+
     # Painting
 
     def lay_out(self) -> None:
@@ -379,7 +417,9 @@ class LabelScreen(SessionScreen[None]):
         compared = session.compared_model if session.filter.state == "models_differ" else ""
         self._show_probabilities(row, state)
         model = network.model or session.model
-        self._frame.show(framing(state, self.context.ink, self._accept_key, model, compared))
+        framed = framing(state, self.context.ink, self._accept_key, model, compared)
+        self._framing = replace(framed, below=self._scale_bar)
+        self._frame.show(self._framing)
         self._lines_are_due = True
         if row is None:
             growing = self._dataset_sync.growing
@@ -388,6 +428,17 @@ class LabelScreen(SessionScreen[None]):
             self._picture.show(row)
         if self._lines_are_due:  # they were not shown with the picture
             self._show_lines()
+
+    def _show_scale_bar(self) -> None:
+        """Of the picture that is painted now."""
+        view, picture = self._view_settings.view, self._image.picture
+        size = None if view is None else view.scene.pixel_um
+        self._scale_bar = ""
+        if self._has_scale_bar and view is not None and picture is not None and size is not None:
+            um_per_cell = view.width * size[0] / max(1, picture.columns)
+            self._scale_bar = scale_bar(um_per_cell, picture.columns, self.context.ink)
+        self._framing = replace(self._framing, below=self._scale_bar)
+        self._frame.show(self._framing)
 
     def _show_probabilities(self, row: int | None, state: RowState | None) -> None:
         has_some = self._probabilities.has_some
@@ -433,6 +484,7 @@ class LabelScreen(SessionScreen[None]):
     def _take_picture(self, result: PictureResult) -> None:
         """A picture is painted now, or a card that says why there is none."""
         self._view_settings.view = result.view
+        self._show_scale_bar()
         if self._scan_is_due:
             self._scan_is_due = False
             self.call_after_refresh(self._background_tasks.scan)

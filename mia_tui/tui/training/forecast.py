@@ -8,12 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from mia_tui.catalog.backbones import BACKBONES
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.machine.cores import usable_cores
-from mia_tui.runs.machine.step_times import StepTime, StepTimes
+from mia_tui.runs.machine.step_times import StepTime, StepTimes, timed_settings
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.worker.helper import Helper
 from mia_tui.runs.worker.preview_messages import PreviewImage
@@ -80,7 +78,6 @@ class StepClock:
         self._root, self._on_news = root, on_news
         self._times: StepTimes | None = None
         self._problems: dict[TrainConfig, str] = {}
-        self._is_busy: set[TrainConfig] = set()
         self._helper = Helper(
             STEP_TIMER_MODULE,
             encode_timing,
@@ -104,7 +101,7 @@ class StepClock:
 
     def want(self, config: TrainConfig, estimate: StartEstimate) -> bool:
         """Time a training, unless that was done before; whether that begins now."""
-        times, key = self._times, _timed(config)
+        times, key = self._times, timed_settings(config)
         rows = _some(estimate.samples)
         if times is None or not rows or times.find(key) or key in self._problems or key == self._asked:
             return False
@@ -114,10 +111,10 @@ class StepClock:
 
     def forecast(self, config: TrainConfig, estimate: StartEstimate, *, has_gpu: bool) -> Forecast | None:
         """How long a training takes; None if nothing tells."""
-        times, key = self._times, _timed(config)
+        times, key = self._times, timed_settings(config)
         time = None if times is None else times.find(key)
         if time is not None:
-            slowed = ", beside other programs" if key in self._is_busy else ""
+            slowed = ", beside other programs" if time.is_busy else ""
             return Forecast(_total_s(config, estimate, time), f"measured here{slowed}")
         problem = self._problems.get(key)
         guess = _guess(config, None if times is None else times.alike(key), has_gpu=has_gpu)
@@ -146,22 +143,16 @@ class StepClock:
             answer.device,
             config.backbone,
             config.width * config.height,
+            answer.is_busy,
         )
-        if answer.is_busy:
-            self._is_busy.add(config)
         if self._times is not None:
-            self._times.add(config, time, keep=not answer.is_busy)
+            self._times.add(config, time)
         self._on_news()
 
     def _fail(self, problem: str) -> None:
         if self._asked is not None:
             self._problems[self._asked] = problem
         self._on_news()
-
-
-def _timed(config: TrainConfig) -> TrainConfig:
-    """The settings that a step depends on, in the place of all: others are timed with them."""
-    return msgspec.structs.replace(config, epochs=1, seed=0, val=None, val_fraction=0.0, test_fraction=0.0)
 
 
 def _some(samples: Sequence[Sample]) -> tuple[PreviewImage, ...]:

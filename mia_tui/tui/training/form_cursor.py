@@ -153,9 +153,22 @@ class FormCursor:
             rows.append((section, words))
         return rows
 
-    def lines(self, columns: int) -> list[FormLine]:
-        """What a section shows in so many columns."""
-        return [line for name in self.names() for line in self.field_lines(name, columns)]
+    def lines(self, columns: int, *, explained: bool = False, airy: bool = False) -> list[FormLine]:
+        """What a section shows in so many columns.
+
+        Args:
+            columns: Width.
+            explained: Whether what a field means stands below it.
+            airy: Whether there is an empty line behind each field.
+        """
+        lines: list[FormLine] = []
+        for name in self.names():
+            lines += self.field_lines(name, columns)
+            if explained:
+                said = textwrap.wrap(field_of(name).description, max(_LEAST_FAULT, columns - _FAULT_INDENT))
+                lines += [FormLine("", line, "", "note") for line in said]
+            lines += [FormLine("", "", "", "note")] if airy else []
+        return lines
 
     def field_lines(self, name: str, columns: int) -> list[FormLine]:
         """The line of a field, and below it what is wrong with it, in as many lines as that needs."""

@@ -115,7 +115,7 @@ def machine_panel(machine: Machine | None, width: int, rows: int, ink: Ink) -> T
         text.append(f"{name}: ", style="bold" if not busy else ink.fault())
         text.append(f"{ink.shown(words)}\n", style=ink.fault() if busy else "")
     if machine.why_not:
-        text.append(ink.shown(machine.why_not), style=ink.fault())
+        text.append(ink.shown(machine.why_not), style=ink.warning() if machine.has_nvidia else "")
     elif machine.gpus and machine.torch is None:
         text.append(f"Asking torch whether it can use them {ink.more}", style="dim")
     return text

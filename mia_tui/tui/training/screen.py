@@ -40,17 +40,15 @@ from mia_tui.tui.widgets.text_line import TextLine
 WIDE_COLUMNS = 110
 """From this width on, the sections stand on the left."""
 
-HIGH_ROWS = 34
-"""From this height on, there are empty lines between what belongs together."""
-
-AMPLE_ROWS = 50
-"""From this height on, the first page explains all its fields at once."""
-
 _SIDE_COLUMNS = 34
 _WIDE_SIDE_COLUMNS, _MOST_SIDE_COLUMNS = 42, 84
 _WIDE_SIDE_SHARE = 0.38
 _LEAST_FORM = 44  # without a side, where less would be left
 _LOW_ROWS = 30
+_FULLNESS = ((True, True), (True, False), (False, True), (False, False))
+"""Whether fields are explained, and whether there are gaps between them; the first that fits is taken."""
+
+_SPARE_ROWS = 2  # for a fault, so that it changes nothing around it
 _SIDE_TITLES = {
     "Network": "Network",
     "Run": "Machine",
@@ -339,20 +337,28 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._sections.show(entries, number and number + 1)
 
     def _lines(self) -> list[FormLine]:
-        """What the form shows."""
+        """What the form shows; with explanations and gaps where all of it is seen then."""
+        start = self._start_facts() if self.cursor.section == START else None
+        for explained, airy in _FULLNESS if self._is_wide else _FULLNESS[2:]:
+            lines = self._lines_of(start, explained=explained, airy=airy)
+            if len(lines) + _SPARE_ROWS <= self._form.size.height:
+                break
+        return lines
+
+    def _lines_of(self, start: StartFacts | None, *, explained: bool, airy: bool) -> list[FormLine]:
         cursor, columns = self.cursor, self._form.size.width
-        if cursor.section != START:
-            return cursor.lines(columns)
-        estimate = self.estimate
-        forecast = None
+        if start is None:
+            return cursor.lines(columns, explained=explained, airy=airy)
+        room = StartRoom(columns, airy, explained, has_table=self._is_wide)
+        return start_lines(cursor, start, room, self._ink)
+
+    def _start_facts(self) -> StartFacts:
+        estimate, forecast = self.estimate, None
         if estimate is not None and not estimate.problem:
             has_gpu = self.machine is not None and bool(self.machine.gpus) and not self.machine.why_not
-            forecast = self._clock.forecast(cursor.form.values, estimate, has_gpu=has_gpu)
+            forecast = self._clock.forecast(self.cursor.form.values, estimate, has_gpu=has_gpu)
         keys = (self.key("start"), self.key("section_next"), self.key("group"))
-        facts = StartFacts(estimate, forecast, self.machine, keys)
-        rows = self.size.height
-        room = StartRoom(columns, rows >= HIGH_ROWS, rows >= AMPLE_ROWS, has_table=self._is_wide)
-        return start_lines(cursor, facts, room, self._ink)
+        return StartFacts(estimate, forecast, self.machine, keys)
 
     @property
     def _is_wide(self) -> bool:

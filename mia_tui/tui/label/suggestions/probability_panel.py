@@ -54,6 +54,8 @@ class ProbabilityPanel(Widget, can_focus=False):
     def render_lines(self, crop: Region) -> list[Strip]:
         blank = Strip.blank(self.size.width)
         strips = [*self._strips, *[blank] * self.size.height][: self.size.height]
+        under = self._ink.beside_images
+        strips = strips if under is None else [strip.apply_style(under) for strip in strips]
         return [strip.crop(crop.x, crop.right) for strip in strips[crop.y : crop.bottom]]
 
     def _lay_out(self) -> None:
