@@ -76,7 +76,8 @@ def caption(face: TileFace, columns: int, ink: Ink) -> Strip:
 def side(face: TileFace, ink: Ink, *, is_left: bool, row: int) -> Strip:
     """One cell beside the picture."""
     is_gap = face.kind == "none" or (face.kind == "suggestion" and row % 2 == 1)
-    return _side(face.colour, face.kind == "label", face.is_current, ink, _cursor(ink), is_left, is_gap)
+    cursor = _cursor(ink) if face.is_current else None
+    return _side(face.colour, face.kind == "label", ink, cursor, is_left, is_gap)
 
 
 def bottom(face: TileFace, columns: int, ink: Ink) -> Strip:
@@ -106,16 +107,16 @@ def _band(face: TileFace, ink: Ink) -> Style:
 
 @lru_cache(maxsize=256)  # a strip that is kept keeps its text as well
 def _side(
-    colour: str | None, is_label: bool, is_current: bool, ink: Ink, accent: Style, is_left: bool, is_gap: bool
+    colour: str | None, is_label: bool, ink: Ink, cursor: Style | None, is_left: bool, is_gap: bool
 ) -> Strip:
     frame = ink.frame("suggestion", colour) if ink.colours else Style(bold=is_label)
     if not ink.unicode or not ink.colours:
         sign = " " if is_gap else _plain_side(is_label, ink)
-        return Strip([Segment("|" if is_current and is_gap else sign, frame)], 1)
+        return Strip([Segment("|" if cursor is not None and is_gap else sign, frame)], 1)
     inner, outer = ("▐", "▌") if is_left else ("▌", "▐")
     if is_gap:
-        return Strip([Segment(outer, accent) if is_current else Segment(" ")], 1)
-    return Strip([Segment(inner, _on_cursor(frame, accent) if is_current else frame)], 1)
+        return Strip([Segment(" ") if cursor is None else Segment(outer, cursor)], 1)
+    return Strip([Segment(inner, frame if cursor is None else _on_cursor(frame, cursor))], 1)
 
 
 def _bottom(face: TileFace, ink: Ink) -> tuple[str, str, Style]:
