@@ -26,7 +26,8 @@ from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.driver import TerminalDriver, leave_at_once
 from mia_tui.tui.keys.bindings import palette_lines
 from mia_tui.tui.keys.serializer import KeySerializer
-from mia_tui.tui.label.screen import LOW_ROWS, NARROW_COLUMNS, LabelScreen
+from mia_tui.tui.label.left_column import LOW_ROWS, NARROW_COLUMNS
+from mia_tui.tui.label.screen import LabelScreen
 from mia_tui.tui.pictures.preload import Preload
 from mia_tui.tui.read_messages import ReadMessages
 from mia_tui.tui.screen import KeyedScreen
