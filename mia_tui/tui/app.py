@@ -1,6 +1,7 @@
 """The app: which screen is shown, keys, and how it ends."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Iterable
 from dataclasses import replace
@@ -238,8 +239,8 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
 
 
 def _tmux_watch(terminal: Terminal) -> "TmuxWatch | None":
-    """Where pictures of pixels go through a tmux that was asked for the terminals around it."""
-    if not terminal.around or terminal.graphics not in ("kitty", "sixel"):
+    """Where pictures of pixels go through a tmux that can be asked for the terminals around it."""
+    if terminal.multiplexer != "tmux" or terminal.graphics in ("half", "none") or "TMUX" not in os.environ:
         return None
     from mia_tui.tui.pictures.tmux_watch import TmuxWatch
 
