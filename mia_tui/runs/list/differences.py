@@ -56,9 +56,10 @@ def twins_apart(rows: Iterable[RunSummary]) -> dict[Path, str]:
 
 def _of_group(group: Sequence[tuple[RunSummary, TrainConfig]]) -> dict[Path, str]:
     """What each of some trainings has that not most of them have."""
-    has = [_differing(row, config) for row, config in group]
+    settings = differing_settings([config for _, config in group])
+    has = [_differing(row, config, settings) for row, config in group]
     names = [name for name in has[0] if any(words[name] != has[0][name] for words in has[1:])]
-    usual = {}
+    usual: dict[str, str | None] = {}
     for name in names:
         [(words, count)] = Counter(words[name] for words in has).most_common(1)
         usual[name] = words if count > len(group) / 2 else None
@@ -70,17 +71,13 @@ def _of_group(group: Sequence[tuple[RunSummary, TrainConfig]]) -> dict[Path, str
     }
 
 
-def _differing(row: RunSummary, config: TrainConfig) -> dict[str, str]:
-    """All that may tell a training from others with its network, in words, by name; what says most comes first."""
+def _differing(row: RunSummary, config: TrainConfig, settings: Sequence[str]) -> dict[str, str]:
+    """What may tell a training from others with its network, in words, by name; what says most comes first."""
     is_square = config.width == config.height
-    settings = {
-        name: f"{name.replace('_', ' ')} {setting_words(config, name)}"
-        for name in dict.fromkeys((*_FIRST, *(field.name for field in fields())))
-        if name not in _ELSEWHERE
-    }
+    names = sorted(set(settings) - _ELSEWHERE, key=lambda name: (name not in _FIRST, settings.index(name)))
     return {
         "images": f"{row.images or 0:,} images",
         "classes": f"{0 if row.job is None else len(row.job.classes):,} classes",
         "size": f"size {config.width}" if is_square else f"size {config.width}x{config.height}",
-        **settings,
+        **{name: f"{name.replace('_', ' ')} {setting_words(config, name)}" for name in names},
     }

@@ -9,6 +9,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -224,7 +225,8 @@ class SummaryReader:
         result = state.result
         metric: MetricName = shown_metric(state.metric)
         if self._images is None:
-            self._images = self.run.sample_count()
+            with suppress(OSError):  # the run can be shown without it
+                self._images = self.run.sample_count()
         return RunSummary(
             self.run,
             status,

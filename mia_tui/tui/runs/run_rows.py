@@ -90,8 +90,10 @@ class RunRows:
 
     def take(self, rows: Sequence[RunSummary]) -> None:
         """Take in the present summaries; marks of runs that do not exist any more are removed."""
+        before = [(row.run.path, row.images) for row in self.known]
         self.known = tuple(rows)
-        self.apart = twins_apart(rows)
+        if [(row.run.path, row.images) for row in rows] != before:  # else a run at work is further, no more
+            self.apart = twins_apart(rows)
         self.marked &= {row.run.path for row in rows}
         self._arrange()
 

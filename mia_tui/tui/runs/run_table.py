@@ -38,6 +38,8 @@ class RunTable(LineList[RunLine]):
     def __init__(self, ink: Ink, *, id: str | None = None) -> None:
         super().__init__(ink, self._draw_run, heading=self._titles, id=id)
         self._columns: list[ShownColumn] = []
+        self._known: Sequence[RunSummary] = ()
+        self._width = 0
         self._apart: Apart = {}
         self._sorted_by: tuple[str, bool] = ("", False)
 
@@ -59,10 +61,14 @@ class RunTable(LineList[RunLine]):
             apart: What tells runs apart.
             sorted_by: The column by which they are sorted, and whether the smallest comes first.
         """
-        columns = choose_columns(known, max(0, self.size.width - _MARGIN), self._ink, apart)
-        self._apart = apart
-        if (columns, sorted_by) != (self._columns, self._sorted_by):
-            self._columns, self._sorted_by = columns, sorted_by
+        if not (known is self._known and apart is self._apart and self.size.width == self._width):
+            self._known, self._apart, self._width = known, apart, self.size.width
+            columns = choose_columns(known, max(0, self.size.width - _MARGIN), self._ink, apart)
+            if columns != self._columns:
+                self._columns = columns
+                self.refresh()
+        if sorted_by != self._sorted_by:
+            self._sorted_by = sorted_by
             self.refresh()
         self.show(lines, cursor)
 
