@@ -302,7 +302,7 @@ def test_a_prediction_that_cannot_start_is_not_said_to_start(
         async with opened(dataset) as pilot:
             await press(pilot, "ctrl+e")
             await wait_until(pilot, lambda: "The disk is full." in told(pilot.app))
-            assert "Starting the prediction" not in screen_text(pilot.app)
+            await wait_until(pilot, lambda: "Starting the prediction" not in screen_text(pilot.app))
 
     run(test())
 
@@ -328,7 +328,7 @@ def test_one_moment_is_said_as_long_as_a_command_is_at_work_and_not_below_a_dial
             await wait_until(pilot, lambda: "One moment." not in screen_text(pilot.app))
             await press(pilot, "escape")
             await wait_until(pilot, asked.is_set)
-            assert "One moment." not in screen_text(pilot.app)
+            await wait_until(pilot, lambda: "One moment." not in screen_text(pilot.app))
 
     try:
         run(test())
@@ -389,7 +389,7 @@ def test_labels_that_cannot_be_read_are_not_said_to_be_read(dataset: Path) -> No
             await press(pilot, "enter")
             await wait_until(pilot, lambda: "Import which labels?" in screen_text(pilot.app))
             await press(pilot, "escape")
-            assert "Reading" not in screen_text(pilot.app)
+            await wait_until(pilot, lambda: "Reading" not in screen_text(pilot.app))
 
     run(test())
 
