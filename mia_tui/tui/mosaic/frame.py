@@ -68,14 +68,16 @@ def caption(face: TileFace, columns: int, ink: Ink) -> Strip:
         pieces.append(mark)
     elif face.is_marked:
         pieces = [mark]
-    pieces += [Segment(face.chip, face.chip_style), Segment(line, band), Segment(ends[1], end_style)]
-    return Strip(pieces).crop(0, columns)
+    chip_style = band if face.is_current and face.kind != "label" else face.chip_style
+    pieces += [Segment(face.chip, chip_style), Segment(line, band), Segment(ends[1], end_style)]
+    return _grounded(Strip(pieces).crop(0, columns), ink)
 
 
 def side(face: TileFace, ink: Ink, *, is_left: bool, row: int) -> Strip:
     """One cell beside the picture."""
     is_gap = face.kind == "none" or (face.kind == "suggestion" and row % 2 == 1)
-    return _side(face.colour, face.kind == "label", face.is_current, ink, _cursor(ink), is_left, is_gap)
+    cursor = _cursor(ink) if face.is_current else None
+    return _side(face.colour, face.kind == "label", ink, cursor, is_left, is_gap)
 
 
 def bottom(face: TileFace, columns: int, ink: Ink) -> Strip:
@@ -87,7 +89,12 @@ def bottom(face: TileFace, columns: int, ink: Ink) -> Strip:
     pieces = [Segment(corners[0] + middle, style)]
     if signs:
         pieces.append(Segment(ink.fit(signs, columns - 2 - room), Style(bold=True)))
-    return Strip([*pieces, Segment(corners[1], style)]).adjust_cell_length(columns)
+    return _grounded(Strip([*pieces, Segment(corners[1], style)]).adjust_cell_length(columns), ink)
+
+
+def _grounded(strip: Strip, ink: Ink) -> Strip:
+    """Words on the theme's background where the terminal's is of the other kind."""
+    return strip if ink.beside_images is None else strip.apply_style(ink.beside_images)
 
 
 def _band(face: TileFace, ink: Ink) -> Style:
@@ -95,21 +102,21 @@ def _band(face: TileFace, ink: Ink) -> Style:
         return ink.dim()
     if face.kind == "label" and not ink.colours:
         return Style(reverse=True)
-    return ink.words(face.kind, face.colour) if face.kind == "label" else ink.frame(face.kind, face.colour)
+    return ink.words(face.kind, face.colour)
 
 
 @lru_cache(maxsize=256)  # a strip that is kept keeps its text as well
 def _side(
-    colour: str | None, is_label: bool, is_current: bool, ink: Ink, accent: Style, is_left: bool, is_gap: bool
+    colour: str | None, is_label: bool, ink: Ink, cursor: Style | None, is_left: bool, is_gap: bool
 ) -> Strip:
     frame = ink.frame("suggestion", colour) if ink.colours else Style(bold=is_label)
     if not ink.unicode or not ink.colours:
         sign = " " if is_gap else _plain_side(is_label, ink)
-        return Strip([Segment("|" if is_current and is_gap else sign, frame)], 1)
+        return Strip([Segment("|" if cursor is not None and is_gap else sign, frame)], 1)
     inner, outer = ("▐", "▌") if is_left else ("▌", "▐")
     if is_gap:
-        return Strip([Segment(outer, accent) if is_current else Segment(" ")], 1)
-    return Strip([Segment(inner, _on_cursor(frame, accent) if is_current else frame)], 1)
+        return Strip([Segment(" ") if cursor is None else Segment(outer, cursor)], 1)
+    return Strip([Segment(inner, frame if cursor is None else _on_cursor(frame, cursor))], 1)
 
 
 def _bottom(face: TileFace, ink: Ink) -> tuple[str, str, Style]:

@@ -3,7 +3,7 @@
 A picture is written in one piece: blank cells, and behind the last of them its pixels. Blank cells that are written
 later erase them (sixel, iTerm2's) or not (kitty's, which lie where they were placed until they are hidden). What a
 message or a dialog has erased is painted again when that is gone. At most as many pictures are on their way as the
-connection takes in `_PART_S`.
+connection takes in a moment.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,8 @@ from mia_tui.tui.pictures.image_view import around
 if TYPE_CHECKING:
     from mia_tui.tui.mosaic.mosaic import Mosaic
 
-_PART_S = 0.06  # the time that pictures may be on their way: the answer to a key waits for that
+# The time that pictures may be on their way, the first ones of a page and finer ones: a key's answer waits for it.
+_FIRST_S, _PART_S = 0.1, 0.05
 _AHEAD_BYTES = 1 << 18  # sent at once while there is nothing else to do
 _TRIES = 2  # so often a picture is painted again that something has erased
 
@@ -111,7 +112,7 @@ class TilePainter:
     def _choose_first(self, keys: Sequence[ImageKey]) -> None:
         """What is painted together with the frames of tiles; the others follow."""
         is_busy, held = self._flow_control.busy, self._pictures.held
-        room = self._part()
+        room = self._flow_control.budget(_FIRST_S)
         for key in keys:
             result = None if key in self.chosen else self._pictures.best(key, refined=False)
             if result is None or (is_busy and not self._costs_nothing(result)):
@@ -165,7 +166,8 @@ class TilePainter:
     def _as_much_as_fits(
         self, due: list[tuple[ImageKey, PictureResult]]
     ) -> list[tuple[ImageKey, PictureResult]]:
-        room = self._part()
+        is_first = any(key not in self.chosen for key, _ in due)
+        room = self._flow_control.budget(_FIRST_S if is_first else _PART_S)
         if room is None:
             return due
         for taken, (_, result) in enumerate(due):
@@ -179,9 +181,6 @@ class TilePainter:
         picture = result.picture
         return picture is None or bool(picture.ahead and self._pictures.held.holds(picture))
 
-    def _part(self) -> int | None:
-        return self._flow_control.budget(_PART_S)
-
     def _painted(self) -> None:
         """The tiles that were due have been written."""
         self._is_painting = False
@@ -189,7 +188,7 @@ class TilePainter:
 
     def _send_ahead(self) -> None:
         """kitty: send what is likely seen next while there is nothing else to do."""
-        room, sent = self._part() or _AHEAD_BYTES, ""
+        room, sent = self._flow_control.budget(_PART_S) or _AHEAD_BYTES, ""
         for picture in self._pictures.ahead():
             sent += self._pictures.held.sending(picture)
             if len(sent) >= room:

@@ -17,7 +17,7 @@ from mia_tui.tui.mosaic.kitty_tiles import TILE_IDS, KittyTiles
 from mia_tui.tui.pictures.cache import PictureCache, PictureRequest, PictureResult
 from mia_tui.tui.pictures.flow_control import FlowControl
 
-PAGE_S = 0.2
+PAGE_S = 0.18
 """The time that the coarse pictures of a page may take over a slow connection; captions and keys take the rest."""
 
 _USUAL_SHAPE, _SHAPES = 4 / 3, (0.7, 2.0)
@@ -57,7 +57,7 @@ class TilePictures:
     """
 
     def __init__(self, root: Path, terminal: Terminal, flow_control: FlowControl) -> None:
-        self.terminal = replace(terminal, sixel_colours=min(_COLOURS, terminal.sixel_colours))
+        self.terminal = _for_tiles(terminal)
         self.held = KittyTiles(self.terminal)
         self.on_ready: Callable[[PictureResult], None] = lambda _: None
         self.size_step: int | None = None
@@ -141,6 +141,17 @@ class TilePictures:
     def _panel(self) -> Panel:
         assert self._wanted is not None, "nothing is wanted yet"
         return self._wanted.panel
+
+
+def _for_tiles(terminal: Terminal) -> Terminal:
+    """The terminal as tiles use it.
+
+    tmux 3.4 to 3.6 keeps 10 to 20 sixel pictures (image.c, `image_store`) and drops the first of more: half blocks
+    there.
+    """
+    if terminal.graphics == "sixel" and terminal.multiplexer:
+        return replace(terminal, graphics="half")
+    return replace(terminal, sixel_colours=min(_COLOURS, terminal.sixel_colours))
 
 
 def _rounded(size: int) -> int:
