@@ -64,6 +64,11 @@ class ConfusionMatrix(Widget, can_focus=False):
         self.move(0, 0)
 
     @property
+    def cursor(self) -> tuple[int, int]:
+        """Its row and column."""
+        return self._row, self._column
+
+    @property
     def chosen(self) -> tuple[int, int]:
         """The truth and the prediction under the cursor, as positions of their classes."""
         return self._order[self._row], self._order[self._column]
