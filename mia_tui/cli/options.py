@@ -27,6 +27,9 @@ _GENERAL = "General"
 _PATH = click.Path(path_type=Path, readable=False)
 
 
+WATCH_HELP = "Show the curves of loss and metric while it trains; in a pipe, plain lines."
+
+
 class Decorator(Protocol):
     """What adds an option to a command's function."""
 

@@ -31,6 +31,7 @@ from mia_tui.paths import user_state
 from mia_tui.text import printable
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.progress import Progress
 
     from mia_tui.runs.record.state import RunState
@@ -178,16 +179,24 @@ class Report:
             yield MovingBar(progress, title, total=total)
 
     @contextmanager
-    def moving(self) -> "Iterator[Progress]":
-        """A rich Progress on stderr; text printed meanwhile appears above it."""
+    def moving(
+        self, above: "Callable[[int, int], Sequence[RenderableType]] | None" = None
+    ) -> "Iterator[Progress]":
+        """A rich Progress on stderr; text printed meanwhile appears above it.
+
+        Args:
+            above: What moves above the bars, from the columns and rows of the terminal; its last state stays.
+        """
         from mia_tui.cli.output.progress import open_progress
 
-        with open_progress(STDERR) as progress:
+        with open_progress(STDERR, above) as progress:
             self._moving = progress
             try:
                 yield progress
             finally:
                 self._moving = None
+                for line in above(*progress.console.size) if above is not None else ():
+                    progress.console.print(line)
 
     @property
     def _answers(self) -> SafeStream:

@@ -26,6 +26,7 @@ from mia_tui.tui.controller.idle_tasks import finish_fingerprints
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.driver import TerminalDriver, leave_at_once
 from mia_tui.tui.keys.bindings import palette_lines
+from mia_tui.tui.keys.palette import CommandProvider
 from mia_tui.tui.keys.serializer import KeySerializer
 from mia_tui.tui.label.left_column import LOW_ROWS, NARROW_COLUMNS
 from mia_tui.tui.label.screen import LabelScreen
@@ -61,6 +62,7 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
 
     BINDINGS: ClassVar[list[BindingType]] = []  # each screen handles its keys, with the user's settings
     TITLE = "mia-tui"
+    COMMANDS: ClassVar[set[Any]] = {CommandProvider}
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False  # by a fixed key, that is
     # Where messages find room depends on them: app.tcss.
@@ -76,6 +78,9 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         self._was_left = False
         self._dataset, self._preload = dataset, preload
         self._controller: LabelController | None = None
+        self._left: tuple[Path, Path | None] | None = (
+            None  # the last dataset, to go back to from the first screen
+        )
         self._read_messages = ReadMessages(self)
         self._key_serializer = KeySerializer(self, super().on_event)
         type(self).NOTIFICATION_TIMEOUT = context.user.toast_s
@@ -176,14 +181,16 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         preload, self._preload = self._preload, None
         listing = load_listing(dataset) if preload is None else preload.listing()
         controller = LabelController(dataset, state=state, annotator=context.annotator, listing=listing)
-        self._controller = controller
+        self._controller, self._left = controller, (dataset, state)
         self.push_screen(LabelScreen(controller, context, preload), lambda _: self._go_home())
 
     def _go_home(self) -> None:
         from mia_tui.tui.home.screen import HomeScreen
 
         if not isinstance(self.screen, HomeScreen):
-            self.push_screen(HomeScreen(self.context))
+            self.push_screen(HomeScreen(self.context, came_from=self._left))
+        else:
+            self.screen.go_back_to(self._left)
 
     def notify(self, message: str, **options: Any) -> None:
         """Show a message; control characters in names have no effect."""
@@ -194,9 +201,16 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
             self.screen.messages_changed(messages_shown(self))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        from mia_tui.tui.manual.text import TOPICS
+
         if isinstance(screen, KeyedScreen):
             for name, title, help in palette_lines(screen.SCOPE_NAME, self.context.user.keys):
                 yield SystemCommand(title, help, partial(screen.run_command, name))
+            for topic, page in TOPICS.items():
+                open_page = partial(screen.queue.do, partial(screen.show_manual, topic), opens=True)
+                yield SystemCommand(f"Manual: {page}", "A page of the manual.", open_page, discover=False)
+        if self.context.tour is not None:
+            yield SystemCommand("Tour", "Take up the tour of the demo again.", self.context.tour.take_up)
         yield SystemCommand("Theme", "Other colours: dark, light and many more.", self.action_change_theme)
 
     def action_command_palette(self) -> None:

@@ -260,6 +260,6 @@ def test_a_prediction_has_no_network_to_predict_with(state: Path) -> None:
     async def test() -> None:
         async with showing("table", made) as pilot:
             await press(pilot, "p")
-            await see(pilot, "has no network of its own. It used that of resnet18: choose that run.")
+            await see(pilot, "It used that of resnet18: P and C work on that run; A does this one again.")
 
     run(test())

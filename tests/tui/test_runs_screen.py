@@ -557,8 +557,9 @@ def test_stop_says_what_it_comes_to(dataset: Path, monkeypatch: pytest.MonkeyPat
             monkeypatch.setattr(
                 ending, "request_stop", lambda run: StopResult("running", 1.0, doubt, is_late=True)
             )
-            await press(pilot, "s", "k")
+            await press(pilot, "s")
             assert f"it gets no signal, since {doubt}." in " ".join(screen_text(pilot.app).split())
+            await press(pilot, "k")
             assert not killed
             monkeypatch.setattr(ending, "request_stop", lambda run: StopResult("running", 1.0, is_late=True))
             await press(pilot, "s", "escape")
@@ -637,7 +638,7 @@ class Form(Screen[RunDir | None]):
         self.dismiss(self.starts)
 
 
-def test_back_from_a_run_that_the_form_started_is_the_table_with_its_cursor_there_and_labels_nothing(
+def test_back_from_a_run_that_the_form_started_is_where_the_form_was_opened_and_labels_nothing(
     dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_images(dataset, 3, classes=["cat"])
@@ -650,11 +651,10 @@ def test_back_from_a_run_that_the_form_started_is_the_table_with_its_cursor_ther
             await pilot.press("ctrl+t")
             await wait_until(pilot, lambda: "[1 Curves]" in screen_text(pilot.app))
             await press(pilot, "escape")
-            await wait_until(pilot, lambda: "Runs of cells: 4" in screen_text(pilot.app))
-            await press(pilot, "space")
-            assert line_of(pilot.app, "resnet34")[:3] == ["▸*", "finished", "training"]
-            await press(pilot, "escape", "escape")
+            await wait_until(pilot, lambda: "Ctrl+U shows the run again" in screen_text(pilot.app))
             assert "0 labelled" in screen_text(pilot.app)
+            await press(pilot, "escape", "ctrl+u")
+            await wait_until(pilot, lambda: "Runs of cells: 4" in screen_text(pilot.app))
         assert labels_in(dataset) == {}
 
     run(test())

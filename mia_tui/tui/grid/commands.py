@@ -110,7 +110,7 @@ class GridCommands(SessionCommands):
             "mark_all": self._mark_all,
             "open": self._open,
             "leave": self._leave,
-            "grid": self._back,
+            "grid": self.open_grid,
             "zoom_in": partial(self._resize, 1),
             "zoom_out": partial(self._resize, -1),
         }
@@ -215,10 +215,13 @@ class GridCommands(SessionCommands):
         if self._session.selected_count:
             self._marks.forget()
         else:
-            await self._back()
+            await self.shown.leave()
 
-    async def _back(self) -> None:
+    async def leave_screen(self) -> None:
         self._screen.leave(opened=False)
+
+    async def open_grid(self) -> None:
+        await self.leave_screen()
 
     async def _open(self) -> None:
         if self._session.current is not None:

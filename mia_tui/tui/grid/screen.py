@@ -48,7 +48,7 @@ class GridScreen(SessionScreen[bool]):
         super().__init__(controller, context)
         paint_quickly(self)
         self.commands = GridCommands(controller, self, context.ink)
-        self._message = ""
+        self._message = self._saving = ""
         self._came_from = self.session.current
         self._own_pictures: TilePictures | None = None
         if pictures is None:
@@ -126,8 +126,14 @@ class GridScreen(SessionScreen[bool]):
 
     def command_is_slow(self, waiting: int) -> None:
         if self.is_saving:
-            self.say(saving_words(waiting))
+            self._message = self._saving = saving_words(waiting)
             self._show_lines()
+
+    def command_ended(self) -> None:
+        if self._saving and self._message == self._saving:
+            self._message = ""
+        self._saving = ""
+        super().command_ended()
 
     def show(self) -> None:
         """Paint what has changed, by a key or by other people."""

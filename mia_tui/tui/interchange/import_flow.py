@@ -131,9 +131,11 @@ class LabelImport:
     async def _plan(self, found: FoundLabels, names: str | None) -> ImportPlan:
         self._screen.say(f"Reading {found.words}")
         self._screen.show()
-        read = await asyncio.to_thread(self._read, found.format, found.file, names)
-        plan = await self._controller.store_thread.read(lambda store: plan_import(store, read))
-        self._screen.say("")
+        try:
+            read = await asyncio.to_thread(self._read, found.format, found.file, names)
+            plan = await self._controller.store_thread.read(lambda store: plan_import(store, read))
+        finally:
+            self._screen.say("")
         return plan_import(None, read) if plan is None else plan
 
     def _read(self, label_format: LabelFormat, file: Path | None, names: str | None) -> LabelFile:

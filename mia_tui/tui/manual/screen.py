@@ -3,23 +3,29 @@
 from functools import partial
 
 from rich.text import Text
+from textual import on
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 
+from mia_tui.text import counted
 from mia_tui.tui.context import Context
 from mia_tui.tui.dialogs import Choice, PickDialog
 from mia_tui.tui.manual.drawing import draw_page
 from mia_tui.tui.manual.text import TOPICS, FoundLine, find_lines, page
 from mia_tui.tui.screen import KeyedScreen
+from mia_tui.tui.widgets.line_list import Entry, EntryList
 from mia_tui.tui.widgets.text_block import TextBlock
 
 _SCROLL = {"up": -1, "down": 1, "first": -100_000, "last": 100_000}
 _FOUND_SIGNS = 24  # of a line, enough to find it on its page
 _BESIDE = 8  # columns beside the text
+TOPIC_COLUMNS = 42
+WIDE_COLUMNS = 120
+"""From this width on, the titles of all pages stand on the left."""
 
 
 class ManualScreen(KeyedScreen[None]):
-    """Shows the pages of the manual.
+    """Shows the pages of the manual; in a wide window their titles stand beside them.
 
     Args:
         context: What screens share.
@@ -32,6 +38,8 @@ class ManualScreen(KeyedScreen[None]):
         super().__init__(context)
         self.topic = topic
         self._lines: list[Text] = []
+        self._words: tuple[str, ...] = ()  # that were searched for
+        self._before: tuple[str, int] | None = None  # the page, and the line, on which the search began
         self.at_once = {
             **{name: partial(self._scroll, lines) for name, lines in _SCROLL.items()},
             "page_next": partial(self._scroll_page, 1),
@@ -41,38 +49,68 @@ class ManualScreen(KeyedScreen[None]):
             "contents": lambda: self.queue.do(self._choose, opens=True),
             "find": lambda: self.queue.do(self._find, opens=True),
             "help": lambda: self.queue.do(self.show_help, opens=True),
-            "leave": self.dismiss,
+            "leave": self._leave,
         }
-        self._title, self._text = TextBlock(classes="title", id="manual-title"), TextBlock(id="manual-text")
+        self._topics = EntryList(context.ink, id="manual-topics")
+        self._text = TextBlock(id="manual-text")
+        self._page = VerticalScroll(self._text, id="manual-scroll", can_focus=False, classes="panel -active")
+        self._topics.border_title = "Pages"
 
     def compose(self) -> ComposeResult:
-        yield self._title
-        with VerticalScroll(id="manual-scroll", can_focus=False):
-            yield self._text
+        with Horizontal(id="manual-middle"):
+            yield self._topics
+            yield self._page
         yield self.key_line
 
     def on_mount(self) -> None:
+        self._topics.add_class("panel")
         self.show_page(self.topic)
 
     def show_page(self, topic: str, found: FoundLine | None = None) -> None:
         """Turn to a page, at its beginning or at a line of it."""
         self.topic = topic
         names = list(TOPICS)
-        self._title.update(f"Manual · {TOPICS[topic]} · page {names.index(topic) + 1} of {len(names)}")
+        self._page.border_title = f"Manual · {TOPICS[topic]} · page {names.index(topic) + 1} of {len(names)}"
+        self._topics.show([Entry(title) for title in TOPICS.values()], names.index(topic))
         self._draw()
-        scroll = self.query_one("#manual-scroll")
-        scroll.scroll_to(y=0, animate=False, immediate=True)
+        self._page.scroll_to(y=0, animate=False, immediate=True)
         line = 0 if found is None else self._line_of(found)
         if line:
-            self.call_after_refresh(scroll.scroll_to, y=line, animate=False)
+            self.call_after_refresh(self._page.scroll_to, y=line, animate=False)
+
+    @on(EntryList.LineClicked)
+    def _topic_clicked(self, event: EntryList.LineClicked) -> None:
+        self.show_page(list(TOPICS)[event.line])
 
     def on_resize(self) -> None:
         self._draw()
 
+    def show(self) -> None:
+        """Also after another theme was chosen."""
+        self._draw()
+
     def _draw(self) -> None:
+        ink, width = self.context.ink, self.size.width
+        self._topics.display = width >= WIDE_COLUMNS
+        beside = _BESIDE + (TOPIC_COLUMNS if width >= WIDE_COLUMNS else 0)
         text = page(self.topic, self.context.user.keys)
-        self._lines = draw_page(text, self.size.width - _BESIDE)
+        self._lines = draw_page(text, width - beside, ink.accent())
+        hits = sum(
+            line.highlight_words(self._words, ink.cursor(), case_sensitive=False) for line in self._lines
+        )
+        self._page.border_subtitle = (
+            f"{counted(hits, 'hit')} of {' '.join(self._words)!r}" if self._words else ""
+        )
         self._text.update(Text("\n").join(self._lines))
+
+    def _leave(self) -> None:
+        """Go back to where a search began, or leave the manual."""
+        if self._before is None:
+            self.dismiss()
+            return
+        (topic, line), self._before, self._words = self._before, None, ()
+        self.show_page(topic)
+        self.call_after_refresh(self._page.scroll_to, y=line, animate=False)
 
     def _line_of(self, found: FoundLine) -> int:
         """The line at which something stands on the page as it is drawn; 0 where it is not found."""
@@ -89,11 +127,10 @@ class ManualScreen(KeyedScreen[None]):
         self.show_page(names[(names.index(self.topic) + pages) % len(names)])
 
     def _scroll(self, lines: int) -> None:
-        self.query_one("#manual-scroll").scroll_relative(y=lines, animate=False)
+        self._page.scroll_relative(y=lines, animate=False)
 
     def _scroll_page(self, pages: int) -> None:
-        scroll = self.query_one("#manual-scroll")
-        scroll.scroll_relative(y=pages * max(1, scroll.size.height - 1), animate=False)
+        self._page.scroll_relative(y=pages * max(1, self._page.size.height - 1), animate=False)
 
     async def _choose(self) -> None:
         choices = [Choice(title, name) for name, title in TOPICS.items()]
@@ -104,8 +141,11 @@ class ManualScreen(KeyedScreen[None]):
     async def _find(self) -> None:
         lines = find_lines("", self.context.user.keys)
         choices = [Choice(f"{TOPICS[line.topic]}: {line.line}", line) for line in lines]
-        chosen = await self.ask(PickDialog("Find in the manual", choices, self.context.ink))
+        dialog = PickDialog("Find in the manual", choices, self.context.ink)
+        chosen = await self.ask(dialog)
         if chosen is not None:
+            self._before = self._before or (self.topic, int(self._page.scroll_offset.y))
+            self._words = tuple(dialog.narrowed_to.split())
             self.show_page(chosen.topic, chosen)
 
 

@@ -83,7 +83,9 @@ async def watch_prediction(screen: KeyedScreen[Any], run: RunDir, opened: OpenDa
 
     images = await screen.ask(RunScreen(run, opened, screen.context))
     continues = await asyncio.to_thread(lives, run)
-    screen.say("The prediction continues; its suggestions come when it has finished." if continues else "")
+    screen.say(
+        "You can go on labelling: suggestions appear when a prediction has finished." if continues else ""
+    )
     return images
 
 

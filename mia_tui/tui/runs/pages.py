@@ -66,6 +66,25 @@ class ChosenImages:
     predicted: int | None
 
 
+@dataclass(frozen=True)
+class PagePlace:
+    """A page, how it was shown, and where its cursor was.
+
+    Attributes:
+        page: Its name.
+        which: The epoch whose matrix was shown; None for the best.
+        as_list: Whether confusions were listed; None for as many classes as there are.
+        line: Of the cursor.
+        column: Of the cursor in the matrix.
+    """
+
+    page: PageName
+    which: Which | None
+    as_list: bool | None
+    line: int
+    column: int = 0
+
+
 class RunPages(Vertical):
     """Shows a snapshot of a run, one page at a time.
 
@@ -88,6 +107,7 @@ class RunPages(Vertical):
         self._matrix, self._list = ConfusionMatrix(ink), ConfusionList(ink)
         self._settings, self._messages = TextBlock(), TextBlock()
         self._texts: dict[TextBlock, str] = {}
+        self._returned_to: PagePlace | None = None  # until its page is shown
         self._widgets: dict[PageName, Widget] = {
             "result": self._result,
             "curves": self.curves,
@@ -127,6 +147,27 @@ class RunPages(Vertical):
             self._say(self._settings, f"{notes_text(snapshot)}{settings_text(snapshot.job)}")
         else:
             self._say(self._messages, messages_text(snapshot))
+        if self._returned_to is not None and (report is not None or self.page == "result"):
+            self._put_cursor(self._returned_to)
+
+    @property
+    def place(self) -> PagePlace:
+        """The page in view, to return to."""
+        if self.page == "confusion" and not self._lists:
+            return PagePlace(self.page, self._which, self._as_list, self._matrix.row, self._matrix.column)
+        return PagePlace(self.page, self._which, self._as_list, self._rows().cursor or 0)
+
+    def return_to(self, place: PagePlace) -> None:
+        """Show a page as it was left, as soon as the run is read."""
+        self._which, self._as_list, self._returned_to = place.which, place.as_list, place
+        self._put_in_view(place.page)
+
+    def _put_cursor(self, place: PagePlace) -> None:
+        self._returned_to = None
+        if place.page == "confusion" and not self._lists:
+            self.move(place.line - self._matrix.row, place.column - self._matrix.column)
+        else:
+            self.move(place.line - (self._rows().cursor or 0), 0)
 
     @property
     def names(self) -> tuple[PageName, ...]:

@@ -6,6 +6,7 @@ done with a run from here and from the table of runs is in `run_actions`.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from rich.style import Style
@@ -19,10 +20,10 @@ from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import counted
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.command_queue import Command
-from mia_tui.tui.open_dataset import OpenDataset, OpenImages
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages, RunPlace
 from mia_tui.tui.runs.confusion import ConfusionMatrix
 from mia_tui.tui.runs.follow import RunFollower, RunSnapshot
-from mia_tui.tui.runs.pages import PAGES, TITLES, PageName, RunPages
+from mia_tui.tui.runs.pages import PAGES, TITLES, PageName, PagePlace, RunPages
 from mia_tui.tui.runs.run_actions import RunActions
 from mia_tui.tui.runs.words import bars, doing, figures_line, is_bad, status_words
 from mia_tui.tui.screen import KeyedScreen
@@ -43,6 +44,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         run: Its folder.
         opened: The dataset.
         context: What screens share.
+        at: The page to return to; None begins with the first.
 
     Attributes:
         run: Its folder.
@@ -61,11 +63,16 @@ class RunScreen(KeyedScreen[OpenImages | None]):
             super().__init__()
             self.run, self.snapshot = run, snapshot
 
-    def __init__(self, run: RunDir, opened: OpenDataset, context: Context) -> None:
+    def __init__(
+        self, run: RunDir, opened: OpenDataset, context: Context, *, at: PagePlace | None = None
+    ) -> None:
         super().__init__(context)
         ink = context.ink
         self.run = run
+        self._runs_before: list[RunDir] = []
         self.pages = RunPages(ink, self.keys, id="run-pages")
+        if at is not None:
+            self.pages.return_to(at)
         self.commands = RunCommands(self, opened, context)
         self._head, self._doing = TextLine(ink, id="run-title"), TextBlock(id="run-doing")
         self._epoch_bar, self._run_bar = TextLine(ink, id="run-epoch-bar"), TextLine(ink, id="run-bar")
@@ -109,6 +116,20 @@ class RunScreen(KeyedScreen[OpenImages | None]):
     def poll_now(self) -> None:
         self._follow.poll_now()
 
+    def show_started(self, run: RunDir) -> None:
+        """Show a run that was started here; going back leads to this one."""
+        self._runs_before.append(self.run)
+        self.follow(run)
+
+    def go_back(self, *, gone: Sequence[RunDir] = ()) -> None:
+        """Go back to the run that was shown before, or else to the screen below; not to runs that are gone."""
+        while self._runs_before:
+            run = self._runs_before.pop()
+            if run not in gone:
+                self.follow(run)
+                return
+        self.leave(None)
+
     def follow(self, run: RunDir) -> None:
         self._follow.stop()
         self.run, self.snapshot = run, None
@@ -145,6 +166,10 @@ class RunScreen(KeyedScreen[OpenImages | None]):
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.show)
+
+    def on_screen_suspend(self) -> None:
+        if self._message == _SLOW:  # what is waited for now is an answer
+            self.say("")
 
     def on_screen_resume(self) -> None:
         self.show()
@@ -280,11 +305,11 @@ class RunCommands:
     # The run
 
     async def _show_started(self, run: RunDir) -> None:
-        self._screen.follow(run)
+        self._screen.show_started(run)
 
     def _leave_deleted(self, runs: Sequence[RunDir]) -> None:
         if self._screen.is_current and self._screen.run in runs:
-            self._screen.leave(None)
+            self._screen.go_back(gone=runs)
 
     # What is seen
 
@@ -294,7 +319,7 @@ class RunCommands:
         run, opened, pages = self._screen.run, self._opened, self._screen.pages
         if pages.chosen_class is not None:
             images = await asyncio.to_thread(images_predicted_as, run, opened, pages.chosen_class)
-            self._screen.leave(images)
+            self._leave_for(images)
             return
         if "confusion" not in pages.names:
             self._screen.say(f"{self._screen.key('open')} opens the images of a class under the cursor.")
@@ -315,7 +340,10 @@ class RunCommands:
             truth=chosen.truth,
             predicted=chosen.predicted,
         )
-        self._screen.leave(images)
+        self._leave_for(images)
+
+    def _leave_for(self, images: OpenImages) -> None:
+        self._screen.leave(replace(images, place=RunPlace(self._screen.run, self._screen.pages.place)))
 
     async def _show_wrong_images(self) -> None:
         from mia_tui.tui.mosaic.gallery import GalleryScreen
@@ -333,7 +361,7 @@ class RunCommands:
         title = f"{counted(len(images), 'image')} that {screen.run.name} predicted wrongly"
         chosen = await screen.ask(GalleryScreen(title, images, self._opened, screen.context))
         if chosen is not None:
-            screen.leave(chosen)
+            self._leave_for(chosen)
 
     async def _turn_to(self, page: PageName) -> None:
         if self._has(page):
@@ -367,4 +395,4 @@ class RunCommands:
         return has
 
     async def _leave(self) -> None:
-        self._screen.leave(None)
+        self._screen.go_back()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from textual import on
 from textual.app import ComposeResult
@@ -137,7 +138,11 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
     @on(RunsRead)
     def _take(self, event: RunsRead) -> None:
         self._has_read, self._trouble = True, ""
+        before = self.rows.current
         self.rows.take(event.rows)
+        now = self.rows.current
+        if before and now and before.run == now.run and before.status != now.status and self.queue.idle:
+            self.say("")  # it was about the state before
         self.show()
 
     @on(RunsUnreadable)
@@ -219,8 +224,10 @@ class RunTableCommands:
         from mia_tui.tui.runs.run_screen import RunScreen
 
         wanted = await self._screen.ask(RunScreen(run, self._opened, self._context))
+        self._screen.did("runs")
         if wanted is not None:
-            self._screen.dismiss(wanted)
+            place = None if wanted.place is None else replace(wanted.place, from_table=True)
+            self._screen.dismiss(replace(wanted, place=place))
 
     async def _compare(self) -> None:
         from mia_tui.tui.runs.compare_screen import CompareScreen
@@ -252,7 +259,12 @@ class RunTableCommands:
         return await self._screen.ask(PickDialog(title, listed, self._context.ink, searchable=False))
 
     async def _leave(self) -> None:
-        if not self._rows.unmark():
+        if self._rows.unmark():
+            return
+        if self._rows.filter != "all":
+            self._rows.arrange_by(filter="all")
+            self._screen.say("All runs are shown again.")
+        else:
             self._screen.dismiss(None)
 
     async def _show_started(self, run: RunDir) -> None:

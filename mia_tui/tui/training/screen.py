@@ -222,6 +222,8 @@ class TrainScreen(KeyedScreen[RunDir | None]):
             event.stop()
             self.say("")
             self.show()
+        else:
+            super().other_key_pressed(event)
 
     def on_paste(self, event: events.Paste) -> None:
         event.stop()

@@ -119,7 +119,8 @@ class LineList(ScrollView, Generic[Item], can_focus=False):
         return Strip(segments).adjust_cell_length(width, _PLAIN).apply_style(self.rich_style)
 
     def on_click(self, event: events.Click) -> None:
-        line = self._line_at(event.y)
+        at = event.get_content_offset(self)  # none on the line around a panel
+        line = None if at is None else self._line_at(at.y)
         if line is None or not self.can_pick(self._items[line]):
             return
         if self._cursor is not None:

@@ -88,7 +88,7 @@ _ACTIONS: tuple[Action, ...] = (
     Action(
         "filter", ("f", "f5"), "Filter", "Show only the runs in one state, of one kind or with a tag.", _RUNS
     ),
-    Action("leave", ("escape",), "Back", "Remove all marks; without marks, go back.", _RUNS),
+    Action("leave", ("escape",), "Back", "Remove all marks, then the filter; without them, go back.", _RUNS),
     Action("up", ("up",), "Up", "Go to the run above.", _RUNS),
     Action("down", ("down",), "Down", "Go to the run below.", _RUNS),
 )
