@@ -22,7 +22,7 @@ from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.textual_private import messages_shown
 from mia_tui.tui.training.commands import TrainCommands
-from mia_tui.tui.training.config_form import ConfigForm, SectionTabs
+from mia_tui.tui.training.config_form import ConfigForm, FormPanel, RoomChanged, SectionTabs, SideText
 from mia_tui.tui.training.estimate import EstimateThread, StartEstimate
 from mia_tui.tui.training.forecast import StepClock
 from mia_tui.tui.training.form import START, Form, field_of
@@ -110,12 +110,12 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._tabs = SectionTabs(ink, id="train-tabs")
         self._sections = EntryList(ink, id="train-sections")
         self._form = ConfigForm(ink, id="train-form")
-        self._side = TextBlock(id="train-side")
+        self._side = SideText(id="train-side")
         self._help = TextBlock(id="train-help")
         self._explanation = TextBlock(id="train-explanation")
         self._command = TextBlock(id="train-command")
         self._panels = {
-            name: Vertical(id=f"train-{name}-panel") for name in ("sections", "form", "explanation", "side")
+            name: FormPanel(id=f"train-{name}-panel") for name in ("sections", "form", "explanation", "side")
         }
         self._beside = Vertical(id="train-beside")
         self._message = TextBlock(id="train-message")
@@ -255,6 +255,10 @@ class TrainScreen(KeyedScreen[RunDir | None]):
     def _go_to_section(self, number: int) -> None:
         self.cursor.section = self.cursor.sections()[number][0]
         self.cursor.point_at(self.cursor.names()[0])
+        self.show()
+
+    @on(RoomChanged)
+    def _room_changed(self) -> None:
         self.show()
 
     # What threads found out
