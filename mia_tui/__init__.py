@@ -71,6 +71,10 @@ Each line passes through its modules in this order.
         that dataset/images/formats.py names, dataset/images/screen/pixels.py reads what is seen of it,
         dataset/images/screen/windows.py finds black and white, dataset/images/channels.py the colours.
         terminal/pictures.py makes bytes for the terminal of it, tui/pictures/image_view.py paints them.
+    an image file in a tile
+        `_want` of tui/mosaic/mosaic.py -> tui/mosaic/tile_pictures.py -> tui/pictures/cache.py, and from there as
+        above; tui/mosaic/painter.py writes the pixels behind the cells of each tile, tui/mosaic/kitty_tiles.py knows
+        which of them the terminal holds. What frames say of a session is in tui/grid/view.py.
     an image file for a network
         engine/data/reader.py -> `decode_input` of dataset/images/decode.py, in training, prediction and preview:
         dataset/images/reading.py opens the file; a picture of 8 bits is resized as it is, all others go through
@@ -98,6 +102,8 @@ Each line passes through its modules in this order.
         (runs/prediction/suggestions.py). tui/controller/suggestions.py gives those to
         dataset/session/image_states.py; `framing` of tui/label/words.py and tui/classes/class_frame.py draw it.
         After Ctrl+K, tui/label/suggestions/asked_network.py puts the answer of image_predictor.py in their place.
+        The probabilities of the other classes are in a file of their own (runs/prediction/probabilities.py), which
+        tui/label/suggestions/probabilities.py searches for the image on screen.
     stop, kill, resume
         runs/worker/control.py leaves a file, which is all that reaches another computer, and signals
         (runs/worker/signals.py); the worker asks after each step

@@ -29,6 +29,7 @@ from mia_tui.errors import ConfigError
 from mia_tui.text import printable
 
 GraphicsWish = Literal["auto", "kitty", "iterm2", "sixel", "half", "none"]
+WheelUse = Literal["next", "zoom"]
 ColoursWish = Literal["auto", "true", "256", "16", "none"]
 
 _KEYS = "keys"
@@ -58,6 +59,10 @@ class UserSettings(msgspec.Struct, frozen=True, kw_only=True):
             "was left."
         ),
     ] = None
+    wheel: Annotated[
+        WheelUse,
+        _app("What the mouse wheel does over the image: the next image, or zoom; with Ctrl it always zooms."),
+    ] = "next"
     keep_look: Annotated[bool, _app("Keep zoom and tones for the next image.")] = False
     list_width: Annotated[int, _app("Width of the list of files.", "columns", ge=10, le=200)] = 32
     toast_s: Annotated[float, _app("How long a message stays.", "seconds", gt=0.0, le=60.0)] = 5.0

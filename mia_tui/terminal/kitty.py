@@ -26,6 +26,10 @@ from PIL import Image
 from mia_tui.terminal.model import Terminal
 from mia_tui.terminal.palette import is_grey, with_palette
 
+TILES = 1 << 20
+"""The first number of pictures that are tiles: one screen shows dozens, beside those of the labelling screen."""
+
+_HIGH_BIT = 24  # where the byte of a number begins that a third mark says
 _CHUNK = 4096  # of base64, the most that one sequence may hold
 _BELOW = -(2**30) - 1  # under cells with a ground colour of their own
 _FIRST_TO_DRAW_BELOW = (0, 28)  # version of kitty
@@ -93,8 +97,15 @@ def missing_number(answer: str) -> int | None:
 def placeholders(image_id: int, columns: int, row: int, terminal: Terminal) -> str:
     """The cells of one row of a picture in tmux. The first says where it belongs, the others follow it."""
     marks = _marks()
-    start = f"\x1b[38;5;{number(image_id, terminal)}m{_PLACEHOLDER}{marks[row]}{marks[0]}"
+    high, low = divmod(number(image_id, terminal), 1 << _HIGH_BIT)
+    start = f"\x1b[38;5;{low}m{_PLACEHOLDER}{marks[row]}{marks[0]}{marks[high] if high else ''}"
     return f"{start}{_PLACEHOLDER * (columns - 1)}\x1b[39m"
+
+
+@cache
+def placeholder_pattern() -> re.Pattern[str]:
+    """Finds a cell of a picture in tmux."""
+    return re.compile(f"{_PLACEHOLDER}[{''.join(_marks())}]*")
 
 
 def deletion(image_id: int, terminal: Terminal, *, stored: bool) -> str:
@@ -105,10 +116,16 @@ def deletion(image_id: int, terminal: Terminal, *, stored: bool) -> str:
 
 
 def number(image_id: int, terminal: Terminal) -> int:
-    """In tmux the number is a colour of the placeholders, and only 256 of those reach every terminal unchanged."""
-    if terminal.multiplexer == "tmux":
+    """In tmux the number is a colour of the placeholders, and only 256 of those reach every terminal unchanged.
+
+    Pictures of tiles, from `TILES` on, have a third mark as well, which is the highest byte of the number.
+    """
+    if terminal.multiplexer != "tmux":
+        return max(1, image_id)
+    if image_id < TILES:
         return (image_id - 1) % 255 + 1
-    return max(1, image_id)
+    high, low = divmod(image_id - TILES, 255)
+    return (1 + high % 255 << _HIGH_BIT) | (low + 1)
 
 
 def _draws_below(terminal: Terminal) -> bool:

@@ -11,6 +11,9 @@ does with colours; 32 lose 0.2 dB and save 6 ms."""
 # entry of their own where they are further than this from all others.
 _FAR = 48
 _LEAST_COLOURS = 12  # with fewer, no entry can be spared
+# Of so few pixels, the octree's colours are as good where there are many, and fewer pixels tell as much about few
+# colours (0.3 dB less); both take a tenth to a quarter of the time.
+_SMALL_PX, _SAMPLED_OF_SMALL_PX = 40_000, 24
 _MEANS_UP_TO = 64  # colours; beyond, k-means takes longer (15 ms) than its 1.3 dB are worth
 
 
@@ -40,10 +43,12 @@ def with_palette(
         image = Image.fromarray(places[pixels[..., 0]])
         image.putpalette(np.repeat(levels, 3).tobytes())
         return image
-    if quick:
+    is_small = pixels.shape[0] * pixels.shape[1] <= _SMALL_PX
+    if quick or (is_small and colours > _MEANS_UP_TO):
         return Image.fromarray(pixels).quantize(
             colours, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
         )
+    sampled_px = min(sampled_px, _SAMPLED_OF_SMALL_PX) if is_small else sampled_px
     palette = _frequent(pixels, colours, sampled_px)
     missed = _missed(pixels, palette) if colours >= _LEAST_COLOURS else palette[:0]
     if len(missed):

@@ -31,7 +31,9 @@ class OpenImages:
     Attributes:
         title: What they are, such as `truth basophil, predicted monocyte`.
         keys: The images, in the order to see them in.
+        first: The one to see first; None is the one that was seen before, if it is one of them.
     """
 
     title: str
     keys: tuple[ImageKey, ...]
+    first: ImageKey | None = None

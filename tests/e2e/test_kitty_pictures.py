@@ -78,3 +78,28 @@ def test_over_a_dialog_and_back_the_picture_is_there_and_at_the_end_nothing_is_l
     assert app.kitty.images == {}
     left = app.raw().rindex(b"\x1b[?1049l")
     assert b"a=d,d=I" not in app.raw()[left:], "they are in the other screen"
+
+
+def placed(app: TerminalApp) -> set[tuple[int, ...]]:
+    """The colours of what is on the screen."""
+    return {image.colour for image in list(app.kitty.images.values()) if image.placed}
+
+
+def test_the_grid_places_every_tile_in_view_and_leaves_none_behind(app: TerminalApp) -> None:
+    wait_shown(app, 0)
+    app.press("f7")
+    wait_for(lambda: len(placed(app)) > 8 and COLOURS[0] in placed(app))
+    app.rest()
+    count = len(placed(app))
+    assert placed(app) == set(COLOURS[:count])
+    app.press("end")
+    wait_for(lambda: COLOURS[-1] in placed(app))
+    app.rest()
+    assert placed(app) == set(COLOURS[-len(placed(app)) :]), "nothing of the first lines is left"
+    app.press("f8")
+    wait_for(lambda: not placed(app))
+    app.press("escape")
+    wait_for(lambda: COLOURS[-1] in placed(app))
+    app.press("escape")
+    wait_shown(app, 0)
+    wait_for(lambda: placed(app) == {COLOURS[0]})

@@ -61,6 +61,7 @@ from mia_tui.runs.worker.control import StopFile
 from mia_tui.runs.worker.liveness import WorkerLock
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.command_queue import SLOW_S
+from mia_tui.tui.mosaic.gallery import GalleryScreen
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.follow import RunSnapshot
 from mia_tui.tui.runs.run_screen import RunScreen
@@ -385,6 +386,30 @@ def test_enter_on_a_cell_ends_with_its_images(tmp_path: Path) -> None:
             await wait_until(pilot, lambda: pilot.app.ended)
             keys = (ImageKey("b.png"), ImageKey("c.png"))
             assert pilot.app.result == OpenImages("truth cat, predicted dog", keys)
+
+    run_test(test())
+
+
+def test_wrong_predictions_are_seen_as_tiles_the_largest_confusion_first(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with watched(a_run(tmp_path)) as pilot:
+            screen: Any = pilot.app.screen
+            title = f"3 images that {screen.run.name} predicted wrongly"
+            await pilot.press("g")
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, GalleryScreen))
+            await see(pilot, title)
+            assert "1/3  b.png" in screen_text(pilot.app) and "✗ dog" in screen_text(pilot.app)
+            await press(pilot, "right", "right")
+            await see(pilot, "dog, predicted as cat")
+            await pilot.press("escape")
+            await wait_until(pilot, lambda: pilot.app.screen is screen)
+            await pilot.press("g")
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, GalleryScreen))
+            await press(pilot, "right")
+            await pilot.press("enter")
+            await wait_until(pilot, lambda: pilot.app.ended)
+            keys = tuple(ImageKey(f"{name}.png") for name in "bce")
+            assert pilot.app.result == OpenImages(title, keys, keys[1])
 
     run_test(test())
 

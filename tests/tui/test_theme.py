@@ -13,6 +13,7 @@ from mia_tui.terminal.model import Terminal
 from mia_tui.tui.app import MiaApp
 from mia_tui.tui.textual_private import messages_shown
 from mia_tui.tui.theme import DARK, LIGHT, default_theme, own_themes, theme_names
+from mia_tui.tui.widgets.ink import Ink
 
 TERMINAL = Terminal("half", "true", 10, 20, cell_known=True)
 
@@ -102,6 +103,16 @@ def test_words_on_panels_can_be_read_in_our_themes(name: str) -> None:
     [theme] = [theme for theme in own_themes() if theme.name == name]
     for colour in (theme.foreground, theme.accent, theme.warning, theme.error, theme.success):
         assert _contrast(Color.parse(colour or ""), Color.parse(theme.panel or "")) >= 4.5, colour
+
+
+def test_lines_beside_images_can_be_read_where_the_theme_is_light_and_the_terminal_dark() -> None:
+    dark = Ink(replace(TERMINAL, background="dark"))
+    light_theme = own_themes()[1].to_color_system().generate()
+    dark.follow(light_theme, is_dark=False)
+    assert dark.beside_images is not None, "words of the light theme would be dark on dark"
+    assert dark.beside_images.bgcolor == Color.parse(light_theme["background"]).rich_color
+    dark.follow(own_themes()[0].to_color_system().generate(), is_dark=True)
+    assert dark.beside_images is None, "no edge between the lines and the image"
 
 
 def _contrast(one: Color, other: Color) -> float:

@@ -209,7 +209,13 @@ def record_paints(app: App[Any]) -> list[str]:
             for _ in range(painted[-1].count(ASK)):
                 app.flow_control.answered()  # type: ignore[attr-defined]  # every app of ours has one
 
+    def write(data: str) -> None:
+        painted.append(data)
+        for _ in range(data.count(ASK)):  # later, as from a terminal
+            asyncio.get_running_loop().call_soon(app.flow_control.answered)  # type: ignore[attr-defined]
+
     app._display = display  # type: ignore[method-assign]
+    app.write_terminal = write  # type: ignore[attr-defined]
     return painted
 
 

@@ -31,6 +31,7 @@ from mia_tui.dataset.images.channels import (
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS
 from mia_tui.dataset.images.reading import OpenedFrame, opened
 from mia_tui.dataset.images.screen.averages import averaged
+from mia_tui.dataset.images.screen.centre_mark import with_centre_mark
 from mia_tui.dataset.images.screen.part import MAX_SCALE, VisiblePart, visible_part
 from mia_tui.dataset.images.screen.pixels import KeptOverviews, Measured, PixelGrid, grid_of, whole_grid
 from mia_tui.dataset.images.screen.windows import Window, WindowKind, fixed_ranges, ranges_for
@@ -93,6 +94,8 @@ class DisplaySettings:
     """Which values become black and white; percentiles such as (0.5, 99.5)."""
     invert: bool = False
     channels: ChannelChoice = ALL_CHANNELS
+    centre_mark: bool = False
+    """Whether a cross marks the middle of the image."""
 
     def __post_init__(self) -> None:
         window = self.window
@@ -111,6 +114,37 @@ class DisplaySettings:
         if zoom < 1.01:  # back from 1.5 * 1.5 / 1.5 / 1.5
             return replace(self, zoom=1.0, centre=(0.5, 0.5))
         return replace(self, zoom=zoom)._inside(_seen(self, view, self.zoom / zoom))
+
+    def zoomed_at(
+        self, factor: float, view: RenderedImage, point: tuple[float, float], box_px: tuple[int, int]
+    ) -> "DisplaySettings":
+        """Enlarged by a factor, so that what is at a point stays there, as far as the edges allow.
+
+        Args:
+            factor: Below 1 makes smaller.
+            view: What is shown now.
+            point: Fractions of the width and height of the box.
+            box_px: Width and height of the box.
+        """
+        zoomed = self.zoomed(factor, view)
+        if zoomed.zoom <= 1.0:
+            return zoomed
+        scale = view.scale_in(box_px)
+        new_scale = scale * zoomed.zoom / self.zoom
+        centre, seen = [], []
+        for at, box, side, start, length in zip(
+            point,
+            box_px,
+            (view.image_width, view.image_height),
+            (view.left, view.top),
+            (view.width, view.height),
+            strict=True,
+        ):
+            below = start + (at * box - (box - length * scale) / 2) / scale  # the image pixel at the point
+            part = min(side, box / new_scale)
+            centre.append((min(max(0.0, below), side) + (0.5 - at) * box / new_scale) / side)
+            seen.append(part / side)
+        return replace(zoomed, centre=(centre[0], centre[1]))._inside((seen[0], seen[1]))
 
     def panned(self, right: float, down: float, view: RenderedImage | None = None) -> "DisplaySettings":
         """Moved by fractions of what is shown, never beyond the image.
@@ -206,11 +240,11 @@ def render_image(
     box = (max(1, box_px[0]), max(1, box_px[1]))
     if isinstance(source, LoadedImage):
         part = visible_part(source.scene.size, box, settings.zoom, settings.centre)
-        return _drawn(source, part, _tones(source, settings), settings)
+        return _drawn(source, part, _tones(source, settings), settings, box)
     with opened(source, frame, max_megapixels) as image:
         loaded, part = _read(image, box, settings, kept or KeptOverviews())
         tones = _tones(loaded, settings)
-    return _drawn(loaded, part, tones, settings)
+    return _drawn(loaded, part, tones, settings, box)
 
 
 def _read(
@@ -237,15 +271,21 @@ def _tones(loaded: LoadedImage, settings: DisplaySettings) -> _Tones:
     return _Tones(ranges, kind, contrast.FULL_RANGE if ranges else _ends(loaded, settings))
 
 
-def _drawn(loaded: LoadedImage, part: VisiblePart, tones: _Tones, settings: DisplaySettings) -> RenderedImage:
+def _drawn(
+    loaded: LoadedImage, part: VisiblePart, tones: _Tones, settings: DisplaySettings, box: tuple[int, int]
+) -> RenderedImage:
     scene, grid = loaded.scene, loaded.grid
     if isinstance(grid.pixels, Image.Image):
         image = _channels_of(_resized(grid.pixels, _box_in(grid, part), part), settings.channels)
     else:
         image = _drawn_values(grid, grid.pixels, part, tones.ranges, settings.channels)
     image = _toned(image, tones.ends, settings)
+    pixels = np.array(image if image.mode == "RGB" else image.convert("RGB"))
+    if settings.centre_mark:
+        middle = (scene.size[0] / 2 - part.left, scene.size[1] / 2 - part.top)
+        pixels = with_centre_mark(pixels, box, middle, (part.width, part.height))
     return RenderedImage(
-        pixels=np.array(image if image.mode == "RGB" else image.convert("RGB")),
+        pixels=pixels,
         image_width=scene.size[0],
         image_height=scene.size[1],
         scale=part.scale,

@@ -4,10 +4,11 @@ Written beside each matrix, by position in samples.jsonl; runs of earlier
 versions have none.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 import numpy as np
@@ -106,11 +107,36 @@ def images_of_cell(
     Raises:
         RunError: If the predictions are of other samples.
     """
+    found = evaluated_images(samples, predictions)
+    wanted = [each for each in found if each.truth == truth and predicted in (None, each.predicted)]
+    return [each.key for each in sorted(wanted, key=lambda each: each.truth == each.predicted)]
+
+
+class EvaluatedImage(NamedTuple):
+    """An image, and the positions of its class and of the predicted one."""
+
+    key: ImageKey
+    truth: int
+    predicted: int
+
+
+def evaluated_images(samples: Sequence[Sample], predictions: EpochPredictions) -> list[EvaluatedImage]:
+    """What was predicted for each image that was evaluated.
+
+    Raises:
+        RunError: If the predictions are of other samples.
+    """
     if len(predictions.predicted) != len(samples):
         raise RunError("The predictions of this run do not match its images.", "Train it again.")
-    truths = np.fromiter((sample.class_index for sample in samples), np.int64, len(samples))
-    given = predictions.predicted
-    wanted = (truths == truth) & (given != NOT_EVALUATED if predicted is None else given == predicted)
-    places = np.flatnonzero(wanted)
-    places = places[np.argsort(given[places] == truth, kind="stable")]
-    return [ImageKey(samples[place].path, samples[place].frame) for place in places.tolist()]
+    return [
+        EvaluatedImage(ImageKey(sample.path, sample.frame), sample.class_index, given)
+        for sample, given in zip(samples, predictions.predicted.tolist(), strict=True)
+        if given != NOT_EVALUATED
+    ]
+
+
+def wrong_images(images: Sequence[EvaluatedImage]) -> list[EvaluatedImage]:
+    """Those that were predicted wrongly, the largest confusions first."""
+    often = Counter((each.truth, each.predicted) for each in images)
+    wrong = [each for each in images if each.truth != each.predicted]
+    return sorted(wrong, key=lambda each: (-often[each.truth, each.predicted], each.truth, each.predicted))

@@ -73,6 +73,8 @@ class ClassBar(Widget, can_focus=False):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         strips = [*self._strips, *[Strip.blank(self.size.width)] * self.size.height][: self.size.height]
+        under = self._ink.beside_images
+        strips = strips if under is None else [strip.apply_style(under) for strip in strips]
         return [strip.crop(crop.x, crop.right) for strip in strips[crop.y : crop.bottom]]
 
     def on_resize(self) -> None:

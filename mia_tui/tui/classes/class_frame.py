@@ -5,7 +5,7 @@ colour is never the only sign. The four sides are widgets of their own, so that
 another class sends 2.5 KB to the terminal and the image is not painted again.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from rich.segment import Segment
@@ -31,12 +31,14 @@ class Framing:
         kind: Whether it is a person's label, a model's suggestion or neither.
         colour: #rrggbb of the class; None without one.
         note: On the right of the upper side: flagged, skipped.
+        below: On the right of the lower side: a scale bar.
     """
 
     text: str
     kind: FrameKind
     colour: str | None = None
     note: str = ""
+    below: str = ""
 
 
 class _Row(Horizontal):
@@ -82,18 +84,28 @@ class _Side(Widget, can_focus=False):
 
     def show(self, framing: Framing) -> None:
         if framing != self._framing:
-            self._framing = framing
+            old, self._framing = self._framing, framing
+            if self._side != "bottom" and framing == replace(old, below=framing.below):
+                return  # the scale bar is none of its business
             self._lines = []
             self.refresh()
 
     def on_resize(self) -> None:
         self._lines = []
 
+    def notify_style_update(self) -> None:
+        """The theme is another one."""
+        super().notify_style_update()
+        self._lines = []
+
     def render_lines(self, crop: Region) -> list[Strip]:
         """All lines, kept: Textual asks for them whenever a widget beside this one is painted."""
         if not self._lines:
             width, height = self.size
-            even, odd = self._line(width, 0), self._line(width, 1)
+            under = self._ink.beside_images
+            even, odd = (self._line(width, y) for y in (0, 1))
+            if under is not None:
+                even, odd = even.apply_style(under), odd.apply_style(under)
             self._lines = [odd if y % 2 else even for y in range(height)]
         lines = self._lines[crop.y : crop.bottom]
         return lines if crop.width == self.size.width else [line.crop(crop.x, crop.right) for line in lines]
@@ -107,8 +119,18 @@ class _Side(Widget, can_focus=False):
             return Strip([Segment((" " if gap else pattern[0]) * width, None if gap else style)], width)
         line = (pattern * width)[:width]
         if self._side == "bottom":
-            return Strip([Segment(line, style)], width)
+            return _with_bar(line, framing, style, ink)
         return _with_words(line, framing, style, ink)
+
+
+def _with_bar(line: str, framing: Framing, style: Style, ink: Ink) -> Strip:
+    """The lower side: the scale bar on the right."""
+    width, text = len(line), f" {framing.below} " if framing.below else ""
+    if not text or ink.width(text) + 4 > width:
+        return Strip([Segment(line, style)], width)
+    left = line[: width - ink.width(text) - 2]
+    segments = [Segment(left, style), Segment(text, ink.words(framing.kind, framing.colour))]
+    return Strip([*segments, Segment(line[:2], style)], width)
 
 
 def _with_words(line: str, framing: Framing, style: Style, ink: Ink) -> Strip:

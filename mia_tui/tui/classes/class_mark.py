@@ -17,7 +17,7 @@ def class_mark(state: RowState, ink: Ink) -> tuple[str, Style]:
         return f" {letter} ", ink.chip(state.image_class.colour)
     if state.suggestion is not None:
         letter = _letter(state.suggestion.key, state.suggestion.name, ink)
-        return f"({letter})", ink.frame("suggestion", state.suggestion.colour)
+        return f"({letter})", ink.words("suggestion", state.suggestion.colour)
     return f" {ink.dot} ", ink.dim()
 
 

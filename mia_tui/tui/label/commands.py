@@ -22,6 +22,7 @@ from mia_tui.dataset.session.session import Applied
 from mia_tui.text import counted
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
+from mia_tui.tui.label.picture.view_commands import ViewCommands
 from mia_tui.tui.label.picture.view_settings import ViewSettings
 from mia_tui.tui.label.suggestions.suggestion_commands import SuggestionCommands
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from mia_tui.tui.label.screen import LabelScreen
     from mia_tui.tui.label.session_screen import SessionScreen
     from mia_tui.tui.screen import KeyedScreen
+
+_MENU_NAME_COLUMNS = 30
 
 
 async def step_back(
@@ -189,6 +192,9 @@ class SessionCommands(ABC):
         if wanted is None:
             return
         self._session.set_filter(Filter(among=wanted.keys, among_words=wanted.title))
+        first = None if wanted.first is None else self._session.listing.row(wanted.first)
+        if first is not None:
+            self._session.go_to(first)
         shown = len(self._session.view)
         words = (
             f"{counted(shown, 'image')}: {wanted.title}." if shown else "These images do not exist any more."
@@ -253,12 +259,8 @@ class LabelCommands(SessionCommands):
             "flag": self._flag,
             "note": self._note,
             "grid": self._open_grid,
-            "channels": self._choose_channels,
-            "fix_window": self._fix_window,
         }
-        self.by_name |= {
-            name: partial(self._change_view, change) for name, change in self._view_commands().items()
-        }
+        self.by_name |= ViewCommands(view_settings, screen, ink).by_name
 
     # Labelling
 
@@ -273,6 +275,24 @@ class LabelCommands(SessionCommands):
         row = self._session.listing.row(key)
         if row is not None:
             self._session.go_to(row)
+
+    async def ask_about(self, key: ImageKey) -> None:
+        """Show another image of the list, and ask what to do with it."""
+        from mia_tui.tui.label import pickers
+
+        await self.go_to(key)
+        row = self._session.current_row
+        if row is None or self._session.current != key:
+            return
+        title = f"{self._ink.fit_left(key.path, _MENU_NAME_COLUMNS)}: which class, or what else?"
+        state = self._screen.asked_network.seen(key, self._session.state_of(row))
+        chosen = await self._screen.ask(
+            pickers.image_menu(self._session, state, title, self._ink, can_accept=True)
+        )
+        if isinstance(chosen, int):
+            await self._controller.assign([key], chosen)
+        elif chosen is not None:
+            await self.by_name[chosen]()
 
     async def move(self, by: int) -> None:
         """Show the image so many places further; below zero, back."""
@@ -427,65 +447,4 @@ class LabelCommands(SessionCommands):
     async def _open_grid(self) -> None:
         from mia_tui.tui.grid.screen import GridScreen
 
-        await self._screen.ask(GridScreen(self._controller, self._screen.context))
-
-    # How images are shown
-
-    def _view_commands(self) -> dict[str, Callable[[], Any]]:
-        settings = self._view_settings
-        return {
-            "zoom_in": lambda: settings.zoom(1),
-            "zoom_out": lambda: settings.zoom(-1),
-            "pan_left": lambda: settings.pan(-1, 0),
-            "pan_right": lambda: settings.pan(1, 0),
-            "pan_up": lambda: settings.pan(0, -1),
-            "pan_down": lambda: settings.pan(0, 1),
-            "brighter": lambda: settings.brighten(1),
-            "darker": lambda: settings.brighten(-1),
-            "more_contrast": lambda: settings.contrast(1),
-            "less_contrast": lambda: settings.contrast(-1),
-            "window": settings.next_window,
-            "invert": settings.invert,
-            "channel": self._next_channel,
-            "reset_look": settings.reset,
-            "keep_look": self._toggle_keep,
-        }
-
-    async def _change_view(self, change: Callable[[], Any]) -> None:
-        change()
-
-    def _next_channel(self) -> None:
-        if not self._view_settings.next_channel():
-            self._screen.say("This image has one channel.")
-
-    async def _choose_channels(self) -> None:
-        from mia_tui.tui.label import pickers
-
-        settings = self._view_settings
-        if not settings.channels:
-            self._screen.say("This image has one channel.")
-            return
-        dialog = pickers.channels(settings.channels, settings.display.channels, self._ink)
-        chosen = await self._screen.ask(dialog)
-        if chosen is not None:
-            settings.choose_channels(chosen)
-
-    async def _fix_window(self) -> None:
-        from mia_tui.tui.label.picture import window_dialog
-
-        view = self._view_settings.view
-        if view is None:
-            self._screen.say("There is no image to take a window from.")
-            return
-        chosen = await window_dialog.ask_window(self._screen, view)
-        if chosen is not None:
-            self._view_settings.fix_window(chosen or None)
-
-    def _toggle_keep(self) -> None:
-        self._view_settings.keep = not self._view_settings.keep
-        kept = (
-            "The next image is shown with the same settings."
-            if self._view_settings.keep
-            else "Each image is shown with the default settings."
-        )
-        self._screen.say(kept)
+        await self._screen.ask(GridScreen(self._controller, self._screen.context, self._screen.tile_pictures))

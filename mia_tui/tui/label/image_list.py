@@ -14,6 +14,7 @@ from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.tui.classes.class_mark import MARK_COLUMNS, class_mark
 from mia_tui.tui.widgets.ink import Ink
+from mia_tui.tui.widgets.mouse import RIGHT_BUTTON
 
 _KEPT = 500  # lines made before: half of a page is seen again on the next one
 _MANY = 200  # changed rows; to find out which of them are seen costs more than painting all lines
@@ -28,11 +29,11 @@ class ImageList(ScrollView, can_focus=False):
     """
 
     class ImageClicked(Message):
-        """A line was clicked; `position` counts within the view."""
+        """A line was clicked; `position` counts within the view. By the right button or twice: `asks` what to do."""
 
-        def __init__(self, position: int) -> None:
+        def __init__(self, position: int, *, asks: bool) -> None:
             super().__init__()
-            self.position = position
+            self.position, self.asks = position, asks
 
     def __init__(self, session: LabelSession, ink: Ink, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -87,7 +88,8 @@ class ImageList(ScrollView, can_focus=False):
         for position in range(top + crop.y, top + crop.bottom):
             line = self._made.get(position)
             if line is None:
-                line = self._made[position] = self._line(position, width)
+                line, under = self._line(position, width), self._ink.beside_images
+                self._made[position] = line = line if under is None else line.apply_style(under)
             lines.append(line)
         return [line.crop_extend(crop.x, crop.right, None) for line in lines]
 
@@ -102,7 +104,7 @@ class ImageList(ScrollView, can_focus=False):
         signs = self._signs(state)
         name = self._ink.fit_left(self._shown_name(row), max(0, width - MARK_COLUMNS - 1 - len(signs)))
         filled = width - MARK_COLUMNS - 1 - len(signs) - self._ink.width(name)
-        line = Style(reverse=True) if current else None
+        line = self._ink.cursor() if current else None
         lead = self._ink.pointer if current else " "
         return Strip(
             [
@@ -116,7 +118,13 @@ class ImageList(ScrollView, can_focus=False):
     def on_click(self, event: events.Click) -> None:
         position = event.y + int(self.scroll_offset.y)
         if 0 <= position < len(self._session.view):
-            self.post_message(self.ImageClicked(position))
+            asks = event.button == RIGHT_BUTTON or event.chain == 2
+            self.post_message(self.ImageClicked(position, asks=asks))
+
+    def notify_style_update(self) -> None:
+        """The theme is another one."""
+        super().notify_style_update()
+        self._made = {}
 
     def on_resize(self) -> None:
         self.virtual_size = Size(max(1, self.size.width), len(self._session.view))

@@ -9,7 +9,7 @@ from rich.text import Text
 from mia_tui.dataset.images.channels import ALL_CHANNELS, ChannelChoice
 from mia_tui.dataset.listing.folders import Folder
 from mia_tui.dataset.session.filters import ORDERS, STATES, Filter, Order
-from mia_tui.dataset.session.session import LabelSession
+from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.text import counted, printable, when
 from mia_tui.tui.classes.pickers import class_chip
 from mia_tui.tui.dialogs import Choice, PickDialog
@@ -48,6 +48,42 @@ def filters(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
     if narrowed:
         choices.insert(1, Choice("all images, without text and folder", Filter()))
     return PickDialog("Show which images?", choices, ink)
+
+
+def image_menu(
+    session: LabelSession, state: RowState | None, title: str, ink: Ink, *, can_accept: bool = False
+) -> PickDialog[int | str]:
+    """What to do with an image: the id of the class it gets, or the id of a command.
+
+    Args:
+        session: Its classes.
+        state: Of the image; None for several images.
+        title: The question.
+        ink: Characters and styles.
+        can_accept: Whether the screen has the command that accepts a suggestion.
+    """
+    present = state.image_class.id if state is not None and state.image_class is not None else None
+    choices: list[Choice[int | str]] = [
+        Choice(
+            f"{image_class.name}{', as now' if image_class.id == present else ''}",
+            image_class.id,
+            class_chip(image_class, ink),
+        )
+        for image_class in session.classes
+    ]
+    if can_accept and state is not None and state.suggestion is not None:
+        choices.append(Choice(f"accept {state.suggestion.name}, which the model suggests", "accept"))
+    if state is None or present is not None:
+        choices.append(Choice("remove the label" if state is not None else "remove the labels", "clear"))
+    flag, skip = "flag", "skip"
+    if state is None:
+        flag, skip = "flag, or remove the flags of all", "skip, or do not skip all any more"
+    elif state.flagged:
+        flag = "remove the flag"
+    if state is not None and state.skipped:
+        skip = "do not skip any more"
+    choices += [Choice(flag, "flag"), Choice(skip, "skip"), Choice("write a note", "note")]
+    return PickDialog(title, choices, ink)
 
 
 def orders(ink: Ink) -> PickDialog[tuple[Order, bool]]:

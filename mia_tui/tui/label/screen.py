@@ -6,19 +6,19 @@ other; after each, `show` paints what is different.
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.message import Message
 
-from mia_tui.config.kept import Probabilities, keep, kept_settings
+from mia_tui.config.kept import keep, kept_settings
 from mia_tui.dataset.recent import recent_datasets
-from mia_tui.dataset.session.session import RowState
 from mia_tui.errors import MiaError
-from mia_tui.tui.classes.class_frame import ClassFrame
+from mia_tui.tui.classes.class_frame import ClassFrame, Framing
 from mia_tui.tui.context import Context
 from mia_tui.tui.controller.bookmark import Bookmark
 from mia_tui.tui.controller.idle_tasks import IDLE_S, finish_fingerprints, use_idle_time
@@ -27,40 +27,41 @@ from mia_tui.tui.label.background_tasks import BackgroundTasks
 from mia_tui.tui.label.commands import LabelCommands, begins_in_auto
 from mia_tui.tui.label.dataset_sync import DatasetSync
 from mia_tui.tui.label.image_list import ImageList
+from mia_tui.tui.label.left_column import LOW_ROWS, LeftColumn
 from mia_tui.tui.label.picture.current_picture import CurrentPicture
+from mia_tui.tui.label.picture.pointer import ImagePointer
+from mia_tui.tui.label.picture.scale_bar import scale_bar
 from mia_tui.tui.label.picture.view_settings import ViewSettings
 from mia_tui.tui.label.session_screen import SessionScreen, saving_words
 from mia_tui.tui.label.stacks import choose_stacks
 from mia_tui.tui.label.suggestions.asked_network import AskedNetwork
 from mia_tui.tui.label.suggestions.probabilities import ProbabilityReader
-from mia_tui.tui.label.suggestions.probability_panel import ProbabilityPanel
-from mia_tui.tui.label.words import class_key_hint, facts, first_hint, framing, next_order, status, why_empty
+from mia_tui.tui.label.words import (
+    class_key_hint,
+    facts,
+    first_hint,
+    framing,
+    status,
+    why_empty,
+)
 from mia_tui.tui.later import later
 from mia_tui.tui.pictures.cache import PictureResult
 from mia_tui.tui.pictures.image_view import ImageView
 from mia_tui.tui.pictures.preload import Preload
 from mia_tui.tui.quick_paint import paint_quickly
+from mia_tui.tui.widgets.mouse import RIGHT_BUTTON
 
 if TYPE_CHECKING:
     from mia_tui.tui.app import MiaApp
-
-NARROW_COLUMNS = 100
-"""In a narrower terminal the list gives its room to the image."""
+    from mia_tui.tui.mosaic.tile_pictures import TilePictures
 
 _CLASS_LINES = 3
-_BOTTOM_LINES = 5
-LOW_ROWS = 30
-"""In a lower terminal classes have one line."""
 
 _STILL_SAVING_S = 0.3
 
 
 class _Middle(Horizontal):
     BLANK = True  # nothing of its own to paint: Textual need not make lines for it
-
-
-class _LeftColumn(Vertical):
-    BLANK = True
 
 
 class LabelScreen(SessionScreen[None]):
@@ -87,7 +88,8 @@ class LabelScreen(SessionScreen[None]):
     def __init__(self, controller: LabelController, context: Context, preload: Preload | None = None) -> None:
         super().__init__(controller, context)
         paint_quickly(self)
-        self._view_settings = ViewSettings(keep=context.user.keep_look)
+        kept = kept_settings()
+        self._view_settings = ViewSettings(keep=context.user.keep_look, centre_mark=bool(kept.centre_mark))
         ink = context.ink
         self.asked_network = AskedNetwork(
             controller, context.state, ink, hand_over=self.hand_over, show=self.show, fail=self.show_error
@@ -98,25 +100,27 @@ class LabelScreen(SessionScreen[None]):
         self.commands.by_name |= {
             "list": self._toggle_list,
             "probabilities": self._next_order,
+            "scale_bar": self._toggle_scale_bar,
             "home": self._go_home,
             "import": self._import_labels,
             "export": self._export_labels,
         }
+        self._framing = Framing("", "none")
         self._classes_shown = self.session.classes
         self._covered = False  # by another screen or a dialog
         self._busy_at = time.monotonic()  # when the last command began
-        self._list_wanted: bool | None = None  # None: by the width of the terminal
-        self._panel_wanted: bool | None = None  # None: by the size of the terminal
-        self._order: Probabilities = kept_settings().probabilities or "by_probability"
+        self._has_scale_bar = kept.scale_bar is not False
+        self._scale_bar = ""  # of the picture that is painted
         self._had_probabilities = False
         self._image = ImageView(context.terminal, context.flow_control, self.write_terminal, id="image")
+        self._pointer = ImagePointer(
+            self._image, self._view_settings, self, wheel_zooms=context.user.wheel == "zoom"
+        )
         self._frame = ClassFrame(self._image, ink, id="frame")
-        self._left = _LeftColumn(id="left")
-        self._list = ImageList(self.session, ink, id="list")
-        self._panel = ProbabilityPanel(ink, id="probabilities")
         self._probabilities = ProbabilityReader(
             controller, self.asked_network, hand_over=self.hand_over, show=self.show
         )
+        self._left = LeftColumn(self.session, self._probabilities, ink, columns=context.user.list_width)
         self._bookmark = Bookmark(controller.dataset, self.session, context.state)
         self._dataset_sync = DatasetSync(controller, self._bookmark, self)
         self._background_tasks = BackgroundTasks(controller, context.state, self._dataset_sync, self)
@@ -129,6 +133,7 @@ class LabelScreen(SessionScreen[None]):
         self._lines_are_due = True
         self._scan_is_due = True
         self._accept_key = self.key("accept")
+        self._tile_pictures: TilePictures | None = None
         self._picture = CurrentPicture(
             controller,
             context,
@@ -141,9 +146,7 @@ class LabelScreen(SessionScreen[None]):
 
     def compose(self) -> ComposeResult:
         with _Middle(id="middle"):
-            with self._left:
-                yield self._list
-                yield self._panel
+            yield self._left
             yield self._frame
         yield self._facts
         yield self._class_bar
@@ -152,7 +155,6 @@ class LabelScreen(SessionScreen[None]):
         yield self.key_line
 
     def on_mount(self) -> None:
-        self._left.styles.width = self.context.user.list_width
         self._background_tasks.start()
         self.app.app_resume_signal.subscribe(self, lambda _: self._picture.terminal_forgot())
         idle_work = use_idle_time(self.controller, is_idle=self._is_idle, remember=self.remember)
@@ -163,6 +165,8 @@ class LabelScreen(SessionScreen[None]):
         self.asked_network.close()
         self._probabilities.close()
         self._picture.close()
+        if self._tile_pictures is not None:
+            self._tile_pictures.close()
         self.controller.store_thread.end()
 
     def opens(self, command: str) -> bool:
@@ -170,6 +174,19 @@ class LabelScreen(SessionScreen[None]):
         return super().opens(command) or (command in ("assign", "assign_next") and not self.session.classes)
 
     # For the commands and the background tasks
+
+    @property
+    def tile_pictures(self) -> "TilePictures":
+        """The pictures of the grid's tiles, which are kept while the dataset is open."""
+        if self._tile_pictures is None:
+            from mia_tui.tui.mosaic.tile_pictures import TilePictures
+
+            context, dataset = self.context, self.controller.dataset
+            self._tile_pictures = TilePictures(dataset, context.terminal, context.flow_control)
+        view = self._view_settings.view
+        if view is not None:
+            self._tile_pictures.expect(view.image_width, view.image_height)
+        return self._tile_pictures
 
     def say(self, message: str) -> None:
         """A sentence in the status line, until the next command; painted by the next `show`."""
@@ -184,7 +201,7 @@ class LabelScreen(SessionScreen[None]):
     @property
     def page(self) -> int:
         """Images on a page of the list."""
-        return max(1, self._list.size.height - 1) if self._list.display else 10
+        return self._left.page
 
     # What comes from threads
 
@@ -211,17 +228,34 @@ class LabelScreen(SessionScreen[None]):
         if event.position < len(self.session.view):
             row = int(self.session.view[event.position])
             key = self.session.listing.key(row)  # rows may change until the command runs
-            self.queue.do(partial(self.commands.go_to, key))
+            commands = self.commands
+            self.queue.do(
+                partial(commands.ask_about if event.asks else commands.go_to, key), opens=event.asks
+            )
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self._wheel(event, 1)
+        self._pointer.wheel(event, 1)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        self._wheel(event, -1)
+        self._pointer.wheel(event, -1)
 
-    def _wheel(self, event: events.MouseEvent, by: int) -> None:
-        if self._image.region.contains(int(event.screen_x), int(event.screen_y)):
-            self.queue.do(partial(self.commands.move, by))
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        self._pointer.pressed(event)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        self._pointer.moved(event)
+
+    def on_mouse_up(self) -> None:
+        self._pointer.released()
+
+    def on_click(self, event: events.Click) -> None:
+        """On the image; a click on something else stops there."""
+        if not self._image.region.contains(int(event.screen_x), int(event.screen_y)):
+            return
+        if event.button == RIGHT_BUTTON and self.session.current is not None:
+            self.queue.do(partial(self.commands.ask_about, self.session.current), opens=True)
+        elif event.chain == 2:
+            self._pointer.double_clicked(event)
 
     def on_screen_suspend(self) -> None:
         self._covered = True
@@ -287,6 +321,8 @@ class LabelScreen(SessionScreen[None]):
         """Before it is closed: save where the person is, and leave no picture in the terminal."""
         self.remember()
         self._picture.put_away()
+        if self._tile_pictures is not None:
+            self.write_terminal(self._tile_pictures.held.deleting_all())
 
     def remember(self) -> None:
         """Save where the person is, for the next time."""
@@ -306,7 +342,7 @@ class LabelScreen(SessionScreen[None]):
         await LabelExport(self.controller, self).ask()
 
     async def _toggle_list(self) -> None:
-        self._list_wanted = not self._list.display
+        self._left.toggle_list()
         self.lay_out()
 
     async def _next_order(self) -> None:
@@ -315,31 +351,28 @@ class LabelScreen(SessionScreen[None]):
             predict, ask = self.key("predict"), self.key("ask")
             self.say(f"No model has said anything yet: {predict} makes suggestions, {ask} asks a network.")
             return
-        order, words = next_order(self._order if self._panel.display else "off")
-        self._order, self._panel_wanted = order, order != "off"
-        keep(probabilities=order)
-        self.say(words)
+        self.say(self._left.next_order())
         self.lay_out()
+
+    async def _toggle_scale_bar(self) -> None:
+        self._has_scale_bar = not self._has_scale_bar
+        keep(scale_bar=self._has_scale_bar)
+        self._show_scale_bar()
+        view = self._view_settings.view
+        if view is not None and view.scene.pixel_um is None:
+            self.say("This file does not say how large a pixel is.")
+        else:
+            self.say("The scale bar is shown." if self._has_scale_bar else "The scale bar is hidden.")
 
     # Painting
 
     def lay_out(self) -> None:
         """Make room for the list, the probabilities, and the lines of classes."""
-        narrow, low = self.size.width < NARROW_COLUMNS, self.size.height < LOW_ROWS
-        self._list.display = not narrow if self._list_wanted is None else self._list_wanted
-        fits = not narrow and not low if self._panel_wanted is None else self._panel_wanted
-        self._panel.display = self._probabilities.has_some and self._order != "off" and fits
-        self._left.display = self._list.display or self._panel.display
-        self._panel.styles.height = self._panel_lines() if self._list.display else "1fr"
+        new = self.asked_network.new_classes if self.asked_network.is_on else self.session.new_classes
+        self._left.lay_out(self.size, len(new))
         self._show_classes()
         most = 1 if self.size.height < LOW_ROWS else _CLASS_LINES
         self._class_bar.styles.height = self._class_bar.wanted_lines(self.size.width, most)
-
-    def _panel_lines(self) -> int:
-        """Lines of the probabilities below the list, which keeps half of the room."""
-        new = self.asked_network.new_classes if self.asked_network.is_on else self.session.new_classes
-        classes = len(self.session.classes) + len(new)
-        return max(2, min(classes + 1, self.size.height // 2 - _BOTTOM_LINES))
 
     def show(self) -> None:
         """Paint what is different now."""
@@ -348,19 +381,23 @@ class LabelScreen(SessionScreen[None]):
         session, row = self.session, self.session.current_row
         if session.classes != self._classes_shown:  # others may have added some: they may need more lines
             self._classes_shown = session.classes
-            self._list.forget()
+            self._left.list.forget()
             self.lay_out()
         else:
             self._show_classes()
-        self._list.update(self.controller.changed_rows())
         network = self.asked_network
         if network.is_on:
             network.look_at(session.current)
         state = None if row is None else network.seen(session.current, session.state_of(row))
         compared = session.compared_model if session.filter.state == "models_differ" else ""
-        self._show_probabilities(row, state)
+        if self._probabilities.has_some != self._had_probabilities:  # the list gives or gets its lines
+            self._had_probabilities = self._probabilities.has_some
+            self.lay_out()
+        self._left.show(self.controller.changed_rows(), row, state)
         model = network.model or session.model
-        self._frame.show(framing(state, self.context.ink, self._accept_key, model, compared))
+        framed = framing(state, self.context.ink, self._accept_key, model, compared)
+        self._framing = replace(framed, below=self._scale_bar)
+        self._frame.show(self._framing)
         self._lines_are_due = True
         if row is None:
             growing = self._dataset_sync.growing
@@ -370,14 +407,16 @@ class LabelScreen(SessionScreen[None]):
         if self._lines_are_due:  # they were not shown with the picture
             self._show_lines()
 
-    def _show_probabilities(self, row: int | None, state: RowState | None) -> None:
-        has_some = self._probabilities.has_some
-        if has_some != self._had_probabilities:  # the list gives or gets its lines
-            self._had_probabilities = has_some
-            self.lay_out()
-        if self._panel.display:
-            by_class = self.session.classes if self._order == "by_class" else None
-            self._panel.show(self._probabilities.of(row, state), by_class)
+    def _show_scale_bar(self) -> None:
+        """Of the picture that is painted now."""
+        view, picture = self._view_settings.view, self._image.picture
+        size = None if view is None else view.scene.pixel_um
+        self._scale_bar = ""
+        if self._has_scale_bar and view is not None and picture is not None and size is not None:
+            um_per_cell = view.width * size[0] / max(1, picture.columns)
+            self._scale_bar = scale_bar(um_per_cell, picture.columns, self.context.ink)
+        self._framing = replace(self._framing, below=self._scale_bar)
+        self._frame.show(self._framing)
 
     def _show_classes(self) -> None:
         session = self.session
@@ -414,6 +453,7 @@ class LabelScreen(SessionScreen[None]):
     def _take_picture(self, result: PictureResult) -> None:
         """A picture is painted now, or a card that says why there is none."""
         self._view_settings.view = result.view
+        self._show_scale_bar()
         if self._scan_is_due:
             self._scan_is_due = False
             self.call_after_refresh(self._background_tasks.scan)
@@ -421,5 +461,5 @@ class LabelScreen(SessionScreen[None]):
         row = session.current_row if key == session.current else session.listing.row(key)
         if row is not None and self.session.state_of(row).problem != result.problem:
             self.session.set_problem(row, result.problem, missing=result.missing)
-            self._list.update([row])
+            self._left.list.update([row])
         self._show_lines()

@@ -14,7 +14,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -36,7 +36,7 @@ from mia_tui.tui.pictures.preload import Preload
 
 _PICTURE_BYTES = 64 << 20
 _CHECK_S = 1.0  # between two checks of the file of what is on the screen
-_VIEWS = 24  # of at most a panel's pixels each, 3 MB
+_VIEW_BYTES = 72 << 20  # a panel's pixels are 3 MB, a tile's 40 KB
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ class PictureCache:
         on_changed: Called in one of these threads when the file of an image changed since its pictures were made;
             they are dropped.
         preload: What was read already.
+        ids: Numbers of its pictures, for kitty; no other cache of the app has them.
     """
 
     def __init__(
@@ -96,13 +97,14 @@ class PictureCache:
         max_megapixels: float,
         on_changed: Callable[[ImageKey], None] = lambda _: None,
         preload: Preload | None = None,
+        ids: Iterator[int] | None = None,
     ) -> None:
         self._root = root
         self._terminal = terminal
         self._on_ready, self._on_changed = on_ready, on_changed
         self._max_megapixels = max_megapixels
         self._preload = preload
-        self._ids = count(1)
+        self._ids = count(1) if ids is None else ids
         self._changed = threading.Condition()
         self._requests: list[PictureRequest] = []
         self._to_check: list[PictureRequest] = []  # made already; their files are to be checked
@@ -112,6 +114,7 @@ class PictureCache:
         self._cache: OrderedDict[PictureRequest, PictureResult] = OrderedDict()
         self._bytes = 0
         self._views: OrderedDict[tuple[PictureRequest, Stamp], RenderedImage] = OrderedDict()
+        self._view_bytes = 0
         self._pixels: tuple[tuple[ImageKey, Stamp], LoadedImage | None] | None = None
         self._overviews = KeptOverviews()
         self._ended = False
@@ -226,10 +229,16 @@ class PictureCache:
                 kept=self._overviews,
             )
             with self._changed:
-                self._views[decoded] = view
-                while len(self._views) > _VIEWS:
-                    self._views.popitem(last=False)
+                self._keep_view(decoded, view)
         return view
+
+    def _keep_view(self, decoded: tuple[PictureRequest, Stamp], view: RenderedImage) -> None:
+        if decoded in self._views:  # another thread was quicker
+            return
+        self._views[decoded] = view
+        self._view_bytes += view.pixels.nbytes
+        while self._view_bytes > _VIEW_BYTES and len(self._views) > 1:
+            self._view_bytes -= self._views.popitem(last=False)[1].pixels.nbytes
 
     def _source(self, request: PictureRequest, stamp: Stamp) -> Path | LoadedImage:
         """The file; or pixels, if it is the first image, which was preloaded, or an enlarged one, whose pixels are

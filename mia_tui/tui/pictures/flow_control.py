@@ -48,6 +48,26 @@ class FlowControl:
         self.on_free: Callable[[], object] = lambda: None
         self.on_refused: Callable[[int], object] = lambda _: None
 
+    def take_over(
+        self, on_free: Callable[[], object], on_refused: Callable[[int], object]
+    ) -> Callable[[], None]:
+        """Call others first, until what is returned is called: a screen over another one shows pictures."""
+        before = self.on_free, self.on_refused
+
+        def free() -> None:
+            on_free()
+            before[0]()
+
+        def refused(number: int) -> None:
+            on_refused(number)
+            before[1](number)
+
+        def give_back() -> None:
+            self.on_free, self.on_refused = before
+
+        self.on_free, self.on_refused = free, refused
+        return give_back
+
     @property
     def busy(self) -> bool:
         """Whether a picture is on its way."""
@@ -74,6 +94,11 @@ class FlowControl:
         budget can be used for the next.
         """
         return int(self._step * seconds) if self.is_slow else None
+
+    @property
+    def has_sent(self) -> bool:
+        """Whether something was written that no question covers yet."""
+        return bool(self._sent_before)
 
     def sent_before(self, size_bytes: int) -> None:
         """So many bytes were written without a question; the next one covers them as well."""

@@ -148,11 +148,11 @@ class ImageView(Widget, can_focus=False):
         for row, text in enumerate(picture.lines):
             on_written = self._on_line if picture.graphics else None
             if keeps:
-                text = _around(picture, row) or text
+                text = around(picture, row) or text
             if row + 1 in ends:
                 text += (self._overlay(picture) if row == last else "") + ASK
                 on_written = self._on_end(picture, part_bytes, keeps=keeps)
-            strips.append(RawStrip(text, columns, partial(_plain_cells, picture, row), on_written))
+            strips.append(RawStrip(text, columns, partial(plain_cells, picture, row), on_written))
         return strips
 
     def _overlay(self, picture: Picture) -> str:
@@ -195,7 +195,7 @@ class ImageView(Widget, can_focus=False):
         return strips
 
 
-def _around(picture: Picture, row: int) -> str:
+def around(picture: Picture, row: int) -> str:
     """A blank line that skips the cells a picture covers, except the last one, which it may cover in part."""
     kept = picture.columns - 1
     if kept < 1 or not picture.y <= row < picture.y + picture.rows - 1:
@@ -204,7 +204,7 @@ def _around(picture: Picture, row: int) -> str:
     return f"{' ' * picture.x}\x1b[{kept}C{' ' * right}{RESET}"
 
 
-def _plain_cells(picture: Picture, row: int) -> list[Segment]:
+def plain_cells(picture: Picture, row: int) -> list[Segment]:
     """The segments of a line, used where something covers a part of it."""
     columns, covered = picture.panel.columns, row - picture.y
     if picture.cells is None or not 0 <= covered < picture.rows:

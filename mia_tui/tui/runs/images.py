@@ -10,14 +10,18 @@ from mia_tui.errors import RunError
 from mia_tui.paths import is_same_folder
 from mia_tui.runs.evaluation.confusion import ConfusionReport
 from mia_tui.runs.evaluation.epoch_predictions import (
+    EpochPredictions,
     epoch_predictions_file,
+    evaluated_images,
     images_of_cell,
     load_epoch_predictions,
+    wrong_images,
 )
 from mia_tui.runs.list.moved_dataset import current_job, present_samples
 from mia_tui.runs.prediction.suggestions import SuggestionSet, read_suggestions
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
+from mia_tui.tui.mosaic.gallery import GalleryImage
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 
 
@@ -36,18 +40,9 @@ def images_behind(
     Raises:
         RunError: If there are none, or the run does not record which they are.
     """
-    predictions = load_epoch_predictions(epoch_predictions_file(run, report.which))
-    if predictions is None:
-        raise RunError(
-            f"The run {printable(run.name)} does not record which images these are: an earlier version trained it.",
-            "Run it again to be able to open them.",
-        )
-    if predictions.epoch != report.matrix.epoch:
-        raise RunError("Another epoch has ended meanwhile.", "Try again.")
-    job = current_job(run, opened.dataset)
+    predictions, job = _predictions(run, report), current_job(run, opened.dataset)
     found = images_of_cell(present_samples(run, job), predictions, truth=truth, predicted=predicted)
-    root, trained_on = opened.dataset.resolve(), Path(job.dataset)
-    home = root if is_same_folder(root, trained_on) else trained_on  # one folder may be mounted at two places
+    root, home = _folders(opened, Path(job.dataset))
     keys = tuple(dict.fromkeys(key for image in found if (key := _in_dataset(image, home, root)) is not None))
     names = report.matrix.classes  # a foreign file of counts may have more of them than the job
     title = f"truth {printable(names[truth])}"
@@ -58,6 +53,52 @@ def images_behind(
     if not keys:
         raise RunError(f"The images with {title} lie outside this dataset.")
     return OpenImages(title, keys)
+
+
+def wrong_predictions(run: RunDir, opened: OpenDataset, report: ConfusionReport) -> list[GalleryImage]:
+    """All images that were predicted wrongly, the largest confusions first. Reads files, so call it in a thread.
+
+    Args:
+        run: The run.
+        opened: The dataset that is open.
+        report: The report that is on the screen.
+
+    Raises:
+        RunError: If there are none, or the run does not record which they are.
+    """
+    predictions, job = _predictions(run, report), current_job(run, opened.dataset)
+    found = wrong_images(evaluated_images(present_samples(run, job), predictions))
+    if not found:
+        raise RunError("No prediction is wrong.")
+    root, home = _folders(opened, Path(job.dataset))
+    names = report.matrix.classes
+    images = [
+        GalleryImage(key, names[image.truth], names[image.predicted])
+        for image in found
+        if (key := _in_dataset(image.key, home, root)) is not None
+    ]
+    if not images:
+        raise RunError("The images that were predicted wrongly lie outside this dataset.")
+    return images
+
+
+def _predictions(run: RunDir, report: ConfusionReport) -> EpochPredictions:
+    """What was predicted for each image behind a report."""
+    predictions = load_epoch_predictions(epoch_predictions_file(run, report.which))
+    if predictions is None:
+        raise RunError(
+            f"The run {printable(run.name)} does not record which images these are: an earlier version trained it.",
+            "Run it again to be able to open them.",
+        )
+    if predictions.epoch != report.matrix.epoch:
+        raise RunError("Another epoch has ended meanwhile.", "Try again.")
+    return predictions
+
+
+def _folders(opened: OpenDataset, trained_on: Path) -> tuple[Path, Path]:
+    """The dataset that is open, and the one of a run as it is now: one folder may be mounted at two places."""
+    root = opened.dataset.resolve()
+    return root, root if is_same_folder(root, trained_on) else trained_on
 
 
 def images_predicted_as(run: RunDir, opened: OpenDataset, name: str) -> OpenImages:

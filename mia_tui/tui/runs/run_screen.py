@@ -14,7 +14,9 @@ from textual.app import ComposeResult
 from textual.message import Message
 
 from mia_tui.config.train import TrainConfig
+from mia_tui.runs.evaluation.confusion import ConfusionReport
 from mia_tui.runs.record.layout import RunDir
+from mia_tui.text import counted
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
@@ -31,6 +33,7 @@ from mia_tui.tui.widgets.text_line import TextLine
 
 _BAD = "#d55e00"
 _SLOW = "One moment."
+_REPORT_S, _REPORT_TRIES = 0.1, 30  # how often it is looked for
 
 
 class RunScreen(KeyedScreen[OpenImages | None]):
@@ -115,6 +118,15 @@ class RunScreen(KeyedScreen[OpenImages | None]):
     def leave(self, images: OpenImages | None) -> None:
         self._follow.stop()
         self.dismiss(images)
+
+    async def report(self) -> ConfusionReport | None:
+        """The confusion matrix of the page in view, once it is read; None if there is none yet."""
+        self.show()
+        for _ in range(_REPORT_TRIES):
+            if self.snapshot is not None and self.snapshot.report is not None:
+                return self.snapshot.report
+            await asyncio.sleep(_REPORT_S)
+        return None
 
     # Messages
 
@@ -238,6 +250,7 @@ class RunCommands:
         self.by_name: dict[str, Command] = {
             **self.actions.by_name,
             "open": self._open,
+            "gallery": self._show_wrong_images,
             "log_scale": self._log_scale,
             "other_curves": self._other_curves,
             "which_epoch": self._which_epoch,
@@ -303,6 +316,24 @@ class RunCommands:
             predicted=chosen.predicted,
         )
         self._screen.leave(images)
+
+    async def _show_wrong_images(self) -> None:
+        from mia_tui.tui.mosaic.gallery import GalleryScreen
+        from mia_tui.tui.runs.images import wrong_predictions
+
+        screen, pages = self._screen, self._screen.pages
+        report = None if screen.snapshot is None else screen.snapshot.report
+        if report is None and self._has("confusion"):
+            pages.turn_to("confusion")  # whose figures are read then
+            report = await screen.report()
+        if report is None:
+            screen.say("There is no confusion matrix yet.")
+            return
+        images = await asyncio.to_thread(wrong_predictions, screen.run, self._opened, report)
+        title = f"{counted(len(images), 'image')} that {screen.run.name} predicted wrongly"
+        chosen = await screen.ask(GalleryScreen(title, images, self._opened, screen.context))
+        if chosen is not None:
+            screen.leave(chosen)
 
     async def _turn_to(self, page: PageName) -> None:
         if self._has(page):

@@ -8,7 +8,6 @@ import random
 import textwrap
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +27,11 @@ from mia_tui.runs.worker.preview_messages import (
     decode_answer,
     encode_request,
 )
-from mia_tui.terminal.model import Picture, Terminal
+from mia_tui.terminal.model import Picture
 from mia_tui.terminal.pictures import draw_picture
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
+from mia_tui.tui.mosaic.kitty_tiles import TILE_IDS, KittyTiles
 from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.pictures.image_view import NO_IMAGES, ImageView
 from mia_tui.tui.training.estimate import StartEstimate
@@ -73,7 +73,7 @@ class PreviewPane(Vertical):
     def __init__(self, opened: OpenDataset, context: Context, *, id: str) -> None:
         super().__init__(id=id)
         self._opened, self._ink = opened, context.ink
-        self._terminal = _for_sheets(context.terminal)
+        self._terminal, self._held = context.terminal, KittyTiles(context.terminal)
         self._caption = TextBlock(_CAPTION, classes="caption")
         self._image = ImageView(self._terminal, context.flow_control, self._write)
         self._previewer = Previewer(
@@ -81,6 +81,7 @@ class PreviewPane(Vertical):
             lambda: self._post_from_thread(self.HelperReady()),
         )
         self._wanted: object = None
+        self._is_late = False  # a sheet was made while something else was shown
         self._first = 0
         self._words = ""
         self._sheet: np.ndarray | None = None
@@ -94,6 +95,24 @@ class PreviewPane(Vertical):
 
     def on_unmount(self) -> None:
         self._previewer.close()
+        self._write(self._held.deleting_all())
+
+    def on_hide(self) -> None:
+        self.withdraw()
+
+    def on_show(self) -> None:
+        self.come_back()
+
+    def withdraw(self) -> None:
+        """Something else is shown in its place: kitty's pictures have to be removed explicitly."""
+        self._image.withdraw()
+
+    def come_back(self) -> None:
+        """It is shown again: what was made meanwhile is painted now."""
+        if self._image.picture is None or self._is_late:
+            self._draw()
+        else:
+            self._image.refresh()
 
     @property
     def idle(self) -> bool:
@@ -178,14 +197,21 @@ class PreviewPane(Vertical):
             return
 
         def work() -> None:
-            self._post_from_thread(self.SheetDrawn(draw_picture(sheet, panel, self._terminal)))
+            picture = draw_picture(sheet, panel, self._terminal, image_id=next(TILE_IDS))
+            self._post_from_thread(self.SheetDrawn(picture))
 
         threading.Thread(target=work, name="preview-draw", daemon=True).start()
 
     @on(SheetDrawn)
     def _show(self, event: SheetDrawn) -> None:
-        if event.picture.panel == self._image.panel:
-            self._image.show(event.picture)
+        picture = event.picture
+        self._is_late = not (self.display and self.screen.is_current)
+        if picture.panel != self._image.panel or self._is_late:
+            return
+        self._write(self._held.sending(picture))
+        self._held.placed(picture)
+        self._held.hiding_others([picture])  # the view hides the one before when this one is painted
+        self._image.show(picture)
 
     def _say(self, text: str) -> None:
         """Show words instead of images; images that are shown stay while others are made."""
@@ -204,13 +230,8 @@ class PreviewPane(Vertical):
 
     def _write(self, data: str) -> None:
         write = getattr(self.app, "write_terminal", None)
-        if write is not None:
+        if data and write is not None:
             write(data)
-
-
-def _for_sheets(terminal: Terminal) -> Terminal:
-    """Half blocks instead of kitty's pictures, whose numbers the labelling screen manages."""
-    return replace(terminal, graphics="half") if terminal.graphics == "kitty" else terminal
 
 
 class Previewer:

@@ -159,6 +159,12 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._thread.close()
         self._clock.close()
 
+    def on_screen_suspend(self) -> None:
+        self.preview.withdraw()
+
+    def on_screen_resume(self) -> None:
+        self.preview.come_back()
+
     def on_resize(self) -> None:
         self._lay_out()
         self.call_after_refresh(self.show)

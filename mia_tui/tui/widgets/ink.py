@@ -26,12 +26,18 @@ class Ink:
 
     Args:
         terminal: What the terminal can show.
+
+    Attributes:
+        beside_images: The style of lines beside images; None where the terminal's own colours stay, as the theme is
+            as dark as the terminal.
     """
 
     def __init__(self, terminal: Terminal) -> None:
         self.colours = terminal.colours != "none" and not terminal.colourless
         self.unicode = terminal.unicode
         self.is_dark = True
+        self._terminal_is_dark = terminal.background != "light"
+        self.beside_images: Style | None = None
         self._by_role = dict(_COLOURS)
         self._ground: str | None = None
         self._dim = Style(dim=True)
@@ -44,6 +50,7 @@ class Ink:
         self.broken = "✗" if self.unicode else "x"
         self.gone = "∅" if self.unicode else "?"
         self.pointer = "▸" if self.unicode else ">"
+        self.mark = "✓" if self.unicode else "*"
         self.separator = " · " if self.unicode else " | "
 
     def follow(self, variables: Mapping[str, str], *, is_dark: bool) -> None:
@@ -61,8 +68,10 @@ class Ink:
         ground, text = (_rich_colour(variables.get(name, "")) for name in ("background", "foreground"))
         self._ground = ground if ground is not None and ground.startswith("#") else None
         if self._ground is None or text is None or not text.startswith("#"):
-            self._dim = Style(dim=True)  # the terminal knows what it is dimmed against
+            self._dim, self.beside_images = Style(dim=True), None  # the terminal has the colours
         else:
+            differs = is_dark != self._terminal_is_dark
+            self.beside_images = style(fg=text, bg=self._ground) if differs else None
             surface = _rich_colour(variables.get("surface", "")) or self._ground
             self._dim = style(fg=readable(blend(self._ground, text, _DIM_SHARE), self._ground, surface))
         under = _rich_colour(variables.get("block-cursor-background", ""))

@@ -40,6 +40,11 @@ class TextLine(Widget, can_focus=False):
         self._made = None
         self.refresh()
 
+    def notify_style_update(self) -> None:
+        """The theme is another one."""
+        super().notify_style_update()
+        self._made = None
+
     @property
     def text(self) -> str:
         """The text without styles."""
@@ -49,7 +54,8 @@ class TextLine(Widget, can_focus=False):
         if self._made is None or self._made.cell_length != self.size.width:
             self._made = self._line(self.size.width)
         seen = self._made.crop(crop.x, crop.right)
-        return [seen if self._bare else seen.apply_style(self.rich_style)] * crop.height
+        under = self._ink.beside_images if self._bare else self.rich_style
+        return [seen if under is None else seen.apply_style(under)] * crop.height
 
     def _line(self, width: int) -> Strip:
         ink = self._ink

@@ -13,7 +13,20 @@ from mia_tui.tui.keys.tables.model import Action, Scope
 
 __all__ = ["SCOPES", "Action", "Scope"]
 
-_NAMES = ("label", "grid", "classes", "runs", "run", "compare", "train", "home", "dialog", "help", "manual")
+_NAMES = (
+    "label",
+    "grid",
+    "classes",
+    "runs",
+    "run",
+    "gallery",
+    "compare",
+    "train",
+    "home",
+    "dialog",
+    "help",
+    "manual",
+)
 
 
 class _Scopes(Mapping[str, Scope]):

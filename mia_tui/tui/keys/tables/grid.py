@@ -21,6 +21,8 @@ _ACTIONS: tuple[Action, ...] = (
     Action("mark_all", ("ctrl+a",), "Mark all", "Mark all images that are shown.", _GRID),
     Action("open", ("enter",), "Open", "Go to this image on the labelling screen.", _GRID, opens=True),
     Action("leave", ("escape",), "Back", "Remove all marks; without marks, go back.", _GRID, opens=True),
+    Action("zoom_in", ("+",), "Larger", "Make the tiles larger.", _GRID),
+    Action("zoom_out", ("-",), "Smaller", "Make the tiles smaller.", _GRID),
     Action("left", ("left",), "Left", "Go to the image on the left.", _GRID),
     Action("right", ("right",), "Right", "Go to the image on the right.", _GRID),
     Action("up", ("up",), "Up", "Go up a line.", _GRID),
@@ -51,9 +53,7 @@ SCOPE = make_scope(
             "grid",
             "classes",
         ),
-        *shared(
-            "zoom_in", "zoom_out", "train", "predict", "runs", "help", "manual", "command_palette", "quit"
-        ),
+        *shared("train", "predict", "runs", "help", "manual", "command_palette", "quit"),
     ),
     "mark assign open leave help undo skip train quit mark_all filter classes next_unlabelled grid runs",
     typed="classes",

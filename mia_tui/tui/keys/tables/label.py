@@ -170,6 +170,20 @@ _ACTIONS: tuple[Action, ...] = (
     Action(
         "frame_previous", ("[",), "Previous frame", "Go to, or show, the previous frame of a stack.", _VIEW
     ),
+    Action(
+        "centre_mark",
+        (".",),
+        "Centre mark",
+        "Mark the middle of the image with a cross; again: no cross.",
+        _VIEW,
+    ),
+    Action(
+        "scale_bar",
+        ("_",),
+        "Scale bar",
+        "Show or hide the scale bar, where the file says how large a pixel is.",
+        _VIEW,
+    ),
     Action("reset_look", ("*",), "Reset view", "Show the image as it is.", _VIEW),
     Action(
         "keep_look",

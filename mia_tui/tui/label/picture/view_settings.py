@@ -14,6 +14,7 @@ Option = TypeVar("Option")
 _ZOOM = 1.5
 _STEP = 10  # of brightness and contrast, in percent of the whole range
 _PAN = 0.25  # of what is seen
+_PLACE_STEPS = 3  # of zoom, at least, that show a place
 WINDOWS: tuple[Window, ...] = (None, (0.5, 99.5), (2.0, 98.0), (5.0, 95.0))
 
 
@@ -22,14 +23,15 @@ class ViewSettings:
 
     Args:
         keep: Whether settings are kept from image to image.
+        centre_mark: Whether the middle of images is marked.
 
     Attributes:
         view: What is seen now, to stop at the edges; None while that is not known.
         frame: The frame that is shown of a stack that is one image; None shows all of them together.
     """
 
-    def __init__(self, *, keep: bool) -> None:
-        self.display = DisplaySettings()
+    def __init__(self, *, keep: bool, centre_mark: bool = False) -> None:
+        self.display = DisplaySettings(centre_mark=centre_mark)
         self.keep = keep
         self.view: RenderedImage | None = None
         self.frame: int | None = None
@@ -39,7 +41,7 @@ class ViewSettings:
     def show_image(self, key: ImageKey) -> None:
         """This is the current image now; a new one gets its own settings, unless they are kept.
 
-        A fixed window and the choice of channels stay: they are for comparing images.
+        A fixed window, the choice of channels and the centre mark stay: they are for comparing images.
         """
         if key == self._image:
             return
@@ -47,7 +49,10 @@ class ViewSettings:
         self._image, self.view, self.frame = key, None, None
         if not self.keep:
             window = self.display.window if isinstance(self.display.window, FixedWindow) else None
-            self.display = DisplaySettings(window=window, channels=self.display.channels)
+            display = self.display
+            self.display = DisplaySettings(
+                window=window, channels=display.channels, centre_mark=display.centre_mark
+            )
 
     @property
     def channels(self) -> dict[int, str]:
@@ -62,6 +67,30 @@ class ViewSettings:
     def zoom(self, steps: int) -> None:
         """Zoom in by so many steps; below zero, zoom out."""
         self.display = self.display.zoomed(_ZOOM**steps, self.view)
+
+    def zoom_at(self, steps: int, point: tuple[float, float], box_px: tuple[int, int]) -> None:
+        """Zoom in or out with the wheel: what lies below the mouse stays there."""
+        if self.view is None:
+            self.zoom(steps)
+        else:
+            self.display = self.display.zoomed_at(_ZOOM**steps, self.view, point, box_px)
+
+    def show_pixels_at(self, point: tuple[float, float], box_px: tuple[int, int]) -> None:
+        """Show a place at full size, or as many times enlarged as the first step; again: the whole image."""
+        if self.view is None or self.display.zoom > 1:
+            self.display = replace(self.display, zoom=1.0, centre=(0.5, 0.5))
+            return
+        factor = max(_ZOOM**_PLACE_STEPS, 1 / self.view.scale_in(box_px))
+        self.display = self.display.zoomed_at(factor, self.view, point, box_px)
+
+    def drag(self, right: float, down: float) -> None:
+        """Move an enlarged image with the mouse, by fractions of what is seen."""
+        self.display = self.display.panned(right, down, self.view)
+
+    def mark_centre(self) -> bool:
+        """Mark the middle of images, or no longer; returns whether it is marked."""
+        self.display = replace(self.display, centre_mark=not self.display.centre_mark)
+        return self.display.centre_mark
 
     def pan(self, right: int, down: int) -> None:
         """Move an enlarged image by quarters of what is seen."""
@@ -97,7 +126,7 @@ class ViewSettings:
         self.display = replace(self.display, channels=choice)
 
     def reset(self) -> None:
-        self.display, self.frame = DisplaySettings(), None
+        self.display, self.frame = DisplaySettings(centre_mark=self.display.centre_mark), None
 
     def words(self) -> list[str]:
         """What differs from the default, for the line about the image; what may be left out comes first."""

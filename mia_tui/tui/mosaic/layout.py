@@ -1,0 +1,85 @@
+"""Where tiles lie: in lines that fill the width, and pages of whole lines that fill the height."""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+from mia_tui.terminal.model import Panel
+
+FRAME_COLUMNS, FRAME_ROWS = 2, 2
+"""Left and right of a picture; above (the caption) and below it."""
+
+_NARROWEST = 10  # columns of a tile; a caption needs that many
+
+
+@dataclass(frozen=True)
+class TileLayout:
+    """Tiles in lines, each a picture in a frame.
+
+    Attributes:
+        panel: The cells of one picture.
+        per_line: Tiles side by side.
+        lines: Lines of tiles on a page.
+        width: Columns for all of them; what is left over lies between the tiles.
+    """
+
+    panel: Panel
+    per_line: int
+    lines: int
+    width: int
+
+    @property
+    def columns(self) -> int:
+        """Columns of a tile with its frame."""
+        return self.panel.columns + FRAME_COLUMNS
+
+    @property
+    def line_rows(self) -> int:
+        """Rows of the screen that a line of tiles takes."""
+        return self.panel.rows + FRAME_ROWS
+
+    def x(self, place: int) -> int:
+        """The first column of a tile, by its place in the line."""
+        return place * self.width // self.per_line
+
+    def all_lines(self, count: int) -> int:
+        """Lines of tiles for so many images."""
+        return -(-count // self.per_line)
+
+    def at(self, x: int, y: int) -> int | None:
+        """The position of the image at a cell of the whole mosaic, from 0; None beside all tiles."""
+        place = next((place for place in range(self.per_line) if 0 <= x - self.x(place) < self.columns), None)
+        return None if place is None else y // self.line_rows * self.per_line + place
+
+
+@lru_cache(maxsize=64)
+def lay_out(width: int, height: int, rows: int, cell_px: tuple[int, int], shape: float) -> TileLayout:
+    """The layout for a mosaic of this size.
+
+    Args:
+        width: Columns.
+        height: Rows.
+        rows: Wanted height of a picture; it becomes what fills the height with whole lines.
+        cell_px: Width and height of a cell.
+        shape: Width to height of the images.
+    """
+    lines = _lines(height, rows + FRAME_ROWS)
+    rows = max(1, height // lines - FRAME_ROWS)
+    wanted = round(rows * shape * cell_px[1] / cell_px[0]) + FRAME_COLUMNS
+    columns = max(FRAME_COLUMNS + 1, min(max(wanted, _NARROWEST), width))
+    per_line = max(
+        1, min(round(width / columns), width // _NARROWEST)
+    )  # rather a little smaller than with margins
+    panel = Panel(max(1, width // per_line - FRAME_COLUMNS), rows, *cell_px)
+    return TileLayout(panel, per_line, lines, width)
+
+
+def _lines(height: int, wanted: int) -> int:
+    """Lines of about the wanted height that leave few rows over."""
+    few = max(1, height // wanted)
+
+    def badness(lines: int) -> float:
+        rows = height // lines
+        return abs(math.log(max(1, rows) / wanted)) + 2 * (height - lines * rows) / height
+
+    return min((few, few + 1), key=badness) if height // (few + 1) > FRAME_ROWS else few
