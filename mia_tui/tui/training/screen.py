@@ -322,7 +322,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         state = state_words(cursor, self.estimate, self.key("start"))  # a long title is cut short for it
         title = self._ink.fit(self._title, self.size.width - self._ink.width(state) - 2)
         self._heading.show([(title, None)], [(state, self._ink.fault() if cursor.faults else None)])
-        explanation = help_text(cursor, self.estimate, self._ink)
+        explanation = help_text(cursor, self.estimate, self._ink, with_fault=not self._is_wide)
         (self._explanation if self._is_wide else self._help).update(explanation)
         command = shown_command(self.command, self.opened.dataset, self.size.width - 2, self._ink)
         self._command.update(Text(command))
