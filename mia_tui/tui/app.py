@@ -1,6 +1,7 @@
 """The app: which screen is shown, keys, and how it ends."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Iterable
 from dataclasses import replace
@@ -72,6 +73,7 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         self._use_theme()
         self.flow_control = context.flow_control
         self.tmux_watch = _tmux_watch(context.terminal)
+        self._was_left = False
         self._dataset, self._preload = dataset, preload
         self._controller: LabelController | None = None
         self._read_messages = ReadMessages(self)
@@ -116,6 +118,15 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
             )
         if self.context.terminal.note:
             self.notify(self.context.terminal.note, severity="warning", markup=False)
+
+    def on_app_blur(self) -> None:
+        self._was_left = True
+
+    def on_app_focus(self) -> None:
+        """Send the pictures again: tmux keeps 20 of sixel, and passes none through while its window is hidden."""
+        if self.tmux_watch is not None and self.tmux_watch.draws and self._was_left:
+            self.app_resume_signal.publish(self)
+        self._was_left = False
 
     async def _watch_tmux(self) -> None:
         """Send the pictures again, or none, if another terminal shows the tmux session."""
@@ -228,8 +239,8 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
 
 
 def _tmux_watch(terminal: Terminal) -> "TmuxWatch | None":
-    """Where pictures of pixels go through a tmux that was asked for the terminals around it."""
-    if not terminal.around or terminal.graphics not in ("kitty", "sixel"):
+    """Where pictures of pixels go through a tmux that can be asked for the terminals around it."""
+    if terminal.multiplexer != "tmux" or terminal.graphics in ("half", "none") or "TMUX" not in os.environ:
         return None
     from mia_tui.tui.pictures.tmux_watch import TmuxWatch
 

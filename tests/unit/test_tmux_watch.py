@@ -78,6 +78,14 @@ def test_while_it_is_detached_no_pictures_are_sent(tmp_path: Path) -> None:
     assert session.seconds(5) == ["kitty(0.48.2)"]
 
 
+def test_a_tmux_that_cannot_be_asked_any_more_changes_nothing(tmp_path: Path) -> None:
+    session = Session(tmp_path, "kitty")
+    watch = TmuxWatch(a_terminal(graphics="kitty"), {"TMUX": f"{session.socket},1,0"}, lambda _: None)
+    session.attach(XTERM)
+    assert [watch.look() for _ in range(5) if watch.is_due()] == [None]
+    assert watch.draws
+
+
 @pytest.mark.parametrize("graphics", ["kitty", "sixel"])
 def test_blanks_take_the_place_of_pictures_and_all_else_stays(tmp_path: Path, graphics: str) -> None:
     terminal = a_terminal(graphics=graphics, multiplexer="tmux")

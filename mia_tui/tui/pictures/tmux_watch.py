@@ -61,6 +61,8 @@ class TmuxWatch:
     def look(self) -> str | None:
         """The terminals that are there, for a sentence; None while there is none. Sets `draws`; for a thread."""
         tmux = self._ask(self._environment)
+        if tmux is None:
+            self.draws = True  # it does not say; as at the start, then
         if tmux is None or not tmux.clients:
             return None
         if self._terminal.graphics == "kitty":
