@@ -90,10 +90,7 @@ class TilePictures:
     def want(self, wanted: TilesWanted) -> None:
         """Make these, the most urgent first."""
         if self._wanted is None or (wanted.seen, wanted.panel) != (self._wanted.seen, self._wanted.panel):
-            budget = self._flow_control.budget(PAGE_S)
-            self._coarse_bytes = (
-                None if budget is None else max(_STEP_BYTES, _rounded(budget // max(1, len(wanted.seen))))
-            )
+            self._coarse_bytes = self._coarse_size(len(wanted.seen))
         self._wanted = wanted
         fine = [self._fine(key) for key in wanted.seen]
         if self._coarse_bytes is None:
@@ -101,6 +98,14 @@ class TilePictures:
         else:
             coarse = [self._coarse(key) for key in wanted.seen]
             self._cache.want([*coarse, *fine, *map(self._coarse, wanted.beside)])
+
+    def _coarse_size(self, count: int) -> int | None:
+        """Bytes for each of so many pictures; as before while the speed is about the same: those are made already."""
+        budget, before = self._flow_control.budget(PAGE_S), self._coarse_bytes
+        if budget is None:
+            return None
+        size = max(_STEP_BYTES, _rounded(budget // max(1, count)))
+        return before if before is not None and size / 2 <= before <= 1.4 * size else size
 
     def best(self, key: ImageKey, *, refined: bool) -> PictureResult | None:
         """The picture to show of an image; None if none is made yet.
