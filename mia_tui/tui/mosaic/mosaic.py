@@ -330,6 +330,10 @@ class Mosaic(ScrollView, can_focus=False):
         self._pictures.want(
             TilesWanted(tuple(self._positions), tuple(map(key, beside)), self.tile_layout.panel)
         )
+        if self._pictures.are_ready:  # the thread would hold up the paint
+            self.call_after_refresh(self._pictures.request)
+        else:
+            self._pictures.request()
 
     def _corner(self, position: int) -> tuple[int, int]:
         layout = self.tile_layout

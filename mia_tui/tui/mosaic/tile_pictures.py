@@ -88,10 +88,23 @@ class TilePictures:
         self._cache.want([])
 
     def want(self, wanted: TilesWanted) -> None:
-        """Make these, the most urgent first."""
+        """These are in view now; `request` has them made."""
         if self._wanted is None or (wanted.seen, wanted.panel) != (self._wanted.seen, self._wanted.panel):
             self._coarse_bytes = self._coarse_size(len(wanted.seen))
         self._wanted = wanted
+
+    @property
+    def are_ready(self) -> bool:
+        """Whether all that is in view is made, at least coarsely: requests can wait until it is painted."""
+        return self._wanted is not None and all(
+            self.best(key, refined=False) is not None for key in self._wanted.seen
+        )
+
+    def request(self) -> None:
+        """Make what is wanted, the most urgent first; the files of what is made are checked."""
+        wanted = self._wanted
+        if wanted is None:
+            return
         fine = [self._fine(key) for key in wanted.seen]
         if self._coarse_bytes is None:
             self._cache.want([*fine, *map(self._fine, wanted.beside)])
