@@ -43,13 +43,13 @@ PATIENCE_S = 900.0
 
 README_SIZE = "124x36"
 README_PICTURES = {
-    "label-sixel": ("label", "sixel"),
-    "label-half": ("label", "half"),
-    "grid": ("grid", "sixel"),
-    "train": ("train-preview", "sixel"),
-    "run": ("run-curves", "sixel"),
-    "runs": ("runs", "sixel"),
-    "confusion": ("run-confusion", "sixel"),
+    "label-sixel": ("label", "dark", "sixel"),
+    "label-half": ("label", "dark", "half"),
+    "grid": ("grid", "dark", "sixel"),
+    "train": ("train-preview", "dark", "sixel"),
+    "run": ("run-curves", "dark", "sixel"),
+    "runs": ("runs", "light", "sixel"),
+    "confusion": ("run-confusion", "dark", "sixel"),
 }
 """The names of the files, and what they show."""
 
@@ -88,7 +88,7 @@ TOURS = (
     Tour(
         (
             Scene("label-suggestion", "Home F3"),
-            Scene("label", "2 F1"),
+            Scene("label", "Return Left"),
             Scene("", "ctrl+z"),
             Scene("label-zoom", "plus plus plus"),
             Scene("pick-filter", "asterisk F5"),
@@ -98,7 +98,7 @@ TOURS = (
             Scene("palette", "Escape ctrl+p"),
             Scene("help", "Escape question"),
             Scene("manual", "Escape F12"),
-            Scene("grid", "Escape F7"),
+            Scene("grid", "Escape F7 Up"),
             Scene("grid-marked", "shift+Right shift+Right shift+Down"),
             Scene("grid-large", "Escape plus plus"),
         )
@@ -117,7 +117,7 @@ TOURS = (
     ),
     Tour(
         (
-            Scene("run-confusion", "ctrl+u End Return 4 Right"),
+            Scene("run-confusion", "ctrl+u End Up Return 4 Right"),
             Scene("run-images", "Return"),
         )
     ),
@@ -126,7 +126,7 @@ TOURS = (
         (
             Scene("train", "ctrl+t"),
             *(Scene(f"train-{number}", "Next") for number in range(2, 9)),
-            Scene("train-preview", "8.0"),
+            Scene("train-preview", "15.0"),
             Scene("pick-recipe", "ctrl+r"),
             Scene("check", "Escape F5 4.0"),
         )
@@ -167,10 +167,14 @@ def _arguments() -> argparse.Namespace:
 def take_readme_pictures(dataset: Path, names: Iterable[str]) -> None:
     """Write them beside this file, and say how large they are."""
     wanted = {name: README_PICTURES[name] for name in names or README_PICTURES}
-    for graphics in sorted({graphics for _, graphics in wanted.values()}):
-        files = {scene: ASSETS / f"{name}.png" for name, (scene, how) in wanted.items() if how == graphics}
+    for theme, graphics in sorted({(theme, graphics) for _, theme, graphics in wanted.values()}):
+        files = {
+            scene: ASSETS / f"{name}.png"
+            for name, (scene, *look) in wanted.items()
+            if look == [theme, graphics]
+        }
         for tour in TOURS:
-            take_tour(dataset, tour, Look(README_SIZE, "dark", graphics), files)
+            take_tour(dataset, tour, Look(README_SIZE, theme, graphics), files)
         for path in files.values():
             sys.stdout.write(f"{path.name}: {shrink(path):,} bytes\n")
 

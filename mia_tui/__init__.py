@@ -102,6 +102,8 @@ Each line passes through its modules in this order.
         (runs/prediction/suggestions.py). tui/controller/suggestions.py gives those to
         dataset/session/image_states.py; `framing` of tui/label/words.py and tui/classes/class_frame.py draw it.
         After Ctrl+K, tui/label/suggestions/asked_network.py puts the answer of image_predictor.py in their place.
+        The probabilities of the other classes are in a file of their own (runs/prediction/probabilities.py), which
+        tui/label/suggestions/probabilities.py searches for the image on screen.
     stop, kill, resume
         runs/worker/control.py leaves a file, which is all that reaches another computer, and signals
         (runs/worker/signals.py); the worker asks after each step

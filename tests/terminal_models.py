@@ -149,12 +149,12 @@ ITERM2_OLD = _model(
 VSCODE = _model(
     "VS Code, images on",
     "kitty", "iterm2", "sixel",
-    kitty=OK, status=b"\x1bP1$r0m\x1b\\", background=b"\x1b]11;rgb:1e1e/1e1e/1e1e\x1b\\",
-    brand=_brand("xterm.js(6.1.0-beta.200)"), cell=b"\x1b[6;17;8t", screen=b"\x1b[4;408;960t",
-    sixel_colours=b"\x1b[?1;0;256S", sixel_px=b"\x1b[?2;0;960;408S", da1=b"\x1b[?62;4;9;22c",
+    kitty=OK, status=b"\x1bP1$r0m\x1b\\", background=_BLACK, brand=_brand("xterm.js(6.1.0-beta.337)"),
+    cell=b"\x1b[6;16;8t", screen=b"\x1b[4;576;927t", sixel_colours=b"\x1b[?1;0;4096S",
+    sixel_px=b"\x1b[?2;0;927;576S", da1=b"\x1b[?62;4;9;22c",
     environment={"TERM_PROGRAM": "vscode"},
-    source="https://github.com/microsoft/vscode/pull/295701; https://github.com/xtermjs/xterm.js: "
-    "addons/addon-image/src/ImageAddon.ts, src/kitty/KittyGraphicsHandler.ts, src/common/InputHandler.ts",
+    source="https://github.com/microsoft/vscode/pull/295701; the answers are of its xterm.js 6.1.0-beta.337 with "
+    "addon-image 0.10.0-beta.301, run in Chromium, which drew the app's pictures",
 )  # fmt: skip
 VSCODE_2025 = _model(
     "VS Code of 2025, images on",

@@ -114,8 +114,7 @@ class TrainConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     drop_path_rate: Annotated[
         float,
         _network(
-            "Share of the layers that are skipped at random in each step (stochastic depth); not every backbone has "
-            "it.",
+            "Share of the layers that are skipped at random in a step (stochastic depth); not all networks have it.",
             ge=0.0,
             lt=1.0,
         ),

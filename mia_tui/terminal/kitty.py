@@ -102,6 +102,12 @@ def placeholders(image_id: int, columns: int, row: int, terminal: Terminal) -> s
     return f"{start}{_PLACEHOLDER * (columns - 1)}\x1b[39m"
 
 
+@cache
+def placeholder_pattern() -> re.Pattern[str]:
+    """Finds a cell of a picture in tmux."""
+    return re.compile(f"{_PLACEHOLDER}[{''.join(_marks())}]*")
+
+
 def deletion(image_id: int, terminal: Terminal, *, stored: bool) -> str:
     """The sequence that removes a picture from the screen, and from the terminal's memory if `stored`."""
     if terminal.multiplexer == "tmux" and not stored:

@@ -7,6 +7,7 @@
     controller/                          an open dataset without a screen: its labels are read and written here
     pictures/                            pictures made ahead of time, and sent as fast as the connection takes them
     label/ grid/ classes/                the screens on which images are labelled
+    interchange/                         labels of other programs are imported and exported
     training/ runs/ home/                the form of a training, the screens of runs, the first screen
     widgets/                             widgets that several screens share
 

@@ -1,6 +1,7 @@
 """The app: which screen is shown, keys, and how it ends."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,6 +19,7 @@ from textual.theme import Theme
 
 from mia_tui.config.kept import keep, kept_settings
 from mia_tui.dataset.listing.cache import load_listing
+from mia_tui.terminal.model import Terminal
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.controller.idle_tasks import finish_fingerprints
@@ -25,7 +27,8 @@ from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.driver import TerminalDriver, leave_at_once
 from mia_tui.tui.keys.bindings import palette_lines
 from mia_tui.tui.keys.serializer import KeySerializer
-from mia_tui.tui.label.screen import LOW_ROWS, NARROW_COLUMNS, LabelScreen
+from mia_tui.tui.label.left_column import LOW_ROWS, NARROW_COLUMNS
+from mia_tui.tui.label.screen import LabelScreen
 from mia_tui.tui.pictures.preload import Preload
 from mia_tui.tui.read_messages import ReadMessages
 from mia_tui.tui.screen import KeyedScreen
@@ -34,6 +37,7 @@ from mia_tui.tui.theme import default_theme, own_themes, readable_variables, the
 
 if TYPE_CHECKING:
     from mia_tui.tui.home.screen import HomeScreen
+    from mia_tui.tui.pictures.tmux_watch import TmuxWatch
 
 HUNG_UP = 129
 """Exit code where the terminal has gone: 128 and SIGHUP."""
@@ -43,6 +47,7 @@ _LEAST_COLUMNS, _LEAST_ROWS = 20, 5
 
 _WRITING_S = 5.0
 _ANSWER_S = 0.25
+_LONG_S = 60.0  # of a message about what is missing from the screen
 
 
 class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
@@ -67,6 +72,8 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         super().__init__(driver_class=TerminalDriver, watch_css=False)
         self._use_theme()
         self.flow_control = context.flow_control
+        self.tmux_watch = _tmux_watch(context.terminal)
+        self._was_left = False
         self._dataset, self._preload = dataset, preload
         self._controller: LabelController | None = None
         self._read_messages = ReadMessages(self)
@@ -98,6 +105,8 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, partial(self._end, 128 + number))
         self.set_interval(1.0, self.flow_control.expire)
+        if self.tmux_watch is not None:
+            self.set_interval(1.0, self._watch_tmux)
         if self._dataset is None:
             self._go_home()
         else:
@@ -109,6 +118,32 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
             )
         if self.context.terminal.note:
             self.notify(self.context.terminal.note, severity="warning", markup=False)
+
+    def on_app_blur(self) -> None:
+        self._was_left = True
+
+    def on_app_focus(self) -> None:
+        """Send the pictures again: tmux keeps 20 of sixel, and passes none through while its window is hidden."""
+        if self.tmux_watch is not None and self.tmux_watch.draws and self._was_left:
+            self.app_resume_signal.publish(self)
+        self._was_left = False
+
+    async def _watch_tmux(self) -> None:
+        """Send the pictures again, or none, if another terminal shows the tmux session."""
+        if self.tmux_watch is None or not self.tmux_watch.is_due():
+            return
+        around = await asyncio.to_thread(self.tmux_watch.look)
+        if around is None:
+            return
+        if not self.tmux_watch.draws:
+            self.notify(
+                f"{around} does not draw the images of this session. Start mia-tui in it again to see them.",
+                severity="warning",
+                timeout=_LONG_S,
+                markup=False,
+            )
+        self.app_resume_signal.publish(self)
+        self.screen.refresh(layout=True)
 
     def _theme_chosen(self, theme: Theme) -> None:
         """Paint everything in other colours, and keep the choice."""
@@ -201,3 +236,12 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         if self._controller is not None:
             self._controller.store_thread.drain(_WRITING_S)
         leave_at_once(HUNG_UP)
+
+
+def _tmux_watch(terminal: Terminal) -> "TmuxWatch | None":
+    """Where pictures of pixels go through a tmux that can be asked for the terminals around it."""
+    if terminal.multiplexer != "tmux" or terminal.graphics in ("half", "none") or "TMUX" not in os.environ:
+        return None
+    from mia_tui.tui.pictures.tmux_watch import TmuxWatch
+
+    return TmuxWatch(terminal)

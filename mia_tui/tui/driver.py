@@ -63,6 +63,9 @@ class TerminalDriver(TextualDriver):
 
     def write(self, data: str) -> None:
         """Write without waiting for the terminal, as Textual's own writer would."""
+        watch = self._mia.tmux_watch
+        if watch is not None and not watch.draws:
+            data = watch.without_pictures(data)
         self._terminal_writer.write(data)
 
     def run_input_thread(self) -> None:

@@ -16,6 +16,6 @@ def test_a_line_that_changed_out_of_sight_is_right_when_it_is_seen_again(tmp_pat
             await wait_until(pilot, lambda: pilot.app.screen.session.counts.labelled == 1)
             await press(pilot, "home")
             [line] = [line for line in screen_text(pilot.app).splitlines() if "image-003.png" in line]
-            assert line.startswith(" 2 ")
+            assert line.startswith("│ 2 ")
 
     run(test())

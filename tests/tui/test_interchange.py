@@ -66,7 +66,7 @@ def test_a_file_is_imported_after_it_was_said_what_changes_and_one_key_undoes_it
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:
             await press(pilot, "(")
-            assert "no file of labels is beside the images" in screen_text(pilot.app)
+            assert "Import which labels? Type the path of a file." in screen_text(pilot.app)
             await type_text(pilot, str(file))
             await press(pilot, "enter")
             await asks(pilot, "Import from another program.csv?")

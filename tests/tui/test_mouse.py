@@ -28,6 +28,7 @@ from mia_tui.config.kept import kept_settings
 from mia_tui.config.user import UserConfig
 from mia_tui.dataset.images.rendering import DisplaySettings
 from mia_tui.tui.dialogs import Dialog
+from mia_tui.tui.grid.screen import GridScreen
 from mia_tui.tui.label.picture.scale_bar import scale_bar
 
 WIDE = 120, 40
@@ -186,12 +187,35 @@ def test_the_menu_also_flags_skips_and_removes_a_label(cells: Path) -> None:
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:
             await seen(pilot)
-            await choose(pilot, "flag it")
+            await choose(pilot, "flag")
             assert "flagged" in screen_text(pilot.app).splitlines()[0]
             await choose(pilot, "remove the flag")
             assert "flagged" not in screen_text(pilot.app).splitlines()[0]
             await choose(pilot, "remove the label")
             assert labels_in(cells) == {}
+
+    run(test())
+
+
+def test_a_right_click_on_a_tile_asks_about_it_or_about_all_that_are_marked(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            await press(pilot, "f7")
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, GridScreen))
+            tiles = pilot.app.screen.tiles  # type: ignore[attr-defined]
+            await wait_until(pilot, lambda: tiles.size.width > 0)
+            beside = tiles.tile_layout.x(1) + 2
+            await pilot.click("#grid", offset=(beside, 3), button=3)
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, Dialog))
+            assert "image-001.png: which class, or what else?" in screen_text(pilot.app)
+            await press(pilot, "enter")
+            await wait_until(pilot, lambda: list(labels_in(cells)) == ["image-001.png"])
+            await wait_until(pilot, lambda: not isinstance(pilot.app.screen, Dialog))
+            await press(pilot, "ctrl+a")
+            await pilot.click("#grid", offset=(beside, 3), button=3)
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, Dialog))
+            assert "4 marked images: which class, or what else?" in screen_text(pilot.app)
+            await press(pilot, "escape")
 
     run(test())
 

@@ -1,5 +1,6 @@
 """The probabilities of all classes beside the image, once a model has said something and where there is room."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -42,12 +43,8 @@ def predicted(cells: Path) -> RunDir:
 
 def panel(text: str) -> list[str]:
     """The lines with a percentage beside the image, without bars."""
-    lines = [line[:32].rstrip() for line in text.splitlines()]
-    return [
-        " ".join(word for word in line.split() if not set(word) & set(BLOCKS))
-        for line in lines
-        if line.endswith("%")
-    ]
+    lines = [found[1] for line in text.splitlines() if (found := re.match(r"[│ ]?(.{1,30}? %)", line))]
+    return [" ".join(word for word in line.split() if not set(word) & set(BLOCKS)) for line in lines]
 
 
 @pytest.mark.usefixtures("predicted")

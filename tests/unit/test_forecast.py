@@ -25,7 +25,7 @@ ESTIMATE = StartEstimate(
 
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forecast, "usable_cores", lambda: 2)
+    monkeypatch.setattr(forecast, "cores_here", lambda: 2)
 
 
 def clock_with(*timed: tuple[TrainConfig, StepTime]) -> StepClock:

@@ -26,7 +26,7 @@ def typed(**texts: str) -> Form:
 
 
 def test_what_an_empty_field_means_fits_into_a_window_of_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(form_words, "usable_cores", lambda: 128)
+    monkeypatch.setattr(form_words, "cores_here", lambda: 128)
     said = {field.name: form_words.empty_words(field.name, TrainConfig()) for field in fields()}
     assert said["threads"] == "the free ones, at most 128"
     assert {name: words for name, words in said.items() if len(words) > _VALUE_COLUMNS} == {}

@@ -56,7 +56,7 @@ def test_the_manual_names_no_option_that_no_command_has() -> None:
     others += (
         " --show-config --annotator --graphics --after --overwrite --include-missing --yes --tag --as --shard"
     )
-    others += " --join --resume --find --no-deps --terminal"
+    others += " --join --resume --find --no-deps --terminal --existing --dry-run"
     others += " --array --cpus-per-task --requeue --dependency --wrap"  # of Slurm
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", WHOLE))
     assert named <= known | set(others.split())

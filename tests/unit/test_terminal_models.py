@@ -25,6 +25,7 @@ from mia_tui.tui.manual.text import page
 
 NEW, OLD = Tmux(), Tmux("3.3a", sixel=False)
 CLOSED = Tmux(sixel=False, passthrough=False)
+AS_INSTALLED = Tmux(passthrough=False)  # where it was built with sixel
 ANCIENT = Tmux("3.2a", sixel=False)  # Ubuntu 22.04; it has no option, and passes everything through
 
 
@@ -50,7 +51,8 @@ SITUATIONS: Mapping[str, Callable[[TerminalModel], Situation]] = {
     "ssh": lambda terminal: Situation(through_ssh(terminal)),
     "tmux": _in_tmux(NEW),
     "tmux without sixel": _in_tmux(OLD),
-    "tmux without passthrough": _in_tmux(CLOSED),
+    "tmux without passthrough": _in_tmux(AS_INSTALLED),
+    "tmux without both": _in_tmux(CLOSED),
     "tmux 3.2": _in_tmux(ANCIENT),
     "tmux in ssh": lambda terminal: _in_tmux(NEW)(through_ssh(terminal)),
     "ssh in tmux": lambda terminal: Situation(through_ssh(NEW.around(terminal))),
@@ -61,7 +63,7 @@ SITUATIONS: Mapping[str, Callable[[TerminalModel], Situation]] = {
 
 _KITTY = dict.fromkeys(("bare", "ssh"), "kitty")
 _PLACEHOLDERS = dict.fromkeys(("tmux", "tmux without sixel", "tmux 3.2", "tmux in ssh"), "kitty")
-_TMUX_SIXEL = dict.fromkeys(("tmux", "tmux in ssh"), "sixel")
+_TMUX_SIXEL = dict.fromkeys(("tmux", "tmux in ssh", "tmux without passthrough"), "sixel")
 _ITERM2 = dict.fromkeys(("bare", "ssh"), "iterm2")
 _SIXEL = dict.fromkeys(("bare", "ssh"), "sixel")
 
@@ -71,7 +73,7 @@ EXPECTED: Mapping[TerminalModel, Mapping[str, str]] = {
     models.KITTY: _KITTY | _PLACEHOLDERS,
     models.GHOSTTY: _KITTY | _PLACEHOLDERS,
     models.WEZTERM: _ITERM2 | _TMUX_SIXEL,
-    models.ITERM2: _ITERM2 | _PLACEHOLDERS,
+    models.ITERM2: _ITERM2 | _TMUX_SIXEL | _PLACEHOLDERS,
     models.ITERM2_OLD: _ITERM2 | _TMUX_SIXEL,
     models.VSCODE: _KITTY | _TMUX_SIXEL,
     models.VSCODE_2025: {"bare": "iterm2", "ssh": "sixel"} | _TMUX_SIXEL,
@@ -167,14 +169,17 @@ def _sent(terminal: Terminal) -> list[str]:
     return ["placeholders"] if "placeholders" in found else found
 
 
-def test_true_pixels_are_there_in_nine_of_twelve() -> None:
+@pytest.mark.parametrize(
+    ("tmux", "most"), [("tmux", 12), ("tmux without passthrough", 10), ("tmux without sixel", 9)]
+)
+def test_true_pixels_are_there_in_nine_of_twelve(tmux: str, most: int) -> None:
     six = (
         *(models.KITTY, models.GHOSTTY, models.WEZTERM),
         *(models.VSCODE, models.WINDOWS_TERMINAL, models.ITERM2),
     )
-    shown = [EXPECTED[model].get(name, "half") for model in six for name in ("bare", "tmux")]
+    shown = [EXPECTED[model].get(name, "half") for model in six for name in ("bare", tmux)]
     assert len(shown) == 12
-    assert len([graphics for graphics in shown if graphics != "half"]) >= 9
+    assert len([graphics for graphics in shown if graphics != "half"]) == most >= 9
 
 
 def test_every_model_names_its_source_and_is_expected_somewhere() -> None:

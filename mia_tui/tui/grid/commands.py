@@ -30,6 +30,8 @@ MANY = 20
 _NOTE_HINT = "{ok} saves it for all of them; empty removes their notes, {cancel} changes nothing."
 _WAYS = "left", "right", "up", "down", "page_previous", "page_next", "first", "last"
 
+_MENU_NAME_COLUMNS = 30
+
 
 class Marks:
     """Marks images, singly or a range at a time.
@@ -128,6 +130,25 @@ class GridCommands(SessionCommands):
             self._marks.through(before)
         else:
             self._marks.end_range()
+
+    async def ask_about(self, key: ImageKey) -> None:
+        """Ask what to do with a tile, or with all that are marked, if some are."""
+        from mia_tui.tui.label import pickers
+
+        marked = self._session.selected_count
+        if not marked:
+            await self.go_to(key)
+        row = self._session.current_row
+        if row is None:
+            return
+        what = counted(marked, "marked image") if marked else self._ink.fit_left(key.path, _MENU_NAME_COLUMNS)
+        state = None if marked else self._session.state_of(row)
+        title = f"{what}: which class, or what else?"
+        chosen = await self._screen.ask(pickers.image_menu(self._session, state, title, self._ink))
+        if isinstance(chosen, int):
+            await self.use_class(chosen)
+        elif chosen is not None:
+            await self.by_name[chosen]()
 
     def reveal(self, applied: Applied) -> str:
         """Go to the first changed image; if there are several, mark them. Returns what to say about it."""

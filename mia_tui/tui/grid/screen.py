@@ -101,6 +101,9 @@ class GridScreen(SessionScreen[bool]):
             return
         # Until the command runs, positions may change.
         key = self.session.listing.key(int(self.session.view[event.position]))
+        if event.asks:
+            self.queue.do(partial(self.commands.ask_about, key), opens=True)
+            return
         self.queue.do(partial(self.commands.go_to, key, mark=event.mark, through=event.through))
         if event.opened:
             self.run_command("open")

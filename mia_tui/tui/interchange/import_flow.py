@@ -101,9 +101,9 @@ class LabelImport:
 
     def _dialog(self, found: Sequence[FoundLabels], error: str) -> SourceDialog:
         choices = [Choice(each.words, each) for each in found]
-        where = "beside the images: choose it" if found else "no file of labels is beside the images"
+        how = "Choose, or type the path of another file." if found else "Type the path of a file."
         return SourceDialog(
-            f"Import which labels? ({where}, or type the path of a file)",
+            f"Import which labels? {how}",
             choices,
             self._screen.context.ink,
             hint="{ok} reads them and says what would change, {cancel} changes nothing.",

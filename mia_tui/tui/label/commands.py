@@ -286,7 +286,9 @@ class LabelCommands(SessionCommands):
             return
         title = f"{self._ink.fit_left(key.path, _MENU_NAME_COLUMNS)}: which class, or what else?"
         state = self._screen.asked_network.seen(key, self._session.state_of(row))
-        chosen = await self._screen.ask(pickers.image_menu(self._session, state, title, self._ink))
+        chosen = await self._screen.ask(
+            pickers.image_menu(self._session, state, title, self._ink, can_accept=True)
+        )
         if isinstance(chosen, int):
             await self._controller.assign([key], chosen)
         elif chosen is not None:

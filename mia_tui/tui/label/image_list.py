@@ -14,8 +14,8 @@ from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.tui.classes.class_mark import MARK_COLUMNS, class_mark
 from mia_tui.tui.widgets.ink import Ink
+from mia_tui.tui.widgets.mouse import RIGHT_BUTTON
 
-RIGHT_BUTTON = 3
 _KEPT = 500  # lines made before: half of a page is seen again on the next one
 _MANY = 200  # changed rows; to find out which of them are seen costs more than painting all lines
 

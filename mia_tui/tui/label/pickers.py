@@ -50,16 +50,19 @@ def filters(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
     return PickDialog("Show which images?", choices, ink)
 
 
-def image_menu(session: LabelSession, state: RowState, title: str, ink: Ink) -> PickDialog[int | str]:
+def image_menu(
+    session: LabelSession, state: RowState | None, title: str, ink: Ink, *, can_accept: bool = False
+) -> PickDialog[int | str]:
     """What to do with an image: the id of the class it gets, or the id of a command.
 
     Args:
         session: Its classes.
-        state: Of the image.
+        state: Of the image; None for several images.
         title: The question.
         ink: Characters and styles.
+        can_accept: Whether the screen has the command that accepts a suggestion.
     """
-    present = state.image_class.id if state.image_class is not None else None
+    present = state.image_class.id if state is not None and state.image_class is not None else None
     choices: list[Choice[int | str]] = [
         Choice(
             f"{image_class.name}{', as now' if image_class.id == present else ''}",
@@ -68,15 +71,18 @@ def image_menu(session: LabelSession, state: RowState, title: str, ink: Ink) -> 
         )
         for image_class in session.classes
     ]
-    if state.suggestion is not None:
+    if can_accept and state is not None and state.suggestion is not None:
         choices.append(Choice(f"accept {state.suggestion.name}, which the model suggests", "accept"))
-    if present is not None:
-        choices.append(Choice("remove the label", "clear"))
-    choices += [
-        Choice("remove the flag" if state.flagged else "flag it", "flag"),
-        Choice("do not skip it any more" if state.skipped else "skip it", "skip"),
-        Choice("write a note", "note"),
-    ]
+    if state is None or present is not None:
+        choices.append(Choice("remove the label" if state is not None else "remove the labels", "clear"))
+    flag, skip = "flag", "skip"
+    if state is None:
+        flag, skip = "flag, or remove the flags of all", "skip, or do not skip all any more"
+    elif state.flagged:
+        flag = "remove the flag"
+    if state is not None and state.skipped:
+        skip = "do not skip any more"
+    choices += [Choice(flag, "flag"), Choice(skip, "skip"), Choice("write a note", "note")]
     return PickDialog(title, choices, ink)
 
 

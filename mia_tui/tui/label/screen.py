@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, cast
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.message import Message
 
-from mia_tui.config.kept import Probabilities, keep, kept_settings
+from mia_tui.config.kept import keep, kept_settings
 from mia_tui.dataset.recent import recent_datasets
-from mia_tui.dataset.session.session import RowState
 from mia_tui.errors import MiaError
 from mia_tui.tui.classes.class_frame import ClassFrame, Framing
 from mia_tui.tui.context import Context
@@ -27,7 +26,8 @@ from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.label.background_tasks import BackgroundTasks
 from mia_tui.tui.label.commands import LabelCommands, begins_in_auto
 from mia_tui.tui.label.dataset_sync import DatasetSync
-from mia_tui.tui.label.image_list import RIGHT_BUTTON, ImageList
+from mia_tui.tui.label.image_list import ImageList
+from mia_tui.tui.label.left_column import LOW_ROWS, LeftColumn
 from mia_tui.tui.label.picture.current_picture import CurrentPicture
 from mia_tui.tui.label.picture.pointer import ImagePointer
 from mia_tui.tui.label.picture.scale_bar import scale_bar
@@ -36,35 +36,32 @@ from mia_tui.tui.label.session_screen import SessionScreen, saving_words
 from mia_tui.tui.label.stacks import choose_stacks
 from mia_tui.tui.label.suggestions.asked_network import AskedNetwork
 from mia_tui.tui.label.suggestions.probabilities import ProbabilityReader
-from mia_tui.tui.label.suggestions.probability_panel import ProbabilityPanel
-from mia_tui.tui.label.words import class_key_hint, facts, first_hint, framing, next_order, status, why_empty
+from mia_tui.tui.label.words import (
+    class_key_hint,
+    facts,
+    first_hint,
+    framing,
+    status,
+    why_empty,
+)
 from mia_tui.tui.later import later
 from mia_tui.tui.pictures.cache import PictureResult
 from mia_tui.tui.pictures.image_view import ImageView
 from mia_tui.tui.pictures.preload import Preload
 from mia_tui.tui.quick_paint import paint_quickly
+from mia_tui.tui.widgets.mouse import RIGHT_BUTTON
 
 if TYPE_CHECKING:
     from mia_tui.tui.app import MiaApp
     from mia_tui.tui.mosaic.tile_pictures import TilePictures
 
-NARROW_COLUMNS = 100
-"""In a narrower terminal the list gives its room to the image."""
-
 _CLASS_LINES = 3
-_BOTTOM_LINES = 5
-LOW_ROWS = 30
-"""In a lower terminal classes have one line."""
 
 _STILL_SAVING_S = 0.3
 
 
 class _Middle(Horizontal):
     BLANK = True  # nothing of its own to paint: Textual need not make lines for it
-
-
-class _LeftColumn(Vertical):
-    BLANK = True
 
 
 class LabelScreen(SessionScreen[None]):
@@ -112,9 +109,6 @@ class LabelScreen(SessionScreen[None]):
         self._classes_shown = self.session.classes
         self._covered = False  # by another screen or a dialog
         self._busy_at = time.monotonic()  # when the last command began
-        self._list_wanted: bool | None = None  # None: by the width of the terminal
-        self._panel_wanted: bool | None = None  # None: by the size of the terminal
-        self._order: Probabilities = kept.probabilities or "by_probability"
         self._has_scale_bar = kept.scale_bar is not False
         self._scale_bar = ""  # of the picture that is painted
         self._had_probabilities = False
@@ -123,12 +117,10 @@ class LabelScreen(SessionScreen[None]):
             self._image, self._view_settings, self, wheel_zooms=context.user.wheel == "zoom"
         )
         self._frame = ClassFrame(self._image, ink, id="frame")
-        self._left = _LeftColumn(id="left")
-        self._list = ImageList(self.session, ink, id="list")
-        self._panel = ProbabilityPanel(ink, id="probabilities")
         self._probabilities = ProbabilityReader(
             controller, self.asked_network, hand_over=self.hand_over, show=self.show
         )
+        self._left = LeftColumn(self.session, self._probabilities, ink, columns=context.user.list_width)
         self._bookmark = Bookmark(controller.dataset, self.session, context.state)
         self._dataset_sync = DatasetSync(controller, self._bookmark, self)
         self._background_tasks = BackgroundTasks(controller, context.state, self._dataset_sync, self)
@@ -154,9 +146,7 @@ class LabelScreen(SessionScreen[None]):
 
     def compose(self) -> ComposeResult:
         with _Middle(id="middle"):
-            with self._left:
-                yield self._list
-                yield self._panel
+            yield self._left
             yield self._frame
         yield self._facts
         yield self._class_bar
@@ -165,7 +155,6 @@ class LabelScreen(SessionScreen[None]):
         yield self.key_line
 
     def on_mount(self) -> None:
-        self._left.styles.width = self.context.user.list_width
         self._background_tasks.start()
         self.app.app_resume_signal.subscribe(self, lambda _: self._picture.terminal_forgot())
         idle_work = use_idle_time(self.controller, is_idle=self._is_idle, remember=self.remember)
@@ -212,7 +201,7 @@ class LabelScreen(SessionScreen[None]):
     @property
     def page(self) -> int:
         """Images on a page of the list."""
-        return max(1, self._list.size.height - 1) if self._list.display else 10
+        return self._left.page
 
     # What comes from threads
 
@@ -353,7 +342,7 @@ class LabelScreen(SessionScreen[None]):
         await LabelExport(self.controller, self).ask()
 
     async def _toggle_list(self) -> None:
-        self._list_wanted = not self._list.display
+        self._left.toggle_list()
         self.lay_out()
 
     async def _next_order(self) -> None:
@@ -362,10 +351,7 @@ class LabelScreen(SessionScreen[None]):
             predict, ask = self.key("predict"), self.key("ask")
             self.say(f"No model has said anything yet: {predict} makes suggestions, {ask} asks a network.")
             return
-        order, words = next_order(self._order if self._panel.display else "off")
-        self._order, self._panel_wanted = order, order != "off"
-        keep(probabilities=order)
-        self.say(words)
+        self.say(self._left.next_order())
         self.lay_out()
 
     async def _toggle_scale_bar(self) -> None:
@@ -382,21 +368,11 @@ class LabelScreen(SessionScreen[None]):
 
     def lay_out(self) -> None:
         """Make room for the list, the probabilities, and the lines of classes."""
-        narrow, low = self.size.width < NARROW_COLUMNS, self.size.height < LOW_ROWS
-        self._list.display = not narrow if self._list_wanted is None else self._list_wanted
-        fits = not narrow and not low if self._panel_wanted is None else self._panel_wanted
-        self._panel.display = self._probabilities.has_some and self._order != "off" and fits
-        self._left.display = self._list.display or self._panel.display
-        self._panel.styles.height = self._panel_lines() if self._list.display else "1fr"
+        new = self.asked_network.new_classes if self.asked_network.is_on else self.session.new_classes
+        self._left.lay_out(self.size, len(new))
         self._show_classes()
         most = 1 if self.size.height < LOW_ROWS else _CLASS_LINES
         self._class_bar.styles.height = self._class_bar.wanted_lines(self.size.width, most)
-
-    def _panel_lines(self) -> int:
-        """Lines of the probabilities below the list, which keeps half of the room."""
-        new = self.asked_network.new_classes if self.asked_network.is_on else self.session.new_classes
-        classes = len(self.session.classes) + len(new)
-        return max(2, min(classes + 1, self.size.height // 2 - _BOTTOM_LINES))
 
     def show(self) -> None:
         """Paint what is different now."""
@@ -405,17 +381,19 @@ class LabelScreen(SessionScreen[None]):
         session, row = self.session, self.session.current_row
         if session.classes != self._classes_shown:  # others may have added some: they may need more lines
             self._classes_shown = session.classes
-            self._list.forget()
+            self._left.list.forget()
             self.lay_out()
         else:
             self._show_classes()
-        self._list.update(self.controller.changed_rows())
         network = self.asked_network
         if network.is_on:
             network.look_at(session.current)
         state = None if row is None else network.seen(session.current, session.state_of(row))
         compared = session.compared_model if session.filter.state == "models_differ" else ""
-        self._show_probabilities(row, state)
+        if self._probabilities.has_some != self._had_probabilities:  # the list gives or gets its lines
+            self._had_probabilities = self._probabilities.has_some
+            self.lay_out()
+        self._left.show(self.controller.changed_rows(), row, state)
         model = network.model or session.model
         framed = framing(state, self.context.ink, self._accept_key, model, compared)
         self._framing = replace(framed, below=self._scale_bar)
@@ -439,15 +417,6 @@ class LabelScreen(SessionScreen[None]):
             self._scale_bar = scale_bar(um_per_cell, picture.columns, self.context.ink)
         self._framing = replace(self._framing, below=self._scale_bar)
         self._frame.show(self._framing)
-
-    def _show_probabilities(self, row: int | None, state: RowState | None) -> None:
-        has_some = self._probabilities.has_some
-        if has_some != self._had_probabilities:  # the list gives or gets its lines
-            self._had_probabilities = has_some
-            self.lay_out()
-        if self._panel.display:
-            by_class = self.session.classes if self._order == "by_class" else None
-            self._panel.show(self._probabilities.of(row, state), by_class)
 
     def _show_classes(self) -> None:
         session = self.session
@@ -492,5 +461,5 @@ class LabelScreen(SessionScreen[None]):
         row = session.current_row if key == session.current else session.listing.row(key)
         if row is not None and self.session.state_of(row).problem != result.problem:
             self.session.set_problem(row, result.problem, missing=result.missing)
-            self._list.update([row])
+            self._left.list.update([row])
         self._show_lines()

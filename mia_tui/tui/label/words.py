@@ -184,18 +184,23 @@ def class_key_hint(
     of_classes = class_keys(classes)
     if not of_classes:
         return []
-    sign = " AUTO " if auto else ""
+    is_one = len(of_classes) == 1
+    assign, assign_next = keys
     if auto:
-        verb = "label" if is_several(of_classes) else "labels"
-        words = f"{of_classes} {verb} the image and {'go' if verb == 'label' else 'goes'} on"
-        texts = [f" {words}; {auto_key}: only choose the class", f" {words}", f" {of_classes} {verb}, next"]
+        sign, does = " AUTO ", "labels the image and goes on" if is_one else "label the image and go on"
+        short = [of_classes, f" {'labels' if is_one else 'label'}, next"]
+        whole = [of_classes, f" {does}"]
+        texts = [[of_classes, f" {does}; ", auto_key, ": only choose the class"], whole, short]
     else:
-        verb = "choose" if is_several(of_classes) else "chooses"
-        words = f"{of_classes} {verb} the class of {keys[0]} and {keys[1]}"
-        texts = [f"{words}; {auto_key}: label at once", words, f"{of_classes} {verb} the class"]
-    room = columns - _GAP - len(sign)
-    text = next((text for text in texts if ink.width(text) <= room), texts[-1])
-    return [(sign, Style(reverse=True, bold=True)), (text, None)] if auto else [(text, ink.dim())]
+        sign, does = "", "chooses the class" if is_one else "choose the class"
+        whole = [of_classes, f" {does} of ", assign, " and ", assign_next]  # keys and words by turns
+        texts = [[*whole, "; ", auto_key, ": label at once"], whole, [of_classes, f" {does}"]]
+    room = columns - _GAP - len(sign) - bool(sign)
+    words = next((text for text in texts if ink.width("".join(text)) <= room), texts[-1])
+    pieces: list[Piece] = [
+        (text, ink.accent() if place % 2 == 0 else ink.dim()) for place, text in enumerate(words)
+    ]
+    return [(sign, ink.accent() + Style(reverse=True)), (" ", None), *pieces] if auto else pieces
 
 
 def next_order(order: Probabilities) -> tuple[Probabilities, str]:
@@ -219,11 +224,6 @@ def class_keys(classes: Sequence[ImageClass]) -> str:
             ranges.append([key])
     words = [f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(run) for run in ranges]
     return ", ".join(words) if len(words) <= _MOST_KEY_RANGES else f"{words[0]} to {words[-1][-1]}"
-
-
-def is_several(keys: str) -> bool:
-    """Whether `class_keys` named more than one key."""
-    return len(keys) > 1
 
 
 def why_empty(session: LabelSession, other: str, *, growing: bool) -> str:

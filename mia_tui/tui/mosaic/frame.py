@@ -68,8 +68,9 @@ def caption(face: TileFace, columns: int, ink: Ink) -> Strip:
         pieces.append(mark)
     elif face.is_marked:
         pieces = [mark]
-    pieces += [Segment(face.chip, face.chip_style), Segment(line, band), Segment(ends[1], end_style)]
-    return Strip(pieces).crop(0, columns)
+    chip_style = band if face.is_current and face.kind != "label" else face.chip_style
+    pieces += [Segment(face.chip, chip_style), Segment(line, band), Segment(ends[1], end_style)]
+    return _grounded(Strip(pieces).crop(0, columns), ink)
 
 
 def side(face: TileFace, ink: Ink, *, is_left: bool, row: int) -> Strip:
@@ -88,7 +89,12 @@ def bottom(face: TileFace, columns: int, ink: Ink) -> Strip:
     pieces = [Segment(corners[0] + middle, style)]
     if signs:
         pieces.append(Segment(ink.fit(signs, columns - 2 - room), Style(bold=True)))
-    return Strip([*pieces, Segment(corners[1], style)]).adjust_cell_length(columns)
+    return _grounded(Strip([*pieces, Segment(corners[1], style)]).adjust_cell_length(columns), ink)
+
+
+def _grounded(strip: Strip, ink: Ink) -> Strip:
+    """Words on the theme's background where the terminal's is of the other kind."""
+    return strip if ink.beside_images is None else strip.apply_style(ink.beside_images)
 
 
 def _band(face: TileFace, ink: Ink) -> Style:
@@ -96,7 +102,7 @@ def _band(face: TileFace, ink: Ink) -> Style:
         return ink.dim()
     if face.kind == "label" and not ink.colours:
         return Style(reverse=True)
-    return ink.words(face.kind, face.colour) if face.kind == "label" else ink.frame(face.kind, face.colour)
+    return ink.words(face.kind, face.colour)
 
 
 @lru_cache(maxsize=256)  # a strip that is kept keeps its text as well

@@ -29,6 +29,7 @@ from mia_tui.tui.pictures.image_view import plain_cells
 from mia_tui.tui.pictures.strips import JoinedStrip, RawStrip
 from mia_tui.tui.textual_private import messages_shown
 from mia_tui.tui.widgets.ink import Ink
+from mia_tui.tui.widgets.mouse import RIGHT_BUTTON
 
 _HALF_ROWS, _PIXEL_ROWS = (3, 5, 8, 12, 18, 27), (3, 5, 8, 13, 21, 34)
 """Heights of a picture to choose from, in cells: of half blocks, and of pixels."""
@@ -70,12 +71,12 @@ class Mosaic(ScrollView, can_focus=False):
     """
 
     class TileClicked(Message):
-        """A tile was clicked."""
+        """A tile was clicked; by the right button it `asks` what to do."""
 
-        def __init__(self, position: int, *, mark: bool, through: bool, opened: bool) -> None:
+        def __init__(self, position: int, *, mark: bool, through: bool, opened: bool, asks: bool) -> None:
             super().__init__()
             self.position = position
-            self.mark, self.through, self.opened = mark, through, opened
+            self.mark, self.through, self.opened, self.asks = mark, through, opened, asks
 
     class PictureMade(Message):
         """A picture is ready."""
@@ -260,8 +261,10 @@ class Mosaic(ScrollView, can_focus=False):
     def on_click(self, event: events.Click) -> None:
         position = self.tile_layout.at(event.x, event.y + int(self.scroll_offset.y))
         if position is not None and 0 <= position < len(self._tiles):
+            asks = event.button == RIGHT_BUTTON
+            opened = event.chain == 2 and not asks
             self.post_message(
-                self.TileClicked(position, mark=event.ctrl, through=event.shift, opened=event.chain == 2)
+                self.TileClicked(position, mark=event.ctrl, through=event.shift, opened=opened, asks=asks)
             )
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from mia_tui.catalog.backbones import BACKBONES
 from mia_tui.config.train import TrainConfig
-from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.runs.machine.step_times import StepTime, StepTimes, timed_settings
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.worker.helper import Helper
@@ -24,6 +23,7 @@ from mia_tui.runs.worker.timing_messages import (
 )
 from mia_tui.text import printable
 from mia_tui.tui.training.estimate import StartEstimate
+from mia_tui.tui.training.machine import cores_here
 
 _START_S = 10.0  # until the libraries are imported and the network is built
 _TIMED_IMAGES = 8
@@ -165,7 +165,7 @@ def _some(samples: Sequence[Sample]) -> tuple[PreviewImage, ...]:
 def _total_s(config: TrainConfig, estimate: StartEstimate, time: StepTime) -> float:
     totals = estimate.totals
     images = totals["train"] + totals["val"]
-    reading = images * time.read_s / usable_cores()
+    reading = images * time.read_s / cores_here()
     epoch = totals["train"] * time.train_s + totals["val"] * time.validate_s
     if config.cache == "none":  # read beside the steps
         return _START_S + config.epochs * max(epoch, reading)
@@ -179,7 +179,7 @@ def _guess(config: TrainConfig, alike: StepTime | None, *, has_gpu: bool) -> Ste
         return None
     work = row.gmacs * config.width * config.height / row.input_size**2
     is_gpu = has_gpu and config.device != "cpu"
-    train_s = work / (_GPU_RATE if is_gpu else _CORE_RATE * (config.threads or usable_cores()))
+    train_s = work / (_GPU_RATE if is_gpu else _CORE_RATE * (config.threads or cores_here()))
     read_s = 0.005
     other = None if alike is None else BACKBONES.get(alike.backbone)
     if alike is not None and other is not None:

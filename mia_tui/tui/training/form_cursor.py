@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
 from mia_tui.catalog.backbones import SIZES
@@ -21,6 +22,12 @@ LISTED = ("backbone", "weights", "class_weights", "device")
 _FAULT_INDENT = 5  # columns, with one for the edge
 _LEAST_FAULT = 10
 _CLOSED = ("backbone",)  # of those, typing opens the list
+
+
+@lru_cache(maxsize=512)  # a form is painted at every key
+def wrapped(text: str, width: int) -> tuple[str, ...]:
+    """The lines of a text, broken between words."""
+    return tuple(textwrap.wrap(text, width, break_on_hyphens=False))
 
 
 @dataclass(frozen=True)
@@ -165,7 +172,7 @@ class FormCursor:
         for name in self.names():
             lines += self.field_lines(name, columns)
             if explained:
-                said = textwrap.wrap(field_of(name).description, max(_LEAST_FAULT, columns - _FAULT_INDENT))
+                said = wrapped(field_of(name).description, max(_LEAST_FAULT, columns - _FAULT_INDENT))
                 lines += [FormLine("", line, "", "note") for line in said]
             lines += [FormLine("", "", "", "note")] if airy else []
         return lines
@@ -176,7 +183,7 @@ class FormCursor:
         width = 1 + max(len(self._title(each)) for each in self.names())
         lines = [self._line(name, width, is_faulty=fault is not None)]
         if fault is not None:
-            said = textwrap.wrap(fault, max(_LEAST_FAULT, columns - _FAULT_INDENT), break_on_hyphens=False)
+            said = wrapped(fault, max(_LEAST_FAULT, columns - _FAULT_INDENT))
             lines += [
                 FormLine(name, line, "", "more" if number else "fault") for number, line in enumerate(said)
             ]

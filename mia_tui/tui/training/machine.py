@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.runs.machine.gpus import Gpu, list_gpus, nvidia_device_present
 from mia_tui.runs.machine.torch_probe import TorchFacts, probe_torch
 from mia_tui.runs.preflight.machine import gpu_words, is_busy, short_gpu_words
@@ -52,6 +53,12 @@ class Machine:
             busy = "BUSY: " if gpu is not None and is_busy(gpu) else ""
             rows.append((f"cuda:{number}", "a part of a GPU" if gpu is None else f"{busy}{words_of(gpu)}"))
         return rows
+
+
+@cache
+def cores_here() -> int:
+    """Cores this process may use; asked once, since a form needs it at every key."""
+    return usable_cores()
 
 
 def probe_machine(on_ready: Callable[[Machine], None]) -> None:

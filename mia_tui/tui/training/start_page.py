@@ -1,15 +1,13 @@
 """The first page of the form: what to learn, how large, how long and on what, in plain words. Free of Textual."""
 
-import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.text import counted, join_names, printable
 from mia_tui.tui.training.estimate import StartEstimate
 from mia_tui.tui.training.forecast import Forecast
-from mia_tui.tui.training.form_cursor import FormCursor, FormLine, WordKind
-from mia_tui.tui.training.machine import Machine
+from mia_tui.tui.training.form_cursor import FormCursor, FormLine, WordKind, wrapped
+from mia_tui.tui.training.machine import Machine, cores_here
 from mia_tui.tui.training.words import meaning
 from mia_tui.tui.widgets.ink import Ink
 
@@ -66,7 +64,7 @@ def start_lines(cursor: FormCursor, facts: StartFacts, room: StartRoom, ink: Ink
     gap = [FormLine("", "", "", "fact")] if room.is_airy else []
 
     def say(text: str, kind: WordKind = "fact") -> list[FormLine]:
-        return [FormLine("", line, "", kind) for line in textwrap.wrap(text, width, break_on_hyphens=False)]
+        return [FormLine("", line, "", kind) for line in wrapped(text, width)]
 
     def ask(*names: str) -> list[FormLine]:
         lines: list[FormLine] = []
@@ -137,7 +135,7 @@ def _on_what(cursor: FormCursor, facts: StartFacts, ink: Ink) -> str:
     device, machine = cursor.form.values.device, facts.machine
     if machine is None:
         return f"Looking for GPUs {ink.more}"
-    cores = counted(usable_cores(), "core")
+    cores = counted(cores_here(), "core")
     if device == "cpu":
         return f"The processor, {cores}."
     if machine.why_not:

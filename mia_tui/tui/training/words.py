@@ -19,10 +19,10 @@ from mia_tui.config.fields import Field, show_value
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.network.selection import channel_names
 from mia_tui.dataset.images.source import Scene
-from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.text import counted, join_names, printable
 from mia_tui.tui.training.estimate import StartEstimate
 from mia_tui.tui.training.form import START, Form, field_of
+from mia_tui.tui.training.machine import cores_here
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def empty_words(name: str, config: TrainConfig) -> str:
     return {
         "lr": f"{own.lr:g} by default",
         "weight_decay": f"{own.weight_decay:g} by default",
-        "threads": f"the free ones, at most {usable_cores()}",
+        "threads": f"the free ones, at most {cores_here()}",
         "group_by": "none",
         "channels": "a picture, or all",
         "pixel_size": "none",

@@ -8,11 +8,10 @@ from textual import events
 
 from mia_tui.tui.label.picture.view_settings import ViewSettings
 from mia_tui.tui.pictures.image_view import ImageView
+from mia_tui.tui.widgets.mouse import LEFT_BUTTON
 
 if TYPE_CHECKING:
     from mia_tui.tui.label.screen import LabelScreen
-
-_LEFT = 1
 
 
 class ImagePointer:
@@ -44,7 +43,7 @@ class ImagePointer:
             self._screen.queue.do(partial(self._screen.commands.move, by))
 
     def pressed(self, event: events.MouseDown) -> None:
-        if event.button == _LEFT and self._is_over(event) and self._settings.display.zoom > 1:
+        if event.button == LEFT_BUTTON and self._is_over(event) and self._settings.display.zoom > 1:
             self._at = event.screen_x, event.screen_y
             self._screen.capture_mouse()
 

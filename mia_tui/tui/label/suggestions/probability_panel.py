@@ -11,14 +11,13 @@ from textual.widget import Widget
 from mia_tui.dataset.model import ImageClass
 from mia_tui.tui.classes.class_mark import MARK_COLUMNS
 from mia_tui.tui.label.suggestions.probabilities import ShownProbabilities
-from mia_tui.tui.label.words import short_model
 from mia_tui.tui.widgets.bars import bar
 from mia_tui.tui.widgets.ink import Ink, style
 
-_PERCENT = len("100 %")
+_PERCENT = len(" 100 %")
 _LEAST_BAR, _MOST_BAR = 6, 24
 _NAME_SHARE = 0.5  # of what the bar and the name have together
-_UNKNOWN = "  ?  "
+_UNKNOWN = "   ?  "
 
 ShownLine = tuple[ImageClass, float | None]
 
@@ -69,9 +68,8 @@ class ProbabilityPanel(Widget, can_focus=False):
 
     def _made(self, shown: ShownProbabilities, width: int, height: int) -> list[Strip]:
         ink = self._ink
-        title = ink.fit_left(short_model(shown.model), width)
-        strips = [_strip([Segment(title, Style(bold=True))], width)]
-        lines, room = self._ordered(shown.lines), height - 1 - bool(shown.note)
+        strips: list[Strip] = []
+        lines, room = self._ordered(shown.lines), height - bool(shown.note)
         hidden = len(lines) - room if len(lines) > room else 0
         for image_class, probability in lines[: room - bool(hidden)]:
             strips.append(self._line(image_class, probability, lines, width))
@@ -102,7 +100,7 @@ class ProbabilityPanel(Widget, can_focus=False):
         columns = max(0, min(_MOST_BAR, room - names - 1))
         key = f" {ink.shown(image_class.key) if image_class.key else ' '} "
         name = ink.pad(ink.fit(image_class.name, names), names)
-        percent = _UNKNOWN if probability is None else f"{probability * 100:3.0f} %"
+        percent = _UNKNOWN if probability is None else f" {probability * 100:3.0f} %"
         filled = bar(probability or 0.0, columns, unicode=ink.unicode).replace(".", " ")
         colour = style(fg=image_class.colour) if ink.colours else Style()
         segments = [
