@@ -145,9 +145,25 @@ class Report:
         self.table(("metric", "value"), [(name.replace("_", " "), values[name]) for name in tables.FIGURES])
 
     def confusion(self, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
-        """Print a confusion matrix, rows truth; with many classes the most frequent confusions instead."""
-        for line in tables.confusion(counts, classes):
+        """Print a confusion matrix, rows truth: on a terminal with colours as a heat map.
+
+        Where it does not fit, the most frequent confusions instead.
+        """
+        painted = self._heat_map(counts, classes)
+        for line in painted:
+            self._line(self._answers, line)
+        for line in () if painted else tables.confusion(counts, classes):
             self.row(line)
+
+    def _heat_map(self, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> list[str]:
+        """Lines with colours; none where they cannot be shown, or there are too many classes."""
+        columns = self._answers.columns() if self._answers.isatty() else None
+        if columns is None:
+            return []
+        from mia_tui.cli.output.heat_map import colours_of, heat_map
+
+        colours = colours_of(os.environ)
+        return [] if colours is None else heat_map(counts, classes, columns, colours) or []
 
     def epochs(self, state: "RunState") -> None:
         """Print the table of a run's epochs, with the best one marked."""

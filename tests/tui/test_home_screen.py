@@ -216,7 +216,7 @@ def test_runs_at_work_are_told(place: Path) -> None:
             assert "Runs in progress" not in screen_text(pilot.app)
             pilot.app.screen.post_message(HomeScreen.RunsSeen((live,)))
             await wait_until(pilot, lambda: "Runs in progress" in screen_text(pilot.app))
-            assert "resnet50v2, epoch 3 of 10, best macro f1 0.913, in /data" in screen_text(pilot.app)
+            assert "resnet50v2, epoch 3 of 10, best macro F1 0.913, in /data" in screen_text(pilot.app)
 
     run(test())
 

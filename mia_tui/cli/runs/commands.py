@@ -51,7 +51,8 @@ def command(ctx: click.Context) -> None:
     """List, show and follow runs: trainings, predictions and evaluations; stop, resume, repeat and delete them.
 
     RUN is the folder of a run; or, with --dataset, its title or name, the beginning of one, `best` or `last`. Without
-    --dataset, names and `last` mean your own recent runs.
+    --dataset, names and `last` mean your own recent runs. `last` is the newest run of any kind here and in --after;
+    for --run and --resume it is the newest training.
     """
     require_command(ctx)
 

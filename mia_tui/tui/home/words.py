@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from mia_tui.catalog.metrics import metric_words
 from mia_tui.dataset.recent import Recent
 from mia_tui.text import counted, duration, printable
 from mia_tui.tui.home.folders import FolderContent, matching
@@ -101,5 +102,5 @@ def run_words(run: LiveRun) -> str:
     if run.left_s is not None:
         words.append(f"about {duration(run.left_s)} left")
     if run.best is not None:
-        words.append(f"best {run.metric.replace('_', ' ')} {run.best:.3f}")
+        words.append(f"best {metric_words(run.metric)} {run.best:.3f}")
     return ", ".join(words)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mia_tui.config.train import TrainConfig
@@ -262,8 +263,19 @@ class RunActions:
 
     async def delete(self, runs: Sequence[RunDir]) -> None:
         """Ask, then delete runs in the background."""
-        if await self._confirm(await asyncio.to_thread(delete_question, runs)):
+        question = await asyncio.to_thread(delete_question, runs)
+        if await self._confirm(replace(question, text=f"{await self._which_runs(runs)}{question.text}")):
             self._screen.run_in_background(lambda: self._delete_all(runs))
+
+    async def _which_runs(self, runs: Sequence[RunDir]) -> str:
+        """Which runs are meant, where that is not the one under the cursor alone."""
+        current = self._current()
+        if current is None or [run.path for run in runs] == [current.path]:
+            return ""
+        marked = "This is the run that is marked" if len(runs) == 1 else "These are the runs that are marked"
+        if any(run.path == current.path for run in runs):
+            return f"{marked}, the one under the cursor among them. "
+        return f"{marked}; the one under the cursor, {await asyncio.to_thread(called, current)}, stays. "
 
     async def _delete_all(self, runs: Sequence[RunDir]) -> None:
         failed = False

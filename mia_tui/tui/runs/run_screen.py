@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from rich.style import Style
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.message import Message
 
@@ -20,18 +20,17 @@ from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages, RunPlace
-from mia_tui.tui.runs.confusion import ConfusionMatrix
+from mia_tui.tui.runs.figures.matrix import ConfusionMatrix
 from mia_tui.tui.runs.follow import RunFollower, RunSnapshot
 from mia_tui.tui.runs.pages import PAGES, TITLES, PageName, PagePlace, RunPages
 from mia_tui.tui.runs.run_actions import RunActions
 from mia_tui.tui.runs.words import bars, doing, figures_line, is_bad, status_words
 from mia_tui.tui.screen import KeyedScreen
-from mia_tui.tui.widgets.ink import style
 from mia_tui.tui.widgets.line_list import LineList
+from mia_tui.tui.widgets.panel import Panel
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_line import TextLine
 
-_BAD = "#d55e00"
 _SLOW = "One moment."
 _REPORT_S, _REPORT_TRIES = 0.1, 30  # how often it is looked for
 
@@ -70,6 +69,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         self.run = run
         self._runs_before: list[RunDir] = []
         self.pages = RunPages(ink, self.keys, id="run-pages")
+        self._panel = Panel(self.pages, id="run-panel", is_active=True)
         if at is not None:
             self.pages.return_to(at)
         self.commands = RunCommands(self, opened, context)
@@ -89,7 +89,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         yield self._run_bar
         yield self._figures
         yield self._tabs
-        yield self.pages
+        yield self._panel
         yield self._said
         yield self.key_line
 
@@ -159,18 +159,32 @@ class RunScreen(KeyedScreen[OpenImages | None]):
             self.show()
 
     @on(LineList.LineClicked)
-    @on(ConfusionMatrix.CellClicked)
     def _cursor_moved(self) -> None:
         self.show()
+
+    @on(ConfusionMatrix.CellClicked)
+    def _cell_clicked(self, event: ConfusionMatrix.CellClicked) -> None:
+        self.show()
+        if event.opens:
+            self.run_command("open")
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on the name of a page turns to it."""
+        if event.widget is self._tabs:
+            page = self.pages.tab_at(event.x)
+            if page is not None:
+                self.run_command(f"pane_{page}")
+
+    def on_screen_suspend(self) -> None:
+        self._follow.pause()  # nobody sees it
+        if self._message == _SLOW:  # what is waited for now is an answer
+            self.say("")
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.show)
 
-    def on_screen_suspend(self) -> None:
-        if self._message == _SLOW:  # what is waited for now is an answer
-            self.say("")
-
     def on_screen_resume(self) -> None:
+        self._follow.resume()
         self.show()
 
     def _post_snapshot(self, run: RunDir, snapshot: RunSnapshot) -> None:
@@ -200,14 +214,14 @@ class RunScreen(KeyedScreen[OpenImages | None]):
             return
         snapshot, ink = self.snapshot, self.context.ink
         self._show_message()
-        self._tabs.show(self.pages.tabs())
+        self._show_tabs()
         if snapshot is None:
             self._head.show([(self.run.name, Style(bold=True))])
             self._say_doing("Reading the run.")
             return
         self.pages.show(snapshot)
         self._follow.want(self.pages.wants)
-        self._tabs.show(self.pages.tabs())
+        self._show_tabs()
         self._show_head(snapshot)
         self._say_doing(doing(snapshot, self.key("resume")))
         for line, pieces in zip(
@@ -216,6 +230,10 @@ class RunScreen(KeyedScreen[OpenImages | None]):
             line.display = bool(pieces)
             line.show(pieces)
         self._figures.show([(figures_line(snapshot, self.size.width, ink), ink.dim())])
+
+    def _show_tabs(self) -> None:
+        self._tabs.show([piece for _, piece in self.pages.tabs()])
+        self._panel.call(self.context.ink.fit(self.pages.title, max(1, self.size.width - 6)))
 
     def _show_head(self, snapshot: RunSnapshot) -> None:
         """Title, network, tags and state; if too wide, without tags, then the network, then with the title cut."""
@@ -247,7 +265,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
     def _status_style(self, snapshot: RunSnapshot) -> Style:
         if not is_bad(snapshot):
             return Style(bold=True)
-        return style(fg=_BAD, bold=True) if self.context.ink.colours else Style(reverse=True, bold=True)
+        return self.context.ink.fault() if self.context.ink.colours else Style(reverse=True, bold=True)
 
 
 class RunCommands:
@@ -279,6 +297,7 @@ class RunCommands:
             "other_curves": self._other_curves,
             "which_epoch": self._which_epoch,
             "matrix": self._matrix,
+            "class_order": self._class_order,
             "leave": self._leave,
             "help": screen.show_help,
             **{f"pane_{name}": partial(self._turn_to, name) for name in PAGES},
@@ -383,6 +402,10 @@ class RunCommands:
     async def _matrix(self) -> None:
         if self._has("confusion"):
             self._screen.pages.toggle_list()
+
+    async def _class_order(self) -> None:
+        if self._has("confusion"):
+            self._screen.say(self._screen.pages.toggle_order())
 
     def _has(self, page: PageName) -> bool:
         """Whether runs of this kind have a page; says so where they have not."""

@@ -20,6 +20,7 @@ from mia_tui.tui.runs.run_rows import SORTS, RunRows, detail
 from mia_tui.tui.runs.run_table import RunLine, RunTable
 from mia_tui.tui.runs.watch import RunTableWatch
 from mia_tui.tui.screen import KeyedScreen
+from mia_tui.tui.widgets.panel import Panel
 from mia_tui.tui.widgets.text_block import TextBlock
 
 _LEAST_NAME = 8  # of the dataset
@@ -69,10 +70,10 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         }
         self._has_read = False
         self._trouble = ""
-        self._title = TextBlock(id="runs-title")
-        self._heading = TextBlock(id="runs-heading")
         self._table = RunTable(context.ink, id="runs-table")
         self._detail = TextBlock(id="runs-detail")
+        self._panel = Panel(self._table, id="runs-panel", is_active=True)
+        self._detail_panel = Panel(self._detail, id="runs-detail-panel")
         self._message = TextBlock(id="runs-message")
         self._watch = RunTableWatch(
             RunSummaries.of_dataset(opened.dataset, opened.state),
@@ -81,10 +82,8 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         )
 
     def compose(self) -> ComposeResult:
-        yield self._title
-        yield self._heading
-        yield self._table
-        yield self._detail
+        yield self._panel
+        yield self._detail_panel
         yield self._message
         yield self.key_line
 
@@ -126,6 +125,12 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
     def _line_clicked(self, event: RunTable.LineClicked) -> None:
         self._go_to(event.line)
 
+    @on(RunTable.HeadingClicked)
+    def _heading_clicked(self, event: RunTable.HeadingClicked) -> None:
+        if event.column in SORTS and self.queue.idle:
+            self.rows.sort_by(event.column)
+            self.show()
+
     def _move(self, lines: int) -> None:
         self._go_to(self.rows.line + lines)
 
@@ -156,14 +161,23 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
     def show(self) -> None:
         if not (self.is_attached and self._table.size.width):
             return
-        columns, rows, ink = self.size.width, self.rows, self._ink
+        columns, rows, ink = self.size.width - 6, self.rows, self._ink  # the corners of the panel
         name = ink.shown(self._opened.dataset.name or str(self._opened.dataset))
         too_much = ink.width(rows.title(name)) - columns  # the name is cut, not what is said of the runs
         name = ink.fit(name, max(_LEAST_NAME, ink.width(name) - max(0, too_much)))
-        self._title.update(ink.fit(rows.title(name), columns))
-        self._heading.update(self._table.heading(self._table.size.width))
-        lines = [RunLine(row, row.run.path in rows.marked) for row in rows.shown]
-        self._table.show(lines, rows.line if lines else None)
+        self._panel.call(ink.fit(rows.title(name), columns))
+        lines = [
+            RunLine(row, row.run.path in rows.marked, rows.apart.get(row.run.path, "")) for row in rows.shown
+        ]
+        self._table.show_runs(
+            rows.known,
+            lines,
+            rows.line if lines else None,
+            apart=rows.apart,
+            sorted_by=(rows.order, rows.is_upwards),
+        )
+        current = rows.current
+        self._detail_panel.call("" if current is None else ink.fit(current.title, columns))
         self._detail.update(self._words())
 
     def _words(self) -> str:
@@ -176,6 +190,8 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         if not self._has_read:
             return "Reading the runs"
         if self.rows.known:
+            if self.rows.words:
+                return f"No run has these words: {self.key('find')} looks for others."
             return f"There are no runs to show: {self.key('filter')} shows others."
         return f"There are no runs yet. {self.key('new')} trains one."
 
@@ -207,6 +223,7 @@ class RunTableCommands:
             "compare": self._compare,
             "order": self._order,
             "filter": self._filter,
+            "find": self._find,
             "leave": self._leave,
             "help": screen.show_help,
         }
@@ -245,12 +262,26 @@ class RunTableCommands:
         self._rows.mark()
 
     async def _order(self) -> None:
-        order = await self._pick("Sort by", [(name, name) for name in SORTS])
-        self._rows.arrange_by(order=order)
+        order = await self._pick(
+            "Sort by (by the same again: the other way round)", [(name, name) for name in SORTS]
+        )
+        if order is not None:
+            self._rows.sort_by(order)
 
     async def _filter(self) -> None:
         choices = [(f"{name} ({self._rows.count(name):,})", name) for name in self._rows.filters]
-        self._rows.arrange_by(filter=await self._pick("Show", choices))
+        self._rows.narrow_to(filter=await self._pick("Show", choices))
+
+    async def _find(self) -> None:
+        from mia_tui.tui.dialogs import TextDialog
+
+        hint = (
+            "In titles, tags, notes and what differs; empty: all. {ok} shows them, {cancel} changes nothing."
+        )
+        dialog = TextDialog("Show runs with which words?", value=self._rows.words, hint=hint)
+        words = await self._screen.ask(dialog)
+        if words is not None:
+            self._rows.narrow_to(words=words)
 
     async def _pick(self, title: str, choices: Sequence[tuple[str, str]]) -> str | None:
         from mia_tui.tui.dialogs import Choice, PickDialog

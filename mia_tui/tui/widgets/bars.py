@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from rich.segment import Segment
 from rich.style import Style
 
-from mia_tui.tui.widgets.ink import Ink, style
+from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.line_list import LineList
-
-BAR_COLOUR = "#56b4e9"
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _NAME_SHARE, _LONGEST_NAME = 0.4, 40
@@ -69,7 +67,7 @@ class BarList(LineList[BarLine]):
         room = min(self._name_width, _LONGEST_NAME, int(width * _NAME_SHARE))
         name = self._ink.pad(self._ink.fit(line.name, room), room)
         columns = max(4, min(_LONGEST_BAR, width - room - self._value_width - 4))
-        bar_style = style(fg=BAR_COLOUR) if self._ink.colours else Style()
+        bar_style = Style(color=self._ink.accent().color) if self._ink.colours else Style()
         return [
             Segment(f"{name} {line.value:>{self._value_width}}", text_style),
             Segment("  ", Style()),
