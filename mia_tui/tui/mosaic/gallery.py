@@ -16,7 +16,6 @@ from mia_tui.tui.mosaic.frame import TileFace
 from mia_tui.tui.mosaic.mosaic import Mosaic
 from mia_tui.tui.mosaic.tile_pictures import TilePictures
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
-from mia_tui.tui.quick_paint import paint_quickly
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.text_line import TextLine
@@ -101,7 +100,6 @@ class GalleryScreen(KeyedScreen[OpenImages | None]):
         self, title: str, images: Sequence[GalleryImage], opened: OpenDataset, context: Context
     ) -> None:
         super().__init__(context)
-        paint_quickly(self)
         ink, session = context.ink, opened.session
         classes = {} if session is None else {each.name: each for each in session.classes}
         self._title, self._images = title, images

@@ -50,6 +50,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         pages: What is shown of it.
     """
 
+    LEAST = 50, 14
     SCOPE_NAME = "run"
     MANUAL_PAGE = "training"
     commands: "RunCommands"

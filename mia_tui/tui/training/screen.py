@@ -70,6 +70,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         title: The heading; it names the dataset if left out.
     """
 
+    LEAST = 50, 14
     SCOPE_NAME = "train"
     MANUAL_PAGE = "training"
     commands: TrainCommands
