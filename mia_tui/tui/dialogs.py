@@ -10,16 +10,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.events import Click, Key, Paste
-from textual.geometry import Region
-from textual.strip import Strip
 from textual.widgets import Button, Input, OptionList
 from textual.widgets.option_list import Option
 
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.bindings import pressed_key
-from mia_tui.tui.pictures.strips import JoinedStrip
 from mia_tui.tui.screen import COPYING, KeyedModal
-from mia_tui.tui.textual_private import lines_of
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_field import TextField
@@ -36,10 +32,6 @@ _SHOWN = 500  # of a long list; typing finds the others
 
 class Dialog(KeyedModal[Answer]):
     """A dialog over a screen, which stays visible around it.
-
-    Textual would paint the screen below segment by segment, to dim it: over a picture of half blocks each dialog
-    then holds up keys for 100-200 ms. Here its lines are taken as they are, and only what the dialog cuts
-    becomes segments. Where pictures are graphics, which would cover the dialog, Textual's way is cheap.
 
     What has no effect is never passed over in silence: a remark below the question says why.
     """
@@ -80,15 +72,6 @@ class Dialog(KeyedModal[Answer]):
         context = getattr(self.app, "context", None)
         if isinstance(context, Context):
             self.app.push_screen(HelpScreen(context, "dialog"))
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        stack = self.app.screen_stack
-        place = stack.index(self) if self in stack else 0
-        context = getattr(self.app, "context", None)
-        if not place or not isinstance(context, Context) or context.terminal.graphics != "half":
-            return super().render_lines(crop)
-        lines = lines_of(stack[place - 1], self.size, crop, JoinedStrip)
-        return super().render_lines(crop) if lines is None else lines
 
 
 class TextDialog(Dialog[str | None]):

@@ -2,17 +2,29 @@
 
 A new screen is a module with a `KeyedScreen`, and a table of its keys in `keys.tables`, whose name is added there.
 Dialogs and the help are `KeyedModal`s.
+
+What makes a screen quick, so that its text is there 60 ms after the key:
+
+    It is painted once, when its widgets are filled (`QuickScreen`). What it reads from a disk comes with that paint
+    if it is there within `LONGEST_FILL_S`: `fills` says whether something is on its way.
+    It has few widgets: each costs about a millisecond. Lists and tables are one `LineList`, lines are `TextLine`s.
+    What depends on the size is drawn in `on_resize`, not before; what is drawn with rich is a `TextBlock`, which
+    draws it once.
+    `LEAST` says what room it needs; in a smaller window a sentence stands in its place.
+    Its module is in `PIECES` of controller/idle_imports.py, so that nobody waits for its import.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from textual import events, on
 from textual.binding import Binding, BindingType
+from textual.geometry import Region
 from textual.message import Message
 from textual.notifications import Notification, SeverityLevel
 from textual.screen import ModalScreen, Screen
+from textual.strip import Strip
 
 from mia_tui.errors import MiaError
 from mia_tui.text import counted
@@ -29,7 +41,9 @@ from mia_tui.tui.keys.bindings import (
 )
 from mia_tui.tui.keys.command_queue import Command, CommandQueue
 from mia_tui.tui.keys.tables import SCOPES
-from mia_tui.tui.textual_private import CoveredScreen
+from mia_tui.tui.pictures.strips import JoinedStrip
+from mia_tui.tui.quick_paint import paint_quickly
+from mia_tui.tui.textual_private import CoveredScreen, QuickScreen, SmallPalette, SwitchingApp, lines_of
 from mia_tui.tui.widgets.key_line import KeyLine
 
 Answer = TypeVar("Answer")
@@ -79,8 +93,10 @@ class KeyedScreen(CoveredScreen[Result]):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
+        paint_quickly(self)
         self.context = context
         self.at_once: dict[str, Callable[[], object]] = {}
+        self._has_loaded = False
         self._opening = SCOPES[self.SCOPE_NAME].opening
         self.keys: Mapping[str, tuple[str, ...]] = keys_of(self.SCOPE_NAME, context.user.keys)
         self._commands_by_key = commands_by_key(self.keys)
@@ -94,8 +110,15 @@ class KeyedScreen(CoveredScreen[Result]):
 
     def on_mount(self) -> None:
         """Start running commands; Textual calls the method of a subclass, too."""
-        self.run_worker(self.queue.run(self.load), group="commands", name="commands")
+        self.run_worker(self.queue.run(self._load), group="commands", name="commands")
         self._show_tour()
+
+    async def _load(self) -> None:
+        await self.load()
+        self._has_loaded = True
+
+    def fills(self) -> bool:
+        return not self._has_loaded or not self.queue.idle
 
     async def load(self) -> None:
         """Read what the screen shows, before the first command."""
@@ -305,7 +328,33 @@ class KeyedScreen(CoveredScreen[Result]):
             self.post_message(message)
 
 
-class KeyedModal(ModalScreen[Answer], inherit_bindings=False):
+class ScreenOver(ModalScreen[Answer], QuickScreen[Answer], inherit_bindings=False):
+    """A screen over another one, which stays visible around it.
+
+    Textual would paint the screen below segment by segment, to dim it: over a picture of half blocks that alone takes
+    100-200 ms. Here its lines are taken as they are, and only what is cut becomes segments. Where pictures are
+    graphics, which would cover the upper screen, blank cells take their place.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        paint_quickly(self)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        stack = self.app.screen_stack
+        place = stack.index(self) if self in stack else 0
+        if not place:
+            return super().render_lines(crop)
+        is_text = isinstance(self.app, SwitchingApp) and self.app.pictures_are_text
+        lines = lines_of(stack[place - 1], self.size, crop, JoinedStrip if is_text else Strip.join)
+        return super().render_lines(crop) if lines is None else lines
+
+
+class Palette(SmallPalette, ScreenOver[None]):
+    """The commands of a screen."""
+
+
+class KeyedModal(ScreenOver[Answer], inherit_bindings=False):
     """A dialog or the like over a screen, with the user's keys in force.
 
     Attributes:

@@ -582,7 +582,7 @@ def test_a_dry_run_says_what_would_change_and_writes_nothing(mia: Mia, cells: Pa
     assert answer.code == 0
     assert answer.out.splitlines() == [
         "20 images in labels.csv: round 15, long 5.",
-        "20 have no label yet and get one; 0 have the same already.",
+        "20 have no label yet.",
         "New classes: long, round.",
         "Nothing was written.",
     ]

@@ -396,10 +396,10 @@ def test_wrong_predictions_are_seen_as_tiles_the_largest_confusion_first(tmp_pat
     async def test() -> None:
         async with watched(a_run(tmp_path)) as pilot:
             screen: Any = pilot.app.screen
-            title = f"3 images that {screen.run.name} predicted wrongly"
+            title = f"predicted wrongly by {screen.run.name}"
             await pilot.press("g")
             await wait_until(pilot, lambda: isinstance(pilot.app.screen, GalleryScreen))
-            await see(pilot, title)
+            await see(pilot, f"3 images {title}")
             assert "1/3  b.png" in screen_text(pilot.app) and "✗ dog" in screen_text(pilot.app)
             await press(pilot, "right", "right")
             await see(pilot, "dog, predicted as cat")

@@ -8,7 +8,6 @@ from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from mia_tui.dataset.model import ImageClass
 from mia_tui.text import counted
@@ -18,6 +17,7 @@ from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.bindings import said_key
 from mia_tui.tui.keys.tables import SCOPES
 from mia_tui.tui.label.session_screen import DatasetScreen
+from mia_tui.tui.screen import ScreenOver
 from mia_tui.tui.widgets.bars import bar
 from mia_tui.tui.widgets.ink import Ink, style
 from mia_tui.tui.widgets.line_list import LineList
@@ -84,7 +84,7 @@ class ClassTable(LineList[ClassLine], can_focus=True):
         return Segment(" " * _COLOUR, self._ink.chip(colour)) if self._ink.colours else Segment(colour)
 
 
-class ClassesScreen(DatasetScreen[int | None], ModalScreen[int | None]):
+class ClassesScreen(DatasetScreen[int | None], ScreenOver[int | None]):
     """The list of classes; ends with the class to make the current one, or None.
 
     Args:
@@ -96,6 +96,7 @@ class ClassesScreen(DatasetScreen[int | None], ModalScreen[int | None]):
         counts: Labels of each class, by id.
     """
 
+    LEAST = 50, 15
     SCOPE_NAME = "classes"
     MANUAL_PAGE = "labelling"
     commands: ClassCommands

@@ -48,7 +48,6 @@ from mia_tui.tui.later import later
 from mia_tui.tui.pictures.cache import PictureResult
 from mia_tui.tui.pictures.image_view import ImageView
 from mia_tui.tui.pictures.preload import Preload
-from mia_tui.tui.quick_paint import paint_quickly
 from mia_tui.tui.widgets.mouse import RIGHT_BUTTON
 
 if TYPE_CHECKING:
@@ -87,7 +86,6 @@ class LabelScreen(SessionScreen[None]):
 
     def __init__(self, controller: LabelController, context: Context, preload: Preload | None = None) -> None:
         super().__init__(controller, context)
-        paint_quickly(self)
         kept = kept_settings()
         self._view_settings = ViewSettings(keep=context.user.keep_look, centre_mark=bool(kept.centre_mark))
         ink = context.ink

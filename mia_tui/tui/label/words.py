@@ -13,7 +13,7 @@ from mia_tui.dataset.images.rendering import RenderedImage
 from mia_tui.dataset.model import WHOLE_STACK, ImageClass
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession, RowState
-from mia_tui.text import printable
+from mia_tui.text import counted, printable
 from mia_tui.tui.classes.class_frame import Framing
 from mia_tui.tui.controller.label_controller import LastSave
 from mia_tui.tui.keys.bindings import shown_key
@@ -201,6 +201,16 @@ def class_key_hint(
         (text, ink.accent() if place % 2 == 0 else ink.dim()) for place, text in enumerate(words)
     ]
     return [(sign, ink.accent() + Style(reverse=True)), (" ", None), *pieces] if auto else pieces
+
+
+def tile_key_hint(classes: Sequence[ImageClass], marked: int, ink: Ink) -> list[Piece]:
+    """What the key of a class does in the grid, where so many images are marked."""
+    of_classes = class_keys(classes)
+    if not of_classes:
+        return []
+    what = f"the {counted(marked, 'marked image')}" if marked else "the image under the cursor"
+    verb = "labels" if len(of_classes) == 1 else "label"
+    return [(of_classes, ink.accent()), (f" {verb} {what}", ink.dim())]
 
 
 def next_order(order: Probabilities) -> tuple[Probabilities, str]:

@@ -40,6 +40,7 @@ class ManualScreen(KeyedScreen[None]):
         self._lines: list[Text] = []
         self._words: tuple[str, ...] = ()  # that were searched for
         self._before: tuple[str, int] | None = None  # the page, and the line, on which the search began
+        self._drawn_for = 0  # columns
         self.at_once = {
             **{name: partial(self._scroll, lines) for name, lines in _SCROLL.items()},
             "page_next": partial(self._scroll_page, 1),
@@ -83,13 +84,15 @@ class ManualScreen(KeyedScreen[None]):
         self.show_page(list(TOPICS)[event.line])
 
     def on_resize(self) -> None:
-        self._draw()
+        if self.size.width != self._drawn_for:
+            self._draw()
 
     def show(self) -> None:
         """Also after another theme was chosen."""
         self._draw()
 
     def _draw(self) -> None:
+        self._drawn_for = self.size.width
         ink, width = self.context.ink, self.size.width
         self._topics.display = width >= WIDE_COLUMNS
         beside = _BESIDE + (TOPIC_COLUMNS if width >= WIDE_COLUMNS else 0)

@@ -38,6 +38,11 @@ class TileLayout:
         """Rows of the screen that a line of tiles takes."""
         return self.panel.rows + FRAME_ROWS
 
+    @property
+    def count(self) -> int:
+        """Tiles on a page."""
+        return self.lines * self.per_line
+
     def x(self, place: int) -> int:
         """The first column of a tile, by its place in the line."""
         return place * self.width // self.per_line

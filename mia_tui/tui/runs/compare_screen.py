@@ -35,6 +35,7 @@ class CompareScreen(KeyedScreen[None]):
         context: What screens share.
     """
 
+    LEAST = 50, 15
     SCOPE_NAME = "compare"
     MANUAL_PAGE = "training"
 

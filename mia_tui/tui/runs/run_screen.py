@@ -17,7 +17,6 @@ from textual.message import Message
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.evaluation.confusion import ConfusionReport
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.text import counted
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages, RunPlace
@@ -51,6 +50,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         pages: What is shown of it.
     """
 
+    LEAST = 50, 14
     SCOPE_NAME = "run"
     MANUAL_PAGE = "training"
     commands: "RunCommands"
@@ -377,7 +377,7 @@ class RunCommands:
             screen.say("There is no confusion matrix yet.")
             return
         images = await asyncio.to_thread(wrong_predictions, screen.run, self._opened, report)
-        title = f"{counted(len(images), 'image')} that {screen.run.name} predicted wrongly"
+        title = f"predicted wrongly by {screen.run.name}"
         chosen = await screen.ask(GalleryScreen(title, images, self._opened, screen.context))
         if chosen is not None:
             self._leave_for(chosen)

@@ -39,6 +39,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         started: A run that was just started; the cursor is on it as soon as it is read.
     """
 
+    LEAST = 40, 12
     SCOPE_NAME = "runs"
     MANUAL_PAGE = "training"
     commands: "RunTableCommands"
@@ -160,6 +161,9 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         self._has_read, self._trouble = True, str(event.error)
         self.rows.take(())
         self.show()
+
+    def fills(self) -> bool:
+        return super().fills() or not self._has_read
 
     # What is shown
 

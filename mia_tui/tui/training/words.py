@@ -82,15 +82,18 @@ def state_words(cursor: "FormCursor", estimate: StartEstimate | None, key: str) 
     return f"{totals['train']:,} to train, {totals['val']:,} to validate"
 
 
-def help_text(cursor: "FormCursor", estimate: StartEstimate | None, ink: Ink) -> Text:
+def help_text(
+    cursor: "FormCursor", estimate: StartEstimate | None, ink: Ink, *, with_fault: bool = True
+) -> Text:
     """What the field under the cursor means, below what is wrong with it.
 
     Args:
         cursor: Where the person is in the form.
         estimate: What a training would use; None before that is known.
         ink: What the terminal can show.
+        with_fault: Whether what is wrong is said here as well as at the field, which may be out of sight.
     """
-    fault = cursor.faults.get(cursor.name)
+    fault = cursor.faults.get(cursor.name) if with_fault else None
     text = Text()
     if fault is not None:
         text.append(f"{ink.broken} {ink.shown(fault)}\n", style=ink.fault())
