@@ -8,7 +8,7 @@ from rich.text import Text
 from mia_tui.catalog.metrics import shown_metric
 from mia_tui.runs.record.events import EpochEnded
 from mia_tui.runs.record.state import RunState
-from mia_tui.tui.runs.text_plots import LEAST_COLUMNS, LEAST_ROWS, Curve, Plot, draw
+from mia_tui.tui.runs.figures.text_plots import LEAST_COLUMNS, LEAST_ROWS, Curve, Plot, draw
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

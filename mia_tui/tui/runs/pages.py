@@ -150,7 +150,7 @@ class RunPages(Vertical):
     def place(self) -> PagePlace:
         """The page in view, to return to."""
         if self.page == "confusion" and not self._lists:
-            return PagePlace(self.page, self._which, self._as_list, self._matrix.row, self._matrix.column)
+            return PagePlace(self.page, self._which, self._as_list, *self._matrix.chosen)
         return PagePlace(self.page, self._which, self._as_list, self._rows().cursor or 0)
 
     def return_to(self, place: PagePlace) -> None:
@@ -161,7 +161,7 @@ class RunPages(Vertical):
     def _put_cursor(self, place: PagePlace) -> None:
         self._returned_to = None
         if place.page == "confusion" and not self._lists:
-            self.move(place.line - self._matrix.row, place.column - self._matrix.column)
+            self._matrix.choose(place.line, place.column)
         else:
             self.move(place.line - (self._rows().cursor or 0), 0)
 

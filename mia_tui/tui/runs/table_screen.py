@@ -296,8 +296,8 @@ class RunTableCommands:
     async def _leave(self) -> None:
         if self._rows.unmark():
             return
-        if self._rows.filter != "all":
-            self._rows.arrange_by(filter="all")
+        if self._rows.filter != "all" or self._rows.words:
+            self._rows.narrow_to(filter="all", words="")
             self._screen.say("All runs are shown again.")
         else:
             self._screen.dismiss(None)
