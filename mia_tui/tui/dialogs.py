@@ -26,6 +26,7 @@ Value = TypeVar("Value")
 _HINT = "{ok} confirms, {cancel} changes nothing."
 _OUTSIDE = "{cancel} closes this, and changes nothing."
 _PAGE = 10
+_MOST_LINES = 18
 _SHOWN = 500  # of a long list; typing finds the others
 
 
@@ -195,6 +196,11 @@ class PickDialog(Dialog[Value | None], Generic[Value]):
         self._fill()
         if self._searchable:
             self.query_one(Input).focus()
+
+    def on_resize(self) -> None:
+        """Leave room for what stands below the list. (A height in `vh` would leave blank lines below that.)"""
+        lines = min(_MOST_LINES, self.size.height * 42 // 100)
+        self.query_one(OptionList).styles.max_height = max(1, lines)
 
     @on(Input.Changed)
     def narrow(self) -> None:

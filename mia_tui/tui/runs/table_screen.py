@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
 
+from mia_tui.catalog.metrics import metric_words
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
 from mia_tui.runs.list.summaries import RunSummaries, RunSummary
@@ -15,6 +17,8 @@ from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
+from mia_tui.tui.runs.figures.curves import Curves
+from mia_tui.tui.runs.figures.text_plots import Curve, Plot
 from mia_tui.tui.runs.run_actions import RunActions
 from mia_tui.tui.runs.run_rows import SORTS, RunRows, detail
 from mia_tui.tui.runs.run_table import RunLine, RunTable
@@ -74,7 +78,8 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         self._table = RunTable(context.ink, id="runs-table")
         self._detail = TextBlock(id="runs-detail")
         self._panel = Panel(self._table, id="runs-panel", is_active=True)
-        self._detail_panel = Panel(self._detail, id="runs-detail-panel")
+        self._curve = Curves(context.ink, id="runs-curve")
+        self._detail_panel = Panel(self._detail, self._curve, id="runs-detail-panel")
         self._message = TextBlock(id="runs-message")
         self._watch = RunTableWatch(
             RunSummaries.of_dataset(opened.dataset, opened.state),
@@ -183,6 +188,17 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         current = rows.current
         self._detail_panel.call("" if current is None else ink.fit(current.title, columns))
         self._detail.update(self._words())
+        self._show_curve(current)
+
+    def _show_curve(self, row: RunSummary | None) -> None:
+        """The metric that decides, of the run under the cursor; of a run without two epochs there is no curve."""
+        values = np.array(() if row is None else row.curve)
+        self._curve.visible = len(values) > 1
+        if row is None or len(values) < 2:
+            return
+        best = None if row.best_epoch is None else (float(row.best_epoch), f"best, epoch {row.best_epoch}")
+        curve = Curve("each epoch", np.arange(1.0, len(values) + 1), values, "line")
+        self._curve.show([Plot(metric_words(row.decides), "epoch", (curve,), mark=best)])
 
     def _words(self) -> str:
         """The lines about the run under the cursor."""
