@@ -112,6 +112,7 @@ class GridScreen(SessionScreen[bool]):
         row = self.session.listing.row(ready.request.key)
         if row is not None and self.session.state_of(row).problem != ready.problem:
             self.session.set_problem(row, ready.problem, missing=ready.missing)
+            self.tiles.update()
 
     def on_screen_suspend(self) -> None:
         self.tiles.withdraw()

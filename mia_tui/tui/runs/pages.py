@@ -150,7 +150,7 @@ class RunPages(Vertical):
     def place(self) -> PagePlace:
         """The page in view, to return to."""
         if self.page == "confusion" and not self._lists:
-            return PagePlace(self.page, self._which, self._as_list, *self._matrix.cursor)
+            return PagePlace(self.page, self._which, self._as_list, *self._matrix.chosen)
         return PagePlace(self.page, self._which, self._as_list, self._rows().cursor or 0)
 
     def return_to(self, place: PagePlace) -> None:
@@ -161,8 +161,7 @@ class RunPages(Vertical):
     def _put_cursor(self, place: PagePlace) -> None:
         self._returned_to = None
         if place.page == "confusion" and not self._lists:
-            row, column = self._matrix.cursor
-            self.move(place.line - row, place.column - column)
+            self._matrix.choose(place.line, place.column)
         else:
             self.move(place.line - (self._rows().cursor or 0), 0)
 

@@ -64,14 +64,15 @@ class ConfusionMatrix(Widget, can_focus=False):
         self.move(0, 0)
 
     @property
-    def cursor(self) -> tuple[int, int]:
-        """Its row and column."""
-        return self._row, self._column
-
-    @property
     def chosen(self) -> tuple[int, int]:
         """The truth and the prediction under the cursor, as positions of their classes."""
         return self._order[self._row], self._order[self._column]
+
+    def choose(self, truth: int, predicted: int) -> None:
+        """Put the cursor on a cell, by the positions of its classes."""
+        if max(truth, predicted) < len(self._order):
+            self._row, self._column = self._order.index(truth), self._order.index(predicted)
+            self.move(0, 0)
 
     @property
     def rows_shown(self) -> int:
