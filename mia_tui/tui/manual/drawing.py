@@ -34,7 +34,8 @@ def draw_page(text: str, columns: int, accent: Style | None = None) -> list[Text
         accent: Of headings, and of what is typed or pressed.
     """
     width = max(20, min(WIDEST, columns))
-    coloured = {} if accent is None else {name: _STYLES[name] + accent for name in _COLOURED}
+    plain = Style(underline=False)  # colour is enough
+    coloured = {} if accent is None else {name: _STYLES[name] + accent + plain for name in _COLOURED}
     theme = Theme(_STYLES | coloured)
     console = Console(file=io.StringIO(), width=width, theme=theme, legacy_windows=False)
     markdown = Markdown(text, code_theme="ansi_dark", hyperlinks=False)
