@@ -55,7 +55,9 @@ GROUPED: list[tuple[Name, str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "noun", "example", "pattern"), GROUPED, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(
+    ("name", "noun", "example", "pattern"), GROUPED, ids=[pattern for *_, pattern in GROUPED]
+)
 def test_names_that_look_like_slides_or_patients_are_found(
     name: Name, noun: str, example: str, pattern: str
 ) -> None:
