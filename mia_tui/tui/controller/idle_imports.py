@@ -42,7 +42,7 @@ PIECES = (
     "mia_tui.tui.runs.run_screen",
     "mia_tui.runs.list.comparison",
     "mia_tui.tui.runs.compare_screen",
-    "mia_tui.tui.mosaic.gallery",
+    "mia_tui.tui.runs.gallery",
     "html",
     "markdown_it.ruler",
     "mdurl",

@@ -6,6 +6,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mia_tui.runs.evaluation.confusion import ClassFigures, ConfusionReport
+from mia_tui.text import percent
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.line_list import LineList
 
@@ -77,7 +78,7 @@ class ConfusionList(LineList[_Confusion]):
         room = _name_width(width, 2) // 2
         names = "".join(self._ink.pad(name, room - 1) + " " for name in (line.truth, line.predicted))
         return _row(
-            self._ink, f"{names}{line.count:>{_NUMBERS},}{f'{line.share:.0%}':>{_NUMBERS}}", is_current
+            self._ink, f"{names}{line.count:>{_NUMBERS},}{percent(line.share):>{_NUMBERS}}", is_current
         )
 
 
