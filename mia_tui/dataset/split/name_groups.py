@@ -10,7 +10,7 @@ an image (`x12_y34`) and what only repeats the class do not.
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -55,9 +55,23 @@ _MANY = {
 """What is photographed more than once, and what several are called."""
 
 _PLACES = frozenset(
-    re.split(
-        " ",
-        "c ch channel col column crop fold frame level mag page patch px r row stage t tile time um x y z",
+    (
+        *(
+            "c",
+            "ch",
+            "channel",
+            "col",
+            "column",
+            "crop",
+            "fold",
+            "frame",
+            "level",
+            "mag",
+            "page",
+            "patch",
+            "px",
+        ),
+        *("r", "row", "stage", "t", "tile", "time", "um", "x", "y", "z"),
     )
 )
 """Words before numbers that are places in an image, or what is done with it."""
@@ -143,18 +157,18 @@ def _stem(path: str) -> str:
 
 
 def _named_patterns(paths: list[str], part: Callable[[str], str]) -> Iterator[str]:
-    """A pattern for the word that most paths have in a part of them, the outermost first."""
-    kinds: Counter[tuple[int, str, str, str]] = Counter()
+    """A pattern for each word for such things in a part of the paths, the outermost first."""
+    places: dict[tuple[str, str], int] = {}  # of a word and what stands behind it, the outermost
+    kinds: defaultdict[tuple[str, str], set[str]] = defaultdict(set)  # of values behind these
     for path in paths:
         for place, found in enumerate(_NAMED.finditer(part(path))):
-            kinds[place, found[1], found[2], _kind(found[3])] += 1
-    words = Counter[tuple[str, str]]()
-    for (_, word, gap, _), count in kinds.items():
-        words[word, gap] += count
-    for word, gap in sorted(words, key=lambda key: min(kind[0] for kind in kinds if kind[1:3] == key)):
-        values = {kind[3] for kind in kinds if kind[1:3] == (word, gap)}
-        value = values.pop() if len(values) == 1 else "[A-Za-z0-9]+"
-        yield f"{word}{re.escape(gap) if gap != ' ' else ' '}{value}"
+            word = found[1], found[2]
+            places[word] = min(place, places.get(word, place))
+            kinds[word].add(_kind(found[3]))
+    for name, gap in sorted(places, key=lambda word: places[word]):
+        of_word = kinds[name, gap]
+        value = next(iter(of_word)) if len(of_word) == 1 else "[A-Za-z0-9]+"
+        yield f"{name}{gap if gap == ' ' else re.escape(gap)}{value}"
 
 
 def _kind(value: str) -> str:
