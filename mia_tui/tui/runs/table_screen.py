@@ -176,7 +176,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         name = ink.shown(self._opened.dataset.name or str(self._opened.dataset))
         too_much = ink.width(rows.title(name)) - columns  # the name is cut, not what is said of the runs
         name = ink.fit(name, max(_LEAST_NAME, ink.width(name) - max(0, too_much)))
-        self._panel.call(ink.fit(rows.title(name), columns))
+        self._panel.show_title(ink.fit(rows.title(name), columns))
         lines = [
             RunLine(row, row.run.path in rows.marked, rows.apart.get(row.run.path, "")) for row in rows.shown
         ]
@@ -188,7 +188,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
             sorted_by=(rows.order, rows.is_upwards),
         )
         current = rows.current
-        self._detail_panel.call("" if current is None else ink.fit(current.title, columns))
+        self._detail_panel.show_title("" if current is None else ink.fit(current.title, columns))
         self._detail.update(self._words())
         if current != self._curve_of:
             self._curve_of = current

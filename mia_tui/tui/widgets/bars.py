@@ -71,15 +71,15 @@ class BarList(LineList[BarLine]):
         return [
             Segment(f"{name} {line.value:>{self._value_width}}", text_style),
             Segment("  ", Style()),
-            Segment(bar(line.share, columns, unicode=self._ink.unicode).rstrip("."), bar_style),
+            Segment(bar(line.share, columns, unicode=self._ink.unicode, empty=" "), bar_style),
         ]
 
 
-def bar(share: float, columns: int, *, unicode: bool) -> str:
-    """A bar that is filled up to a share of its width."""
+def bar(share: float, columns: int, *, unicode: bool, empty: str = ".") -> str:
+    """A bar that is filled up to a share of its width; where there is only ASCII, the rest is `empty`."""
     share = max(0.0, min(1.0, share))
     if not unicode:
-        return ("#" * int(share * columns)).ljust(columns, ".")
+        return ("#" * int(share * columns)).ljust(columns, empty)
     eighths = int(share * columns * 8)
     whole, rest = divmod(eighths, 8)
     return ("█" * whole + (_EIGHTHS[rest] if rest else "")).ljust(columns)

@@ -6,6 +6,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mia_tui.runs.evaluation.confusion import ClassFigures, ConfusionReport
+from mia_tui.text import percent
 from mia_tui.tui.widgets.bars import bar
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.line_list import LineList
@@ -78,7 +79,7 @@ class ConfusionList(LineList[_Confusion]):
     def _draw_confusion(self, line: _Confusion, width: int, is_current: bool) -> list[Segment]:
         room = _name_width(width, 2) // 2
         names = "".join(self._ink.pad(name, room - 1) + " " for name in (line.truth, line.predicted))
-        text = f"{names}{line.count:>{_NUMBERS},}{f'{line.share:.0%}':>{_NUMBERS}}"
+        text = f"{names}{line.count:>{_NUMBERS},}{percent(line.share):>{_NUMBERS}}"
         return _row(self._ink, text, is_current, line.share, width)
 
 
