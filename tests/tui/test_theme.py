@@ -115,6 +115,15 @@ def test_lines_beside_images_can_be_read_where_the_theme_is_light_and_the_termin
     assert dark.beside_images is None, "no edge between the lines and the image"
 
 
+def test_words_on_a_colour_are_not_bold_and_black_with_16_colours() -> None:
+    """xterm and others show that as grey."""
+    few, all_colours = Ink(replace(TERMINAL, colours="16")), Ink(TERMINAL)
+    for colour in COLOURS:
+        for words in (few.chip(colour), few.words("label", colour)):
+            assert not (words.bold and words.color == Color.parse("#000000").rich_color), colour
+    assert all(all_colours.chip(colour).bold for colour in COLOURS)
+
+
 def _contrast(one: Color, other: Color) -> float:
     dark, light = sorted((_luminance(one), _luminance(other)))
     return (light + 0.05) / (dark + 0.05)
