@@ -33,7 +33,9 @@ from mia_tui.runs.worker.helper import answer_requests, encode_line
 from mia_tui.runs.worker.timing_messages import TimingAnswer, TimingRequest, decode_timing
 
 _FEW = 2  # images, of which every computer can do a step
-_LIMIT_S = 3.0  # of steps of the whole batch
+_SOME = 8  # images, from which with the few a larger batch is told: a step of two is mostly not about images
+_LIMIT_S = 12.0  # of a step of the whole batch, by that of the few
+_LONG_S = 3.0  # of all steps of the whole batch
 _MOST_STEPS = 4
 _SHARE = 0.3  # of the free memory, that a step may take
 
@@ -116,12 +118,20 @@ class _TimedTraining:
         spent = self._step(few)
         grown = (peak_memory_bytes(self._device) - before) * self._config.batch_size / few
         if spent * self._config.batch_size / few > _LIMIT_S or grown > _SHARE * free_ram_bytes():
-            return spent / few
+            return self._told_from_some(few, spent)
         self._step(self._config.batch_size)
         steps: list[float] = []
-        while len(steps) < _MOST_STEPS and sum(steps) < _LIMIT_S:
+        while len(steps) < _MOST_STEPS and sum(steps) < _LONG_S:
             steps.append(self._step(self._config.batch_size))
         return sorted(steps)[len(steps) // 2] / self._config.batch_size
+
+    def _told_from_some(self, few: int, few_s: float) -> float:
+        """Seconds for an image of a whole batch, by steps of two sizes."""
+        batch, some = self._config.batch_size, min(_SOME, self._config.batch_size)
+        if some == few:
+            return few_s / few
+        slope = max(0.0, (self._step(some) - few_s) / (some - few))
+        return (few_s + slope * (batch - few)) / batch
 
     def validate_s(self) -> float:
         """Seconds for an image."""

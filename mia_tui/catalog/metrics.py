@@ -24,6 +24,11 @@ else:
     MetricName = Literal[tuple(METRICS)]
 
 
+def metric_words(metric: MetricName) -> str:
+    """A metric as people write it: `macro F1`."""
+    return metric.replace("_", " ").replace("f1", "F1").replace("mcc", "MCC")
+
+
 def higher_is_better(metric: MetricName) -> bool:
     """Whether a larger value of the metric is the better one."""
     return metric != "loss"

@@ -108,7 +108,7 @@ def _evaluate(report: Report, run: "RunDir") -> int:
         warn_of_unreadable(report, progress.state.result)
         matrix = load_confusion(run.confusion("evaluation"))
         _warn_of_absent_classes(report, matrix.counts, list(matrix.classes))
-        _show_figures(report, matrix, run.evaluate_job().config.trained_on)
+        _show_figures(report, run, matrix)
     elif result.error is None:
         report.note("Stopped; the same command evaluates again from the start.")
     return code
@@ -127,12 +127,13 @@ def _warn_of_absent_classes(report: Report, confusion: "np.ndarray", classes: li
         )
 
 
-def _show_figures(report: Report, matrix: "SavedConfusion", trained_on: int) -> None:
+def _show_figures(report: Report, run: "RunDir", matrix: "SavedConfusion") -> None:
     import msgspec
 
     from mia_tui.runs.evaluation.confusion import figures, per_class
-    from mia_tui.text import counted
+    from mia_tui.text import counted, encode_name
 
+    config = run.evaluate_job().config
     confusion, classes = matrix.counts, list(matrix.classes)
     values = figures(confusion)
     rows = [msgspec.to_builtins(row) for row in per_class(confusion, classes)]
@@ -146,9 +147,12 @@ def _show_figures(report: Report, matrix: "SavedConfusion", trained_on: int) -> 
     report.figures(values)
     report.record(
         {
+            "run": run.name,
+            "path": encode_name(str(run.path.resolve())),
+            "network": config.network,
             "split": matrix.split,
             "samples": samples,
-            "trained_on": trained_on,
+            "trained_on": config.trained_on,
             **{name: values[name] for name in tables.FIGURES},
             "classes": classes,
             "per_class": rows,

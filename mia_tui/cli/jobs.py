@@ -53,7 +53,7 @@ def run_to_wait_for(
 
     if after is None:
         return None
-    kind = "train" if after in ("last", "best") else None
+    kind = "train" if after == "best" else None
     try:
         named = find_run(after, dataset=dataset, state=state, kind=kind)
     except ConfigError:

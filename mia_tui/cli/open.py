@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 
 def open_dataset(
-    dataset: Path | None, *, state: Path | None, annotator: str | None, graphics: "GraphicsWish | None"
+    dataset: Path | None,
+    *,
+    state: Path | None,
+    annotator: str | None,
+    graphics: "GraphicsWish | None",
+    tour: Path | None = None,
 ) -> int:
     """Open the app and return its exit code.
 
@@ -23,17 +28,19 @@ def open_dataset(
         state: The folder given with --state.
         annotator: The name given with --annotator.
         graphics: The way given with --graphics; the user's settings decide if it is None.
+        tour: Where the tour of the demo keeps what is done; None for no tour.
 
     Raises:
         ConfigError: If there is no terminal, or the user's settings are wrong.
     """
-    _require_terminal()
+    require_terminal()
     gc.disable()  # importing makes no garbage, and this saves 10 ms; the app turns it on again
     _import_numpy()
     from mia_tui.tui.start import open_app
 
     user = user_settings()
-    return open_app(dataset, state=state, annotator=annotator, graphics=graphics or user.graphics, user=user)
+    wish = graphics or user.graphics
+    return open_app(dataset, state=state, annotator=annotator, graphics=wish, user=user, tour=tour)
 
 
 def user_settings() -> "UserConfig":
@@ -64,7 +71,7 @@ def _import_numpy() -> None:
     del os.environ[name]
 
 
-def _require_terminal() -> None:
+def require_terminal() -> None:
     """Refuse to start the app without a terminal to show it and to read keys from."""
     hint = (
         "Without one, `mia-tui labels import` labels, `mia-tui train` trains and `mia-tui predict` predicts; "

@@ -31,6 +31,7 @@ from mia_tui.paths import user_state
 from mia_tui.text import printable
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.progress import Progress
 
     from mia_tui.runs.record.state import RunState
@@ -144,9 +145,25 @@ class Report:
         self.table(("metric", "value"), [(name.replace("_", " "), values[name]) for name in tables.FIGURES])
 
     def confusion(self, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
-        """Print a confusion matrix, rows truth; with many classes the most frequent confusions instead."""
-        for line in tables.confusion(counts, classes):
+        """Print a confusion matrix, rows truth: a heat map on a terminal with colours where it fits, else a table.
+
+        With many classes it is a table of the most frequent confusions.
+        """
+        painted = self._heat_map(counts, classes)
+        for line in painted:
+            self._line(self._answers, line)
+        for line in () if painted else tables.confusion(counts, classes):
             self.row(line)
+
+    def _heat_map(self, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> list[str]:
+        """Lines with colours; none where they cannot be shown, or there are too many classes."""
+        columns = self._answers.columns() if self._answers.isatty() else None
+        if columns is None:
+            return []
+        from mia_tui.cli.output.heat_map import colours_of, heat_map
+
+        colours = colours_of(os.environ)
+        return [] if colours is None else heat_map(counts, classes, columns, colours) or []
 
     def epochs(self, state: "RunState") -> None:
         """Print the table of a run's epochs, with the best one marked."""
@@ -178,16 +195,24 @@ class Report:
             yield MovingBar(progress, title, total=total)
 
     @contextmanager
-    def moving(self) -> "Iterator[Progress]":
-        """A rich Progress on stderr; text printed meanwhile appears above it."""
+    def moving(
+        self, above: "Callable[[int, int], Sequence[RenderableType]] | None" = None
+    ) -> "Iterator[Progress]":
+        """A rich Progress on stderr; text printed meanwhile appears above it.
+
+        Args:
+            above: What moves above the bars, from the columns and rows of the terminal; its last state stays.
+        """
         from mia_tui.cli.output.progress import open_progress
 
-        with open_progress(STDERR) as progress:
+        with open_progress(STDERR, above) as progress:
             self._moving = progress
             try:
                 yield progress
             finally:
                 self._moving = None
+                for line in above(*progress.console.size) if above is not None else ():
+                    progress.console.print(line)
 
     @property
     def _answers(self) -> SafeStream:

@@ -12,8 +12,10 @@ import click
 from mia_tui.cli.images import read_labelled
 from mia_tui.cli.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
 from mia_tui.cli.options import (
+    WATCH_HELP,
     Command,
     Option,
+    check_watch,
     given_fields,
     given_settings,
     json_option,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 @click.option(
     "--detach", cls=Option, is_flag=True, help="Train in the background; the terminal may be closed."
 )
+@click.option("--watch", cls=Option, is_flag=True, help=WATCH_HELP)
 @after_option
 @click.option(
     "--show-config",
@@ -54,6 +57,7 @@ def command(
     dataset: Path | None,
     resume: str | None,
     detach: bool,
+    watch: bool,
     after: str | None,
     show_config: bool,
     as_json: bool,
@@ -67,6 +71,12 @@ def command(
     from exactly there. --threads is the only setting that can be given with it.
     """
     report = Report(as_json=as_json)
+    check_watch(watch, as_json=as_json)
+    if watch and detach:
+        raise ConfigError(
+            "--watch shows a training in this terminal, and --detach takes it out of it.",
+            "Leave one of them out; `mia-tui runs follow last --watch` shows a detached one.",
+        )
     if show_config:
         return _show_config(report, resume, settings)
     if resume is not None:
@@ -83,7 +93,7 @@ def command(
         run = _create(report, dataset, state, annotator, settings, after=after)
     if detach:
         return start_detached(report, run)
-    return run_in_front(report, run)
+    return run_in_front(report, run, watch=watch)
 
 
 def _show_config(report: Report, resume: str | None, settings: dict[str, Any]) -> int:
@@ -248,14 +258,15 @@ def _warn_before_start(report: Report, message: str, hint: str | None = None) ->
     report.record(Warned(t=time.time(), message=message, hint=hint))
 
 
-def run_in_front(report: Report, run: "RunDir") -> int:
-    """Do a run in this process, show its progress, and return the exit code."""
+def run_in_front(report: Report, run: "RunDir", *, watch: bool = False) -> int:
+    """Do a run in this process, show its progress (with `watch` its curves, too), and return the exit code."""
     from mia_tui.cli.output.progress import EpochProgress
     from mia_tui.runs.list.words import left_out_sentences
     from mia_tui.runs.record.state import read_state
 
     report.say(f"Run {run.name} in {printable(run.path)}")
-    with EpochProgress(report, metric=run.train_job().config.metric, state=read_state(run)) as progress:
+    metric = run.train_job().config.metric
+    with EpochProgress(report, metric=metric, state=read_state(run), curves=watch) as progress:
         result = work_in_front(report, run, progress, record_events=True)
     for sentence in left_out_sentences(progress.state):
         report.warn(sentence)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
@@ -22,17 +23,19 @@ from mia_tui.dataset.listing.cache import load_listing
 from mia_tui.terminal.model import Terminal
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
+from mia_tui.tui.controller.idle_imports import import_screens
 from mia_tui.tui.controller.idle_tasks import finish_fingerprints
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.driver import TerminalDriver, leave_at_once
-from mia_tui.tui.keys.bindings import palette_lines
+from mia_tui.tui.keys.bindings import key_name, keys_of, palette_lines
+from mia_tui.tui.keys.palette import CommandProvider
 from mia_tui.tui.keys.serializer import KeySerializer
 from mia_tui.tui.label.left_column import LOW_ROWS, NARROW_COLUMNS
 from mia_tui.tui.label.screen import LabelScreen
 from mia_tui.tui.pictures.preload import Preload
 from mia_tui.tui.read_messages import ReadMessages
-from mia_tui.tui.screen import KeyedScreen
-from mia_tui.tui.textual_private import FaultKeepingApp, SmallPalette, messages_shown
+from mia_tui.tui.screen import KeyedScreen, Palette
+from mia_tui.tui.textual_private import FaultKeepingApp, QuickScreen, messages_shown
 from mia_tui.tui.theme import default_theme, own_themes, readable_variables, theme_names
 
 if TYPE_CHECKING:
@@ -43,8 +46,9 @@ HUNG_UP = 129
 """Exit code where the terminal has gone: 128 and SIGHUP."""
 
 _LEAST_COLUMNS, _LEAST_ROWS = 20, 5
-"""The screens are laid out for at least this; a smaller window shows a part. Textual fails at no column."""
+"""The screens are laid out for at least this, though a sentence is shown instead. Textual fails at no column."""
 
+_IDLE_S = 0.5
 _WRITING_S = 5.0
 _ANSWER_S = 0.25
 _LONG_S = 60.0  # of a message about what is missing from the screen
@@ -61,6 +65,7 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
 
     BINDINGS: ClassVar[list[BindingType]] = []  # each screen handles its keys, with the user's settings
     TITLE = "mia-tui"
+    COMMANDS: ClassVar[set[Any]] = {CommandProvider}
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False  # by a fixed key, that is
     # Where messages find room depends on them: app.tcss.
@@ -73,13 +78,19 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         self._use_theme()
         self.flow_control = context.flow_control
         self.tmux_watch = _tmux_watch(context.terminal)
-        self._was_left = False
+        self._had_no_focus = False
+        self.pictures_are_text = context.terminal.graphics in ("half", "none")
         self._dataset, self._preload = dataset, preload
         self._controller: LabelController | None = None
+        self._last_opened: tuple[Path, Path | None] | None = None  # to go back to from the first screen
         self._read_messages = ReadMessages(self)
         self._key_serializer = KeySerializer(self, super().on_event)
         type(self).NOTIFICATION_TIMEOUT = context.user.toast_s
         self.use_command_palette = True
+        self._pressed_at = time.monotonic()
+        self._window = self.size
+        self._is_covered = False  # by a sentence: the window is too small
+        self._quit_keys = {key_name(key) for key in keys_of("label", context.user.keys)["quit"]}
 
     def _use_theme(self) -> None:
         """Register our themes, and begin with the one that was chosen, or that matches the terminal."""
@@ -111,6 +122,7 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
             self._go_home()
         else:
             self.open_dataset(self._dataset, self.context.state)
+        self.run_worker(import_screens(is_idle=self._is_idle), name="imports")
         if self._is_unknown_theme:
             known = ", ".join(theme_names())
             self.notify(
@@ -120,13 +132,13 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
             self.notify(self.context.terminal.note, severity="warning", markup=False)
 
     def on_app_blur(self) -> None:
-        self._was_left = True
+        self._had_no_focus = True
 
     def on_app_focus(self) -> None:
         """Send the pictures again: tmux keeps 20 of sixel, and passes none through while its window is hidden."""
-        if self.tmux_watch is not None and self.tmux_watch.draws and self._was_left:
+        if self.tmux_watch is not None and self.tmux_watch.draws and self._had_no_focus:
             self.app_resume_signal.publish(self)
-        self._was_left = False
+        self._had_no_focus = False
 
     async def _watch_tmux(self) -> None:
         """Send the pictures again, or none, if another terminal shows the tmux session."""
@@ -157,15 +169,52 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Resize):
+            self._window = event.size
             width, height = event.size
             event.size = Size(max(width, _LEAST_COLUMNS), max(height, _LEAST_ROWS))
             event.virtual_size = event.container_size = event.size
+            await super().on_event(event)
+            self._window_changed()
+            return
+        if isinstance(event, events.InputEvent | events.Paste) and self._is_covered:
+            if isinstance(event, events.Key) and event.key in self._quit_keys:
+                await self.action_quit()
+            return  # what is not seen is neither labelled nor closed
         if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
             await super().on_event(event)
             return
         if isinstance(event, events.Key):
+            self._pressed_at = time.monotonic()
             self._read_messages.pressed(event.key)
         await self._key_serializer.take(event)
+
+    # A window that is too small
+
+    def notice(self, screen: QuickScreen[Any]) -> str:
+        """That the window is too small for a screen, and what it needs; empty if it is not."""
+        (columns, rows), (least_columns, least_rows) = self._window, screen.LEAST
+        if columns >= least_columns and rows >= least_rows:
+            return ""
+        self._is_covered = True
+        return f"The window has {columns}x{rows} cells; mia-tui needs at least {least_columns}x{least_rows} here."
+
+    def show_notice(self, words: str) -> None:
+        self.show_sentence(words, *self._window)
+
+    def _window_changed(self) -> None:
+        """Show the sentence in place of the screen, or the screen again."""
+        screen = self.screen if self.screen_stack else None
+        was_covered, self._is_covered = self._is_covered, False
+        words = self.notice(screen) if isinstance(screen, QuickScreen) else ""
+        if screen is not None and words:
+            if not was_covered:
+                screen.post_message(events.ScreenSuspend())  # its pictures have to go
+            self.show_notice(words)
+        elif screen is not None and was_covered:
+            screen.post_message(events.ScreenResume())
+
+    def _is_idle(self) -> bool:
+        return time.monotonic() - self._pressed_at > _IDLE_S
 
     def on_home_screen_opened(self, event: "HomeScreen.Opened") -> None:
         self.open_dataset(event.dataset, event.state)
@@ -176,14 +225,16 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         preload, self._preload = self._preload, None
         listing = load_listing(dataset) if preload is None else preload.listing()
         controller = LabelController(dataset, state=state, annotator=context.annotator, listing=listing)
-        self._controller = controller
+        self._controller, self._last_opened = controller, (dataset, state)
         self.push_screen(LabelScreen(controller, context, preload), lambda _: self._go_home())
 
     def _go_home(self) -> None:
         from mia_tui.tui.home.screen import HomeScreen
 
         if not isinstance(self.screen, HomeScreen):
-            self.push_screen(HomeScreen(self.context))
+            self.push_screen(HomeScreen(self.context, came_from=self._last_opened))
+        else:
+            self.screen.go_back_to(self._last_opened)
 
     def notify(self, message: str, **options: Any) -> None:
         """Show a message; control characters in names have no effect."""
@@ -194,14 +245,21 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
             self.screen.messages_changed(messages_shown(self))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        from mia_tui.tui.manual.text import TOPICS
+
         if isinstance(screen, KeyedScreen):
             for name, title, help in palette_lines(screen.SCOPE_NAME, self.context.user.keys):
                 yield SystemCommand(title, help, partial(screen.run_command, name))
+            for topic, page in TOPICS.items():
+                open_page = partial(screen.queue.do, partial(screen.show_manual, topic), opens=True)
+                yield SystemCommand(f"Manual: {page}", "A page of the manual.", open_page, discover=False)
+        if self.context.tour is not None:
+            yield SystemCommand("Tour", "Take up the tour of the demo again.", self.context.tour.take_up)
         yield SystemCommand("Theme", "Other colours: dark, light and many more.", self.action_change_theme)
 
     def action_command_palette(self) -> None:
         if not CommandPalette.is_open(self):  # type: ignore[arg-type]  # it takes apps without a result only
-            self.push_screen(SmallPalette(id="--command-palette"))
+            self.push_screen(Palette(id="--command-palette"))
 
     async def action_quit(self) -> None:
         """Close when all commands that were asked for are done."""

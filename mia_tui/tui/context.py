@@ -10,6 +10,7 @@ from mia_tui.tui.pictures.flow_control import FlowControl
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
+    from mia_tui.tui.tour.tour import Tour
     from mia_tui.tui.training.form import Form
 
 
@@ -25,6 +26,7 @@ class Context:
         state: The folder given with --state.
         annotator: The name given with --annotator; None is the login name.
         drafts: Settings of trainings that were typed and not started, by dataset and named state.
+        tour: Of the demo; None without one.
     """
 
     terminal: Terminal
@@ -34,3 +36,4 @@ class Context:
     state: Path | None
     annotator: str | None
     drafts: "dict[tuple[Path, Path | None], Form]" = field(default_factory=dict)
+    tour: "Tour | None" = None

@@ -9,16 +9,14 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.events import Key, Paste
-from textual.geometry import Region
-from textual.strip import Strip
+from textual.events import Click, Key, Paste
 from textual.widgets import Button, Input, OptionList
 from textual.widgets.option_list import Option
 
+from mia_tui.text import has_words
 from mia_tui.tui.context import Context
-from mia_tui.tui.pictures.strips import JoinedStrip
-from mia_tui.tui.screen import KeyedModal
-from mia_tui.tui.textual_private import lines_of
+from mia_tui.tui.keys.bindings import pressed_key
+from mia_tui.tui.screen import COPYING, KeyedModal
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_field import TextField
@@ -27,26 +25,54 @@ Answer = TypeVar("Answer")
 Value = TypeVar("Value")
 
 _HINT = "{ok} confirms, {cancel} changes nothing."
+_OUTSIDE = "{cancel} closes this, and changes nothing."
 _PAGE = 10
+_MOST_LINES = 18
 _SHOWN = 500  # of a long list; typing finds the others
 
 
 class Dialog(KeyedModal[Answer]):
     """A dialog over a screen, which stays visible around it.
 
-    Textual would paint the screen below segment by segment, to dim it: over a picture of half blocks each dialog
-    then holds up keys for 100-200 ms. Here its lines are taken as they are, and only what the dialog cuts
-    becomes segments. Where pictures are graphics, which would cover the dialog, Textual's way is cheap.
+    What has no effect is never passed over in silence: a remark below the question says why.
     """
 
-    def render_lines(self, crop: Region) -> list[Strip]:
-        stack = self.app.screen_stack
-        place = stack.index(self) if self in stack else 0
+    def __init__(self) -> None:
+        super().__init__()
+        self._remark = TextBlock(classes="remark")
+        self._remark.display = False
+
+    def on_mount(self) -> None:
+        """Textual calls the method of a subclass, too."""
+        self.by_name.setdefault("help", self._show_keys)
+
+    def other_key_pressed(self, event: Key) -> None:
+        if not event.is_printable and event.key not in COPYING:
+            self.remark(f"{pressed_key(event.key)} does nothing here. {_HINT}")
+
+    def run_key(self, event: Key) -> bool:
+        """As in every window over a screen; the last remark was about an earlier key."""
+        if self._remark.display and self.is_current:
+            self.remark("")
+        return super().run_key(event)
+
+    def on_click(self, event: Click) -> None:
+        """A click beside the dialog neither answers nor cancels."""
+        inside = self.query_one(".dialog").region
+        if not inside.contains(int(event.screen_x), int(event.screen_y)):
+            self.remark(_OUTSIDE)
+
+    def remark(self, words: str) -> None:
+        """Say why something had no effect; names of commands in braces become their keys."""
+        self._remark.update(self.with_keys(words) if words else "")
+        self._remark.display = bool(words)
+
+    def _show_keys(self) -> None:
+        from mia_tui.tui.help import HelpScreen
+
         context = getattr(self.app, "context", None)
-        if not place or not isinstance(context, Context) or context.terminal.graphics != "half":
-            return super().render_lines(crop)
-        lines = lines_of(stack[place - 1], self.size, crop, JoinedStrip)
-        return super().render_lines(crop) if lines is None else lines
+        if isinstance(context, Context):
+            self.app.push_screen(HelpScreen(context, "dialog"))
 
 
 class TextDialog(Dialog[str | None]):
@@ -58,6 +84,9 @@ class TextDialog(Dialog[str | None]):
         hint: One line below; `{ok}` and `{cancel}` are replaced by the keys in force.
         error: Why that text was refused, a sentence.
         several: Whether pasted lines are joined with commas; otherwise only the first is taken.
+        replaced: Whether the text is most likely to be replaced, as a name is: it is selected, and typing overwrites
+            it. After a refusal it is to be mended, and is not.
+        needed: Why an empty text is no answer, a sentence; by default it is one.
     """
 
     def __init__(
@@ -68,23 +97,31 @@ class TextDialog(Dialog[str | None]):
         hint: str = _HINT,
         error: str = "",
         several: bool = False,
+        replaced: bool = False,
+        needed: str = "",
     ) -> None:
         super().__init__()
         self._title, self._value, self._hint, self._error = title, value, hint, error
-        self._several = several
+        self._several, self._needed = several, needed
+        self._is_selected = replaced and not error
         self.by_name = {"ok": self._take, "cancel": partial(self.dismiss, None)}
 
     def compose(self) -> ComposeResult:
         field = _LinesField if self._several else TextField
         with Vertical(classes="dialog"):
             yield TextBlock(self._title, classes="title")
-            yield field(self._value, before=self.run_key, id="text", select_on_focus=False)
+            yield field(self._value, before=self.run_key, id="text", select_on_focus=self._is_selected)
             if self._error:
                 yield TextBlock(self._error, classes="error")
+            yield self._remark
             yield TextBlock(self.with_keys(self._hint), classes="hint")
 
     def _take(self) -> None:
-        self.dismiss(self.query_one(Input).value)
+        text = self.query_one(Input).value
+        if self._needed and not text.strip():
+            self.remark(f"{self._needed} {_OUTSIDE}")
+        else:
+            self.dismiss(text)
 
 
 class _LinesField(TextField):
@@ -153,6 +190,7 @@ class PickDialog(Dialog[Value | None], Generic[Value]):
             if self._error:
                 yield TextBlock(self._error, classes="error")
             yield _Choices(id="choices")
+            yield self._remark
             yield TextBlock(self.with_keys(self._hint), classes="hint")
 
     def on_mount(self) -> None:
@@ -160,14 +198,19 @@ class PickDialog(Dialog[Value | None], Generic[Value]):
         if self._searchable:
             self.query_one(Input).focus()
 
+    def on_resize(self) -> None:
+        """Leave room for what stands below the list. (A height in `vh` would leave blank lines below that.)"""
+        lines = min(_MOST_LINES, self.size.height * 42 // 100)
+        self.query_one(OptionList).styles.max_height = max(1, lines)
+
     @on(Input.Changed)
     def narrow(self) -> None:
         text = self._text
         if text == self._narrowed_to:
             return
         self._narrowed_to = text
-        wanted = text.casefold()
-        found = [choice for choice in self._choices if wanted in choice.text.casefold()]
+        wanted = text.casefold().strip()
+        found = [choice for choice in self._choices if has_words(choice.text, wanted)]
         # A sort keeps the order of equals: those that begin with it come first.
         self._found = sorted(found, key=lambda choice: not choice.text.casefold().startswith(wanted))
         self._fill()
@@ -179,6 +222,8 @@ class PickDialog(Dialog[Value | None], Generic[Value]):
             self.dismiss(shown[place].value)
         elif (value := self._typed(self._text)) is not None:
             self.dismiss(value)
+        else:
+            self.remark(f"There is nothing to choose. {_OUTSIDE}")
 
     @on(OptionList.OptionSelected)
     def take(self, event: OptionList.OptionSelected) -> None:
@@ -193,6 +238,11 @@ class PickDialog(Dialog[Value | None], Generic[Value]):
             options.highlighted = max(0, min(options.option_count - 1, at + by))
 
     @property
+    def narrowed_to(self) -> str:
+        """What was typed to find the choice."""
+        return self._narrowed_to
+
+    @property
     def _text(self) -> str:
         return self.query_one(Input).value if self._searchable else ""
 
@@ -203,7 +253,21 @@ class PickDialog(Dialog[Value | None], Generic[Value]):
         if len(self._found) > _SHOWN:
             more = f"{len(self._found) - _SHOWN:,} more: type to find"
             options.add_option(Option(Text(more, style="dim"), disabled=True))
+        if not self._found:
+            options.add_option(Option(Text(self._ink.shown(self._nothing()), style="dim"), disabled=True))
         options.highlighted = 0 if self._found else None
+        is_narrowed = len(self._found) < len(self._choices)
+        shown = f"{len(self._found):,} of {len(self._choices):,}" if is_narrowed else ""
+        self.query_one(".dialog").border_subtitle = shown
+
+    def _nothing(self) -> str:
+        """Why the list is empty."""
+        if not self._narrowed_to.strip():
+            return "There is nothing to choose from."
+        is_typed = self._typed(self._narrowed_to) is not None
+        return (
+            f"Nothing matches {self._narrowed_to.strip()!r}{': it is taken as typed.' if is_typed else '.'}"
+        )
 
     def _shown(self, choice: Choice[Value]) -> Text:
         text = Text(self._ink.shown(choice.text), no_wrap=True, overflow="ellipsis")
@@ -244,6 +308,7 @@ class Question(Dialog[Value | None], Generic[Value]):
             with Horizontal(classes="answers"):
                 for number, (text, _) in enumerate(self._answers):
                     yield _Answer(Text(text), id=f"answer-{number}", compact=True)
+            yield self._remark
             letters = ", a first letter answers" if self._letters else ""
             hint = f"{{left}} and {{right}} choose, {{ok}} confirms{letters}, {{cancel}} changes nothing."
             yield TextBlock(self.with_keys(hint), classes="hint")
@@ -260,15 +325,22 @@ class Question(Dialog[Value | None], Generic[Value]):
         number = int((button.id or "answer-0").removeprefix("answer-"))
         self.dismiss(self._answers[number][1])
 
-    def on_key(self, event: Key) -> None:
-        """The first letter of an answer answers."""
-        if not self._letters or not self.is_current:
-            return
-        for text, value in self._answers:
-            if event.character and text[:1].casefold() == event.character.casefold():
-                event.stop()
-                self.dismiss(value)
-                return
+    def run_key(self, event: Key) -> bool:
+        """A key of the user's, or the first letter of an answer."""
+        if super().run_key(event):
+            return True
+        character = event.character if event.is_printable else None
+        if character is None:
+            return False
+        event.stop()
+        answers = [value for text, value in self._answers if text[:1].casefold() == character.casefold()]
+        if answers and self._letters:
+            self.dismiss(answers[0])
+        elif self._letters:
+            self.remark(f"No answer begins with {character}. {_OUTSIDE}")
+        else:
+            self.remark("{left} and {right} choose an answer, {ok} confirms it.")
+        return True
 
 
 class _Answer(Button, inherit_bindings=False):

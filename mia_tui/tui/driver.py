@@ -72,7 +72,9 @@ class TerminalDriver(TextualDriver):
         """Read keys until the app ends or is suspended."""
         keyboard = Keyboard()
         while not self.exit_event.is_set():
-            if not select.select([self.fileno], [], [], _POLL_S)[0]:
+            due_in_s = keyboard.due_in_s
+            wait_s = _POLL_S if due_in_s is None else min(_POLL_S, due_in_s)
+            if not select.select([self.fileno], [], [], wait_s)[0]:
                 messages = keyboard.rest()
             elif data := self._read():
                 messages = keyboard.feed(data)

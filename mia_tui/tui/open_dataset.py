@@ -2,9 +2,14 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.session import LabelSession
+from mia_tui.runs.record.layout import RunDir
+
+if TYPE_CHECKING:
+    from mia_tui.tui.runs.pages import PagePlace
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,21 @@ class OpenDataset:
 
 
 @dataclass(frozen=True)
+class RunPlace:
+    """Where images were opened, to return there.
+
+    Attributes:
+        run: On whose screen.
+        page: Its page, and the cursor there.
+        from_table: Whether that screen was opened from the table of runs.
+    """
+
+    run: RunDir
+    page: "PagePlace"
+    from_table: bool = False
+
+
+@dataclass(frozen=True)
 class OpenImages:
     """Images that the person wants to see on the labelling screen; the answer of the screens of runs.
 
@@ -32,8 +52,10 @@ class OpenImages:
         title: What they are, such as `truth basophil, predicted monocyte`.
         keys: The images, in the order to see them in.
         first: The one to see first; None is the one that was seen before, if it is one of them.
+        place: Where they were opened.
     """
 
     title: str
     keys: tuple[ImageKey, ...]
     first: ImageKey | None = None
+    place: RunPlace | None = field(default=None, compare=False)

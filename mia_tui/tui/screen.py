@@ -2,28 +2,55 @@
 
 A new screen is a module with a `KeyedScreen`, and a table of its keys in `keys.tables`, whose name is added there.
 Dialogs and the help are `KeyedModal`s.
+
+What makes a screen quick, so that its text is there 60 ms after the key:
+
+    It is painted once, when its widgets are filled (`QuickScreen`). What it reads from a disk comes with that paint
+    if it is there within `LONGEST_FILL_S`: `fills` says whether something is on its way.
+    It has few widgets: each costs about a millisecond. Lists and tables are one `LineList`, lines are `TextLine`s.
+    What depends on the size is drawn in `on_resize`, not before; what is drawn with rich is a `TextBlock`, which
+    draws it once.
+    `LEAST` says what room it needs; in a smaller window a sentence stands in its place.
+    Its module is in `PIECES` of controller/idle_imports.py, so that nobody waits for its import.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Protocol, TypeVar
+from functools import partial
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from textual import events, on
 from textual.binding import Binding, BindingType
+from textual.geometry import Region
 from textual.message import Message
 from textual.notifications import Notification, SeverityLevel
 from textual.screen import ModalScreen, Screen
+from textual.strip import Strip
 
 from mia_tui.errors import MiaError
 from mia_tui.text import counted
 from mia_tui.tui.context import Context
-from mia_tui.tui.keys.bindings import UserKeys, commands_by_key, key_hints, keys_of, said_key, shown_key
+from mia_tui.tui.keys.bindings import (
+    UserKeys,
+    command_elsewhere,
+    commands_by_key,
+    key_hints,
+    keys_of,
+    pressed_key,
+    said_key,
+    shown_key,
+)
 from mia_tui.tui.keys.command_queue import Command, CommandQueue
 from mia_tui.tui.keys.tables import SCOPES
-from mia_tui.tui.textual_private import CoveredScreen
+from mia_tui.tui.pictures.strips import JoinedStrip
+from mia_tui.tui.quick_paint import paint_quickly
+from mia_tui.tui.textual_private import CoveredScreen, QuickScreen, SmallPalette, SwitchingApp, lines_of
 from mia_tui.tui.widgets.key_line import KeyLine
 
 Answer = TypeVar("Answer")
 Result = TypeVar("Result")
+
+COPYING = ("ctrl+c", "super+c")
+"""The terminal's or Textual's keys to copy what the mouse has marked."""
 
 
 class _NamedCommands(Protocol):
@@ -66,8 +93,10 @@ class KeyedScreen(CoveredScreen[Result]):
 
     def __init__(self, context: Context) -> None:
         super().__init__()
+        paint_quickly(self)
         self.context = context
         self.at_once: dict[str, Callable[[], object]] = {}
+        self._has_loaded = False
         self._opening = SCOPES[self.SCOPE_NAME].opening
         self.keys: Mapping[str, tuple[str, ...]] = keys_of(self.SCOPE_NAME, context.user.keys)
         self._commands_by_key = commands_by_key(self.keys)
@@ -81,7 +110,15 @@ class KeyedScreen(CoveredScreen[Result]):
 
     def on_mount(self) -> None:
         """Start running commands; Textual calls the method of a subclass, too."""
-        self.run_worker(self.queue.run(self.load), group="commands", name="commands")
+        self.run_worker(self.queue.run(self._load), group="commands", name="commands")
+        self._show_tour()
+
+    async def _load(self) -> None:
+        await self.load()
+        self._has_loaded = True
+
+    def fills(self) -> bool:
+        return not self._has_loaded or not self.queue.idle
 
     async def load(self) -> None:
         """Read what the screen shows, before the first command."""
@@ -127,7 +164,19 @@ class KeyedScreen(CoveredScreen[Result]):
         return False
 
     def other_key_pressed(self, event: events.Key) -> None:
-        """A key without a command was pressed."""
+        """A key without a command was pressed: no key is passed over in silence."""
+        if event.key not in COPYING:
+            self.queue.do(partial(self._say_other_key, event.key))
+
+    async def _say_other_key(self, key: str) -> None:
+        scope, keys = SCOPES[self.SCOPE_NAME], self.context.user.keys
+        words = f"{pressed_key(key)} does nothing {scope.where}"
+        found = command_elsewhere(key, keys) if len(pressed_key(key)) > 1 else None  # no letters
+        if found is not None:
+            where, title = SCOPES[found[0]].where, found[1]
+            self.say(f"{words}; {where}, it is {title}.")
+        else:
+            self.say(f"{words}; {self.key('help')} shows the keys.")
 
     def run_command(self, command: str) -> None:
         """Run a command because of a key, the palette or the last line."""
@@ -166,7 +215,8 @@ class KeyedScreen(CoveredScreen[Result]):
         self.show()
 
     def command_failed(self, error: MiaError, dropped: int) -> None:
-        """Say why, and how many keys behind it had no effect."""
+        """Say why, and how many keys behind it had no effect; what it said while it was at work is not true now."""
+        self.say("")
         more = f" {counted(dropped, 'key')} pressed meanwhile had no effect." if dropped else ""
         self.say_failed(f"{error}{more}")
 
@@ -175,6 +225,10 @@ class KeyedScreen(CoveredScreen[Result]):
 
     def say(self, message: str) -> None:
         """Show a sentence on the screen until the next command."""
+
+    def unsay(self, message: str) -> None:
+        """Show a sentence no longer that is not true any more, unless another one has taken its place."""
+        self.say("")
 
     def say_failed(self, message: str) -> None:
         """Show why a command failed."""
@@ -221,11 +275,11 @@ class KeyedScreen(CoveredScreen[Result]):
 
         await self.ask(HelpScreen(self.context, self.SCOPE_NAME))
 
-    async def show_manual(self) -> None:
-        """Show the page of the manual that is about this screen."""
+    async def show_manual(self, topic: str = "") -> None:
+        """Show a page of the manual, by default the one about this screen."""
         from mia_tui.tui.manual.screen import ManualScreen
 
-        await self.ask(ManualScreen(self.context, self.MANUAL_PAGE))
+        await self.ask(ManualScreen(self.context, topic or self.MANUAL_PAGE))
 
     def show_message(self, message: str, *, warning: bool = False, long: bool = False) -> None:
         """Show a message over the screen for some seconds; `long` for twice as many."""
@@ -246,6 +300,22 @@ class KeyedScreen(CoveredScreen[Result]):
             timeout=(2 if long else 1) * self.context.user.toast_s,
         )
 
+    # The tour of the demo
+
+    def did(self, what: str) -> None:
+        """Tell the tour, if there is one, that something was really done."""
+        if self.context.tour is not None:
+            self.context.tour.did(what)
+
+    def _show_tour(self) -> None:
+        if self.context.tour is None:
+            return
+        from mia_tui.tui.tour.panel import TourPanel
+        from mia_tui.tui.tour.tour import is_shown_on
+
+        if is_shown_on(self.SCOPE_NAME):
+            self.mount(TourPanel(self.context.tour, self.SCOPE_NAME, self.context), before=0)
+
     # In the background
 
     def run_in_background(self, work: Command) -> None:
@@ -258,7 +328,33 @@ class KeyedScreen(CoveredScreen[Result]):
             self.post_message(message)
 
 
-class KeyedModal(ModalScreen[Answer], inherit_bindings=False):
+class ScreenOver(ModalScreen[Answer], QuickScreen[Answer], inherit_bindings=False):
+    """A screen over another one, which stays visible around it.
+
+    Textual would paint the screen below segment by segment, to dim it: over a picture of half blocks that alone takes
+    100-200 ms. Here its lines are taken as they are, and only what is cut becomes segments. Where pictures are
+    graphics, which would cover the upper screen, blank cells take their place.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        paint_quickly(self)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        stack = self.app.screen_stack
+        place = stack.index(self) if self in stack else 0
+        if not place:
+            return super().render_lines(crop)
+        is_text = isinstance(self.app, SwitchingApp) and self.app.pictures_are_text
+        lines = lines_of(stack[place - 1], self.size, crop, JoinedStrip if is_text else Strip.join)
+        return super().render_lines(crop) if lines is None else lines
+
+
+class Palette(SmallPalette, ScreenOver[None]):
+    """The commands of a screen."""
+
+
+class KeyedModal(ScreenOver[Answer], inherit_bindings=False):
     """A dialog or the like over a screen, with the user's keys in force.
 
     Attributes:
@@ -280,7 +376,11 @@ class KeyedModal(ModalScreen[Answer], inherit_bindings=False):
         self._commands_by_key = commands_by_key(keys_of(self.SCOPE_NAME, self._user_keys), only=self.by_name)
 
     def on_key(self, event: events.Key) -> None:
-        self.run_key(event)
+        if not self.run_key(event):
+            self.other_key_pressed(event)
+
+    def other_key_pressed(self, event: events.Key) -> None:
+        """A key without a command was pressed."""
 
     def run_key(self, event: events.Key) -> bool:
         """Run the command of a key at once; False if the key has none.
@@ -289,12 +389,16 @@ class KeyedModal(ModalScreen[Answer], inherit_bindings=False):
         """
         if not self.is_current:
             return True
-        command = self._commands_by_key.get(event.key)
+        command = self.command_of(event.key)
         if command is None:
             return False
         event.stop()
         self.by_name[command]()
         return True
+
+    def command_of(self, key: str) -> str | None:
+        """The id of the command of a key, as Textual names it; None if it has none."""
+        return self._commands_by_key.get(key)
 
     def with_keys(self, words: str) -> str:
         """Replace ids of commands in braces by their keys, as in `{ok} confirms`."""

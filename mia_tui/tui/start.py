@@ -6,7 +6,9 @@ image is read.
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mia_tui.config.user import UserConfig
 from mia_tui.dataset.scan.scan import check_root
@@ -15,11 +17,20 @@ from mia_tui.terminal.choose import Wanted, with_colours
 from mia_tui.terminal.model import Terminal
 from mia_tui.tui.pictures.preload import Preload
 
+if TYPE_CHECKING:
+    from mia_tui.tui.context import Context
+
 _COLOUR_SYSTEMS = {"true": "truecolor", "256": "256", "16": "standard", "none": "standard"}
 
 
 def open_app(
-    dataset: Path | None, *, state: Path | None, annotator: str | None, graphics: Wanted, user: UserConfig
+    dataset: Path | None,
+    *,
+    state: Path | None,
+    annotator: str | None,
+    graphics: Wanted,
+    user: UserConfig,
+    tour: Path | None = None,
 ) -> int:
     """Run the app until it is closed.
 
@@ -33,6 +44,7 @@ def open_app(
         annotator: The name given with --annotator.
         graphics: auto, or the way to draw pictures.
         user: The user's settings.
+        tour: Where the tour of the demo keeps what is done; None for no tour.
 
     Returns:
         The exit code.
@@ -52,6 +64,8 @@ def open_app(
     from mia_tui.tui.widgets.ink import Ink
 
     context = Context(terminal, Ink(terminal), FlowControl(), user, state, annotator)
+    if tour is not None and dataset is not None:
+        context = _with_tour(context, dataset, tour)
     app = MiaApp(context, dataset, preload)
     with app.watching_threads():
         code = app.run()
@@ -60,6 +74,17 @@ def open_app(
     if code is None:
         raise RuntimeError("The app ended, and nobody had closed it")
     return code
+
+
+def _with_tour(context: "Context", dataset: Path, file: Path) -> "Context":
+    """With the tour of the demo, and a form that trains for half a minute."""
+    from mia_tui.config.train import TrainConfig
+    from mia_tui.tui.tour.tour import Tour
+    from mia_tui.tui.training.form import Form
+
+    quick = TrainConfig(backbone="resnet18", weights="none", width=64, height=64, epochs=6)
+    drafts = {(dataset.resolve(), context.state): Form(quick)}
+    return replace(context, tour=Tour(file), drafts=drafts)
 
 
 def _ask(graphics: Wanted, user: UserConfig) -> Terminal:

@@ -5,17 +5,24 @@ Textual may change any of it in a minor version. So it all stands here, each wit
 tried. A test of the architecture finds private names that are used elsewhere.
 """
 
+import asyncio
+import textwrap
 import threading
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
+from rich.console import Console
 from rich.segment import Segment
-from textual import constants
+from textual import constants, events
 from textual._compositor import Compositor, CompositorUpdate
 from textual._xterm_parser import XTermParser
 from textual.app import App, ReturnType
+from textual.await_complete import AwaitComplete
+from textual.await_remove import AwaitRemove
 from textual.command import CommandList, CommandPalette
+from textual.dom import DOMNode
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Region, Size
 from textual.keys import _character_to_key
@@ -30,6 +37,12 @@ __all__ = ["CompositorUpdate"]
 
 SEEN_IN = "8.2.8"
 """The version of Textual in which all of this was seen last."""
+
+LONGEST_FILL_S = 0.03
+"""So long a screen that opens waits at most for what it shows, such as rows from labels.db, before it is painted."""
+
+_LONGEST_WORK_S = 0.5
+_FILL_POLL_S = 0.001
 
 
 def use_colour_system(name: str) -> None:
@@ -101,10 +114,194 @@ class TextualDriver(LinuxDriver):
         self.run_input_thread()
 
 
+# Screens
+
+
+class SwitchingApp(App[ReturnType], inherit_bindings=False):
+    """An app that does not paint more than it must when it shows another screen.
+
+    Attributes:
+        pictures_are_text: Whether a picture is made of characters, which stay on the terminal beside a dialog, and
+            which a dialog covers as it covers text.
+    """
+
+    pictures_are_text = False
+
+    def notice(self, screen: "QuickScreen[Any]") -> str:
+        """A sentence that is shown in place of a screen, as in a window that is too small for it; usually none."""
+        return ""
+
+    def show_notice(self, words: str) -> None:
+        """Paint that sentence."""
+        self.show_sentence(words, *self.size)
+
+    def show_sentence(self, words: str, columns: int, rows: int) -> None:
+        """Paint a sentence in the middle of a window that is empty otherwise."""
+        update = NoticeUpdate(words, columns, rows)
+        self._display(self.screen, update)  # type: ignore[arg-type]  # it takes its own updates as well
+
+    def push_screen(self, screen: Screen[Any] | str, *arguments: Any, **options: Any) -> Any:
+        """Show another screen; Textual would paint the one below it anew, too, as it is seen around a dialog."""
+        below = self.screen if self._screen_stack else None
+        is_due = below is not None and below._repaint_required
+        opened = super().push_screen(screen, *arguments, **options)
+        if below is not None:
+            below._repaint_required = is_due
+        return opened
+
+    def pop_screen(self) -> AwaitComplete:
+        """Show the screen below again; of what a dialog has hidden of it, only that is painted."""
+        closed = self.screen
+        popped = super().pop_screen()
+        back = self.screen
+        if isinstance(closed, QuickScreen) and isinstance(back, QuickScreen):
+            back.closed_above(closed)
+        return popped
+
+    def _prune(self, *nodes: Widget, parent: DOMNode | None = None) -> AwaitRemove:
+        """Remove widgets; no screen is laid out anew because the one above it was removed."""
+        return super()._prune(*nodes, parent=None if parent is self else parent)
+
+
+class NoticeUpdate(CompositorUpdate):
+    """A sentence in an empty window.
+
+    Args:
+        words: The sentence.
+        columns: Of the window.
+        rows: Of the window.
+    """
+
+    def __init__(self, words: str, columns: int, rows: int) -> None:
+        self._lines = textwrap.wrap(words, columns)[:rows]
+        self._top = (rows - len(self._lines)) // 2
+        self._columns = columns
+
+    def render_segments(self, console: Console) -> str:
+        lines = (
+            f"\x1b[{self._top + number + 1};{(self._columns - len(line)) // 2 + 1}H{line}"
+            for number, line in enumerate(self._lines)
+        )
+        return f"\x1b[0m\x1b[2J{''.join(lines)}"
+
+
+class QuickScreen(Screen[ScreenResultType]):
+    """A screen that is painted once when it opens or is back: when it is laid out, and its widgets are filled.
+
+    Textual paints a new screen as soon as it is laid out; again when the screen hears of the size that it was laid
+    out for, and when a class for that size changes its styles; and again when its widgets have heard of theirs. Each
+    is a paint of the whole screen, and between them it waits for a timer that ticks 60 times a second. It paints a
+    screen that is back twice, the second time because the other one was removed. A dialog, and what was below it, is
+    painted here without the cells around it.
+
+    Attributes:
+        LEAST: Columns and rows that it needs.
+    """
+
+    LEAST: ClassVar[tuple[int, int]] = (40, 10)
+    _waits = False  # for its widgets, with the paint
+    _waits_since = 0.0
+    _shown_in = ""  # the theme in which it is on the terminal, except for what a dialog hides of it
+    _hidden: Sequence[Region] | None = None  # what the dialog that was closed has hidden; None: all
+
+    def fills(self) -> bool:
+        """Whether something that the screen will show is on its way, and should be painted with the rest."""
+        return False
+
+    def closed_above(self, other: "QuickScreen[Any]") -> None:
+        """The screen above this one was closed. Lines are painted as a whole: a picture is quicker uncut."""
+        self._hidden = None
+        if other.is_modal and self._is_below(other):
+            self._hidden = [Region(0, part.y, self.size.width, part.height) for part in other._parts()]
+
+    def _parts(self) -> list[Region]:
+        """What its widgets cover."""
+        placed = self._compositor.visible_widgets.items()
+        return [region.intersection(clip) for widget, (region, clip) in placed if widget is not self]
+
+    def _is_below(self, other: Screen[Any]) -> bool:
+        """Whether this screen is on the terminal around a dialog."""
+        app = self.app
+        is_text = isinstance(app, SwitchingApp) and app.pictures_are_text
+        is_shown = self._shown_in == app.theme and self._compositor.size == other._compositor.size
+        return is_text and is_shown
+
+    async def _on_compose(self, event: events.Compose) -> None:
+        """Give the screen its classes for the size of the window, before Textual makes widgets that they style."""
+        size = self.app.size
+        names = self._get_breakpoint_classes(size.width, self.app.HORIZONTAL_BREAKPOINTS or [])
+        names |= self._get_breakpoint_classes(size.height, self.app.VERTICAL_BREAKPOINTS or [])
+        self.update_classes(dict.fromkeys(names, True), animate=False)
+
+    def _on_screen_resume(self, event: events.ScreenResume) -> None:
+        """Textual's own method, which lays the screen out, is called after this one."""
+        event.refresh_styles = False  # a new screen has them, and a new theme reaches those below
+        self._waits, self._waits_since = True, time.monotonic()
+        asyncio.get_running_loop().call_soon(self._paint_when_filled)
+
+    def _on_screen_suspend(self) -> None:
+        if self._waits or not self.app.screen.is_modal:
+            self._shown_in = ""
+        self._waits, self._hidden = False, None
+
+    def _paint_when_filled(self) -> None:
+        loop, waited_s = asyncio.get_running_loop(), time.monotonic() - self._waits_since
+        if not self._waits or not self.is_running:
+            return
+        self._repaint_required = False  # Textual asks for it at each return
+        if self._is_at_work() and waited_s < _LONGEST_WORK_S:
+            loop.call_soon(self._paint_when_filled)
+        elif self._layout_required and waited_s < _LONGEST_WORK_S:
+            self._on_timer_update()  # lays it out now; its widgets may have something to do then
+            loop.call_soon(self._paint_when_filled)
+        elif waited_s < LONGEST_FILL_S and self.fills():
+            loop.call_later(_FILL_POLL_S, self._paint_when_filled)
+        else:
+            self._paint_open()
+
+    def _is_at_work(self) -> bool:
+        """Whether the screen or one of its widgets is not mounted yet, or has messages that it has not handled."""
+        return self.app._batch_count > 0 or any(
+            not widget._is_mounted or not widget._message_queue.empty()
+            for widget in self.walk_children(Widget, with_self=True)
+        )
+
+    def _paint_open(self) -> None:
+        """Paint the screen, or what a dialog has hidden of it, or, if it is one, the dialog."""
+        if self._layout_required:
+            self._refresh_layout()
+        self._update_timer.pause()
+        due, self._hidden = self._hidden, None
+        if due is None and self.is_modal:
+            below = self.app.screen_stack[-2] if self.is_active else self
+            due = self._parts() if isinstance(below, QuickScreen) and below._is_below(self) else None
+            self._compositor._dirty_regions.clear()
+        self._compositor._dirty_regions.update([self._compositor.size.region] if due is None else due)
+        self._layout_required = self._repaint_required = self._waits = False
+        self._shown_in = self.app.theme
+        self._compositor_refresh()
+        self.check_idle()
+
+    def _screen_resized(self, size: Size) -> None:
+        if size != self._compositor.size or self._layout_required:
+            super()._screen_resized(size)
+
+    def _compositor_refresh(self) -> None:
+        if self._waits:
+            return
+        app = self.app
+        if isinstance(app, SwitchingApp) and self.is_active and (words := app.notice(self)):
+            self._compositor._dirty_regions.clear()
+            self._dirty_widgets.clear()
+            app.show_notice(words)
+        else:
+            super()._compositor_refresh()
+
+
 # Faults
 
 
-class FaultKeepingApp(App[ReturnType], inherit_bindings=False):
+class FaultKeepingApp(SwitchingApp[ReturnType], inherit_bindings=False):
     """An app whose first fault ends it and is kept for whoever started it (Textual prints the traceback)."""
 
     @property
@@ -183,7 +380,7 @@ def take_messages_away(app: App[Any], notes: Iterable[Notification]) -> None:
 # Painting
 
 
-class CoveredScreen(Screen[ScreenResultType]):
+class CoveredScreen(QuickScreen[ScreenResultType]):
     """A screen that is not painted while another one hides it, and can be painted at once.
 
     Textual would paint all of the upper screen at each change of this one: found images change the list 20 times a
@@ -196,7 +393,7 @@ class CoveredScreen(Screen[ScreenResultType]):
         Textual would send two messages for each of them, and then wake a timer that paints.
         """
         shown = {self, *self._compositor.visible_widgets}
-        if not self.is_current or self.app._batch_count:
+        if self._waits or not self.is_current or self.app._batch_count:
             return
         if any(widget._layout_required or widget._scroll_required for widget in shown):
             return

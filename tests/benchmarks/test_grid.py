@@ -11,14 +11,15 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pyte
 import pytest
 from screen_timing import GRAPHICS, linked
 from terminal_driver import TerminalApp, python_app
-from terminal_stream import KINDS, Answer
+from terminal_stream import KINDS, Answer, take_apart, whole_sequences
 
 from mia_tui.tui.mosaic.layout import TileLayout, lay_out
 from mia_tui.tui.pictures.flow_control import ASK
@@ -163,26 +164,29 @@ def test_a_page_over_2_mbit_s(dataset: Path, tmp_path: Path, say: list[str], gra
 
 
 def complete_at(chunks: Sequence[tuple[float, bytes]], layout: TileLayout) -> float:
-    """When the last tile of a page had its first picture, coarse or not."""
-    missing, done_at = set(range(TILES)), chunks[-1][0]
-    for at, tile in shown(chunks, layout):
-        if tile in missing:
-            missing.discard(tile)
-            done_at = at
-    assert not missing, f"tiles {sorted(missing)} have no picture"
-    return done_at
-
-
-def shown(chunks: Sequence[tuple[float, bytes]], layout: TileLayout) -> Iterator[tuple[float, int]]:
-    """When which tile, counted on the page, was painted: pixels by their place, half blocks by their colours."""
-    data, ends = b"", []
+    """When the last tile of a page had its first picture, coarse or not: pixels, or cells with a ground colour."""
+    screen = pyte.Screen(COLUMNS, ROWS)
+    stream = pyte.ByteStream(screen)
+    missing, unfinished, before = set(range(TILES)), b"", b""
     for at, piece in chunks:
-        data += piece
-        ends.append((len(data), at))
-    coloured = re.compile(rb"\x1b\[(\d+);(\d+)H\x1b\[[0-9;]*48;[25];|\x1b\[(\d+);(\d+)H[ ]*\x1b\[[34]8;2;")
-    for match in re.finditer(_GRAPHIC.pattern + rb"|" + coloured.pattern, data):
-        y, x = (int(group) - 1 for group in match.groups() if group is not None)
-        place = next((n for n in range(layout.per_line) if 1 <= x - layout.x(n) < layout.columns - 1), None)
-        if place is not None and 0 < y % layout.line_rows < layout.line_rows - 1:
-            at = next(at for end, at in ends if end >= match.end())
-            yield at, y // layout.line_rows * layout.per_line + place
+        whole, unfinished = whole_sequences(unfinished + piece)
+        places = [(int(y) - 1, int(x) - 1) for y, x in _GRAPHIC.findall(before + whole)]
+        before = whole[-20:]  # a place may be said in the piece before
+        stream.feed(take_apart(whole)[0])
+        missing -= {tile for place in places if (tile := tile_at(*place, layout)) is not None}
+        missing = {tile for tile in missing if not has_colour(screen, tile, layout)}
+        if not missing:
+            return at
+    raise AssertionError(f"tiles {sorted(missing)} have no picture")
+
+
+def tile_at(y: int, x: int, layout: TileLayout) -> int | None:
+    """The tile of a cell, counted on the page."""
+    return layout.at(x, y) if y < layout.lines * layout.line_rows else None
+
+
+def has_colour(screen: pyte.Screen, tile: int, layout: TileLayout) -> bool:
+    """Whether the middle of a tile is a cell of a picture, on a terminal whose other cells there have no ground."""
+    line, place = divmod(tile, layout.per_line)
+    y, x = line * layout.line_rows + layout.line_rows // 2, layout.x(place) + layout.columns // 2
+    return any(screen.buffer[y][column].bg != "default" for column in (x - 1, x, x + 1))

@@ -41,6 +41,9 @@ def test_the_answer_as_json_has_the_agreed_fields(mia: Mia, discs: Path, run: Ru
     record = evaluate(mia, discs, run)
     record.pop("said")
     assert list(record) == [
+        "run",
+        "path",
+        "network",
         "split",
         "samples",
         "trained_on",

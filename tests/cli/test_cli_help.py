@@ -15,7 +15,7 @@ def test_in_a_pipe_a_page_is_markdown(mia: Mia) -> None:
 
 
 def test_words_are_searched_on_all_pages(mia: Mia) -> None:
-    assert mia("help", "--find", "stochastic depth").out.startswith("settings, Network: ")
+    assert mia("help", "--find", "layers skipped").out.startswith("settings, Network: ")
     nothing = mia("help", "--find", "hamster")
     assert nothing.code == 2 and "Nothing of that stands in the manual." in nothing.err
 

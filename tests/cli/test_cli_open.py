@@ -55,6 +55,7 @@ def test_a_folder_opens_the_app_on_it(mia: Mia, app: App, tmp_path: Path) -> Non
         "annotator": None,
         "graphics": "auto",
         "user": user,
+        "tour": None,
     }
 
 

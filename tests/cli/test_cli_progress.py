@@ -1,11 +1,13 @@
 """The progress of a run on the terminal."""
 
+import re
 from pathlib import Path
 
 import pytest
 from run_support import epoch_row, finished, started, step
 
 from mia_tui.cli import report
+from mia_tui.cli.output.curves import LiveCurves
 from mia_tui.cli.output.progress import EpochProgress
 from mia_tui.cli.report import Report
 from mia_tui.runs.record.events import EpochPlace, Event, Phase, ProgressMade, UnknownEvent, Warned
@@ -179,3 +181,57 @@ def test_the_table_of_epochs_marks_the_best(capsys: pytest.CaptureFixture[str], 
     assert [line.endswith("best") for line in lines] == [False, False, True, False]
     Report().epochs(RunState())
     assert capsys.readouterr().out == ""
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch, *, columns: int, rows: int) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("LINES", str(rows))
+    for outlet in (report.STDOUT, report.STDERR):
+        monkeypatch.setattr(outlet, "isatty", lambda: True)
+
+
+def test_curves_stand_above_the_bars_of_a_terminal_and_their_last_state_stays(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_terminal(monkeypatch, columns=100, rows=40)
+    with EpochProgress(Report(), metric="macro_f1", curves=True) as show:
+        for event in RUN:
+            show(event)
+    err = capsys.readouterr().err
+    err = re.sub(r"\x1b\[[0-9;]*m", "", err)
+    for text in ("macro f1", "validation 0.7", "training", "loss", "3/5"):
+        assert text in err
+    assert err.rindex("validation 0.7") > err.rindex("3/5"), "drawn last when the bars have gone"
+
+
+def test_curves_that_were_asked_for_are_plain_lines_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    answers = []
+    for curves in (False, True):
+        with EpochProgress(Report(), metric="macro_f1", curves=curves) as show:
+            for event in RUN:
+                show(event)
+        answers.append(capsys.readouterr())
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "lines"), [(200, 60, 14), (80, 24, 14), (60, 20, 12), (80, 12, 0), (30, 40, 0)]
+)
+def test_curves_fit_into_the_window_or_are_left_out(columns: int, rows: int, lines: int) -> None:
+    state = RunState(metric="macro_f1")
+    curves = LiveCurves(state, unicode=True)
+    assert curves.lines(columns, rows) == []  # before the first step
+    for event in RUN:
+        state.apply(event)
+    drawn = curves.lines(columns, rows)
+    assert len(drawn) == lines
+    assert all(line.cell_len <= columns for line in drawn)
+    assert not lines or curves.lines(columns, rows) is drawn, "drawn once for each change"
+
+
+def test_curves_on_a_terminal_without_unicode_are_ascii() -> None:
+    state = RunState(metric="macro_f1")
+    for event in RUN:
+        state.apply(event)
+    assert "".join(line.plain for line in LiveCurves(state, unicode=False).lines(100, 40)).isascii()

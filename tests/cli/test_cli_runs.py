@@ -113,9 +113,9 @@ def test_the_runs_of_a_dataset_are_listed_oldest_first(mia: Mia, dataset: Path, 
     answer = mia("runs", "list", dataset)
     lines = answer.out.splitlines()
     assert answer.code == 0
-    assert lines[0].split() == ["run", "status", "epochs", "metric", "best"]
-    assert lines[1].split() == [older.name, "created", f"0/{TrainConfig().epochs}", "macro_f1", "–"]
-    assert lines[2].split() == [run.name, "finished", "2/2", "macro_f1", "0.7500"]
+    assert lines[0].split("  ")[-3:] == ["accuracy", "macro F1", "best by"]
+    assert lines[1].split() == [older.name, "created", f"0/{TrainConfig().epochs}", "–", "–", "macro", "F1"]
+    assert lines[2].split() == [run.name, "finished", "2/2", "–", "0.7500", "macro", "F1"]
 
 
 def test_without_a_dataset_ones_own_recent_runs_are_listed(mia: Mia, dataset: Path, run: RunDir) -> None:
@@ -137,6 +137,20 @@ def test_each_run_is_a_line_of_json(mia: Mia, dataset: Path, run: RunDir) -> Non
         "best": 0.75,
         "best_epoch": 1,
     }
+    assert (record["best_by"], record["macro_f1"], record["accuracy"]) == ("macro_f1", 0.75, None)
+
+
+def test_a_run_whose_loss_decides_says_so_beside_its_figures(mia: Mia, dataset: Path) -> None:
+    run = make_run(dataset / "mia", metric="loss", samples=[Sample(f"{n}.png", 0, "train") for n in range(7)])
+    with EventLog(run.events) as log:
+        log.append(started())
+        log.append(epoch_row(1, loss=0.5, macro_f1=0.9, accuracy=0.8))
+        log.append(finished())
+    (record,) = map(json.loads, mia("runs", "list", dataset, "--json").out.splitlines())
+    assert (record["metric"], record["best"], record["best_by"]) == ("macro_f1", 0.9, "loss")
+    assert (record["accuracy"], record["macro_f1"], record["image_count"]) == (0.8, 0.9, 7)
+    assert mia("runs", "list", dataset).out.splitlines()[1].split()[-3:] == ["0.8000", "0.9000", "loss"]
+    assert "epoch 1, macro F1 0.9000, chosen by loss" in mia("runs", "show", run.path).out
 
 
 def test_a_damaged_run_is_named_and_hides_no_other(mia: Mia, dataset: Path, run: RunDir) -> None:
@@ -169,7 +183,7 @@ def test_a_run_is_shown_however_it_is_named(mia: Mia, dataset: Path, run: RunDir
         "Status      finished",
         "Images      3 images in train, 2 images in val",
         "Classes     2: cat, dog",
-        "Best        epoch 1, macro_f1 0.7500",
+        "Best        epoch 1, macro F1 0.7500",
         "Warning     1 image was skipped.",
         "Settings    metric macro_f1, epochs 2; otherwise the defaults",
         "cat                  3    1",

@@ -50,7 +50,7 @@ def test_a_batch_that_takes_long_is_told_from_a_few_images(
         step_timer._TimedTraining, "_step", lambda self, count: sizes.append(count) or step(self, count)
     )
     assert time_training(request(discs, "red/cell-0.png")).train_s > 0
-    assert sizes == [2, 2]
+    assert sizes == [2, 2, 8]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tui_support import make_context, make_images, opened, press, run, screen_text
+from tui_support import make_context, make_images, opened, press, run, screen_text, wait_until
 
 from mia_tui.config.kept import keep, kept_settings
 from mia_tui.config.user import UserConfig
@@ -22,6 +22,17 @@ def test_what_the_key_of_a_class_does_is_said_and_changes_with_auto_mode(cells: 
             assert "1-3 choose the class of F1 and F2; F9: label at once" in screen_text(pilot.app)
             await press(pilot, "f9")
             assert " AUTO  1-3 label the image and go on; F9: only choose the class" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_in_the_grid_it_is_said_what_the_key_of_a_class_labels(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            await press(pilot, "f7")
+            await wait_until(pilot, lambda: "1-3 label the image under the cursor" in screen_text(pilot.app))
+            await press(pilot, "ctrl+a")
+            await wait_until(pilot, lambda: "1-3 label the 3 marked images" in screen_text(pilot.app))
 
     run(test())
 

@@ -77,7 +77,7 @@ def test_tiles_say_their_class_in_words_and_in_a_pattern(dataset: Path) -> None:
             )
             await press(pilot, "right", "left")
             first = captions(pilot)[0]
-            assert first.startswith("▸  · ···")
+            assert first.startswith("▸ · ···")
             assert " 1 round  " in first
             assert "(2)long 90%" in first
             assert "1/60  image-000.png" in screen_text(pilot.app)
@@ -358,7 +358,7 @@ def test_without_colours_tiles_show_names_marks_and_patterns(dataset: Path) -> N
         async with shown(dataset, GridScreen, context=context) as pilot:
             await press(pilot, "space")
             text = screen_text(pilot.app)
-            assert captions(pilot)[0].startswith(">* . ....")
+            assert captions(pilot)[0].startswith("* . ....")
             assert text.isascii() or all(ord(c) < 128 or c in "▁▂▃▄▅▆▇█" for c in text)  # the scrollbar
 
     run(test())
@@ -503,7 +503,7 @@ def test_tiles_keep_their_shape_when_the_font_is_zoomed(dataset: Path) -> None:
             pilot.app.screen.on_resize()  # type: ignore[attr-defined]
             await settle(pilot)
             after = grid.tile_layout.panel
-            assert after.cell_width_px == 20 and abs(after.columns - before.columns / 2) <= 1
+            assert after.cell_width_px == 20 and abs(after.columns - before.columns / 2) <= 2
 
     run(test())
 

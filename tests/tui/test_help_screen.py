@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from tui_support import make_context, make_images, press, run, screen_text, shown
+from tui_support import make_context, make_images, press, run, screen_text, shown, type_text
 
 from mia_tui.config.user import UserConfig
 from mia_tui.tui.context import Context
@@ -33,6 +33,8 @@ async def read(pilot: Pilot[Any]) -> str:
 def test_every_command_stands_there_with_its_keys(tmp_path: Path, size: tuple[int, int]) -> None:
     async def test() -> None:
         async with shown(make_images(tmp_path / "images", 1), make, size=size) as pilot:
+            await press(pilot, "tab")
+            assert "Keys of all screens" in screen_text(pilot.app)
             text = await read(pilot)
             for name in SCOPES:
                 for action in SCOPES[name].actions:
@@ -68,20 +70,45 @@ def test_why_pictures_are_not_shown_as_asked_for_is_said(tmp_path: Path) -> None
     run(test())
 
 
-@pytest.mark.parametrize("name", ["grid", "classes", "home"])
-def test_help_on_another_screen_shows_the_keys_of_that_screen_alone(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+@pytest.mark.parametrize("name", [name for name in SCOPES if name != "help"])
+def test_help_on_a_screen_shows_all_keys_of_that_screen_of_dialogs_and_of_the_palette(
+    tmp_path: Path, name: str, size: tuple[int, int]
+) -> None:
     async def test() -> None:
         def of_screen(_: Any, context: Context) -> HelpScreen:
             return HelpScreen(context, name)
 
-        async with shown(make_images(tmp_path / "images", 1), of_screen) as pilot:
+        context = make_context(user=UserConfig(keys={"ok": ("f11",), "command_palette": ("f19",)}))
+        async with shown(make_images(tmp_path / "images", 1), of_screen, size=size, context=context) as pilot:
+            assert f"Keys {SCOPES[name].where}" in screen_text(pilot.app)
             text = await read(pilot)
-            for action in SCOPES[name].actions:
-                assert action.help.split(".")[0][:30] in text, action
-            assert "Show the image brighter" not in text
+            for action in (*SCOPES[name].actions, *SCOPES["dialog"].actions):
+                assert action.help.split(".")[0][:20] in text, action
+            assert "F11" in text and "In the palette (F19)" in text
+            if name != "label":
+                assert "Show the image brighter" not in text
             if name == "classes":
                 assert "Go to the first line." in text and "first image" not in text
-            await press(pilot, "f1" if name == "home" else "question_mark")
+            await press(pilot, "f1" if name in ("home", "train", "dialog") else "question_mark")
             assert pilot.app.ended, "what opens it closes it"
+
+    run(test())
+
+
+def test_keys_are_found_by_typing_what_they_do_and_what_people_call_it(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with shown(make_images(tmp_path / "images", 1), make) as pilot:
+            await press(pilot, "/")
+            await type_text(pilot, "thumbnails")
+            assert "F7" in screen_text(pilot.app)
+            assert "F3" not in screen_text(pilot.app)
+            await press(pilot, "escape", "/")
+            await type_text(pilot, "qqq")
+            assert "Nothing matches 'qqq'." in screen_text(pilot.app)
+            await press(pilot, "escape")
+            assert "F1" in screen_text(pilot.app) and not pilot.app.ended
+            await press(pilot, "escape")
+            assert pilot.app.ended
 
     run(test())

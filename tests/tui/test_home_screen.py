@@ -114,10 +114,10 @@ def test_tab_completes_as_far_as_names_agree(place: Path) -> None:
         async with home() as pilot:
             await type_text(pilot, "~/c")
             await enter(pilot, "tab")
-            assert "~/cel\n" in screen_text(pilot.app)
+            assert "~/cel  " in screen_text(pilot.app)
             await type_text(pilot, "l")
             await enter(pilot, "tab")
-            assert "~/cells/\n" in screen_text(pilot.app)
+            assert "~/cells/  " in screen_text(pilot.app)
             await enter(pilot, "enter")
             assert pilot.app.opened == [place / "cells"]
 
@@ -128,7 +128,7 @@ def test_arrows_go_into_folders_and_out_again(place: Path) -> None:
     async def test() -> None:
         async with home() as pilot:
             await enter(pilot, "down", "down", "right")
-            assert "~/cells/\n" in screen_text(pilot.app)
+            assert "~/cells/  " in screen_text(pilot.app)
             assert "▸more/" in screen_text(pilot.app)
             await enter(pilot, "left")
             assert "▸cells/" in screen_text(pilot.app)
@@ -216,7 +216,7 @@ def test_runs_at_work_are_told(place: Path) -> None:
             assert "Runs in progress" not in screen_text(pilot.app)
             pilot.app.screen.post_message(HomeScreen.RunsSeen((live,)))
             await wait_until(pilot, lambda: "Runs in progress" in screen_text(pilot.app))
-            assert "resnet50v2, epoch 3 of 10, best macro f1 0.913, in /data" in screen_text(pilot.app)
+            assert "resnet50v2, epoch 3 of 10, best macro F1 0.913, in /data" in screen_text(pilot.app)
 
     run(test())
 
@@ -284,3 +284,49 @@ def test_where_labels_and_runs_are_kept_is_no_folder_to_open(place: Path) -> Non
     (place / "mia").mkdir()  # a folder that is only called so
     assert read_folder(place).folders == ("celery", "cells", "mia", "x\x1b[2J[b]")
     assert read_folder(place / "cells").folders == ("more",)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+def test_recent_datasets_and_folders_have_panels_which_the_cursor_goes_through(
+    place: Path, size: tuple[int, int]
+) -> None:
+    remember_dataset(place / "cells", None, None, images=1234, labels=56)
+
+    async def test() -> None:
+        async with running(HomeApp(), size=size) as pilot:
+            await settle(pilot)
+            text = screen_text(pilot.app)
+            for words in (
+                "Open a folder",
+                "Recent datasets",
+                "Folders in",
+                "1,234 images",
+                "56 labels",
+                "today",
+            ):
+                assert words in text, words
+            recent, folders = (pilot.app.screen.query_one(f"#{name}") for name in ("recent", "entries"))
+            assert not recent.region.overlaps(folders.region)
+            assert (recent.region.y == folders.region.y) == (size[0] == 200)
+            assert recent.has_class("-active") and not folders.has_class("-active")
+            await enter(pilot, "down")
+            assert folders.has_class("-active") and not recent.has_class("-active")
+            await pilot.click("#entries", offset=(6, 2))
+            await enter(pilot, "right")
+            assert "more/" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_completion_that_cannot_go_on_says_why(place: Path) -> None:
+    async def test() -> None:
+        async with home() as pilot:
+            await type_text(pilot, "zzz")
+            await enter(pilot, "tab")
+            assert "Nothing to complete: no folder in" in screen_text(pilot.app)
+            await enter(pilot, "escape")
+            await type_text(pilot, "ce")
+            await enter(pilot, "tab", "tab")
+            assert "2 folders begin like this: Down chooses one." in screen_text(pilot.app)
+
+    run(test())

@@ -72,7 +72,7 @@ def test_a_file_is_imported_after_it_was_said_what_changes_and_one_key_undoes_it
             await asks(pilot, "Import from another program.csv?")
             text = words_on(pilot)
             assert "3 images in from another program.csv: round 1, long 1, spiny 1." in text
-            assert "1 has no label yet and gets one; 1 has the same already." in text
+            assert "1 has no label yet, 1 has the same label already." in text
             assert "1 has another label, 1 of them by a person" in text
             assert "New classes: spiny." in text and "1 row names no image of the dataset" in text
             await wait_until(pilot, lambda: classes_in(cells) == dict.fromkeys(NAMES[:2], "round"))

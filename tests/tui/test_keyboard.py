@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterable
 
 import pytest
-from textual import constants, events
+from textual import events
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._xterm_parser import XTermParser
 
@@ -114,8 +114,44 @@ def test_esc_counts_when_nothing_follows(clock: Clock) -> None:
     keys = Keyboard()
     assert list(keys.feed(b"\x1b")) == []
     assert list(keys.rest()) == [], "the rest of a sequence may be on its way"
-    clock.now += constants.ESCAPE_DELAY
+    clock.now += keyboard.ESCAPE_S
     assert list(map(told, keys.rest())) == ["escape"]
+    assert list(map(told, keys.feed(b"1"))) == ["1"]
+
+
+def test_nobody_waits_longer_than_needed_for_what_follows_esc(clock: Clock) -> None:
+    keys = Keyboard()
+    assert keys.due_in_s is None
+    assert list(keys.feed(b"\x1b")) == []
+    assert keys.due_in_s == pytest.approx(keyboard.ESCAPE_S) and keyboard.ESCAPE_S <= 0.05
+    clock.now += keyboard.ESCAPE_S
+    assert keys.due_in_s == 0.0
+    assert list(map(told, keys.rest())) == ["escape"]
+    assert keys.due_in_s is None
+
+
+def test_esc_in_kittys_protocol_waits_for_nothing() -> None:
+    assert list(map(told, Keyboard().feed(b"\x1b[27u"))) == ["escape"]
+
+
+@pytest.mark.parametrize("tail", [b"[A", b"[1;5A", b"OP", b"[24~"])
+def test_the_rest_of_a_sequence_that_comes_after_its_esc_was_taken_for_the_key_types_nothing(
+    clock: Clock, tail: bytes
+) -> None:
+    keys = Keyboard()
+    assert list(keys.feed(b"\x1b")) == []
+    clock.now += keyboard.ESCAPE_S
+    assert list(map(told, keys.rest())) == ["escape"]
+    clock.now += 0.2
+    assert list(map(told, keys.feed(tail + b"1"))) == ["1"]
+
+
+def test_what_is_typed_some_time_after_esc_is_text(clock: Clock) -> None:
+    keys = Keyboard()
+    assert list(keys.feed(b"\x1b")) == []
+    clock.now += keyboard.ESCAPE_S
+    assert list(map(told, keys.rest())) == ["escape"]
+    clock.now += 0.6
     assert list(map(told, keys.feed(b"[A"))) == ["left_square_bracket", "A"]
 
 
@@ -125,7 +161,7 @@ def test_what_could_begin_a_sequence_is_a_key_with_alt_when_nothing_follows(
 ) -> None:
     keys = Keyboard()
     assert list(keys.feed(begun)) == []
-    clock.now += constants.ESCAPE_DELAY
+    clock.now += keyboard.ESCAPE_S
     assert list(map(told, keys.rest())) == key
     assert list(map(told, keys.feed(b"1"))) == ["1"]
 

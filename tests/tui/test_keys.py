@@ -180,7 +180,7 @@ def test_the_palette_of_the_grid_has_the_commands_of_the_grid(dataset: Path) -> 
             await open_palette(pilot)
             await type_text(pilot, "mark all")
             await wait_until(pilot, lambda: "Mark all  Ctrl+A" in screen_text(pilot.app))
-            await press(pilot, "down", "enter")
+            await press(pilot, "enter")
             await wait_until(pilot, lambda: "12 images marked" in screen_text(pilot.app))
 
     run(test())
@@ -361,7 +361,7 @@ def test_a_new_key_is_a_line_of_its_table_and_is_then_known_to_all(
             await press(pilot, "?")
             assert isinstance(pilot.app.screen, HelpScreen)
             line = next(line for line in screen_text(pilot.app).splitlines() if "Light the lamp." in line)
-            assert line.split()[1] == shown_key(key)
+            assert line.split()[2] == shown_key(key)
         in_palette = ("light", f"Light  {shown_key(key)}", "Light the lamp.")
         assert in_palette in palette_lines("lamp", context.user.keys)
 

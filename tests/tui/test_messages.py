@@ -1,5 +1,11 @@
 """Messages lie where nothing is read, and make room once they were read."""
 
+import ast
+import asyncio
+import re
+import threading
+import time
+from collections.abc import Iterator
 from functools import partial
 from itertools import combinations
 from pathlib import Path
@@ -9,10 +15,14 @@ import pytest
 from run_support import make_run
 from textual.pilot import Pilot
 from textual.widgets._toast import Toast
-from tui_support import make_images, press, record_paints, run, screen_text, told, wait_until
+from tui_support import make_images, press, record_paints, run, screen_text, told, type_text, wait_until
 from tui_support import opened as opened_without
 
+import mia_tui.tui
+from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.errors import RunError
 from mia_tui.tui import read_messages
+from mia_tui.tui.home import folders
 from mia_tui.tui.widgets.message_line import MessageLine
 
 
@@ -192,5 +202,207 @@ def test_over_the_figures_of_a_run_a_message_is_low_and_its_head_and_last_lines_
             assert 1 <= toast.height <= 4
             assert toast.bottom <= screen.query_one("#run-message").region.y
             assert toast.y > screen.query_one("#run-pages").region.y
+
+    run(test())
+
+
+# Sentences about what is being done, beginning with a participle or saying that something takes a while: each has to
+# vanish or to change when that ends. The test that it does stands beside it.
+AT_WORK = {
+    "Looking for images": "test_scan_begin.py",
+    "Looking for GPUs": "test_train_screen.py",
+    "Loading torch": "test_asked_network.py, test_train_screen.py",
+    "Loading the libraries": "test_run_screen.py",
+    "Loading {}": "test_label_screen.py",
+    "Starting the worker": "test_train_screen.py",
+    "Starting the prediction": "test_a_prediction_that_cannot_start_is_not_said_to_start",
+    "Checking the images": "test_train_screen.py",
+    "Asking torch": "test_train_screen.py",
+    "Saving": "test_that_something_is_saved_is_said_until_it_is_saved",
+    "Opening {}": "test_a_folder_that_was_opened_is_not_said_to_be_opening_later",
+    "Closing as soon": "the app ends",
+    "Reading {}": "test_labels_that_cannot_be_read_are_not_said_to_be_read",
+    "Writing {}": "test_labels_are_said_to_be_written_until_they_are",
+    "Reading the": "test_run_screen.py, test_runs_screen.py",
+    "One moment.": "test_one_moment_is_said_as_long_as_a_command_is_at_work",
+    "Training": "test_run_news.py, test_run_screen.py",
+}
+_PARTICIPLE = re.compile(r"(?!Nothing)(?:[A-Z][a-z]+ing\b|One moment)")
+_NO_SENTENCES = "keys/tables", "manual/"
+
+
+def test_every_sentence_about_work_in_progress_is_known_to_vanish() -> None:
+    found = set()
+    for path in Path(mia_tui.tui.__file__).parent.rglob("*.py"):
+        if any(part in path.as_posix() for part in _NO_SENTENCES):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for text in _sentences(node):
+                if (_PARTICIPLE.match(text) and len(text.split()) > 1) or text == "Saving":
+                    found.add(text)
+    unknown = {text for text in found if not any(text.startswith(known) for known in AT_WORK)}
+    assert not unknown, "say until when these are true, and test it"
+
+
+def _sentences(node: ast.AST) -> Iterator[str]:
+    """What a call shows, with {} for what is put in."""
+    if not isinstance(node, ast.Call):
+        return
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+    if name not in ("say", "update", "show_message", "say_slow", "_say"):
+        return
+    for argument in node.args:
+        for part in ast.walk(argument):
+            if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                yield part.value
+            elif isinstance(part, ast.JoinedStr):
+                yield "".join(
+                    str(piece.value) if isinstance(piece, ast.Constant) else "{}" for piece in part.values
+                )
+
+
+def test_that_something_is_saved_is_said_until_it_is_saved(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = threading.Event()
+    write = LabelStore.set_labels
+
+    def slowly(store: LabelStore, *args: Any, **options: Any) -> int:
+        held.wait(60)
+        return write(store, *args, **options)
+
+    monkeypatch.setattr(LabelStore, "set_labels", slowly)
+
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            for way in ([], ["f7"]):
+                await press(pilot, *way, "1")
+                held.clear()
+                await pilot.press("f1")
+                await wait_until(pilot, lambda: "Saving" in screen_text(pilot.app))
+                held.set()
+                await wait_until(pilot, lambda: "Saving" not in screen_text(pilot.app))
+
+    try:
+        run(test())
+    finally:
+        held.set()
+
+
+def test_a_prediction_that_cannot_start_is_not_said_to_start(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(screen: Any, *_: Any) -> None:
+        screen.say("Starting the prediction by resnet18")
+        raise RunError("The disk is full.")
+
+    monkeypatch.setattr("mia_tui.tui.predict.flow.predict_images", fail)
+
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            await press(pilot, "ctrl+e")
+            await wait_until(pilot, lambda: "The disk is full." in told(pilot.app))
+            await wait_until(pilot, lambda: "Starting the prediction" not in screen_text(pilot.app))
+
+    run(test())
+
+
+def test_one_moment_is_said_as_long_as_a_command_is_at_work_and_not_below_a_dialog(dataset: Path) -> None:
+    made = make_run(dataset / "mia", created_at=1e9)
+    held, asked = threading.Event(), threading.Event()
+
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            await press(pilot, "ctrl+u", "enter")
+            screen: Any = pilot.app.screen
+
+            async def slow() -> None:
+                await asyncio.to_thread(held.wait, 60)
+                await screen.confirm("Sure?", "", no="No", yes="Yes")
+                asked.set()
+
+            screen.queue.do(slow, opens=True)
+            await wait_until(pilot, lambda: "One moment." in screen_text(pilot.app))
+            held.set()
+            await wait_until(pilot, lambda: "Sure?" in screen_text(pilot.app))
+            await wait_until(pilot, lambda: "One moment." not in screen_text(pilot.app))
+            await press(pilot, "escape")
+            await wait_until(pilot, asked.is_set)
+            await wait_until(pilot, lambda: "One moment." not in screen_text(pilot.app))
+
+    try:
+        run(test())
+    finally:
+        held.set()
+    assert made.path.exists()
+
+
+def test_a_run_that_could_not_be_deleted_is_not_said_to_be_deleted_for_ever(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(dataset / "mia", created_at=1e9)
+
+    def fail(_: Any) -> None:
+        raise RunError("The disk is away.")
+
+    monkeypatch.setattr("mia_tui.runs.actions.ending.delete_run", fail)
+
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            await press(pilot, "ctrl+u", "x", "d")
+            await wait_until(pilot, lambda: "The disk is away." in told(pilot.app))
+            await wait_until(pilot, lambda: "Deleting" not in screen_text(pilot.app))
+
+    run(test())
+
+
+def test_a_folder_that_was_opened_is_not_said_to_be_opening_later(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = folders.read_folder
+
+    def slowly(folder: Path) -> Any:
+        time.sleep(0.4)
+        return reading(folder)
+
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            await press(pilot, "f10")
+            monkeypatch.setattr(folders, "read_folder", slowly)
+            await pilot.press("enter")
+            await wait_until(pilot, lambda: "Opening" in screen_text(pilot.app))
+            await wait_until(pilot, lambda: "1/12" in screen_text(pilot.app))
+            await press(pilot, "f10")
+            assert "Opening" not in screen_text(pilot.app)
+            assert "Type the folder of your images" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_labels_that_cannot_be_read_are_not_said_to_be_read(dataset: Path) -> None:
+    (dataset / "labels.csv").write_bytes(b"\x00\xff nonsense")
+
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            await press(pilot, "(")
+            await type_text(pilot, "labels.csv")
+            await press(pilot, "enter")
+            await wait_until(pilot, lambda: "Import which labels?" in screen_text(pilot.app))
+            await press(pilot, "escape")
+            await wait_until(pilot, lambda: "Reading" not in screen_text(pilot.app))
+
+    run(test())
+
+
+def test_labels_are_said_to_be_written_until_they_are(dataset: Path, tmp_path: Path) -> None:
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            await press(pilot, "1", "f1", ")")
+            await type_text(pilot, "csv")
+            await press(pilot, "enter")
+            await type_text(pilot, str(tmp_path / "out.csv"))
+            await press(pilot, "enter")
+            await wait_until(pilot, (tmp_path / "out.csv").exists)
+            await wait_until(pilot, lambda: "Writing" not in screen_text(pilot.app))
 
     run(test())

@@ -10,8 +10,8 @@ from tui_support import make_context, make_images, opened, press, record_paints,
 from mia_tui.dataset.model import ImageKey
 from mia_tui.tui.grid.screen import GridScreen
 from mia_tui.tui.label.screen import LabelScreen
-from mia_tui.tui.mosaic.gallery import GalleryImage, GalleryScreen
 from mia_tui.tui.open_dataset import OpenDataset
+from mia_tui.tui.runs.gallery import GalleryImage, GalleryScreen
 
 WIDE = 120, 40
 PICTURE = {"sixel": "\x1bP0;1;0q", "iterm2": "\x1b]1337;File=", "kitty": "\x1b_Ga=p,"}
@@ -85,7 +85,7 @@ def test_a_tile_under_a_message_is_painted_when_the_message_is_gone(dataset: Pat
         async with opened(dataset, size=WIDE, context=context, notifications=True) as pilot:
             painted, place = record_paints(pilot.app), OpenDataset(dataset, None, "ann")
             images = [GalleryImage(ImageKey(f"image-{n:03}.png"), "round", "long") for n in range(60)]
-            screen: Any = GalleryScreen("60 images", images, place, context)
+            screen: Any = GalleryScreen("of a run", images, place, context)
             pilot.app.push_screen(screen)
             await wait_until(pilot, lambda: pilot.app.screen is screen and bool(screen.tiles.size))
             await complete(pilot)
@@ -168,6 +168,7 @@ def test_on_a_slow_line_a_page_is_coarse_first_and_then_as_fine_as_any(dataset: 
             screen, painted = await open_grid(pilot)
             flow = pilot.app.flow_control
             flow.bytes_per_s = flow._step = 131_072.0
+            flow._measure = lambda *_: None  # here, answers come at once
             painted.clear()
             await press(pilot, "end")
             seen = screen.tiles.seen
@@ -190,6 +191,18 @@ def test_the_size_of_tiles_is_kept_while_the_dataset_is_open(dataset: Path) -> N
             await press(pilot, "escape", "f7")
             again: Any = pilot.app.screen
             assert again is not screen and again.tiles.tile_layout == before
+
+    run(test())
+
+
+def test_a_few_images_take_the_room_there_is(tmp_path: Path) -> None:
+    folder = make_images(tmp_path / "images", 3)
+
+    async def test() -> None:
+        async with opened(folder, size=WIDE) as pilot:
+            screen, _ = await open_grid(pilot)
+            layout = screen.tiles.tile_layout
+            assert layout.count >= 3 and layout.line_rows * layout.lines > 30 and layout.per_line <= 3
 
     run(test())
 

@@ -86,7 +86,7 @@ def test_the_unlabelled_images_are_predicted_seen_left_and_become_suggestions(
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:
             await press(pilot, "ctrl+e")
-            await see(pilot, f"{trained.name} 2 classes, macro_f1 0.875")
+            await see(pilot, f"{trained.name} 2 classes, best by macro F1, 0.875")
             await confirm(pilot, WHICH_NETWORK)
             await see(pilot, "all images (4)")
             assert "all images (4)" in said(pilot) and "images without a label (3)" in said(pilot)
@@ -125,7 +125,7 @@ def test_a_network_of_another_dataset_and_the_images_of_the_filter(cells: Path, 
             await press(pilot, "ctrl+f")
             await type_text(pilot, "2")
             await press(pilot, "enter", "ctrl+e")
-            await see(pilot, "vgg16 2 classes, macro_f1 0.875, of others")
+            await see(pilot, "vgg16 2 classes, best by macro F1, 0.875, of others")
             await confirm(pilot, WHICH_NETWORK)
             await see(pilot, 'images shown ("2") (1)')
             await press(pilot, "end")
@@ -271,7 +271,7 @@ def test_at_80_columns_every_line_of_the_dialogs_can_be_read(cells: Path, traine
     async def test() -> None:
         async with opened(cells) as pilot:
             await press(pilot, "ctrl+e")
-            await see(pilot, f"{trained.name} 2 classes, macro_f1 0.875")
+            await see(pilot, f"{trained.name} 2 classes, best by macro F1, 0.875")
             await confirm(pilot, WHICH_NETWORK)
             await see(pilot, BEFORE)
             assert "It has 2 classes: round is here, new: long." in said(pilot)

@@ -104,6 +104,7 @@ def test_they_take_no_room_from_the_image_and_are_not_there_before_a_model_said_
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:
             before = pilot.app.screen.query_one("#image").region
+            assert pilot.app.screen.query_one("#frame").region.right == WIDE[0]
             await press(pilot, ":")
             assert "No model has said anything yet: Ctrl+E makes suggestions" in screen_text(pilot.app)
             make_suggestions(cells / "mia", {NAMES[0]: ("round", 0.9)}, classes=CLASSES)

@@ -59,7 +59,7 @@ def test_a_run_that_ends_is_news_and_one_that_had_ended_is_none(cells: Path, tra
         log.append(RunEnded(t=time.time(), outcome="finished"))
     watch.poll()
     watch.poll()
-    assert news == [RunNews((f"The run {trained.name} has finished, best macro f1 0.93.",), False)]
+    assert news == [RunNews((f"The run {trained.name} has finished, best macro F1 0.93.",), False)]
 
 
 def test_how_far_a_run_at_work_is_is_said_as_long_as_it_works(cells: Path, trained: RunDir) -> None:

@@ -61,9 +61,9 @@ from mia_tui.runs.worker.control import StopFile
 from mia_tui.runs.worker.liveness import WorkerLock
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.command_queue import SLOW_S
-from mia_tui.tui.mosaic.gallery import GalleryScreen
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.follow import RunSnapshot
+from mia_tui.tui.runs.gallery import GalleryScreen
 from mia_tui.tui.runs.run_screen import RunScreen
 from mia_tui.tui.runs.words import figures_line
 
@@ -166,15 +166,16 @@ def test_a_finished_run_shows_its_end_its_best_epoch_and_its_curves(
 ) -> None:
     async def test() -> None:
         async with watched(a_run(tmp_path), size=size) as pilot:
-            await see(pilot, "Finished after 3 epochs and 0:30; best epoch 2, macro_f1")
+            await see(pilot, "Finished after 3 epochs and 0:30; best epoch 2, macro F1")
             text = screen_text(pilot.app)
             for words in (
                 "seen",
                 "resnet18",
                 "finished",
-                "loss",
+                "macro F1 (decides)",
+                "best 0.7500",
                 "validation",
-                "training",
+                *(("training",) if size[0] > 60 else ()),
                 "best",
                 "run ",
                 "cpu",
@@ -208,12 +209,13 @@ def test_every_line_fits_the_terminal_and_nothing_needs_colours_or_unicode(tmp_p
 def test_at_80_columns_curves_that_have_no_room_come_by_a_key(tmp_path: Path) -> None:
     async def test() -> None:
         async with watched(a_run(tmp_path)) as pilot:
-            await see(pilot, "macro_f1  ")
+            await see(pilot, "macro F1 (decides)")
+            assert "loss  " in screen_text(pilot.app)
             await press(pilot, "v")
             await see(pilot, "loss per step")
             assert "learning rate" in screen_text(pilot.app)
             await press(pilot, "right")
-            await see(pilot, "validation")
+            await see(pilot, "macro F1 (decides)")
 
     run_test(test())
 
@@ -223,7 +225,7 @@ def test_losses_are_drawn_on_a_logarithmic_scale_by_a_key(tmp_path: Path) -> Non
         async with watched(a_run(tmp_path), size=WIDE) as pilot:
             await press(pilot, "l")
             await see(pilot, "loss, log scale")
-            assert "macro_f1, log" not in screen_text(pilot.app)
+            assert "macro F1 (decides), log" not in screen_text(pilot.app)
             await press(pilot, "l")
             assert "log scale" not in screen_text(pilot.app)
 
@@ -234,7 +236,7 @@ def test_the_table_of_epochs_marks_the_best_one(tmp_path: Path) -> None:
     async def test() -> None:
         async with watched(a_run(tmp_path)) as pilot:
             await press(pilot, "2")
-            marked = [line.split() for line in screen_lines(pilot.app) if line.rstrip().endswith("best")]
+            marked = [line.split() for line in screen_lines(pilot.app) if line.rstrip("│ ").endswith("best")]
             assert [(row[0], row[1], row[2], row[3]) for row in marked] == [("2", "1", "0.5", "0.75")]
 
     run_test(test())
@@ -394,10 +396,10 @@ def test_wrong_predictions_are_seen_as_tiles_the_largest_confusion_first(tmp_pat
     async def test() -> None:
         async with watched(a_run(tmp_path)) as pilot:
             screen: Any = pilot.app.screen
-            title = f"3 images that {screen.run.name} predicted wrongly"
+            title = f"predicted wrongly by {screen.run.name}"
             await pilot.press("g")
             await wait_until(pilot, lambda: isinstance(pilot.app.screen, GalleryScreen))
-            await see(pilot, title)
+            await see(pilot, f"3 images {title}")
             assert "1/3  b.png" in screen_text(pilot.app) and "✗ dog" in screen_text(pilot.app)
             await press(pilot, "right", "right")
             await see(pilot, "dog, predicted as cat")
@@ -462,7 +464,7 @@ def test_above_fifty_classes_the_largest_confusions_are_listed_and_the_matrix_co
             lines = [line for line in screen_lines(pilot.app) if "class 00" in line]
             assert lines[0].split()[-2:] == ["2", "67%"] and lines[1].split()[-2:] == ["1", "50%"]
             await press(pilot, "down", "m")
-            await see(pilot, "truth below,")
+            await see(pilot, "predicted as (50 more to the sides)")
             await press(pilot, "m")
             await pilot.press("enter")
             await wait_until(pilot, lambda: pilot.app.ended)
@@ -482,7 +484,8 @@ def test_a_matrix_that_is_wider_than_the_terminal_follows_the_cursor(tmp_path: P
             assert "more to the sides" in screen_text(pilot.app)
             for _ in range(49):
                 await pilot.press("right")
-            await press(pilot, "end")
+            await press(pilot, "end", "o")
+            assert "Classes are in their own order." in screen_text(pilot.app)
             assert "class 049 predicted correctly: no image" in screen_text(pilot.app)
 
     run_test(test())
@@ -758,8 +761,61 @@ def test_the_settings_mark_what_is_not_the_default_and_name_the_command(tmp_path
                 seen.update(" ".join(line.split()) for line in screen_lines(pilot.app))
                 await press(pilot, "pagedown")
             assert {"* epochs 7", "backbone resnet18", "affine 0"} <= {
-                line.rstrip(" ▅▂▃▄▆▇█▁") for line in seen
+                line.strip(" │▅▂▃▄▆▇█▁") for line in seen
             }
+
+    run_test(test())
+
+
+def test_a_run_that_nobody_sees_is_not_read_until_its_screen_is_seen_again(tmp_path: Path) -> None:
+    run = an_idle_run(tmp_path)
+    write(run, started(), epoch_row(1, macro_f1=0.25))
+
+    async def test() -> None:
+        with WorkerLock(run):
+            async with watched(run) as pilot:
+                await see(pilot, "running")
+                follower = pilot.app.screen._follow
+                await press(pilot, "question_mark")
+                polls = []
+                poll = follower.poll
+                follower.poll = lambda: (polls.append(1), poll())  # type: ignore[func-returns-value]
+                await asyncio.sleep(1.2)
+                assert len(polls) <= 1, "one that was under way"
+                await press(pilot, "escape")
+                await wait_until(pilot, lambda: len(polls) > 1)
+
+    run_test(test())
+
+
+def test_a_click_on_the_name_of_a_page_turns_to_it(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with watched(a_run(tmp_path), size=WIDE) as pilot:
+            await see(pilot, "4 Confusion")
+            [line] = [line for line in screen_lines(pilot.app) if "4 Confusion" in line]
+            await pilot.click("#run-tabs", offset=(line.index("Confusion"), 0))
+            await see(pilot, "[4 Confusion]")
+
+    run_test(test())
+
+
+@pytest.mark.parametrize(("metric", "words"), [("loss", ", chosen by loss"), ("macro_f1", "0.7500.")])
+def test_the_best_epoch_says_by_which_metric_it_was_chosen(tmp_path: Path, metric: str, words: str) -> None:
+    run = make_run(tmp_path / "mia", created_at=1e9, metric=metric)
+    write(
+        run,
+        started(),
+        *(epoch_row(n, macro_f1=0.75, accuracy=0.8, loss=1 / n) for n in (1, 2)),
+        finished(t=1e10),
+    )
+
+    async def test() -> None:
+        async with watched(run, size=(200, 60)) as pilot:
+            await see(pilot, "best epoch")
+            text = screen_text(pilot.app)
+            assert words in text
+            assert f"{'loss' if metric == 'loss' else 'macro F1'} decides which epoch is the best" in text
+            assert "accuracy" in text and "best 0.8000, epoch" in text
 
     run_test(test())
 

@@ -183,7 +183,7 @@ def test_a_finished_prediction_shows_its_classes_as_bars_and_what_could_not_be_r
         async with watched(made, size=size) as pilot:
             await see(pilot, "Finished: 1,990 suggestions.")
             text = screen_text(pilot.app)
-            [dogs, cats] = [line for line in text.splitlines() if line.startswith(("dog", "c%t"))]
+            [dogs, cats] = [line for line in text.splitlines() if line.strip("│ ").startswith(("dog", "c%t"))]
             assert "1,492  75.0%" in dogs and "498  25.0%" in cats
             assert dogs.count("█") > 2 * cats.count("█") > 0
             assert "22 images could not be read and are left out:" in text
@@ -308,7 +308,7 @@ def test_an_evaluation_shows_its_metrics_its_matrix_and_its_classes(tmp_path: Pa
         async with watched(made) as pilot:
             await see(pilot, "Finished: 3 images of the part val: macro F1 0.6667, accuracy 0.6667.")
             text = screen_text(pilot.app)
-            assert "macro f1 0.6667" in text and "nan" not in text and "Curves" not in text
+            assert "macro F1 0.6667" in text and "nan" not in text and "Curves" not in text
             await press(pilot, "4")
             await see(pilot, "On val: 3 images, 1 wrong, macro F1 0.667")
             await see(pilot, "cat predicted correctly: 1 image, 50% of the class")

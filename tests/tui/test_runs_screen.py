@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,16 @@ from tui_support import (
 )
 
 from mia_tui.config.user import UserConfig
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder
 from mia_tui.runs.actions import ending, starting
+from mia_tui.runs.list.comparison import Difference
 from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.list.summaries import RunSummaries, RunSummary
 from mia_tui.runs.record.events import Phase, ProgressMade, ResultSaved
+from mia_tui.runs.record.job import RunNotes, Sample
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog
 from mia_tui.runs.worker.control import StopResult
@@ -50,8 +55,9 @@ from mia_tui.runs.worker.liveness import WorkerLock, WorkerRecord
 from mia_tui.tui.context import Context
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
-from mia_tui.tui.runs.compare_screen import _settings_text
+from mia_tui.tui.runs.compare_tables import differences_text
 from mia_tui.tui.runs.run_screen import RunScreen
+from mia_tui.tui.runs.run_table import RunTable
 from mia_tui.tui.runs.table_screen import RunsScreen
 
 
@@ -103,12 +109,17 @@ async def table(
 
 def line_of(app: App[Any], words: str) -> list[str]:
     [line] = [line for line in screen_text(app).splitlines()[2:-6] if words in line]
-    return line.split()
+    return line.strip("│ ").split()
+
+
+def said(app: App[Any]) -> str:
+    """What is on the screen as one text, without the lines around panels and dialogs."""
+    return " ".join(screen_text(app).replace("│", " ").split())
 
 
 def order_of(app: App[Any]) -> list[str]:
     names = ("vgg16", "vgg19", "densenet121")
-    lines = screen_text(app).splitlines()[2:-6]
+    lines = takewhile(lambda line: not line.startswith("╰"), screen_text(app).splitlines()[2:-6])
     return [name for line in lines for name in names if name in line]
 
 
@@ -118,8 +129,10 @@ def test_it_shows_state_network_epochs_figure_time_and_start_of_each_run(dataset
     async def test() -> None:
         async with table(dataset) as pilot:
             words = line_of(pilot.app, "vgg19")
-            assert words[:6] == ["finished", "training", "vgg19", "2/20", "0.9000", "0:20"]
-            assert words[6:] == [time.strftime("%Y-%m-%d", time.localtime(1.71e9))]
+            assert words == ["finished", "training", "vgg19", "2/20", "0.9000", "macro", "F1"]
+            await press(pilot, "down")
+            assert time.strftime("started %Y-%m-%d", time.localtime(1.71e9)) in screen_text(pilot.app)
+            assert "best epoch 2 by macro F1, 0.9000" in screen_text(pilot.app)
             assert order_of(pilot.app) == ["densenet121", "vgg19", "vgg16"]
             assert "Runs of cells: 3" in screen_text(pilot.app)
 
@@ -207,10 +220,32 @@ def test_rows_are_sorted_by_what_is_chosen_and_the_cursor_stays_on_its_run(datas
 
     async def test() -> None:
         async with table(dataset) as pilot:
-            await press(pilot, "down", "down", "o", *["down"] * 6, "enter")
+            await press(pilot, "down", "down", "o", *["down"] * 7, "enter")
             assert order_of(pilot.app) == ["vgg19", "vgg16", "densenet121"]
-            assert "sorted by best" in screen_text(pilot.app)
+            assert "sorted by macro F1" in screen_text(pilot.app) and "macro F1▾" in screen_text(pilot.app)
             assert line_of(pilot.app, "vgg16")[0] == "▸"
+            await press(pilot, "o", *["down"] * 7, "enter")
+            assert order_of(pilot.app) == ["densenet121", "vgg16", "vgg19"]
+            assert "sorted by macro F1, turned round" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_a_high_window_has_the_curve_of_the_run_under_the_cursor_and_a_low_one_more_runs(
+    dataset: Path,
+) -> None:
+    three(dataset)
+
+    async def test() -> None:
+        async with table(dataset, size=(120, 40)) as pilot:
+            curve = pilot.app.screen.query_one("#runs-curve")
+            await wait_until(pilot, lambda: not curve.visible)  # one epoch is no curve
+            await press(pilot, "down")
+            await wait_until(pilot, lambda: "macro F1 ━━ each epoch 0.9" in said(pilot.app))
+            assert "best, epoch 2" in said(pilot.app)
+        async with table(dataset) as pilot:
+            await press(pilot, "down")
+            assert "each epoch" not in said(pilot.app)
 
     run(test())
 
@@ -255,11 +290,13 @@ def test_predictions_and_evaluations_are_rows_beside_trainings(dataset: Path) ->
                 "finished",
                 "prediction",
                 "resnet18",
-                "61%",
-                "0:16",
+                "all",
+                "images",
             ]
+            assert "61%" in line_of(pilot.app, "prediction")
             evaluation = line_of(pilot.app, "evaluation")
-            assert evaluation[:6] == ["▸", "finished", "evaluation", "resnet18", "50/50", "0.6250"]
+            assert evaluation[:5] == ["▸", "finished", "evaluation", "resnet18", "val"]
+            assert evaluation[5:] == ["50/50", "0.6250"]
             assert "Macro F1 0.625 on val." in screen_text(pilot.app)
             await press(pilot, "down")
             detail = screen_text(pilot.app).splitlines()[-6:]
@@ -267,8 +304,8 @@ def test_predictions_and_evaluations_are_rows_beside_trainings(dataset: Path) ->
             assert any("1,234 suggestions, 2 classes." in line for line in detail)
         async with table(dataset, size=(120, 40)) as pilot:
             words = line_of(pilot.app, "prediction")
-            assert words[:6] == ["finished", "prediction", "resnet18", "1,234/2,000", "61%", "0:16"]
-            assert line_of(pilot.app, "vgg19")[3:6] == ["2/20", "0.9000", "macro_f1"]
+            assert words[:6] == ["finished", "prediction", "resnet18", "all", "images", "1,234/2,000"]
+            assert line_of(pilot.app, "vgg19")[3:7] == ["2/20", "0.9000", "macro", "F1"]
 
     run(test())
 
@@ -524,7 +561,7 @@ def test_two_marked_runs_are_compared_by_figures_and_differing_settings(dataset:
             assert "Mark two of them or more with Space" in screen_text(pilot.app)
             await press(pilot, "down", "space", "down", "space", "v")
             text = screen_text(pilot.app)
-            assert "macro f1" in text
+            assert "macro F1" in text
             settings = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.strip()}
             assert settings["batch_size"] == ["7", "64"] or settings["batch_size"][0] == "7"
             assert settings["backbone"] == ["vgg19", "vgg16"]
@@ -557,8 +594,9 @@ def test_stop_says_what_it_comes_to(dataset: Path, monkeypatch: pytest.MonkeyPat
             monkeypatch.setattr(
                 ending, "request_stop", lambda run: StopResult("running", 1.0, doubt, is_late=True)
             )
-            await press(pilot, "s", "k")
+            await press(pilot, "s")
             assert f"it gets no signal, since {doubt}." in " ".join(screen_text(pilot.app).split())
+            await press(pilot, "k")
             assert not killed
             monkeypatch.setattr(ending, "request_stop", lambda run: StopResult("running", 1.0, is_late=True))
             await press(pilot, "s", "escape")
@@ -637,7 +675,7 @@ class Form(Screen[RunDir | None]):
         self.dismiss(self.starts)
 
 
-def test_back_from_a_run_that_the_form_started_is_the_table_with_its_cursor_there_and_labels_nothing(
+def test_back_from_a_run_that_the_form_started_is_where_the_form_was_opened_and_labels_nothing(
     dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_images(dataset, 3, classes=["cat"])
@@ -650,11 +688,10 @@ def test_back_from_a_run_that_the_form_started_is_the_table_with_its_cursor_ther
             await pilot.press("ctrl+t")
             await wait_until(pilot, lambda: "[1 Curves]" in screen_text(pilot.app))
             await press(pilot, "escape")
-            await wait_until(pilot, lambda: "Runs of cells: 4" in screen_text(pilot.app))
-            await press(pilot, "space")
-            assert line_of(pilot.app, "resnet34")[:3] == ["▸*", "finished", "training"]
-            await press(pilot, "escape", "escape")
+            await wait_until(pilot, lambda: "Ctrl+U shows the run again" in screen_text(pilot.app))
             assert "0 labelled" in screen_text(pilot.app)
+            await press(pilot, "escape", "ctrl+u")
+            await wait_until(pilot, lambda: "Runs of cells: 4" in screen_text(pilot.app))
         assert labels_in(dataset) == {}
 
     run(test())
@@ -680,21 +717,27 @@ def test_at_80_columns_marks_are_seen_beside_a_long_name_and_metrics_are_named_w
     async def test() -> None:
         async with table(dataset) as pilot:
             await press(pilot, "space")
-            assert screen_text(pilot.app).splitlines()[0].endswith("1 marked")
-            assert "best macro_f1 in epoch 1" in screen_text(pilot.app)
+            assert screen_text(pilot.app).splitlines()[0].rstrip("─").endswith("1 marked")
+            assert "best epoch 1 by macro F1, 0.5000" in screen_text(pilot.app)
 
     run(test())
 
 
-def test_many_differing_settings_are_listed_whole_where_a_table_has_no_room() -> None:
-    rows = [
-        ["setting", *"ABCDEFGH"],
-        ["loss", *["cross_entropy", "focal"] * 4],
-        ["lr", *["0.001"] * 7, "0.1"],
+def test_what_differs_between_many_runs_is_listed_whole_where_a_table_has_no_room() -> None:
+    found = [
+        Difference("data", "images", ("320",) * 7 + ("300",)),
+        Difference("settings", "loss", ("cross_entropy", "focal") * 4),
+        Difference("settings", "lr", ("0.001",) * 7 + ("0.1",)),
     ]
-    shown = _settings_text(rows, 78, make_context().ink).plain.splitlines()
-    assert shown == ["loss  ACEG cross_entropy  BDFH focal", "lr  ABCDEFG 0.001  H 0.1"]
-    assert "cross_entropy" in _settings_text(rows, 200, make_context().ink).plain.splitlines()[1]
+    shown = differences_text(found, 78, make_context().ink).plain.splitlines()
+    assert shown == [
+        "Data that differs",
+        "images  ABCDEFG 320  H 300",
+        "Settings that differ",
+        "loss  ACEG cross_entropy  BDFH focal",
+        "lr  ABCDEFG 0.001  H 0.1",
+    ]
+    assert "cross_entropy" in differences_text(found, 200, make_context().ink).plain.splitlines()[5]
 
 
 @pytest.mark.parametrize("key", ["n", "a", "c"])
@@ -763,5 +806,138 @@ def test_runs_are_compared_where_the_terminal_has_no_colours(
             assert "batch_size" in text
             if not unicode:
                 assert text.isascii()
+
+    run(test())
+
+
+def test_twins_are_told_apart_by_what_differs_between_them(dataset: Path) -> None:
+    for number, changes in enumerate(
+        ({}, {"lr": 0.001, "width": 96, "height": 96}, {"lr": 0.01}, {"lr": 0.01})
+    ):
+        ended(dataset, 0.5, name="resnet18", created_at=1.7e9 + number, **changes)
+    ended(dataset, 0.5, name="vgg16", created_at=1.6e9)
+
+    async def test() -> None:
+        async with table(dataset, size=(160, 40)) as pilot:
+            lines = [line for line in screen_text(pilot.app).splitlines() if " resnet18 " in line]
+            assert ["lr none" in line for line in lines] == [False, False, False, True]
+            assert [line.count("lr 0.01 ") for line in lines] == [1, 1, 0, 0]
+            assert "lr 0.001 · size 96" in lines[2] or "size 96 · lr 0.001" in lines[2]
+            assert "lr" not in " ".join(line_of(pilot.app, "vgg16"))
+        async with table(dataset) as pilot:
+            assert "lr 0.01" in screen_text(pilot.app), "at 80 columns they are told apart as well"
+
+    run(test())
+
+
+def test_runs_of_which_most_are_alike_say_only_what_is_special(dataset: Path) -> None:
+    for number, changes in enumerate(({}, {}, {}, {"batch_size": 7})):
+        ended(dataset, 0.5, name="resnet18", created_at=1.7e9 + number, **changes)
+
+    async def test() -> None:
+        async with table(dataset, size=(160, 40)) as pilot:
+            text = screen_text(pilot.app)
+            assert text.count("like most") == 3 and text.count("batch size 7") == 1
+
+    run(test())
+
+
+def test_a_wide_table_has_images_accuracy_tags_notes_and_a_curve_of_the_metric_that_decides(
+    dataset: Path,
+) -> None:
+    job = ended(dataset, 0.1, 0.9, 0.5, name="vgg16")
+    samples = [Sample(f"{number}.png", 0, "train") for number in range(1234)]
+    run_dir = RunDir.create(StateFolder(dataset / "mia"), job.job(), samples, name="vgg16")
+    with EventLog(run_dir.events) as log:
+        log.append(started())
+        for number, value in enumerate((0.1, 0.9, 0.5), 1):
+            log.append(epoch_row(number, macro_f1=value, accuracy=value + 0.05, mcc=0.3))
+        log.append(finished())
+    run_dir.put_notes(RunNotes(title="good one", tags=("paper",), note="after cleaning"))
+
+    async def test() -> None:
+        async with table(dataset, size=(200, 60)) as pilot:
+            [line] = [line for line in screen_text(pilot.app).splitlines() if "good one vgg16" in line]
+            for words in ("1,234", "0.9500", "0.9000", "#paper", "after cleaning", "▁█▅", "macro F1"):
+                assert words in line, words
+        async with table(dataset, context=make_context(unicode=False)) as pilot:
+            assert screen_text(pilot.app).isascii()
+
+    run(test())
+
+
+def test_rows_are_found_by_words_and_sorted_by_a_click_on_a_heading(dataset: Path) -> None:
+    three(dataset)
+
+    async def test() -> None:
+        async with table(dataset, size=(120, 40)) as pilot:
+            await press(pilot, "slash", *"vgg", "enter")
+            assert order_of(pilot.app) == ["vgg19", "vgg16"]
+            assert "with vgg" in screen_text(pilot.app)
+            heading = screen_text(pilot.app).splitlines()[1]
+            await pilot.click(RunTable, offset=(heading.index("macro F1") - 2, 0))
+            await settle(pilot)
+            assert "sorted by macro F1" in screen_text(pilot.app)
+            await pilot.click(RunTable, offset=(heading.index("macro F1") - 2, 0))
+            await settle(pilot)
+            assert order_of(pilot.app) == ["vgg16", "vgg19"]
+            await press(pilot, "slash", *["backspace"] * 3, *"nothing", "enter")
+            assert "No run has these words: / looks for others." in screen_text(pilot.app)
+            await press(pilot, "slash", *["backspace"] * 7, "enter")
+            assert len(order_of(pilot.app)) == 3
+
+    run(test())
+
+
+def test_before_marked_runs_are_deleted_it_is_said_that_the_one_under_the_cursor_is_not_among_them(
+    dataset: Path,
+) -> None:
+    three(dataset)
+
+    async def test() -> None:
+        async with table(dataset) as pilot:
+            await press(pilot, "space", "down", "x")
+            text = said(pilot.app)
+            assert "This is the run that is marked; the one under the cursor," in text and "stays." in text
+            await press(pilot, "escape", "space", "x")
+            text = said(pilot.app)
+            assert "Delete 2 runs?" in text
+            assert "These are the runs that are marked, the one under the cursor among them." in text
+            await press(pilot, "escape", "escape", "x")
+            assert "marked" not in screen_text(pilot.app).partition("Delete")[2]
+
+    run(test())
+
+
+def test_the_comparison_names_what_differs_in_data_versions_and_device(dataset: Path) -> None:
+    make_images(dataset, 1, classes=("cat", "dog"))
+    for number, (images, moved, device) in enumerate(((10, 0, "cpu"), (12, 3, "NVIDIA H200"))):
+        samples = [
+            Sample(f"{n}.png", 0 if n < moved else 1, "val" if n % 4 == 0 else "train") for n in range(images)
+        ]
+        job = make_run(dataset / "mia", created_at=1.7e9 + number).job()
+        made = RunDir.create(StateFolder(dataset / "mia"), job, samples, name="seen")
+        with EventLog(made.events) as log:
+            log.append(msgspec.structs.replace(started(), device=device, versions={"torch": f"2.{number}"}))
+            log.append(epoch_row(1, macro_f1=0.5, accuracy=0.5, loss=1.0))
+            log.append(finished())
+    with LabelStore(dataset / "mia" / "labels.db") as store:
+        ids = {item.name: item.id for item in store.classes()}
+        store.set_labels([(ImageKey(f"{n}.png"), ids["cat"]) for n in range(10)], source="person")
+
+    async def test() -> None:
+        async with table(dataset, size=(140, 50)) as pilot:
+            await press(pilot, "slash", *"seen", "enter", "space", "down", "space", "v")
+            await wait_until(pilot, lambda: "Machine that differs" in screen_text(pilot.app))
+            lines = {}
+            for line in screen_text(pilot.app).splitlines():
+                parts = [part.strip() for part in line.strip("│ ").split("  ") if part.strip()]
+                lines[parts[0] if parts else ""] = parts[1:]
+            assert lines["images"] == ["12", "10"]
+            assert lines["images to train on"] == ["9", "7"]
+            assert lines["images and labels"] == ["2 fewer, 3 labelled otherwise"]
+            assert lines["labels changed since"] == ["7 changed, 2 removed", "10 changed"]
+            assert lines["device"] == ["NVIDIA H200", "cpu"]
+            assert lines["torch"] == ["2.1", "2.0"]
 
     run(test())

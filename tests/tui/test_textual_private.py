@@ -369,3 +369,132 @@ def test_the_height_of_a_widget_is_found_anew_when_it_is_asked_for() -> None:
             assert text.size.height == 2
 
     run(test())
+
+
+class Filled(private.QuickScreen[None]):
+    """Fills its widget when it hears of its size."""
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="said")
+
+    def on_resize(self) -> None:
+        self.query_one("#said", Static).update("first line\nsecond line")
+
+
+class FilledDialog(ModalScreen[None], Filled):
+    """The same over another screen."""
+
+    CSS = "#said { width: 20; height: auto; }"
+
+
+class Switching(private.SwitchingApp[None]):
+    """Keeps what is painted, in place of the paint."""
+
+    pictures_are_text = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.painted: list[tuple[object, list[tuple[int, int, int]]]] = []
+
+    def opened(self, screen: private.QuickScreen[None]) -> private.QuickScreen[None]:
+        private.use_compositor(screen, Spans(self, screen))
+        return screen
+
+
+class Spans(private.SpanCompositor):
+    """Notes what it is to paint."""
+
+    def __init__(self, app: Switching, screen: object) -> None:
+        super().__init__()
+        self._app, self._screen = app, screen
+
+    def render_update(self, **_: object) -> None:  # type: ignore[override]
+        if spans := list(self.take_spans()):
+            self._app.painted.append((self._screen, spans))
+
+
+def test_a_screen_is_painted_once_when_it_opens_and_once_when_it_is_back() -> None:
+    async def test() -> None:
+        app = Switching()
+        async with running(app, size=(40, 12)) as pilot:
+            lower, upper = app.opened(Filled()), app.opened(Filled())
+            await app.push_screen(lower)
+            await pilot.pause(0.1)
+            whole = [(y, 0, 40) for y in range(12)]
+            assert app.painted == [(lower, whole)]
+            assert lower.query_one("#said").size.height == 2
+            await app.push_screen(upper)
+            await pilot.pause(0.1)
+            assert app.painted[1:] == [(upper, whole)]
+            await app.pop_screen()
+            await pilot.pause(0.1)
+            assert app.painted[2:] == [(lower, whole)]
+
+    run(test())
+
+
+def test_of_a_dialog_nothing_but_itself_is_painted_and_of_the_screen_below_the_lines_it_hid() -> None:
+    async def test() -> None:
+        app = Switching()
+        async with running(app, size=(40, 12)) as pilot:
+            lower, dialog = app.opened(Filled()), app.opened(FilledDialog())
+            await app.push_screen(lower)
+            await pilot.pause(0.1)
+            await app.push_screen(dialog)
+            await pilot.pause(0.1)
+            assert app.painted[1:] == [(dialog, [(0, 0, 20), (1, 0, 20)])]
+            await app.pop_screen()
+            await pilot.pause(0.1)
+            assert app.painted[2:] == [(lower, [(0, 0, 40), (1, 0, 40)])]
+
+    run(test())
+
+
+def test_all_is_painted_below_a_dialog_where_pictures_are_graphics_or_the_window_or_the_theme_changed() -> (
+    None
+):
+    async def test() -> None:
+        app = Switching()
+        async with running(app, size=(40, 12)) as pilot:
+            for change in ("graphics", "window", "theme"):
+                lower, dialog = app.opened(Filled()), app.opened(FilledDialog())
+                await app.push_screen(lower)
+                await app.push_screen(dialog)
+                await pilot.pause(0.1)
+                if change == "graphics":
+                    app.pictures_are_text = False
+                elif change == "window":
+                    await pilot.resize_terminal(40, 14)
+                    await pilot.pause(0.1)
+                    lower._compositor.size = Size(40, 12)  # as if it had not heard of it
+                else:
+                    app.theme = "nord"
+                    await pilot.pause(0.1)
+                app.painted.clear()
+                await app.pop_screen()
+                await pilot.pause(0.1)
+                assert app.painted[0][0] is lower and len(app.painted[0][1]) >= 12, change
+                app.pictures_are_text = True
+                await app.pop_screen()
+
+    run(test())
+
+
+def test_a_screen_waits_for_what_fills_it_but_not_for_long() -> None:
+    class Reading(Filled):
+        def fills(self) -> bool:
+            return True
+
+    async def test() -> None:
+        app = Switching()
+        async with running(app, size=(40, 12)) as pilot:
+            await app.push_screen(app.opened(Reading()))
+            await pilot.pause(private.LONGEST_FILL_S + 0.2)
+            assert len(app.painted) == 1
+
+    run(test())
+
+
+def test_a_notice_takes_the_place_of_a_screen() -> None:
+    update = private.NoticeUpdate("Two words", 12, 3)
+    assert update.render_segments(App[None]().console) == "\x1b[0m\x1b[2J\x1b[2;2HTwo words"

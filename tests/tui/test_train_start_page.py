@@ -279,6 +279,17 @@ def test_a_run_on_another_computer_leaves_this_machine_free(
     assert check_screen.why_free(TrainConfig(), ahead) == "on another computer (server7)"
 
 
+def test_what_stands_beside_the_fields_is_made_for_the_room_it_has(discs: Path) -> None:
+    async def test() -> None:
+        async with form(discs) as pilot:
+            await press(pilot, "pageup", "pageup")
+            await wait_until(
+                pilot, lambda: "blue 10 2 0 red 19 5 0 all 29 7 0" in words(pilot, "#train-side")
+            )
+
+    run(test())
+
+
 def test_in_a_large_window_fields_explanation_and_images_stand_side_by_side(discs: Path) -> None:
     async def test() -> None:
         async with form(discs, size=HUGE) as pilot:

@@ -175,6 +175,8 @@ class OneScreen(App[None]):
     """
 
     CSS_PATH = Path(mia_tui.tui.__file__).with_name("app.tcss")
+    HORIZONTAL_BREAKPOINTS = MiaApp.HORIZONTAL_BREAKPOINTS
+    VERTICAL_BREAKPOINTS = MiaApp.VERTICAL_BREAKPOINTS
 
     def __init__(
         self,
@@ -190,6 +192,7 @@ class OneScreen(App[None]):
             make,
         )
         self.ended, self.result = False, None
+        self.set_class(not context.ink.unicode, "-ascii", update=False)
 
     async def on_mount(self) -> None:
         await self.controller.load()

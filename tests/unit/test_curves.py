@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mia_tui.text import shorten
-from mia_tui.tui.runs.text_plots import (
+from mia_tui.tui.runs.figures.text_plots import (
     LEAST_COLUMNS,
     LEAST_ROWS,
     Curve,
@@ -118,9 +118,28 @@ def test_the_marked_epoch_is_pointed_out_below_it(unicode: bool) -> None:
     assert abs(foot.index(pointer) - (first + (60 - first) / 2)) <= 1
 
 
-def test_the_first_curve_lies_on_top() -> None:
-    pieces = draw(plot(curve("a", [1, 1]), curve("b", [1, 1], "dashes")), 60, 12, unicode=True)
+@pytest.mark.parametrize("unicode", [True, False])
+def test_lines_that_lie_on_each_other_take_turns(unicode: bool) -> None:
+    three = [curve(name, [1, 1]) for name in "abc"]
+    pieces = draw(plot(*three), 60, 12, unicode=unicode)
+    [line] = [line for line in pieces[1:] if {0, 1, 2} <= {who for _, who in line}]
+    shares = [sum(len(text) for text, who in line if who == number) for number in range(3)]
+    assert max(shares) - min(shares) <= 4
+
+
+def test_single_steps_lie_below_their_mean() -> None:
+    pieces = draw(plot(curve("mean", [1, 1]), curve("step", [1, 1], "dots")), 60, 12, unicode=True)
     assert {who for line in pieces[1:] for _, who in line} == {None, 0}
+
+
+@pytest.mark.parametrize("unicode", [True, False])
+def test_the_best_epoch_is_marked_on_the_curve_and_its_figure_stands_on_the_axis(unicode: bool) -> None:
+    falling = curve("validation", [3, 2, 1, 2, 3])
+    lines = drawn(falling, columns=60, unicode=unicode, mark=(3, "best 1.0000, epoch 3"))
+    assert "best 1.0000, epoch 3" in lines[-2]
+    [marked] = [line for line in lines[1:-2] if ("◆" if unicode else "@") in line]
+    assert marked == lines[-3], "the lowest value lies on the lowest row"
+    assert "best 1.0000-" in drawn(falling, columns=40, unicode=False, mark=(3, "best 1.0000, epoch 3"))[-2]
 
 
 def test_in_little_room_the_heading_drops_values_then_letters() -> None:

@@ -56,7 +56,7 @@ def test_the_manual_names_no_option_that_no_command_has() -> None:
     others += (
         " --show-config --annotator --graphics --after --overwrite --include-missing --yes --tag --as --shard"
     )
-    others += " --join --resume --find --no-deps --terminal --existing --dry-run"
+    others += " --join --resume --find --app --watch --no-deps --terminal --existing --dry-run"
     others += " --array --cpus-per-task --requeue --dependency --wrap"  # of Slurm
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", WHOLE))
     assert named <= known | set(others.split())
@@ -76,7 +76,7 @@ def test_the_beginning_of_a_name_is_enough_and_another_word_is_refused() -> None
 
 
 def test_lines_are_found_by_all_their_words_in_any_order_and_case() -> None:
-    found = list(find_lines("DEPTH stochastic", {}))
+    found = list(find_lines("LAYERS skipped", {}))
     assert [(line.topic, line.heading) for line in found] == [("settings", "Network")]
     assert "*" not in found[0].line and "`" not in found[0].line
     assert not list(find_lines("hamster", {}))

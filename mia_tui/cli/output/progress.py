@@ -4,8 +4,9 @@ The figures come from RunState, which reads the events; this module only chooses
 appears when its epoch ends, so the rows together are the table of epochs.
 """
 
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, cast
@@ -32,6 +33,7 @@ from mia_tui.text import counted, duration, printable
 
 if TYPE_CHECKING:
     import rich.progress
+    from rich.console import RenderableType
 
 
 # A plain line at most this often while something counts up, in seconds.
@@ -47,11 +49,18 @@ PHASES: dict[PhaseName, str] = {
 
 
 @contextmanager
-def open_progress(stream: SafeStream) -> "Iterator[rich.progress.Progress]":
-    """A rich Progress on a terminal; tasks carry a field `words`."""
-    from rich.console import Console
+def open_progress(
+    stream: SafeStream, above: "Callable[[int, int], Sequence[RenderableType]] | None" = None
+) -> "Iterator[rich.progress.Progress]":
+    """A rich Progress on a terminal; tasks carry a field `words`.
+
+    Args:
+        stream: Where to.
+        above: What stands above the bars, from the columns and rows of the terminal.
+    """
+    from rich.console import Console, RenderableType
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
+    from rich.progress import Progress as PlainBars
 
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -60,6 +69,13 @@ def open_progress(stream: SafeStream) -> "Iterator[rich.progress.Progress]":
         TimeRemainingColumn(),
     )
     console = Console(file=cast(IO[str], stream))
+
+    class Bars(PlainBars):
+        def get_renderables(self) -> Iterable[RenderableType]:
+            if above is not None:
+                yield from above(*console.size)
+            yield from super().get_renderables()
+
     # Without redirection: everything that prints goes through Report, which puts lines above the bars.
     with Bars(
         *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
@@ -74,9 +90,13 @@ class EpochProgress(AbstractContextManager["EpochProgress"]):
         report: Prints it.
         metric: The metric that decides which epoch is best.
         state: The run up to now; its epochs are shown first. New events are applied to it.
+        curves: Whether a terminal shows the curves, too.
     """
 
-    def __init__(self, report: Report, *, metric: MetricName, state: RunState | None = None) -> None:
+    def __init__(
+        self, report: Report, *, metric: MetricName, state: RunState | None = None, curves: bool = False
+    ) -> None:
+        self._shows_curves = curves
         self.state = state if state is not None else RunState(metric=metric)
         self._report = report
         self._metric = metric
@@ -87,7 +107,8 @@ class EpochProgress(AbstractContextManager["EpochProgress"]):
 
     def __enter__(self) -> "EpochProgress":
         if self._report.shows_bars:
-            self._bars = _Bars(self._open.enter_context(self._report.moving()))
+            above = self._curves_above() if self._shows_curves else None
+            self._bars = _Bars(self._open.enter_context(self._report.moving(above)))
             self._catch_up(self._bars)
         for row in self.state.epochs:
             self._show_epoch(row)
@@ -115,6 +136,13 @@ class EpochProgress(AbstractContextManager["EpochProgress"]):
                 self._show_epoch(event)
             case Warned() if self.state.warning_count > known:
                 self._report.warn(event.message, event.hint)
+
+    def _curves_above(self) -> "Callable[[int, int], Sequence[RenderableType]]":
+        """What draws the curves above the bars."""
+        from mia_tui.cli.output.curves import LiveCurves
+
+        unicode = (getattr(sys.stderr, "encoding", None) or "").lower().startswith("utf")
+        return LiveCurves(self.state, unicode=unicode).lines
 
     def _catch_up(self, bars: "_Bars") -> None:
         """Set the bars to the current position of the run."""

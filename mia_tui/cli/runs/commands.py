@@ -7,8 +7,10 @@ import click
 
 from mia_tui.cli.network import warn_of_unreadable
 from mia_tui.cli.options import (
+    WATCH_HELP,
     Group,
     Option,
+    check_watch,
     dataset_option,
     json_option,
     path_argument,
@@ -29,6 +31,7 @@ from mia_tui.cli.runs.actions import (
 )
 from mia_tui.cli.runs.listing import print_list, read_rows
 from mia_tui.cli.runs.view import print_run, view_run
+from mia_tui.config.train import TrainConfig
 from mia_tui.runs.actions.action import called
 from mia_tui.runs.list.find import find_run, no_runs_hint, runs_of
 from mia_tui.runs.list.words import left_out_sentences, status_sentence
@@ -48,7 +51,8 @@ def command(ctx: click.Context) -> None:
     """List, show and follow runs: trainings, predictions and evaluations; stop, resume, repeat and delete them.
 
     RUN is the folder of a run; or, with --dataset, its title or name, the beginning of one, `best` or `last`. Without
-    --dataset, names and `last` mean your own recent runs.
+    --dataset, names and `last` mean your own recent runs. `last` is the newest run of any kind here and in --after;
+    for --run and --resume it is the newest training.
     """
     require_command(ctx)
 
@@ -91,17 +95,19 @@ def show_command(run: str, dataset: Path | None, state: Path | None, as_json: bo
 @run_argument
 @dataset_option
 @state_option
+@click.option("--watch", cls=Option, is_flag=True, help=WATCH_HELP)
 @json_option
-def follow_command(run: str, dataset: Path | None, state: Path | None, as_json: bool) -> int:
+def follow_command(run: str, dataset: Path | None, state: Path | None, watch: bool, as_json: bool) -> int:
     """Watch a run until it ends; Ctrl-C leaves it running.
 
     With --json, every event of the run from its start is a line. The exit code is 0 when the run finished or
     was stopped, 1 when it failed or was lost.
     """
     report = Report(as_json=as_json)
+    check_watch(watch, as_json=as_json)
     found = find_run(run, dataset=dataset, state=state, kind=None)
     try:
-        status = _follow_events(report, found) if as_json else _follow(report, found)
+        status = _follow_events(report, found) if as_json else _follow(report, found, watch=watch)
     except KeyboardInterrupt:
         report.note(f"The run {called(found)} continues; `mia-tui runs stop` ends it.")
         return INTERRUPTED
@@ -121,14 +127,15 @@ for doing in (
     command.add_command(doing)
 
 
-def _follow(report: Report, run: RunDir) -> Status:
+def _follow(report: Report, run: RunDir, *, watch: bool) -> Status:
     from mia_tui.cli.output.progress import EpochProgress
 
     reader = EventReader(run.events)
     state = RunState.of(run.job())
     for event in reader.read_new():
         state.apply(event)
-    with EpochProgress(report, metric=state.metric, state=state) as show:
+    curves = watch and run.job().config.kind == TrainConfig.kind
+    with EpochProgress(report, metric=state.metric, state=state, curves=curves) as show:
         while True:
             status = run_status(run)  # before reading: the last events of a worker are read after its end
             for event in reader.read_new():

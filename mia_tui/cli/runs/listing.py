@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from mia_tui.catalog.metrics import metric_words
 from mia_tui.cli.output.tables import table, width
 from mia_tui.cli.report import Report
 from mia_tui.config.train import TrainConfig
@@ -58,6 +59,10 @@ def as_record(row: RunSummary) -> dict[str, Any]:
         "metric": row.metric if training is not None or row.best is not None else "",
         "best": row.best,
         "best_epoch": row.best_epoch,
+        "best_by": row.decides if training is not None else "",
+        "accuracy": row.figures.get("accuracy"),
+        "macro_f1": row.figures.get("macro_f1"),
+        "image_count": row.images,
         "images_done": done,
         "images_total": total,
         "result": row.result,
@@ -88,10 +93,11 @@ def print_list(report: Report, rows: Sequence[dict[str, Any]], *, with_dataset: 
 def _columns(rows: Sequence[dict[str, Any]], with_dataset: bool) -> list[str]:
     """The headings; kinds and tags only where there are any to tell apart, and 80 columns must do."""
     has_kinds = any(row["kind"] not in ("", TrainConfig.kind) for row in rows)
-    columns = ["run", "kind", "status", "done"] if has_kinds else ["run", "status", "epochs"]
+    columns = ["run", "kind", "status", "done"] if has_kinds else ["run", "status", "epochs", "accuracy"]
+    columns.append("macro F1")
     if not (has_kinds and with_dataset):
-        columns.append("metric")
-    return [*columns, "best", *(["tags"] if any(row["tags"] for row in rows) else [])]
+        columns.append("best by")
+    return [*columns, *(["tags"] if any(row["tags"] for row in rows) else [])]
 
 
 def _cells(row: dict[str, Any], columns: Sequence[str]) -> list[object]:
@@ -102,8 +108,9 @@ def _cells(row: dict[str, Any], columns: Sequence[str]) -> list[object]:
         "status": row["status"],
         "epochs": done,
         "done": done,
-        "metric": row["metric"],
-        "best": row["best"],
+        "accuracy": row["accuracy"],
+        "macro F1": row["macro_f1"],
+        "best by": metric_words(row["best_by"]),
         "tags": ", ".join(map(printable, row["tags"])),
     }
     return [cells[name] for name in columns]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mia_tui.catalog.metrics import shown_metric
 from mia_tui.cli.report import Report
 from mia_tui.cli.runs.listing import as_record
 from mia_tui.config.evaluate import EvaluateConfig
@@ -20,7 +19,7 @@ from mia_tui.dataset.model import PARTS, WHOLE_STACK
 from mia_tui.errors import RunError
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.list.summaries import RunSummary, SummaryReader
-from mia_tui.runs.list.words import evaluated_in_epoch, left_out_sentences, status_sentence
+from mia_tui.runs.list.words import best_words, evaluated_in_epoch, left_out_sentences, status_sentence
 from mia_tui.runs.record.input_words import input_sentence
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.layout import RunDir
@@ -228,9 +227,7 @@ def _outcome(view: RunView) -> list[tuple[str, str]]:
         device = f" on {state.started.device}" if state.started.device else ""  # an import has none
         facts.append(("Time", f"{duration(_elapsed_s(view))}{device}{attempts}"))
     if isinstance(config, TrainConfig) and state.best is not None and state.best_value is not None:
-        facts.append(
-            ("Best", f"epoch {state.best.epoch}, {shown_metric(config.metric)} {state.best_value:.4f}")
-        )
+        facts.append(("Best", f"epoch {state.best.epoch}, {best_words(state)}"))
     if isinstance(config, PredictConfig) and config.out is not None:
         facts.append(("Out", printable(config.out)))
     if state.result is not None:

@@ -256,10 +256,12 @@ class ImportPlan:
         """What would be different, a sentence each."""
         classes = name_some((f"{name} {count:,}" for name, count in self.counts.items()), _MOST_CLASSES)
         words = [f"{counted(len(self.file.labels), 'image')} in {self.file.name}: {classes}."]
-        of_new = "has no label yet and gets one" if self.new == 1 else "have no label yet and get one"
-        words.append(
-            f"{self.new:,} {of_new}; {self.same:,} {'has' if self.same == 1 else 'have'} the same already."
+        of_new = f"{self.new:,} {'has' if self.new == 1 else 'have'} no label yet" if self.new else ""
+        of_same = (
+            f"{self.same:,} {'has' if self.same == 1 else 'have'} the same label already" if self.same else ""
         )
+        if of_new or of_same:
+            words.append(f"{', '.join(filter(None, (of_new, of_same)))}.")
         if self.different:
             some = name_some(f"{key.path} ({old}, here {new})" for key, (old, new) in self.different.items())
             people = f", {self.by_people:,} of them by a person" if self.by_people else ""

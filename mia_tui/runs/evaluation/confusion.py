@@ -19,6 +19,7 @@ from mia_tui.decoding import Count, Index, Text, decode_json
 from mia_tui.errors import RunError
 from mia_tui.files import read
 from mia_tui.runs.disk import make_folder, write_atomically
+from mia_tui.runs.evaluation.class_order import likeness_order
 from mia_tui.runs.record.layout import RunDir, unreadable
 from mia_tui.text import decode_name, encode_name, printable
 
@@ -80,6 +81,7 @@ class ConfusionReport:
         by_class: Metrics of each class.
         confusions: The largest ones, largest first; at most `MOST_CONFUSIONS`.
         mistakes: Number of images that were predicted as another class.
+        by_likeness: Positions of the classes so that those that are confused are neighbours.
     """
 
     which: Which
@@ -88,6 +90,7 @@ class ConfusionReport:
     by_class: list[ClassFigures]
     confusions: list[ConfusedPair]
     mistakes: int
+    by_likeness: tuple[int, ...]
 
 
 class _ConfusionFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -192,7 +195,7 @@ def load_confusion(path: Path) -> SavedConfusion:
 
 
 def load_confusion_report(run: RunDir, which: Which) -> ConfusionReport:
-    """Read a confusion matrix and compute its metrics; 50 ms for a thousand classes, so call it in a thread.
+    """Read a confusion matrix and compute its metrics; half a second for a thousand classes, so call it in a thread.
 
     Raises:
         RunError: If the file is missing or damaged.
@@ -207,6 +210,7 @@ def load_confusion_report(run: RunDir, which: Which) -> ConfusionReport:
         per_class(matrix.counts, matrix.classes),
         _largest(wrong),
         int(wrong.sum()),
+        likeness_order(matrix.counts),
     )
 
 

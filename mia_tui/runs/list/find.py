@@ -55,8 +55,8 @@ def find_run(
     """The run that a user named.
 
     Args:
-        text: A folder; a run's name or title or the beginning of one; `last`; or `best`, the training of the dataset
-            whose best epoch has the best value of the newest one's metric.
+        text: A folder; a run's name or title or the beginning of one; `last`, the newest run of that kind; or `best`,
+            the training of the dataset whose best epoch has the best value of the newest one's metric.
         dataset: The dataset whose runs are searched; None means this user's recent runs.
         state: The folder given with --state.
         kind: The kind of job that is meant; None for any.

@@ -8,7 +8,8 @@ and of many reports of progress only the newest.
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -62,6 +63,10 @@ class RunSummary:
         metric: The metric in `best`.
         best: Its value in the best epoch, or of an evaluation; None before there is one.
         best_epoch: Its number.
+        decides: The metric by which that epoch is the best; that of `best`, unless it is the loss.
+        figures: Metrics of the best epoch, or of an evaluation, by name; empty before there are any.
+        curve: The metric that decides, epoch by epoch.
+        images: Images that it trains on and validates, or that it is about; None where that is not known.
         elapsed_s: Seconds of work.
         host: Where its worker is, if that is not here.
         note: What else the user should know, a sentence or empty.
@@ -82,6 +87,10 @@ class RunSummary:
     metric: MetricName = "macro_f1"
     best: float | None = None
     best_epoch: int | None = None
+    decides: MetricName = "macro_f1"
+    figures: Mapping[str, float] = field(default_factory=dict)
+    curve: tuple[float, ...] = ()
+    images: int | None = None
     elapsed_s: float = 0.0
     host: str = ""
     note: str = ""
@@ -168,6 +177,7 @@ class SummaryReader:
     _tracker: StatusTracker = field(default_factory=StatusTracker)
     _taken_up_at: float = 0.0  # when the first event came after an end
     _signature: _Signature = ()
+    _images: int | None = None  # of its list, which does not change
     row: RunSummary | None = None
 
     def __post_init__(self) -> None:
@@ -214,6 +224,9 @@ class SummaryReader:
         images = image_progress(state)
         result = state.result
         metric: MetricName = shown_metric(state.metric)
+        if self._images is None:
+            with suppress(OSError):  # the run can be shown without it
+                self._images = self.run.sample_count()
         return RunSummary(
             self.run,
             status,
@@ -226,6 +239,10 @@ class SummaryReader:
             metric=metric,
             best=state.best_value if result is None else result.figures.get(metric),
             best_epoch=state.best.epoch if state.best else None,
+            decides=state.metric,
+            figures=state.best_figures if result is None else result.figures,
+            curve=tuple(row.figures[state.metric] for row in state.epochs if state.metric in row.figures),
+            images=self._images or (images.total if images is not None else 0) or None,
             elapsed_s=self._elapsed_s(),
             host=record.host if record is not None and not is_on_this_host(record) else "",
             note=self._note(status),

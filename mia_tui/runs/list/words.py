@@ -1,5 +1,6 @@
 """The states of runs in words, the same on the command line and in the app."""
 
+from mia_tui.catalog.metrics import metric_words, shown_metric
 from mia_tui.runs.record.events import EpochEnded
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import LeftOutEpochs, RunState
@@ -41,6 +42,15 @@ def status_sentence(run: RunDir, status: ShownStatus) -> str:
     if resuming is None:
         return STATUS_WORDS[status]
     return f"{STATUS_WORDS[status]}; `mia-tui runs resume {typed(run.path)}` {resuming}"
+
+
+def best_words(state: RunState) -> str:
+    """`macro F1 0.9512, chosen by loss`: the figure of the best epoch, and what decided if that is another one."""
+    if state.best_value is None:
+        return ""
+    shown = shown_metric(state.metric)
+    chosen = "" if shown == state.metric else f", chosen by {metric_words(state.metric)}"
+    return f"{metric_words(shown)} {state.best_value:.4f}{chosen}"
 
 
 def left_out_sentences(state: RunState) -> list[str]:

@@ -95,6 +95,11 @@ class EpochEnded(Event, frozen=True, kw_only=True, tag="epoch_ended"):
     elapsed_s: Elapsed
     left_out: LeftOut | None = None
 
+    @property
+    def figures(self) -> dict[str, float]:
+        """Metrics of the validation part; without one, of the training part."""
+        return self.train if self.val is None else self.val
+
 
 class ConfusionSaved(Event, frozen=True, kw_only=True, tag="confusion"):
     """A confusion matrix was written to `file`, relative to the run."""

@@ -413,6 +413,21 @@ class RunDir:
         """Whether it is about labelled images, as trainings and evaluations are."""
         return (self.path / _SAMPLES).is_file()
 
+    def sample_count(self) -> int:
+        """How many images the run has, without reading them; 0 if it has no list of them.
+
+        Raises:
+            OSError: If the list cannot be read.
+        """
+        count = 0
+        try:
+            with open_to_read(self.path / _SAMPLES, root=self.root) as file:
+                while chunk := file.read(1 << 20):
+                    count += chunk.count(b"\n")
+        except FileNotFoundError:
+            return 0
+        return count
+
     def samples(self) -> list[Sample]:
         """The images of the run, in their order.
 

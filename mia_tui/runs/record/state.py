@@ -232,6 +232,11 @@ class RunState:
         return None if math.isnan(value) else value
 
     @property
+    def best_figures(self) -> dict[str, float]:
+        """The metrics of the best epoch that are numbers; empty before there is one."""
+        return {} if self.best is None else {k: v for k, v in self.best.figures.items() if math.isfinite(v)}
+
+    @property
     def left_out(self) -> list[LeftOutEpochs]:
         """Which images were left out of which epochs, in order."""
         found: list[LeftOutEpochs] = []
@@ -304,8 +309,7 @@ def best_epoch(rows: Iterable[EpochEnded], metric: MetricName) -> EpochEnded | N
 
 
 def _value(row: EpochEnded, metric: MetricName) -> float:
-    figures = row.train if row.val is None else row.val  # without validation, that of the training part
-    return figures.get(metric, math.nan)
+    return row.figures.get(metric, math.nan)
 
 
 def _append_in_order(rows: list[EpochEnded], row: EpochEnded) -> None:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
+_NEEDED = "A class needs a name."
+
 
 async def add_classes(
     controller: LabelController, screen: KeyedScreen[Any], title: str, hint: str
@@ -49,7 +51,7 @@ async def add_classes(
     """
 
     def dialog(text: str, error: str) -> TextDialog:
-        return TextDialog(title, value=text, hint=hint, error=error, several=True)
+        return TextDialog(title, value=text, hint=hint, error=error, several=True, needed=_NEEDED)
 
     async def add(text: str) -> list[ImageClass]:
         names = _names_in(text)
@@ -147,13 +149,16 @@ class ClassCommands:
 
     async def _rename(self, chosen: ImageClass) -> None:
         def dialog(text: str, error: str) -> ModalScreen[str | None]:
-            return TextDialog(f"New name for {chosen.name}", value=text, error=error)
+            title = f"New name for {chosen.name}"
+            return TextDialog(title, value=text, error=error, replaced=True, needed=_NEEDED)
 
         def write(name: str) -> Callable[[LabelStore], ImageClass]:
             return lambda store: store.rename_class(chosen.id, name)
 
         after = await self._edit(chosen, chosen.name, dialog, write)
-        if after is not None and after.name != chosen.name:
+        if after is not None and after.name == chosen.name:
+            self._screen.say(f"{chosen.name} keeps its name.")
+        elif after is not None:
             self._screen.say(f"{chosen.name} is now called {after.name}; {self._has(chosen)}.")
 
     async def _recolour(self, chosen: ImageClass) -> None:
@@ -164,7 +169,9 @@ class ClassCommands:
             return lambda store: store.recolour_class(chosen.id, colour)
 
         after = await self._edit(chosen, chosen.colour, dialog, write)
-        if after is not None and after.colour != chosen.colour:
+        if after is not None and after.colour == chosen.colour:
+            self._screen.say(f"{chosen.name} keeps its colour.")
+        elif after is not None:
             self._screen.say(f"{chosen.name} now has the colour {after.colour}; {self._has(chosen)}.")
 
     async def _set_key(self, chosen: ImageClass) -> None:
@@ -186,11 +193,12 @@ class ClassCommands:
             return lambda store: store.set_class_key(chosen.id, key or None)
 
         after = await self._edit(chosen, chosen.key or "", dialog, write)
-        if after is not None and after.key != chosen.key:
+        if after is not None:
+            now = "still" if after.key == chosen.key else "now"
             self._screen.say(
-                f"{after.key} is now the key of {chosen.name}."
+                f"{after.key} is {now} the key of {chosen.name}."
                 if after.key
-                else f"{chosen.name} has no key now."
+                else f"{chosen.name} {'still has' if now == 'still' else 'has'} no key."
             )
 
     async def _edit(
@@ -218,6 +226,8 @@ class ClassCommands:
                 lambda store: store.move_class(chosen.id, place), f"place of class {chosen.name}"
             )
             self._screen.go_to(chosen.id)
+        else:
+            self._screen.say(f"{chosen.name} is the {'first' if by < 0 else 'last'} class already.")
 
     async def _merge(self, chosen: ImageClass) -> None:
         title = f"Move the labels of {chosen.name} to which class?"
@@ -272,6 +282,7 @@ class ClassCommands:
             self._screen.close(chosen.id)
 
     async def _go(self, by: Callable[[], int]) -> None:
+        self._screen.say("")  # it was about another class
         self._screen.move(by())
 
     async def _close(self) -> None:

@@ -8,16 +8,18 @@ from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from mia_tui.dataset.model import ImageClass
+from mia_tui.text import counted
 from mia_tui.tui.classes.commands import ClassCommands
 from mia_tui.tui.context import Context
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.bindings import said_key
 from mia_tui.tui.keys.tables import SCOPES
 from mia_tui.tui.label.session_screen import DatasetScreen
-from mia_tui.tui.widgets.ink import Ink
+from mia_tui.tui.screen import ScreenOver
+from mia_tui.tui.widgets.bars import bar
+from mia_tui.tui.widgets.ink import Ink, style
 from mia_tui.tui.widgets.line_list import LineList
 from mia_tui.tui.widgets.text_block import TextBlock
 
@@ -29,15 +31,19 @@ _LISTED = (
 """Commands that are listed with their keys below the classes."""
 
 _KEY, _COLOUR, _IMAGES, _STATE = 3, 7, 11, 8
+_LEAST_NAME, _WIDEST_BAR = 40, 30
+_LEAST_LINES, _BESIDE = 8, 9  # classes that there is room for, and what else stands in the panel
+_MOST_SHARE = 0.9  # of the window
 _FIXED = 1 + _KEY + 2 + _COLOUR + 2 + _IMAGES + 2 + _STATE
 
 
 @dataclass(frozen=True)
 class ClassLine:
-    """A class and how many images have it."""
+    """A class, how many images have it, and how many that are beside the class with the most."""
 
     image_class: ImageClass
     images: int
+    share: float
 
 
 class ClassTable(LineList[ClassLine], can_focus=True):
@@ -47,29 +53,38 @@ class ClassTable(LineList[ClassLine], can_focus=True):
         super().__init__(ink, self._draw_class, heading=self._titles, id=id)
 
     def _titles(self, columns: int) -> str:
-        name = max(4, columns - _FIXED)
+        name = max(4, columns - _FIXED - self._bar_columns(columns))
         return f" {'key':<{_KEY}}  {'colour':<{_COLOUR}}  {'name':<{name}}{'images':>{_IMAGES}}"
 
     def _draw_class(self, entry: ClassLine, width: int, is_current: bool) -> list[Segment]:
         ink, image_class = self._ink, entry.image_class
-        text_style = Style(reverse=is_current, dim=image_class.archived)
+        text_style = (ink.cursor() if is_current else Style()) + Style(dim=image_class.archived)
+        bar_columns = self._bar_columns(width)
+        bar_style = style(fg=image_class.colour) if ink.colours else Style()
         state = "archived" if image_class.archived else ""
         return [
-            Segment(ink.pointer if is_current else " ", Style(bold=True)),
+            Segment(ink.pointer if is_current else " ", ink.accent()),
             Segment(f" {image_class.key or ' '} ", ink.chip(image_class.colour)),
             Segment("  "),
             self._swatch(image_class.colour),
             Segment("  "),
-            Segment(ink.pad(image_class.name, max(4, width - _FIXED)), text_style),
-            Segment(f"{entry.images:>{_IMAGES},}  {state:<{_STATE}}", text_style),
+            Segment(ink.pad(image_class.name, max(4, width - _FIXED - bar_columns)), text_style),
+            Segment(f"{entry.images:>{_IMAGES},}  ", text_style),
+            Segment(bar(entry.share, bar_columns, unicode=ink.unicode, empty=" "), bar_style),
+            Segment(f"{state:<{_STATE}}", text_style),
         ]
+
+    @staticmethod
+    def _bar_columns(columns: int) -> int:
+        """Room for a bar, where there is enough for names."""
+        return max(0, min(_WIDEST_BAR, columns - _FIXED - _LEAST_NAME))
 
     def _swatch(self, colour: str) -> Segment:
         """Seven cells of the colour; its #rrggbb on terminals without colours."""
         return Segment(" " * _COLOUR, self._ink.chip(colour)) if self._ink.colours else Segment(colour)
 
 
-class ClassesScreen(DatasetScreen[int | None], ModalScreen[int | None]):
+class ClassesScreen(DatasetScreen[int | None], ScreenOver[int | None]):
     """The list of classes; ends with the class to make the current one, or None.
 
     Args:
@@ -81,6 +96,7 @@ class ClassesScreen(DatasetScreen[int | None], ModalScreen[int | None]):
         counts: Labels of each class, by id.
     """
 
+    LEAST = 50, 15
     SCOPE_NAME = "classes"
     MANUAL_PAGE = "labelling"
     commands: ClassCommands
@@ -96,11 +112,11 @@ class ClassesScreen(DatasetScreen[int | None], ModalScreen[int | None]):
         self.counts: Mapping[int, int] = {}
         self._wanted: int | None = controller.session.current_class  # the class the cursor is on
         self._line = 0
+        self._is_said_saving = False  # until the command that saves has ended
         self._seen: object = None
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide", id="classes-dialog"):
-            yield TextBlock("Classes", classes="title")
             yield self._table
             yield self._message
             yield self._keys_shown
@@ -115,6 +131,7 @@ class ClassesScreen(DatasetScreen[int | None], ModalScreen[int | None]):
     # For the commands
 
     def say(self, message: str) -> None:
+        self._is_said_saving = False
         self._message.update(self._ink.shown(message))
 
     def say_failed(self, message: str) -> None:
@@ -165,6 +182,8 @@ class ClassesScreen(DatasetScreen[int | None], ModalScreen[int | None]):
 
     def command_ended(self) -> None:
         """Paint after each command; the classes are read again only if they have changed."""
+        if self._is_said_saving:
+            self.say("")
         if self.is_running and self._signature() != self._seen:
             self.queue.do(self._reload)
         elif self.is_running:
@@ -180,10 +199,22 @@ class ClassesScreen(DatasetScreen[int | None], ModalScreen[int | None]):
         return session.classes, session.counts.by_class
 
     def show(self) -> None:
-        if self.is_attached and self._table.size.width:
-            self._keys_shown.update(_keys(self._table.size.width, self.keys))
-            lines = [ClassLine(known, self.counts.get(known.id, 0)) for known in self.known]
-            self._table.show(lines, self._line)
+        if not (self.is_attached and self._table.size.width):
+            return
+        dialog, labels = self.query_one("#classes-dialog"), sum(self.counts.values())
+        dialog.border_title = "Classes"
+        dialog.border_subtitle = f"{counted(len(self.known), 'class', 'classes')}, {counted(labels, 'label')}"
+        dialog.styles.height = min(
+            int(_MOST_SHARE * self.size.height), max(len(self.known), _LEAST_LINES) + _BESIDE
+        )
+        self._keys_shown.update(_keys(self._table.size.width, self.keys))
+        most = max(self.counts.values(), default=0)
+        images = [self.counts.get(known.id, 0) for known in self.known]
+        lines = [
+            ClassLine(known, count, count / most if most else 0.0)
+            for known, count in zip(self.known, images, strict=True)
+        ]
+        self._table.show(lines, self._line)
 
     def command_begins(self) -> None:
         """The last message stays until the next one: reading the classes is a command, too."""
@@ -191,6 +222,7 @@ class ClassesScreen(DatasetScreen[int | None], ModalScreen[int | None]):
     def command_is_slow(self, waiting: int) -> None:
         if self.is_saving:
             self.say("Saving")
+            self._is_said_saving = True
 
 
 def _keys(columns: int, in_force: Mapping[str, Sequence[str]]) -> str:

@@ -31,6 +31,7 @@ from mia_tui.paths import find_state
 from mia_tui.text import counted, name_some, printable
 from mia_tui.tui.controller.store_thread import StoreThread, WriteResult
 from mia_tui.tui.controller.suggestions import ShownSuggestions
+from mia_tui.tui.controller.ways_back import WaysBack
 
 Value = TypeVar("Value")
 
@@ -58,6 +59,7 @@ class LabelController:
     Attributes:
         session: What is known; belongs to the event loop's thread.
         suggestions: Whose suggestions are shown.
+        ways_back: What led to the images that are shown.
         saved: What was written last, None before the first.
         source: Where labels came from last: folders, store, or None.
     """
@@ -80,6 +82,7 @@ class LabelController:
         self._asked_state = state
         self.state = find_state(dataset, state)
         self.suggestions = ShownSuggestions(self, state)
+        self.ways_back = WaysBack(self.session)
         self.store_thread = StoreThread(lambda: find_state(dataset, state).labels_db, self.annotator)
 
     async def load(self) -> None:

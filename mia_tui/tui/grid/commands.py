@@ -30,8 +30,6 @@ MANY = 20
 _NOTE_HINT = "{ok} saves it for all of them; empty removes their notes, {cancel} changes nothing."
 _WAYS = "left", "right", "up", "down", "page_previous", "page_next", "first", "last"
 
-_MENU_NAME_COLUMNS = 30
-
 
 class Marks:
     """Marks images, singly or a range at a time.
@@ -110,7 +108,7 @@ class GridCommands(SessionCommands):
             "mark_all": self._mark_all,
             "open": self._open,
             "leave": self._leave,
-            "grid": self._back,
+            "grid": self.open_grid,
             "zoom_in": partial(self._resize, 1),
             "zoom_out": partial(self._resize, -1),
         }
@@ -141,10 +139,9 @@ class GridCommands(SessionCommands):
         row = self._session.current_row
         if row is None:
             return
-        what = counted(marked, "marked image") if marked else self._ink.fit_left(key.path, _MENU_NAME_COLUMNS)
+        name = counted(marked, "marked image") if marked else key.path
         state = None if marked else self._session.state_of(row)
-        title = f"{what}: which class, or what else?"
-        chosen = await self._screen.ask(pickers.image_menu(self._session, state, title, self._ink))
+        chosen = await self._screen.ask(pickers.image_menu(self._session, state, name, self._ink))
         if isinstance(chosen, int):
             await self.use_class(chosen)
         elif chosen is not None:
@@ -215,10 +212,13 @@ class GridCommands(SessionCommands):
         if self._session.selected_count:
             self._marks.forget()
         else:
-            await self._back()
+            await self.shown.leave()
 
-    async def _back(self) -> None:
+    async def leave_screen(self) -> None:
         self._screen.leave(opened=False)
+
+    async def open_grid(self) -> None:
+        await self.leave_screen()
 
     async def _open(self) -> None:
         if self._session.current is not None:

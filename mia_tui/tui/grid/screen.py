@@ -16,10 +16,9 @@ from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.grid.commands import GridCommands
 from mia_tui.tui.grid.view import SessionTiles
 from mia_tui.tui.label.session_screen import SessionScreen, saving_words
-from mia_tui.tui.label.words import filter_words, framing
+from mia_tui.tui.label.words import filter_words, framing, tile_key_hint
 from mia_tui.tui.mosaic.mosaic import Mosaic
 from mia_tui.tui.mosaic.tile_pictures import TilePictures
-from mia_tui.tui.quick_paint import paint_quickly
 from mia_tui.tui.widgets.text_line import Piece
 
 _NEWS_S = 0.5
@@ -46,9 +45,8 @@ class GridScreen(SessionScreen[bool]):
         self, controller: LabelController, context: Context, pictures: TilePictures | None = None
     ) -> None:
         super().__init__(controller, context)
-        paint_quickly(self)
         self.commands = GridCommands(controller, self, context.ink)
-        self._message = ""
+        self._message = self._saving = ""
         self._came_from = self.session.current
         self._own_pictures: TilePictures | None = None
         if pictures is None:
@@ -114,6 +112,7 @@ class GridScreen(SessionScreen[bool]):
         row = self.session.listing.row(ready.request.key)
         if row is not None and self.session.state_of(row).problem != ready.problem:
             self.session.set_problem(row, ready.problem, missing=ready.missing)
+            self.tiles.update()
 
     def on_screen_suspend(self) -> None:
         self.tiles.withdraw()
@@ -126,8 +125,14 @@ class GridScreen(SessionScreen[bool]):
 
     def command_is_slow(self, waiting: int) -> None:
         if self.is_saving:
-            self.say(saving_words(waiting))
+            self._message = self._saving = saving_words(waiting)
             self._show_lines()
+
+    def command_ended(self) -> None:
+        if self._saving and self._message == self._saving:
+            self._message = ""
+        self._saving = ""
+        super().command_ended()
 
     def show(self) -> None:
         """Paint what has changed, by a key or by other people."""
@@ -161,6 +166,7 @@ class GridScreen(SessionScreen[bool]):
         self._facts.show(left, right)
         marks = f"{self.key('mark')} marks"
         marked = f"{counted(count, 'image')} marked: a class key labels them" if count else marks
+        self._messages.show(tile_key_hint(session.classes, count, ink))
         words = f"{session.counts.labelled:,} labelled{ink.separator}{session.counts.left:,} left"
         self._status.show(
             [(self._message or marked, Style(bold=bool(self._message or count)))], [(words, ink.dim())]

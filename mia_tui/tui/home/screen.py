@@ -11,23 +11,48 @@ from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
+from textual.containers import Container
 from textual.message import Message
 from textual.widgets import Input
 
 from mia_tui.dataset.recent import Recent, recent_datasets
+from mia_tui.text import counted
 from mia_tui.tui.context import Context
 from mia_tui.tui.controller import garbage
 from mia_tui.tui.home.folders import FolderReader, PathTyping, common_beginning, matching
-from mia_tui.tui.home.words import HomeLine, content_words, lines_for, recent_words, run_words
+from mia_tui.tui.home.words import (
+    HomeLine,
+    content_words,
+    folder_lines,
+    folders_title,
+    recent_words,
+    run_words,
+)
 from mia_tui.tui.runs.watch import LiveRun, RunWatch
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.line_list import Entry, EntryList
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_field import TextField
 
-_RECENT_SHOWN = 8
+_RECENT_SHOWN = 20
 _RUNS_SHOWN = 5
 _PAGE = 10
+_SIDE_BY_SIDE = 180  # columns from which the two lists are beside each other
+_IN_COLUMNS = 84  # columns of a list from which counts and dates stand below each other
+
+
+class RecentList(EntryList):
+    """The datasets that were opened last."""
+
+    class LineClicked(EntryList.LineClicked):
+        """One of them was clicked."""
+
+
+class FolderList(EntryList):
+    """The folders in the one that is typed."""
+
+    class LineClicked(EntryList.LineClicked):
+        """One of them was clicked."""
 
 
 class HomeScreen(KeyedScreen[None]):
@@ -35,6 +60,7 @@ class HomeScreen(KeyedScreen[None]):
 
     Args:
         context: What screens share.
+        came_from: The dataset that was left for this screen, and its state, to go back to; None if there is none.
     """
 
     SCOPE_NAME = "home"
@@ -60,7 +86,7 @@ class HomeScreen(KeyedScreen[None]):
             super().__init__()
             self.runs = runs
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, came_from: tuple[Path, Path | None] | None = None) -> None:
         super().__init__(context)
         self.at_once = {
             "open": self._open,
@@ -75,11 +101,11 @@ class HomeScreen(KeyedScreen[None]):
             "help": lambda: self.queue.do(self.show_help, opens=True),
         }
         self._ink = context.ink
-        opens = f"{self.key('open')} opens it."
-        self._welcome = f"Type the folder of your images or choose it in the list; {opens}"
+        self._came_from = came_from
         self._typing = PathTyping(Path.cwd())
         self._recent: list[Recent] = []
-        self._lines: list[HomeLine] = []
+        self._lines: list[HomeLine] = []  # recent datasets, then folders
+        self._recent_count = 0  # of those lines
         self._cursor: int | None = None
         self._refused = False  # whether the message says why the typed folder cannot be opened
         self._put = ""  # the text that this screen last put into the line
@@ -90,9 +116,13 @@ class HomeScreen(KeyedScreen[None]):
             select_on_focus=False,
             before=self.run_key,
         )
-        self._list = EntryList(context.ink, id="entries")
+        self._recent_list = RecentList(context.ink, id="recent")
+        self._folder_list = FolderList(context.ink, id="entries")
+        self._lists = Container(self._recent_list, self._folder_list, id="home-lists")
         self._message = TextBlock(self._welcome, id="home-message")
-        self._runs = TextBlock(id="runs")
+        self._runs = TextBlock(id="runs", classes="panel")
+        self._recent_list.border_title, self._runs.border_title = "Recent datasets", "Runs in progress"
+        self._runs.display = False
         self._reader = FolderReader(lambda folder: self.post_from_thread(self.FolderRead(folder)))
         self._watch: RunWatch | None = None
 
@@ -100,12 +130,31 @@ class HomeScreen(KeyedScreen[None]):
         yield TextBlock("mia-tui: sort images into classes, train a network on them", id="home-title")
         yield self._input
         yield self._message
-        yield self._list
+        yield self._lists
         yield self._runs
         yield self.key_line
 
     def on_mount(self) -> None:
+        for each in (self._input, self._recent_list, self._folder_list):
+            each.add_class("panel")
+        self._input.border_title = "Open a folder"
         self._input.focus()
+
+    def on_resize(self) -> None:
+        self._lists.set_class(self.size.width >= _SIDE_BY_SIDE, "side-by-side")
+        self.call_after_refresh(self.show)
+
+    def go_back_to(self, dataset: tuple[Path, Path | None] | None) -> None:
+        """Another dataset was left for this screen."""
+        self._came_from = dataset
+        self.say(self._welcome)
+
+    @property
+    def _welcome(self) -> str:
+        words = f"Type the folder of your images or choose it in a list; {self.key('open')} opens it."
+        if self._came_from is None:
+            return words
+        return f"{words} {self.key('start_anew')} goes back to {self._came_from[0].name}."
 
     def on_screen_resume(self) -> None:
         """Read again what may have changed since the screen was last in view."""
@@ -119,7 +168,8 @@ class HomeScreen(KeyedScreen[None]):
         )
         self._watch.start()
         self._build(keep=None)
-        self._cursor = next((n for n, line in enumerate(self._lines) if line.recent is not None), None)
+        self._cursor = 0 if self._recent_count else None
+        self.say(self._welcome)
         self.show()
 
     def on_screen_suspend(self) -> None:
@@ -142,7 +192,7 @@ class HomeScreen(KeyedScreen[None]):
         if self._input.value == self._put:
             return
         self._put = self._input.value
-        self._cursor = None
+        self._cursor = self._wanted = None
         self._refused = False
         self.say(self._welcome)
         self._build(keep=None)
@@ -153,41 +203,43 @@ class HomeScreen(KeyedScreen[None]):
 
     def _open(self) -> None:
         line = self._lines[self._cursor] if self._cursor is not None else None
-        if line is not None and line.folder is not None:
+        if line is not None:
             self._read_and_open(line.folder, line.recent.state if line.recent else None)
         elif self._input.value.strip():
             self._read_and_open(self._typing.folder_of(self._input.value.strip()), None)
         else:
             self.say(self._welcome)
 
-    @on(EntryList.LineClicked)
+    @on(RecentList.LineClicked)
+    @on(FolderList.LineClicked)
     def _line_clicked(self, event: EntryList.LineClicked) -> None:
         """The first click on a line chooses it, the second opens it."""
-        if event.line == self._cursor:
+        line = event.line + (self._recent_count if isinstance(event, FolderList.LineClicked) else 0)
+        if line == self._cursor:
             self._open()
         else:
-            self._cursor = event.line
+            self._cursor = line
             self.show()
 
     def _move(self, by: int) -> None:
-        places = [number for number, line in enumerate(self._lines) if line.folder is not None]
-        if not places:
-            return
-        if self._cursor is None or self._cursor not in places:
-            self._cursor = places[0 if by > 0 else -1]
+        last = len(self._lines) - 1
+        self.say(self._welcome)
+        if last < 0:
+            self.say("There is no folder to choose here; type one.")
+        elif self._cursor is None:
+            self._cursor = 0 if by > 0 else last
         else:
-            at = places.index(self._cursor) + by
-            self._cursor = None if at < 0 else places[min(at, len(places) - 1)]
+            at = self._cursor + by
+            self._cursor = None if at < 0 else min(at, last)
         self.show()
 
     def _go_in(self) -> None:
         """Go into the folder under the cursor; without one, move the caret in the line."""
-        folder = self._lines[self._cursor].folder if self._cursor is not None else None
-        if folder is None:
+        if self._cursor is None:
             self._input.action_cursor_right()
         else:
-            self._fill(self._typing.text_of(folder))
-            self._cursor = 1 if len(self._lines) > 1 else None
+            self._fill(self._typing.text_of(self._lines[self._cursor].folder))
+            self._cursor = 0 if self._lines else None
             self.show()
 
     def _go_out(self) -> None:
@@ -197,7 +249,7 @@ class HomeScreen(KeyedScreen[None]):
         base, _ = self._typing.parts(self._input.value)
         if base.parent != base:
             self._fill(self._typing.text_of(base.parent))
-            self._build(keep=base)
+            self._build(keep=HomeLine(base, base.name))
 
     def _complete(self) -> None:
         base, rest = self._typing.parts(self._input.value)
@@ -210,10 +262,18 @@ class HomeScreen(KeyedScreen[None]):
             self._fill(self._typing.text_of(base / names[0]))
         elif len(common) > len(rest):
             self._fill(self._input.value[: len(self._input.value) - len(rest)] + self._ink.shown(common))
+        elif names:
+            self.say(f"{counted(len(names), 'folder')} begin like this: {self.key('down')} chooses one.")
+        else:
+            self.say(f"Nothing to complete: no folder in {base} begins with {rest!r}.")
 
     def _start_anew(self) -> None:
-        self._fill("")
-        self.say(self._welcome)
+        if self._input.value or self._wanted is not None or self._came_from is None:
+            self._wanted = None
+            self._fill("")
+            self.say(self._welcome)
+        else:
+            self.post_message(self.Opened(*self._came_from))
 
     def command_begins(self) -> None:
         """The message stays: it is about the folder in the line."""
@@ -236,12 +296,13 @@ class HomeScreen(KeyedScreen[None]):
             (folder, state), self._wanted = self._wanted, None
             content = self._reader.get(folder)
             if content is not None and content.problem is None:
+                self.say("")
                 self.post_message(self.Opened(folder, state))
             elif content is not None:
                 self.say(content.problem or "")
                 self._refused = True
         line = self._lines[self._cursor] if self._cursor is not None else None
-        self._build(keep=line.folder if line else None)
+        self._build(keep=line)
 
     @on(RunsSeen)
     def _take_runs(self, event: RunsSeen) -> None:
@@ -249,11 +310,11 @@ class HomeScreen(KeyedScreen[None]):
         words = [self._run_line(run) for run in event.runs[:_RUNS_SHOWN]]
         if len(event.runs) > _RUNS_SHOWN:
             words.append(f"and {len(event.runs) - _RUNS_SHOWN:,} more")
-        self._runs.update("\n".join(["Runs in progress", *words]))
+        self._runs.update("\n".join(words))
 
     def _run_line(self, run: LiveRun) -> str:
         """A run in one line; if its folder is too long, the end of it is shown."""
-        width = max(10, self.size.width - 2)
+        width = max(10, self.size.width - 6)
         words = self._ink.fit(f"{run_words(run)}, in ", width)
         return words + self._ink.fit_left(str(run.dataset), width - self._ink.width(words))
 
@@ -268,41 +329,67 @@ class HomeScreen(KeyedScreen[None]):
         self._cursor = None
         self._build(keep=None)
 
-    def _build(self, *, keep: Path | None) -> None:
-        """Make the lines for the typed text; the cursor stays on the folder `keep` if it is still listed."""
+    def _build(self, *, keep: HomeLine | None) -> None:
+        """Make the lines for the typed text; the cursor stays on a line if it is still listed."""
         base, rest = self._typing.parts(self._input.value)
         recent = [] if self._input.value else self._recent
-        lines = lines_for(base, rest, self._reader.get(base), recent, refused=self._refused)
-        self._lines = lines
+        self._recent_count = len(recent)
+        self._lines = [HomeLine(each.path, str(each.path), each) for each in recent]
+        self._lines += folder_lines(base, rest, self._reader.get(base))
         if keep is not None:
-            self._cursor = next((n for n, line in enumerate(lines) if line.folder == keep), None)
-        if self._cursor is not None and self._cursor >= len(lines):
+            wanted = (keep.folder, keep.recent is None)
+            places = (n for n, line in enumerate(self._lines) if (line.folder, line.recent is None) == wanted)
+            self._cursor = next(places, None)
+        if self._cursor is not None and self._cursor >= len(self._lines):
             self._cursor = None
         self.show()
+
+    def show(self) -> None:
+        at, recent, here = self._cursor, self._recent_count, self._lines[self._recent_count :]
+        self._recent_list.display = recent > 0
+        self._input.set_class(at is not None, "-quiet")  # Enter opens what is in a list
+        in_recent = at is not None and at < recent
+        self._show_list(self._recent_list, self._lines[:recent], at if in_recent else None)
+        self._show_list(self._folder_list, here, None if at is None or in_recent else at - recent)
+        base, rest = self._typing.parts(self._input.value)
+        self._folder_list.border_title = (
+            ""
+            if self._refused and not here
+            else folders_title(
+                base,
+                rest,
+                self._reader.get(base),
+                found=len(here),
+                columns=self._folder_list.size.width,
+                ink=self._ink,
+            )
+        )
         wanted = [base, *self._folders_in_view()]
         self._reader.want([self._wanted[0], *wanted] if self._wanted else wanted)
 
-    def show(self) -> None:
-        entries = [
-            Entry(line.text, "", is_heading=True)
-            if line.folder is None
-            else Entry(line.text, self._right(line.folder, line.recent))
-            for line in self._lines
-        ]
-        self._list.show(entries, self._cursor)
-        self._reader.want([self._typing.parts(self._input.value)[0], *self._folders_in_view()])
+    def _show_list(self, shown: EntryList, lines: Sequence[HomeLine], cursor: int | None) -> None:
+        in_columns = shown.size.width >= _IN_COLUMNS
+        shown.show([Entry(line.text, self._right(line, in_columns=in_columns)) for line in lines], cursor)
+        shown.set_class(cursor is not None, "-active")
 
-    def _right(self, folder: Path, recent: Recent | None) -> str:
-        content = self._reader.get(folder)
-        if recent is None:
+    def _right(self, line: HomeLine, *, in_columns: bool) -> str:
+        content = self._reader.get(line.folder)
+        if line.recent is None:
             return content_words(content)
         if content is not None and content.problem is not None:
             return "not found"
-        return recent_words(recent, time.time())
+        return recent_words(line.recent, time.time(), in_columns=in_columns)
 
     def _folders_in_view(self) -> list[Path]:
-        seen: Sequence[int] = self._list.seen or range(min(len(self._lines), self.size.height))
-        return [folder for line in seen if line < len(self._lines) and (folder := self._lines[line].folder)]
+        recent, height = self._recent_count, self.size.height
+        first, second = self._lines[:recent], self._lines[recent:]
+        parts = ((self._recent_list.seen, first), (self._folder_list.seen, second))
+        return [
+            lines[place].folder
+            for seen, lines in parts
+            for place in seen or range(min(len(lines), height))
+            if place < len(lines)
+        ]
 
     def say(self, message: str) -> None:
         self._message.update(self._ink.shown(message))

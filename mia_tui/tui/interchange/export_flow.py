@@ -85,7 +85,7 @@ class LabelExport:
                 continue
             if overwrite is not None:
                 break
-        self._screen.say(f"Writing {chosen.words}")
+        self._screen.say(_writing(chosen))
         self._screen.run_in_background(
             lambda: self._write(chosen, None if target == Path() else target, overwrite)
         )
@@ -127,6 +127,8 @@ class LabelExport:
                 value=value,
                 hint=f"{{ok}} writes it{of_dataset}, {{cancel}} changes nothing.",
                 error=error,
+                replaced=True,
+                needed="" if of_dataset else f"A {kind} needs a name.",
             )
         )
         if text is None or (not text.strip() and not of_dataset):
@@ -149,12 +151,15 @@ class LabelExport:
     async def _write(self, chosen: ExportChoice, target: Path | None, overwrite: bool) -> None:
         try:
             done = await asyncio.to_thread(self._export, chosen, target, overwrite)
+            self._screen.did("export")
         except MiaError as error:
             if chosen.format.writes != "dataset" or overwrite or "--overwrite" not in (error.hint or ""):
                 self._screen.show_error(error)
                 return
             self._screen.queue.do(partial(self._ask_again, chosen, target, error.message), keep=True)
             return
+        finally:
+            self._screen.unsay(_writing(chosen))
         self._screen.show_message(done.summary, long=True)
         for warning in done.warnings:
             self._screen.show_message(warning, warning=True)
@@ -188,3 +193,7 @@ class LabelExport:
             include_missing=chosen.include_missing,
         )
         return replace(done, warnings=(*labelled.notes, *done.warnings))
+
+
+def _writing(chosen: ExportChoice) -> str:
+    return f"Writing {chosen.words}"

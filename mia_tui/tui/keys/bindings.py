@@ -45,6 +45,20 @@ def commands_by_key(
     return found
 
 
+def command_elsewhere(key: str, wanted: UserKeys) -> tuple[str, str] | None:
+    """The first screen on which a key has a command, and the title of that; None if it has none on any.
+
+    Args:
+        key: As Textual names it.
+        wanted: The keys that the user set.
+    """
+    for scope in SCOPES:
+        command = commands_by_key(keys_of(scope, wanted)).get(key)
+        if command is not None:
+            return scope, next(action.title for action in SCOPES[scope].actions if action.id == command)
+    return None
+
+
 def keys_of(scope: str, wanted: UserKeys) -> dict[str, tuple[str, ...]]:
     """The keys in force on a screen, by command."""
     return keys_in_force(SCOPES[scope], wanted)
@@ -78,11 +92,31 @@ def palette_lines(scope: str, wanted: UserKeys) -> list[tuple[str, str, str]]:
     ]
 
 
+def other_words(scope: str, wanted: UserKeys) -> dict[str, str]:
+    """Other words for what the palette lists, by the titles that it shows."""
+    from mia_tui.tui.keys.tables.other_words import OTHER_WORDS, OTHER_WORDS_OF_TITLES
+
+    found = dict(OTHER_WORDS_OF_TITLES)
+    if scope in SCOPES:
+        by_command: dict[str, str] = {}
+        for words in (OTHER_WORDS.get(scope, {}), *OTHER_WORDS.values()):
+            by_command = {**words, **by_command}
+        found |= {title: by_command.get(name, "") for name, title, _ in palette_lines(scope, wanted)}
+    return found
+
+
 def key_name(key: str) -> str:
     """Textual's name of a key: `=` is equals_sign; f1, ctrl+z and the like stay as they are."""
     from mia_tui.tui.textual_private import key_of_character
 
     return key_of_character(key) if len(key) == 1 else key
+
+
+def pressed_key(name: str) -> str:
+    """A key that was pressed as help shows it, from Textual's name of it: equals_sign is =."""
+    from textual.keys import key_to_character
+
+    return shown_key(key_to_character(name) or name)
 
 
 _SHOWN = {

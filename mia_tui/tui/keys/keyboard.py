@@ -6,12 +6,13 @@ bytes are first cut into characters, sequences and pastes. Bytes that are not UT
 are unknown, incomplete or too long. Textual's parser translates everything else.
 """
 
+import os
 import re
 import time
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
 
-from textual import constants, events
+from textual import events
 from textual.message import Message
 
 from mia_tui.terminal.kitty import missing_number
@@ -38,8 +39,15 @@ _TORN = re.compile(rb"\x1b(?:\[(?:\[|M[^\x1b]*|[ -?][^\x1b@-~]*)?|O|[]P_][^\x07\
 _LARGEST_WINDOW = 10_000  # pixels, or cells: larger numbers are noise, and would take all memory
 _LONGEST = 31  # the parser reads a longer sequence as keys
 _KEPT = 64  # of a sequence that has not ended
+# The rest of a sequence, whose Esc was taken for the key.
+_TAIL = re.compile(rb"\[[ -?]*[@-~]|O[A-DFHP-S]")
+
+ESCAPE_S = float(os.environ.get("ESCDELAY", "")) / 1000 if os.environ.get("ESCDELAY", "").isdigit() else 0.05
+"""So long after Esc nothing may follow, if it is to be the key and not the beginning of a sequence."""
 _REST_S = 1.0
 """How late the rest of a sequence may come on a slow line; Esc alone, or with one more byte, becomes a key sooner."""
+_TAIL_S = 0.5
+"""How late the rest of a sequence may come whose Esc became a key; later it is text that somebody types."""
 _PASTE_REST_S = 5.0
 """A paste that has been silent for so long has lost its end; until then no key counts."""
 _LONGEST_PASTE = 1 << 20
@@ -62,12 +70,15 @@ class Keyboard:
         self._waiting = b""  # a sequence that has begun, or what may be the end of a paste
         self._pasted: bytearray | None = None
         self._heard_at = time.monotonic()
+        self._escaped_at: float | None = None  # when Esc became a key because nothing had followed it
 
     def feed(self, data: bytes) -> Iterator[Message]:
         """Events of the next bytes."""
         self._heard_at = time.monotonic()
+        tail = _TAIL.match(data) if self._may_be_tail else None
+        self._escaped_at = None
         data, self._waiting = self._waiting + data, b""
-        place = 0
+        place = 0 if tail is None else tail.end()
         while place < len(data):
             if self._pasted is not None:
                 found, place = self._paste_on(data, place)
@@ -94,10 +105,27 @@ class Keyboard:
         if self._pasted is not None:
             if silent_s > _PASTE_REST_S:
                 self._pasted, self._waiting = None, b""
-        elif self._waiting and silent_s >= (_REST_S if len(self._waiting) > 2 else constants.ESCAPE_DELAY):
+        elif self._waiting and silent_s >= self._patience_s:
             begun, self._waiting = self._waiting, b""
             if len(begun) <= 2 and begun.isascii():
+                self._escaped_at = time.monotonic() if begun == b"\x1b" else None
                 yield from self._keys(begun)
+
+    @property
+    def due_in_s(self) -> float | None:
+        """In how many seconds `rest` has something to say, if nothing comes; None if never."""
+        if self._pasted is not None or not self._waiting:
+            return None
+        return max(0.0, self._heard_at + self._patience_s - time.monotonic())
+
+    @property
+    def _patience_s(self) -> float:
+        return _REST_S if len(self._waiting) > 2 else ESCAPE_S
+
+    @property
+    def _may_be_tail(self) -> bool:
+        """Whether an Esc that became a key may have been the beginning of a sequence, on a slow line."""
+        return self._escaped_at is not None and time.monotonic() - self._escaped_at < _TAIL_S
 
     def _paste_on(self, data: bytes, place: int) -> tuple[list[Message], int]:
         """The text of a paste, up to its end or as far as it has arrived."""

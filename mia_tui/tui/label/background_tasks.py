@@ -82,7 +82,7 @@ class BackgroundTasks:
             self._scan_thread = self._make_scan_thread(self._controller.session.listing)
             self._scan_thread.start()
         else:
-            self._screen.say("A search for images is running already.")
+            self._screen.say("A search for images was running already.")
 
     def _make_scan_thread(self, known: Listing | None) -> ScanThread:
         screen = self._screen

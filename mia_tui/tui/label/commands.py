@@ -7,33 +7,27 @@ different afterwards. Other screens are imported when they are opened, which
 makes the start 60 ms quicker.
 """
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mia_tui.config.kept import keep, kept_settings
 from mia_tui.config.user import UserConfig
 from mia_tui.dataset.model import WHOLE_STACK, ImageKey
-from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import Applied
-from mia_tui.text import counted
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
+from mia_tui.tui.label.choice_commands import ChoiceCommands
 from mia_tui.tui.label.picture.view_commands import ViewCommands
 from mia_tui.tui.label.picture.view_settings import ViewSettings
 from mia_tui.tui.label.suggestions.suggestion_commands import SuggestionCommands
-from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
     from mia_tui.tui.label.screen import LabelScreen
     from mia_tui.tui.label.session_screen import SessionScreen
     from mia_tui.tui.screen import KeyedScreen
-
-_MENU_NAME_COLUMNS = 30
 
 
 async def step_back(
@@ -69,25 +63,28 @@ class SessionCommands(ABC):
 
     Attributes:
         by_name: Every command, by the id of its action.
+        shown: Those that choose which images are shown.
     """
 
     def __init__(self, controller: LabelController, screen: "SessionScreen[Any]", ink: Ink) -> None:
         self._controller, self._session, self._screen, self._ink = controller, controller.session, screen, ink
         self._suggestions = SuggestionCommands(controller, screen, ink)
+        self.shown = ChoiceCommands(
+            controller,
+            screen,
+            ink,
+            compare=self._suggestions.compare,
+            open_grid=self.open_grid,
+            leave_screen=self.leave_screen,
+        )
         self.by_name: dict[str, Command] = {
             "undo": partial(step_back, controller, screen, self.reveal, redo=False),
             "redo": partial(step_back, controller, screen, self.reveal, redo=True),
             **self._suggestions.by_name,
+            **self.shown.by_name,
             "pick": self._pick,
             "next_unlabelled": partial(self._unlabelled, backwards=False),
             "previous_unlabelled": partial(self._unlabelled, backwards=True),
-            "find": self._find,
-            "filter": self._choose_filter,
-            "order": self._choose_order,
-            "folders": self._choose_folder,
-            "train": self._train,
-            "runs": self._open_runs,
-            "predict": self._predict,
             "classes": self._open_classes,
             "help": screen.show_help,
         }
@@ -123,88 +120,20 @@ class SessionCommands(ABC):
         else:
             self._screen.say("All images shown have a label or are skipped.")
 
-    # Which images are shown, and in which order
-
-    def _show_only(self, wanted: Filter | None) -> None:
-        if wanted is not None:
-            self._session.set_filter(wanted)
-            if not len(self._session.view):
-                self._screen.say(f"No image matches; {self._screen.key('filter')} shows others.")
-
-    async def _find(self) -> None:
-        from mia_tui.tui.dialogs import TextDialog
-
-        present = self._session.filter
-        hint = "{ok} shows the images with this in their path; empty shows all."
-        text = await self._screen.ask(TextDialog("Find files", value=present.text, hint=hint))
-        if text is not None:
-            self._show_only(replace(present, text=text.strip()))
-
-    async def _choose_filter(self) -> None:
-        from mia_tui.tui.label import pickers
-
-        wanted = await self._screen.ask(pickers.filters(self._session, self._ink))
-        if wanted is None or wanted.state != "models_differ" or await self._suggestions.compare():
-            self._show_only(wanted)
-
-    async def _choose_folder(self) -> None:
-        from mia_tui.tui.label import pickers
-
-        found = await asyncio.to_thread(self._session.listing.folders_later())
-        self._show_only(await self._screen.ask(pickers.folders(self._session, found, self._ink)))
-
-    async def _choose_order(self) -> None:
-        from mia_tui.tui.label import pickers
-
-        wanted = await self._screen.ask(pickers.orders(self._ink))
-        if wanted is not None:
-            self._session.set_order(wanted[0], reverse=wanted[1])
-
-    # Classes, training and its runs
+    # Classes
 
     async def _open_classes(self) -> None:
         from mia_tui.tui.classes.screen import ClassesScreen
 
         await self._screen.ask(ClassesScreen(self._controller, self._screen.context))
 
-    async def _train(self) -> None:
-        from mia_tui.tui.training.screen import TrainScreen
+    @abstractmethod
+    async def leave_screen(self) -> None:
+        """Go back where all images are shown that were shown at first."""
 
-        run = await self._screen.ask(TrainScreen(self._opened, self._screen.context))
-        if run is not None:
-            from mia_tui.tui.runs.run_actions import watch_started
-
-            self._show_images(await watch_started(self._screen, run, self._opened))
-
-    async def _open_runs(self) -> None:
-        from mia_tui.tui.runs.table_screen import RunsScreen
-
-        self._show_images(await self._screen.ask(RunsScreen(self._opened, self._screen.context)))
-
-    async def _predict(self) -> None:
-        from mia_tui.tui.predict.flow import predict_images, watch_prediction
-
-        run = await predict_images(self._screen, self._opened)
-        if run is not None:
-            self._show_images(await watch_prediction(self._screen, run, self._opened))
-
-    def _show_images(self, wanted: OpenImages | None) -> None:
-        if wanted is None:
-            return
-        self._session.set_filter(Filter(among=wanted.keys, among_words=wanted.title))
-        first = None if wanted.first is None else self._session.listing.row(wanted.first)
-        if first is not None:
-            self._session.go_to(first)
-        shown = len(self._session.view)
-        words = (
-            f"{counted(shown, 'image')}: {wanted.title}." if shown else "These images do not exist any more."
-        )
-        self._screen.say(f"{words} {self._screen.key('filter')} shows others again.")
-
-    @property
-    def _opened(self) -> OpenDataset:
-        controller, state = self._controller, self._screen.context.state
-        return OpenDataset(controller.dataset, state, controller.annotator, controller.session)
+    @abstractmethod
+    async def open_grid(self) -> None:
+        """Go to the grid, or from there back."""
 
 
 def begins_in_auto(user: UserConfig) -> bool:
@@ -258,7 +187,7 @@ class LabelCommands(SessionCommands):
             "skip": self._skip,
             "flag": self._flag,
             "note": self._note,
-            "grid": self._open_grid,
+            "grid": self.open_grid,
         }
         self.by_name |= ViewCommands(view_settings, screen, ink).by_name
 
@@ -284,10 +213,9 @@ class LabelCommands(SessionCommands):
         row = self._session.current_row
         if row is None or self._session.current != key:
             return
-        title = f"{self._ink.fit_left(key.path, _MENU_NAME_COLUMNS)}: which class, or what else?"
         state = self._screen.asked_network.seen(key, self._session.state_of(row))
         chosen = await self._screen.ask(
-            pickers.image_menu(self._session, state, title, self._ink, can_accept=True)
+            pickers.image_menu(self._session, state, key.path, self._ink, can_accept=True)
         )
         if isinstance(chosen, int):
             await self._controller.assign([key], chosen)
@@ -308,6 +236,8 @@ class LabelCommands(SessionCommands):
         chosen = self._session.current_class
         assert chosen is not None
         await self._controller.assign([key], chosen)
+        if advance:
+            self._screen.did("assign_next")
         if advance and not self._session.move(1):
             self._say_last()
 
@@ -342,6 +272,7 @@ class LabelCommands(SessionCommands):
             await self._controller.assign([key], state.suggestion.id, source="accepted")
         elif not await self._accept_new(key, state.suggestion.name):
             return
+        self._screen.did("accept")
         if not self._session.move(1):
             self._say_last()
         if state.image_class is not None and state.differs:
@@ -444,7 +375,22 @@ class LabelCommands(SessionCommands):
 
     # Other screens
 
-    async def _open_grid(self) -> None:
+    async def open_grid(self) -> None:
         from mia_tui.tui.grid.screen import GridScreen
 
-        await self._screen.ask(GridScreen(self._controller, self._screen.context, self._screen.tile_pictures))
+        self._controller.ways_back.grid_opened()
+        pictures = self._screen.tile_pictures
+        if await self._screen.ask(GridScreen(self._controller, self._screen.context, pictures)):
+            self._controller.ways_back.opened_from_grid()
+        self._screen.did("grid")
+
+    async def leave_screen(self) -> None:
+        tour = self._screen.context.tour
+        if tour is not None and not tour.is_left:
+            tour.leave()
+            self._screen.say(
+                f"The tour is left; {self._screen.key('command_palette')}, Tour takes it up again."
+            )
+            return
+        home, quit = self._screen.key("home"), self._screen.key("quit")
+        self._screen.say(f"There is nothing to go back to; {home} opens a folder, {quit} closes the app.")

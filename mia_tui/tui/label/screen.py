@@ -48,7 +48,6 @@ from mia_tui.tui.later import later
 from mia_tui.tui.pictures.cache import PictureResult
 from mia_tui.tui.pictures.image_view import ImageView
 from mia_tui.tui.pictures.preload import Preload
-from mia_tui.tui.quick_paint import paint_quickly
 from mia_tui.tui.widgets.mouse import RIGHT_BUTTON
 
 if TYPE_CHECKING:
@@ -87,7 +86,6 @@ class LabelScreen(SessionScreen[None]):
 
     def __init__(self, controller: LabelController, context: Context, preload: Preload | None = None) -> None:
         super().__init__(controller, context)
-        paint_quickly(self)
         kept = kept_settings()
         self._view_settings = ViewSettings(keep=context.user.keep_look, centre_mark=bool(kept.centre_mark))
         ink = context.ink
@@ -99,7 +97,7 @@ class LabelScreen(SessionScreen[None]):
         )
         self.commands.by_name |= {
             "list": self._toggle_list,
-            "probabilities": self._next_order,
+            "probabilities": self._next_probability_order,
             "scale_bar": self._toggle_scale_bar,
             "home": self._go_home,
             "import": self._import_labels,
@@ -345,13 +343,13 @@ class LabelScreen(SessionScreen[None]):
         self._left.toggle_list()
         self.lay_out()
 
-    async def _next_order(self) -> None:
+    async def _next_probability_order(self) -> None:
         """Show the probabilities in another order, or hide them."""
         if not self._probabilities.has_some:
             predict, ask = self.key("predict"), self.key("ask")
             self.say(f"No model has said anything yet: {predict} makes suggestions, {ask} asks a network.")
             return
-        self.say(self._left.next_order())
+        self.say(self._left.next_probability_order())
         self.lay_out()
 
     async def _toggle_scale_bar(self) -> None:

@@ -64,6 +64,7 @@ class SessionScreen(DatasetScreen[Result]):
     """
 
     BARE = True
+    _message = ""
     commands: SessionCommands
 
     def __init__(self, controller: LabelController, context: Context) -> None:
@@ -79,6 +80,11 @@ class SessionScreen(DatasetScreen[Result]):
 
     def messages_changed(self, messages: Sequence[Notification]) -> None:
         self._messages.show_messages(messages)
+
+    def unsay(self, message: str) -> None:
+        if self._message == message:
+            self.say("")
+            self.show()
 
     # Keys and the mouse
 

@@ -38,6 +38,11 @@ class TileLayout:
         """Rows of the screen that a line of tiles takes."""
         return self.panel.rows + FRAME_ROWS
 
+    @property
+    def count(self) -> int:
+        """Tiles on a page."""
+        return self.lines * self.per_line
+
     def x(self, place: int) -> int:
         """The first column of a tile, by its place in the line."""
         return place * self.width // self.per_line
@@ -67,9 +72,8 @@ def lay_out(width: int, height: int, rows: int, cell_px: tuple[int, int], shape:
     rows = max(1, height // lines - FRAME_ROWS)
     wanted = round(rows * shape * cell_px[1] / cell_px[0]) + FRAME_COLUMNS
     columns = max(FRAME_COLUMNS + 1, min(max(wanted, _NARROWEST), width))
-    per_line = max(
-        1, min(round(width / columns), width // _NARROWEST)
-    )  # rather a little smaller than with margins
+    # Rather a little smaller than with margins.
+    per_line = max(1, min(round(width / columns), width // _NARROWEST))
     panel = Panel(max(1, width // per_line - FRAME_COLUMNS), rows, *cell_px)
     return TileLayout(panel, per_line, lines, width)
 

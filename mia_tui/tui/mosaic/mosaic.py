@@ -36,6 +36,7 @@ _HALF_ROWS, _PIXEL_ROWS = (3, 5, 8, 12, 18, 27), (3, 5, 8, 13, 21, 34)
 
 # The usual size as an index of these, that in a low terminal, and the rows from which one is not low.
 _USUAL, _USUAL_LOW, _LOW_ROWS = 2, 1, 27
+_LARGEST_UNASKED = 4
 _GATHER_S = 0.03  # pictures that are made within this time are painted together
 
 
@@ -109,21 +110,27 @@ class Mosaic(ScrollView, can_focus=False):
     @property
     def tile_layout(self) -> TileLayout:
         """The present layout."""
+        return self._layout_of(self._step)
+
+    def _layout_of(self, step: int) -> TileLayout:
         heights = _PIXEL_ROWS if self._painter.has_pixels else _HALF_ROWS
         width, height = max(1, self.size.width - 1), max(1, self.size.height)  # beside the scrollbar
-        return lay_out(width, height, heights[self._step], self._cells.size_px, self._pictures.shape)
+        return lay_out(width, height, heights[step], self._cells.size_px, self._pictures.shape)
 
     @property
     def _step(self) -> int:
+        """The size of tiles: as chosen, else the usual one, and larger where all of them fit."""
         if self._pictures.size_step is not None:
             return self._pictures.size_step
-        return _USUAL if self.size.height >= _LOW_ROWS else _USUAL_LOW
+        step = _USUAL if self.size.height >= _LOW_ROWS else _USUAL_LOW
+        while step < _LARGEST_UNASKED and len(self._tiles) <= self._layout_of(step + 1).count:
+            step += 1
+        return step
 
     @property
     def per_page(self) -> int:
         """Tiles on a page."""
-        layout = self.tile_layout
-        return layout.lines * layout.per_line
+        return self.tile_layout.count
 
     @property
     def seen(self) -> range:
@@ -326,6 +333,10 @@ class Mosaic(ScrollView, can_focus=False):
         self._pictures.want(
             TilesWanted(tuple(self._positions), tuple(map(key, beside)), self.tile_layout.panel)
         )
+        if self._pictures.are_ready:  # the thread would hold up the paint
+            self.call_after_refresh(self._pictures.request)
+        else:
+            self._pictures.request()
 
     def _corner(self, position: int) -> tuple[int, int]:
         layout = self.tile_layout

@@ -88,19 +88,37 @@ class TilePictures:
         self._cache.want([])
 
     def want(self, wanted: TilesWanted) -> None:
-        """Make these, the most urgent first."""
+        """These are in view now; `request` has them made."""
         if self._wanted is None or (wanted.seen, wanted.panel) != (self._wanted.seen, self._wanted.panel):
-            budget = self._flow_control.budget(PAGE_S)
-            self._coarse_bytes = (
-                None if budget is None else max(_STEP_BYTES, _rounded(budget // max(1, len(wanted.seen))))
-            )
+            self._coarse_bytes = self._coarse_size(len(wanted.seen))
         self._wanted = wanted
+
+    @property
+    def are_ready(self) -> bool:
+        """Whether all that is in view is made, at least coarsely: requests can wait until it is painted."""
+        return self._wanted is not None and all(
+            self.best(key, refined=False) is not None for key in self._wanted.seen
+        )
+
+    def request(self) -> None:
+        """Make what is wanted, the most urgent first; the files of what is made are checked."""
+        wanted = self._wanted
+        if wanted is None:
+            return
         fine = [self._fine(key) for key in wanted.seen]
         if self._coarse_bytes is None:
             self._cache.want([*fine, *map(self._fine, wanted.beside)])
         else:
             coarse = [self._coarse(key) for key in wanted.seen]
             self._cache.want([*coarse, *fine, *map(self._coarse, wanted.beside)])
+
+    def _coarse_size(self, count: int) -> int | None:
+        """Bytes for each of so many pictures; as before while the speed is about the same: those are made already."""
+        budget, before = self._flow_control.budget(PAGE_S), self._coarse_bytes
+        if budget is None:
+            return None
+        size = max(_STEP_BYTES, _rounded(budget // max(1, count)))
+        return before if before is not None and size / 2 <= before <= 1.4 * size else size
 
     def best(self, key: ImageKey, *, refined: bool) -> PictureResult | None:
         """The picture to show of an image; None if none is made yet.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mia_tui.catalog.metrics import metric_words
 from mia_tui.dataset.session.image_choice import ImageChoice, image_choices
 from mia_tui.dataset.store.errors import why_unwritable
 from mia_tui.errors import CheckpointError, MiaError
@@ -83,7 +84,9 @@ async def watch_prediction(screen: KeyedScreen[Any], run: RunDir, opened: OpenDa
 
     images = await screen.ask(RunScreen(run, opened, screen.context))
     continues = await asyncio.to_thread(lives, run)
-    screen.say("The prediction continues; its suggestions come when it has finished." if continues else "")
+    screen.say(
+        "You can go on labelling: suggestions appear when a prediction has finished." if continues else ""
+    )
     return images
 
 
@@ -134,7 +137,7 @@ def _network_words(network: KnownNetwork, opened: OpenDataset, ink: Ink) -> str:
     card = network.card
     words = [counted(len(card.classes), "class", "classes")]
     if card.value is not None:
-        words.append(f"{card.metric} {card.value:.3f}")
+        words.append(f"best by {metric_words(card.metric)}, {card.value:.3f}")
     if network.dataset is not None and network.dataset != opened.dataset:
         words.append(f"of {ink.fit(network.dataset.name, _DATASET_COLUMNS)}")
     return ", ".join(words)

@@ -1,29 +1,27 @@
-"""The pages of the screen of a run, and the curves they draw. Only the page in view is kept up to date."""
+"""The pages of the screen of a run. Only the page in view is kept up to date."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import numpy as np
 from rich.style import Style
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
 
-from mia_tui.catalog.metrics import shown_metric
+from mia_tui.catalog.metrics import metric_words
 from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.evaluation.confusion import ConfusionReport, Which
 from mia_tui.runs.list.words import evaluated_in_epoch
-from mia_tui.runs.record.events import EpochEnded, StepEnded
-from mia_tui.runs.record.state import RunState
-from mia_tui.text import counted
+from mia_tui.text import counted, percent
 from mia_tui.tui.keys.bindings import said_key, shown_key
-from mia_tui.tui.runs.confusion import ClassFigureTable, ConfusionList, ConfusionMatrix
-from mia_tui.tui.runs.curves import Curves
-from mia_tui.tui.runs.epoch_table import EpochTable
+from mia_tui.tui.runs.figures.confusion import ClassFigureTable, ConfusionList
+from mia_tui.tui.runs.figures.curves import Curves
+from mia_tui.tui.runs.figures.epoch_table import EpochTable
+from mia_tui.tui.runs.figures.matrix import ConfusionMatrix
+from mia_tui.tui.runs.figures.run_plots import plots_of
 from mia_tui.tui.runs.follow import RunSnapshot
-from mia_tui.tui.runs.text_plots import Curve, Numbers, Plot, Stroke
 from mia_tui.tui.runs.words import (
     kind_of_job,
     message_count,
@@ -53,7 +51,6 @@ MOST_IN_MATRIX = 50
 """Above so many classes the largest confusions are listed first."""
 
 _FAR = 1_000_000
-_SMOOTHED_SHARE = 0.04  # of all steps; the line is the mean over so many
 _NAMED = 18  # columns of a class in a sentence
 
 
@@ -64,6 +61,25 @@ class ChosenImages:
     report: ConfusionReport
     truth: int
     predicted: int | None
+
+
+@dataclass(frozen=True)
+class PagePlace:
+    """A page, how it was shown, and where its cursor was.
+
+    Attributes:
+        page: Its name.
+        which: The epoch whose matrix was shown; None for the best.
+        as_list: Whether confusions were listed; None for as many classes as there are.
+        line: Of the cursor.
+        column: Of the cursor in the matrix.
+    """
+
+    page: PageName
+    which: Which | None
+    as_list: bool | None
+    line: int
+    column: int = 0
 
 
 class RunPages(Vertical):
@@ -80,20 +96,21 @@ class RunPages(Vertical):
         self.page: PageName = "curves"
         self._is_log = False
         self._as_list: bool | None = None  # None: by the number of classes
+        self._by_likeness = True
         self._which: Which | None = None  # None: the best epoch as soon as it has a matrix
         self._snapshot: RunSnapshot | None = None
         self.curves, self.epochs, self._result = Curves(ink), EpochTable(ink), BarList(ink)
-        self._class_words, self._class_table = TextLine(ink), ClassFigureTable(ink)
-        self._matrix_words, self._cell_words = TextLine(ink), TextLine(ink)
+        self._class_table, self._cell_words = ClassFigureTable(ink), TextLine(ink)
         self._matrix, self._list = ConfusionMatrix(ink), ConfusionList(ink)
         self._settings, self._messages = TextBlock(), TextBlock()
         self._texts: dict[TextBlock, str] = {}
+        self._returned_to: PagePlace | None = None  # until its page is shown
         self._widgets: dict[PageName, Widget] = {
             "result": self._result,
             "curves": self.curves,
             "epochs": self.epochs,
-            "by_class": Vertical(self._class_words, self._class_table),
-            "confusion": Vertical(self._matrix_words, self._matrix, self._list, self._cell_words),
+            "by_class": self._class_table,
+            "confusion": Vertical(self._matrix, self._list, self._cell_words),
             "settings": VerticalScroll(self._settings, can_focus=False),
             "messages": VerticalScroll(self._messages, can_focus=False),
         }
@@ -118,7 +135,6 @@ class RunPages(Vertical):
         elif self.page == "epochs":
             self.epochs.show_epochs(state.epochs, state.metric, state.best)
         elif self.page == "by_class":
-            self._class_words.show([(self._report_words(snapshot), Style(bold=True))])
             if report is not None:
                 self._class_table.show_classes(report)
         elif self.page == "confusion":
@@ -127,6 +143,27 @@ class RunPages(Vertical):
             self._say(self._settings, f"{notes_text(snapshot)}{settings_text(snapshot.job)}")
         else:
             self._say(self._messages, messages_text(snapshot))
+        if self._returned_to is not None and (report is not None or self.page == "result"):
+            self._put_cursor(self._returned_to)
+
+    @property
+    def place(self) -> PagePlace:
+        """The page in view, to return to."""
+        if self.page == "confusion" and not self._lists:
+            return PagePlace(self.page, self._which, self._as_list, *self._matrix.chosen)
+        return PagePlace(self.page, self._which, self._as_list, self._rows().cursor or 0)
+
+    def return_to(self, place: PagePlace) -> None:
+        """Show a page as it was left, as soon as the run is read."""
+        self._which, self._as_list, self._returned_to = place.which, place.as_list, place
+        self._put_in_view(place.page)
+
+    def _put_cursor(self, place: PagePlace) -> None:
+        self._returned_to = None
+        if place.page == "confusion" and not self._lists:
+            self._matrix.choose(place.line, place.column)
+        else:
+            self.move(place.line - (self._rows().cursor or 0), 0)
 
     @property
     def names(self) -> tuple[PageName, ...]:
@@ -134,11 +171,11 @@ class RunPages(Vertical):
         kind = TrainConfig.kind if self._snapshot is None else kind_of_job(self._snapshot)
         return _PAGES_OF_KIND.get(kind, _OTHER_PAGES)
 
-    def tabs(self) -> list[Piece]:
+    def tabs(self) -> list[tuple[PageName, Piece]]:
         """The names of the pages, the one in view marked; none before it is known what kind of run it is."""
         if self._snapshot is None:
             return []
-        pieces: list[Piece] = []
+        pieces: list[tuple[PageName, Piece]] = []
         messages = message_count(self._snapshot)
         for name in self.names:
             title = TITLES[name]
@@ -146,8 +183,29 @@ class RunPages(Vertical):
             count = f" ({messages})" if name == "messages" and messages else ""
             is_shown = name == self.page
             text = f"[{key}{title}{count}]" if is_shown else f" {key}{title}{count} "
-            pieces.append((text, Style(bold=is_shown, reverse=is_shown)))
+            shown_style = self._ink.cursor() + Style(bold=True) if is_shown else Style()
+            pieces.append((name, (text, shown_style)))
         return pieces
+
+    def tab_at(self, column: int) -> PageName | None:
+        """The page whose name is at a column of the line of them."""
+        for name, (text, _) in self.tabs():
+            column -= self._ink.width(text)
+            if column < 0:
+                return name
+        return None
+
+    @property
+    def title(self) -> str:
+        """What is said above the page in view."""
+        snapshot = self._snapshot
+        if snapshot is None:
+            return ""
+        if self.page in ("by_class", "confusion"):
+            return self._report_words(snapshot)
+        if self.page == "curves":
+            return f"Curves: {metric_words(snapshot.state.metric)} decides which epoch is the best"
+        return TITLES[self.page]
 
     @property
     def wants(self) -> Which | None:
@@ -191,6 +249,14 @@ class RunPages(Vertical):
         self._as_list = not self._lists
         self._again()
 
+    def toggle_order(self) -> str:
+        """Classes of the matrix by likeness, or in their own order; returns what to say."""
+        self._by_likeness = not self._by_likeness
+        self._again()
+        if self._by_likeness:
+            return "Classes that are confused are neighbours."
+        return "Classes are in their own order."
+
     def move(self, down: int, right: int) -> None:
         """Move the cursor of the page, or scroll it."""
         if self.page == "curves":
@@ -233,7 +299,7 @@ class RunPages(Vertical):
         if self.page != "confusion":
             return None
         if not self._lists:
-            return ChosenImages(report, self._matrix.row, self._matrix.column)
+            return ChosenImages(report, *self._matrix.chosen)
         if not report.confusions:
             return None
         cell = report.confusions[self._list.cursor or 0]
@@ -248,7 +314,6 @@ class RunPages(Vertical):
 
     def _show_confusion(self, snapshot: RunSnapshot) -> None:
         report = snapshot.report
-        self._matrix_words.show([(self._report_words(snapshot), Style(bold=True))])
         self._matrix.display = report is not None and not self._lists
         self._list.display = report is not None and self._lists
         if report is None:
@@ -257,7 +322,8 @@ class RunPages(Vertical):
         if self._lists:
             self._list.show_confusions(report)
         else:
-            self._matrix.show_matrix(report)
+            order = report.by_likeness if self._by_likeness else tuple(range(len(report.by_likeness)))
+            self._matrix.show_matrix(report, order)
         words, has_images = self._words_of_cell()
         opens = f"{said_key('run', self._keys, 'open')} opens them"
         self._cell_words.show([(words, None)], [(opens, self._ink.dim())] if has_images else [])
@@ -276,7 +342,7 @@ class RunPages(Vertical):
         what = "predicted correctly" if chosen.truth == chosen.predicted else f"predicted as {predicted}"
         if not count:
             return f"{truth} {what}: no image", False
-        return f"{truth} {what}: {counted(count, 'image')}, {count / of_class:.0%} of the class", True
+        return f"{truth} {what}: {counted(count, 'image')}, {percent(count / of_class)} of the class", True
 
     def _report_words(self, snapshot: RunSnapshot) -> str:
         report = snapshot.report
@@ -334,67 +400,3 @@ class RunPages(Vertical):
     def _again(self) -> None:
         if self._snapshot is not None:
             self.show(self._snapshot)
-
-
-def plots_of(state: RunState, *, log: bool) -> list[Plot]:
-    """The plots of a run, the most important first.
-
-    Args:
-        state: Its state by its events.
-        log: Whether losses are drawn on a logarithmic scale.
-    """
-    metric, rows = shown_metric(state.metric), state.epochs
-    mark = (float(state.best.epoch), "best") if state.best is not None else None
-    steps = state.steps.points
-    places = _places(state, steps)
-    losses = np.array([step.loss for step in steps])
-    return [
-        Plot("loss", "epoch", _over_epochs(rows, "loss"), log=log, mark=mark),
-        Plot(metric, "epoch", _over_epochs(rows, metric), mark=mark),
-        Plot(
-            "loss per step",
-            "step",
-            (Curve("mean", places, _smoothed(losses), "line"), Curve("step", places, losses, "dots")),
-            log=log,
-        ),
-        Plot(
-            "learning rate", "step", (Curve("rate", places, np.array([step.lr for step in steps]), "line"),)
-        ),
-    ]
-
-
-def _over_epochs(rows: Sequence[EpochEnded], name: str) -> tuple[Curve, ...]:
-    """The curves of the validation and the training part, those of them that have the metric."""
-    parts: dict[str, tuple[Stroke, list[Mapping[str, float]]]] = {
-        "validation": ("line", [row.val or {} for row in rows]),
-        "training": ("dashes", [row.train for row in rows]),
-    }
-    curves = []
-    for part, (stroke, figures) in parts.items():
-        points = [
-            (row.epoch, values[name]) for row, values in zip(rows, figures, strict=True) if name in values
-        ]
-        if points or not rows:
-            x, y = np.array(points, np.float64).reshape(-1, 2).T
-            curves.append(Curve(part, x, y, stroke))
-    return tuple(curves) or (Curve("validation", np.empty(0), np.empty(0), "line"),)
-
-
-def _places(state: RunState, steps: Sequence[StepEnded]) -> Numbers:
-    """The numbers of steps, counted through all epochs."""
-    each = state.started.steps_per_epoch if state.started is not None else 0
-    return np.array([(step.epoch - 1) * each + step.step for step in steps], np.float64)
-
-
-def _smoothed(values: Numbers) -> Numbers:
-    """The mean over the values around each, fewer at the ends; without values that are not finite."""
-    half = max(1, int(len(values) * _SMOOTHED_SHARE / 2))
-    good = np.isfinite(values)
-    sums = np.concatenate([[0.0], np.cumsum(np.where(good, values, 0.0))])
-    counts = np.concatenate([[0], np.cumsum(good)])
-    place = np.arange(len(values))
-    first, last = np.maximum(place - half, 0), np.minimum(place + half + 1, len(values))
-    count = counts[last] - counts[first]
-    mean: Numbers = np.full(len(values), np.nan)
-    np.divide(sums[last] - sums[first], count, out=mean, where=count > 0)
-    return mean

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mia_tui.config.train import TrainConfig
@@ -90,6 +91,11 @@ class RunActions:
         """The key of another action, for a sentence."""
         return self._screen.key("stop" if action == "kill" else action)
 
+    def _instead(self, network: str) -> str:
+        """What to do where a run has no network of its own."""
+        key = self._screen.key
+        return f"{key('predict')} and {key('change')} work on that run; {key('again')} does this one again."
+
     # Doing one
 
     async def _perform(self, action: RunAction) -> bool:
@@ -144,6 +150,7 @@ class RunActions:
 
         run = await self._screen.ask(TrainScreen(self._opened, self._context, base=base, title=title))
         if run is not None:
+            self._screen.did("train")
             await self._started(run)
 
     async def again(self, run: RunDir) -> None:
@@ -158,7 +165,7 @@ class RunActions:
 
     async def train_on(self, run: RunDir) -> None:
         """Train on from the best weights of a run, with other settings."""
-        refusal = await asyncio.to_thread(no_network, run)
+        refusal = await asyncio.to_thread(no_network, run, self._instead)
         if refusal is not None:
             raise refusal
         config = await asyncio.to_thread(changed_config, run)
@@ -170,7 +177,7 @@ class RunActions:
         """Let the network of a run suggest classes for images, and show that while it works."""
         from mia_tui.tui.predict.flow import predict_images, watch_prediction
 
-        refusal = await asyncio.to_thread(no_network, run)
+        refusal = await asyncio.to_thread(no_network, run, self._instead)
         if refusal is not None:
             raise refusal
         started = await predict_images(self._screen, self._opened, run)
@@ -188,7 +195,9 @@ class RunActions:
             f"Empty: its folder's name, {printable(run.name)}. {{ok}} saves it, {{cancel}} changes nothing."
         )
         title = "Which title has this run?"
-        await self._edit(title, notes.title, lambda text: RenameRun(run, text, self._how_to), hint=hint)
+        await self._edit(
+            title, notes.title, lambda text: RenameRun(run, text, self._how_to), hint=hint, replaced=True
+        )
 
     async def note(self, run: RunDir) -> None:
         """Write a note on a run."""
@@ -221,6 +230,7 @@ class RunActions:
         *,
         hint: str = "{ok} saves it, {cancel} changes nothing.",
         several: bool = False,
+        replaced: bool = False,
     ) -> None:
         """Ask for a text until it is possible or given up, and do what it means."""
         from mia_tui.tui.dialogs import TextDialog
@@ -229,10 +239,18 @@ class RunActions:
         before = text = one_line(text)
         while True:
             dialog = TextDialog(
-                shown(title), value=text, hint=shown(hint), error=shown(error), several=several
+                shown(title),
+                value=text,
+                hint=shown(hint),
+                error=shown(error),
+                several=several,
+                replaced=replaced,
             )
             answer = await self._screen.ask(dialog)
-            if answer is None or (answer == before and not error):
+            if answer is None:
+                return
+            if answer == before and not error:
+                self._screen.say("Nothing was changed.")
                 return
             action = change(answer)
             refusal = await asyncio.to_thread(action.refusal)
@@ -245,8 +263,19 @@ class RunActions:
 
     async def delete(self, runs: Sequence[RunDir]) -> None:
         """Ask, then delete runs in the background."""
-        if await self._confirm(await asyncio.to_thread(delete_question, runs)):
+        question = await asyncio.to_thread(delete_question, runs)
+        if await self._confirm(replace(question, text=f"{await self._which_runs(runs)}{question.text}")):
             self._screen.run_in_background(lambda: self._delete_all(runs))
+
+    async def _which_runs(self, runs: Sequence[RunDir]) -> str:
+        """Which runs are meant, where that is not the one under the cursor alone."""
+        current = self._current()
+        if current is None or [run.path for run in runs] == [current.path]:
+            return ""
+        marked = "This is the run that is marked" if len(runs) == 1 else "These are the runs that are marked"
+        if any(run.path == current.path for run in runs):
+            return f"{marked}, the one under the cursor among them. "
+        return f"{marked}; the one under the cursor, {await asyncio.to_thread(called, current)}, stays. "
 
     async def _delete_all(self, runs: Sequence[RunDir]) -> None:
         failed = False
@@ -256,6 +285,7 @@ class RunActions:
                 self._screen.say(await asyncio.to_thread(action.do))
             except MiaError as error:
                 failed = True
+                self._screen.say("")  # it is not being deleted any more
                 self._screen.show_error(error)
             self._screen.poll_now()
         if not failed:
@@ -263,7 +293,7 @@ class RunActions:
 
 
 async def watch_started(screen: KeyedScreen[Any], run: RunDir, opened: OpenDataset) -> OpenImages | None:
-    """Show a run that was just started, then the table of runs; the table at once if the run waits for another one.
+    """Show a run that was just started, or, if it waits for another one, the table of runs.
 
     Args:
         screen: The screen that it was started from.
@@ -277,8 +307,9 @@ async def watch_started(screen: KeyedScreen[Any], run: RunDir, opened: OpenDatas
 
     if (await asyncio.to_thread(run.job)).after is None:
         images = await screen.ask(RunScreen(run, opened, screen.context))
-        if images is not None:
-            return images
+        if images is None:
+            screen.say(f"{screen.key('runs')} shows the run again, and all others.")
+        return images
     from mia_tui.tui.runs.table_screen import RunsScreen
 
     return await screen.ask(RunsScreen(opened, screen.context, started=run))

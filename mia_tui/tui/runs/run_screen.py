@@ -6,32 +6,31 @@ done with a run from here and from the table of runs is in `run_actions`.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from rich.style import Style
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.message import Message
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.evaluation.confusion import ConfusionReport
 from mia_tui.runs.record.layout import RunDir
-from mia_tui.text import counted
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.command_queue import Command
-from mia_tui.tui.open_dataset import OpenDataset, OpenImages
-from mia_tui.tui.runs.confusion import ConfusionMatrix
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages, RunPlace
+from mia_tui.tui.runs.figures.matrix import ConfusionMatrix
 from mia_tui.tui.runs.follow import RunFollower, RunSnapshot
-from mia_tui.tui.runs.pages import PAGES, TITLES, PageName, RunPages
+from mia_tui.tui.runs.pages import PAGES, TITLES, PageName, PagePlace, RunPages
 from mia_tui.tui.runs.run_actions import RunActions
 from mia_tui.tui.runs.words import bars, doing, figures_line, is_bad, status_words
 from mia_tui.tui.screen import KeyedScreen
-from mia_tui.tui.widgets.ink import style
 from mia_tui.tui.widgets.line_list import LineList
+from mia_tui.tui.widgets.panel import Panel
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_line import TextLine
 
-_BAD = "#d55e00"
 _SLOW = "One moment."
 _REPORT_S, _REPORT_TRIES = 0.1, 30  # how often it is looked for
 
@@ -43,6 +42,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         run: Its folder.
         opened: The dataset.
         context: What screens share.
+        at: The page to return to; None begins with the first.
 
     Attributes:
         run: Its folder.
@@ -50,6 +50,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         pages: What is shown of it.
     """
 
+    LEAST = 50, 14
     SCOPE_NAME = "run"
     MANUAL_PAGE = "training"
     commands: "RunCommands"
@@ -61,11 +62,17 @@ class RunScreen(KeyedScreen[OpenImages | None]):
             super().__init__()
             self.run, self.snapshot = run, snapshot
 
-    def __init__(self, run: RunDir, opened: OpenDataset, context: Context) -> None:
+    def __init__(
+        self, run: RunDir, opened: OpenDataset, context: Context, *, at: PagePlace | None = None
+    ) -> None:
         super().__init__(context)
         ink = context.ink
         self.run = run
+        self._runs_before: list[RunDir] = []
         self.pages = RunPages(ink, self.keys, id="run-pages")
+        self._panel = Panel(self.pages, id="run-panel", is_active=True)
+        if at is not None:
+            self.pages.return_to(at)
         self.commands = RunCommands(self, opened, context)
         self._head, self._doing = TextLine(ink, id="run-title"), TextBlock(id="run-doing")
         self._epoch_bar, self._run_bar = TextLine(ink, id="run-epoch-bar"), TextLine(ink, id="run-bar")
@@ -83,7 +90,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         yield self._run_bar
         yield self._figures
         yield self._tabs
-        yield self.pages
+        yield self._panel
         yield self._said
         yield self.key_line
 
@@ -108,6 +115,20 @@ class RunScreen(KeyedScreen[OpenImages | None]):
 
     def poll_now(self) -> None:
         self._follow.poll_now()
+
+    def show_started(self, run: RunDir) -> None:
+        """Show a run that was started here; going back leads to this one."""
+        self._runs_before.append(self.run)
+        self.follow(run)
+
+    def go_back(self, *, gone: Sequence[RunDir] = ()) -> None:
+        """Go back to the run that was shown before, or else to the screen below; not to runs that are gone."""
+        while self._runs_before:
+            run = self._runs_before.pop()
+            if run not in gone:
+                self.follow(run)
+                return
+        self.leave(None)
 
     def follow(self, run: RunDir) -> None:
         self._follow.stop()
@@ -139,14 +160,32 @@ class RunScreen(KeyedScreen[OpenImages | None]):
             self.show()
 
     @on(LineList.LineClicked)
-    @on(ConfusionMatrix.CellClicked)
     def _cursor_moved(self) -> None:
         self.show()
+
+    @on(ConfusionMatrix.CellClicked)
+    def _cell_clicked(self, event: ConfusionMatrix.CellClicked) -> None:
+        self.show()
+        if event.opens:
+            self.run_command("open")
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on the name of a page turns to it."""
+        if event.widget is self._tabs:
+            page = self.pages.tab_at(event.x)
+            if page is not None:
+                self.run_command(f"pane_{page}")
+
+    def on_screen_suspend(self) -> None:
+        self._follow.pause()  # nobody sees it
+        if self._message == _SLOW:  # what is waited for now is an answer
+            self.say("")
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.show)
 
     def on_screen_resume(self) -> None:
+        self._follow.resume()
         self.show()
 
     def _post_snapshot(self, run: RunDir, snapshot: RunSnapshot) -> None:
@@ -176,14 +215,14 @@ class RunScreen(KeyedScreen[OpenImages | None]):
             return
         snapshot, ink = self.snapshot, self.context.ink
         self._show_message()
-        self._tabs.show(self.pages.tabs())
+        self._show_tabs()
         if snapshot is None:
             self._head.show([(self.run.name, Style(bold=True))])
             self._say_doing("Reading the run.")
             return
         self.pages.show(snapshot)
         self._follow.want(self.pages.wants)
-        self._tabs.show(self.pages.tabs())
+        self._show_tabs()
         self._show_head(snapshot)
         self._say_doing(doing(snapshot, self.key("resume")))
         for line, pieces in zip(
@@ -192,6 +231,10 @@ class RunScreen(KeyedScreen[OpenImages | None]):
             line.display = bool(pieces)
             line.show(pieces)
         self._figures.show([(figures_line(snapshot, self.size.width, ink), ink.dim())])
+
+    def _show_tabs(self) -> None:
+        self._tabs.show([piece for _, piece in self.pages.tabs()])
+        self._panel.show_title(self.context.ink.fit(self.pages.title, max(1, self.size.width - 6)))
 
     def _show_head(self, snapshot: RunSnapshot) -> None:
         """Title, network, tags and state; if too wide, without tags, then the network, then with the title cut."""
@@ -223,7 +266,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
     def _status_style(self, snapshot: RunSnapshot) -> Style:
         if not is_bad(snapshot):
             return Style(bold=True)
-        return style(fg=_BAD, bold=True) if self.context.ink.colours else Style(reverse=True, bold=True)
+        return self.context.ink.fault() if self.context.ink.colours else Style(reverse=True, bold=True)
 
 
 class RunCommands:
@@ -255,6 +298,7 @@ class RunCommands:
             "other_curves": self._other_curves,
             "which_epoch": self._which_epoch,
             "matrix": self._matrix,
+            "class_order": self._class_order,
             "leave": self._leave,
             "help": screen.show_help,
             **{f"pane_{name}": partial(self._turn_to, name) for name in PAGES},
@@ -280,11 +324,11 @@ class RunCommands:
     # The run
 
     async def _show_started(self, run: RunDir) -> None:
-        self._screen.follow(run)
+        self._screen.show_started(run)
 
     def _leave_deleted(self, runs: Sequence[RunDir]) -> None:
         if self._screen.is_current and self._screen.run in runs:
-            self._screen.leave(None)
+            self._screen.go_back(gone=runs)
 
     # What is seen
 
@@ -294,7 +338,7 @@ class RunCommands:
         run, opened, pages = self._screen.run, self._opened, self._screen.pages
         if pages.chosen_class is not None:
             images = await asyncio.to_thread(images_predicted_as, run, opened, pages.chosen_class)
-            self._screen.leave(images)
+            self._leave_for(images)
             return
         if "confusion" not in pages.names:
             self._screen.say(f"{self._screen.key('open')} opens the images of a class under the cursor.")
@@ -315,10 +359,13 @@ class RunCommands:
             truth=chosen.truth,
             predicted=chosen.predicted,
         )
-        self._screen.leave(images)
+        self._leave_for(images)
+
+    def _leave_for(self, images: OpenImages) -> None:
+        self._screen.leave(replace(images, place=RunPlace(self._screen.run, self._screen.pages.place)))
 
     async def _show_wrong_images(self) -> None:
-        from mia_tui.tui.mosaic.gallery import GalleryScreen
+        from mia_tui.tui.runs.gallery import GalleryScreen
         from mia_tui.tui.runs.images import wrong_predictions
 
         screen, pages = self._screen, self._screen.pages
@@ -330,10 +377,10 @@ class RunCommands:
             screen.say("There is no confusion matrix yet.")
             return
         images = await asyncio.to_thread(wrong_predictions, screen.run, self._opened, report)
-        title = f"{counted(len(images), 'image')} that {screen.run.name} predicted wrongly"
+        title = f"predicted wrongly by {screen.run.name}"
         chosen = await screen.ask(GalleryScreen(title, images, self._opened, screen.context))
         if chosen is not None:
-            screen.leave(chosen)
+            self._leave_for(chosen)
 
     async def _turn_to(self, page: PageName) -> None:
         if self._has(page):
@@ -357,6 +404,10 @@ class RunCommands:
         if self._has("confusion"):
             self._screen.pages.toggle_list()
 
+    async def _class_order(self) -> None:
+        if self._has("confusion"):
+            self._screen.say(self._screen.pages.toggle_order())
+
     def _has(self, page: PageName) -> bool:
         """Whether runs of this kind have a page; says so where they have not."""
         snapshot, has = self._screen.snapshot, page in self._screen.pages.names
@@ -367,4 +418,4 @@ class RunCommands:
         return has
 
     async def _leave(self) -> None:
-        self._screen.leave(None)
+        self._screen.go_back()

@@ -1,125 +1,128 @@
-"""Runs as a table: state, kind, network, how far, best metric, times; painted line by line, cheap for hundreds."""
+"""Runs as a table, painted line by line, cheap for hundreds; a click on a heading sorts by its column."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
+from textual.message import Message
 
-from mia_tui.config.train import TrainConfig
 from mia_tui.runs.list.summaries import RowStatus, RunSummary
-from mia_tui.text import duration, when
-from mia_tui.tui.widgets.ink import Ink, style
+from mia_tui.tui.runs.table_columns import Apart, ShownColumn, cell_words, choose_columns
+from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.line_list import LineList
 
-_STATE, _KIND, _DONE, _BEST, _TIME, _STARTED = 9, 10, 8, 7, 8, 12
-_FIXED = 3 + _STATE + _KIND + _DONE + _BEST + _TIME + _STARTED + 6
-_LONG_DONE = 19  # 12,345/100,000 and a percentage
-_LONG_FROM, _METRIC_FROM = 92, 104  # columns of the screen that have room for it
-_METRIC = 17
-
-_COLOURS: dict[RowStatus, str] = {
-    "running": "#009e73",
-    "starting": "#009e73",
-    "waiting": "#56b4e9",
-    "unknown": "#e69f00",
-    "lost": "#d55e00",
-    "failed": "#d55e00",
-    "damaged": "#d55e00",
-}
-
-
-@dataclass(frozen=True)
-class _Columns:
-    """Widths of the columns that depend on the width of the screen; a metric of 0 columns is left out."""
-
-    network: int
-    done: int
-    metric: int
+_MARGIN = 3  # the pointer, the mark, and a space
 
 
 @dataclass(frozen=True)
 class RunLine:
-    """A run, and whether it is marked."""
+    """A run, whether it is marked, and what tells it from others with the same network."""
 
     row: RunSummary
     is_marked: bool
+    apart: str
 
 
 class RunTable(LineList[RunLine]):
     """One line a run, one of them under the cursor, some of them marked."""
 
+    class HeadingClicked(Message):
+        """The heading of a column was clicked."""
+
+        def __init__(self, column: str) -> None:
+            super().__init__()
+            self.column = column
+
     def __init__(self, ink: Ink, *, id: str | None = None) -> None:
-        super().__init__(ink, self._draw_run, id=id)
+        super().__init__(ink, self._draw_run, heading=self._titles, id=id)
+        self._columns: list[ShownColumn] = []
+        self._known: Sequence[RunSummary] = ()
+        self._width = 0
+        self._apart: Apart = {}
+        self._sorted_by: tuple[str, bool] = ("", False)
 
-    def heading(self, columns: int) -> str:
-        """The line above the table."""
-        at, ink = _columns(columns), self._ink
-        metric = f"{ink.pad('metric', at.metric)} " if at.metric else ""
-        return (
-            f"   {'state':<{_STATE}} {'kind':<{_KIND}} {ink.pad('network', at.network)} {'done':>{at.done}} "
-            f"{'best':>{_BEST}} {metric}{'time':>{_TIME}} {'started':<{_STARTED}}"
-        )[:columns]
+    def show_runs(
+        self,
+        known: Sequence[RunSummary],
+        lines: Sequence[RunLine],
+        cursor: int | None,
+        *,
+        apart: Apart,
+        sorted_by: tuple[str, bool],
+    ) -> None:
+        """Paint these runs.
 
-    def _draw_run(self, entry: RunLine, width: int, is_current: bool) -> list[Segment]:
-        row, text_style = entry.row, Style(reverse=is_current)
-        return [
-            Segment(self._ink.pointer if is_current else " ", Style(bold=True)),
-            Segment("* " if entry.is_marked else "  ", Style(bold=True)),
-            Segment(f"{row.status:<{_STATE}}", text_style + self._state_style(row.status)),
-            Segment(self._words(row, width), text_style + Style(bold=entry.is_marked)),
-        ]
+        Args:
+            known: All runs: a column is as wide as their words, whatever is filtered out.
+            lines: Those that are shown.
+            cursor: The line of the cursor.
+            apart: What tells runs apart.
+            sorted_by: The column by which they are sorted, and whether the smallest comes first.
+        """
+        if not (known is self._known and apart is self._apart and self.size.width == self._width):
+            self._known, self._apart, self._width = known, apart, self.size.width
+            columns = choose_columns(known, max(0, self.size.width - _MARGIN), self._ink, apart)
+            if columns != self._columns:
+                self._columns = columns
+                self.refresh()
+        if sorted_by != self._sorted_by:
+            self._sorted_by = sorted_by
+            self.refresh()
+        self.show(lines, cursor)
 
-    def _words(self, row: RunSummary, width: int) -> str:
-        at, ink = _columns(width), self._ink
-        kind = ink.pad(kind_word(row), _KIND)
-        network = ink.pad(self._network_words(row, at.network), at.network)
-        best = "" if row.best is None else f"{row.best:.4f}"
-        has_metric = row.kind == TrainConfig.kind or row.best is not None
-        metric = f"{ink.pad(row.metric if has_metric else '', at.metric)} " if at.metric else ""
-        elapsed = duration(row.elapsed_s) if row.elapsed_s else ""
-        return (
-            f" {kind} {network} {_done_words(row, at.done):>{at.done}} {best:>{_BEST}} {metric}"
-            f"{elapsed:>{_TIME}} {when(row.created_at):<{_STARTED}}"
+    def on_click(self, event: events.Click) -> None:
+        if event.y:
+            super().on_click(event)
+            return
+        at = event.x - _MARGIN
+        clicked = next(
+            (shown for shown in self._columns if shown.left <= at < shown.left + shown.width), None
         )
+        if clicked is not None:
+            self.post_message(self.HeadingClicked(clicked.column.name))
 
-    def _network_words(self, row: RunSummary, columns: int) -> str:
-        """Its title, if it has one, the network, and its tags, if there is room."""
-        title, network = row.notes.title, row.network or row.run.name
-        words = f"{title} {network}" if title else network
-        tagged = " ".join([words, *(f"#{tag}" for tag in row.notes.tags)])
-        if self._ink.width(self._ink.shown(tagged)) <= columns:
-            return tagged
-        # The name of a run says more at its end than at its beginning, the date.
-        return words if title or row.kind == TrainConfig.kind else self._ink.fit_left(words, columns)
+    def _titles(self, _: int) -> str:
+        name, upwards = self._sorted_by
+        arrow = ("▴" if upwards else "▾") if self._ink.unicode else ("^" if upwards else "v")
+        titles = [
+            self._aligned(shown, shown.column.title + (arrow if shown.column.name == name else ""))
+            for shown in self._columns
+        ]
+        return " " * _MARGIN + " ".join(titles)
+
+    def _draw_run(self, line: RunLine, width: int, is_current: bool) -> list[Segment]:
+        row, ink = line.row, self._ink
+        under = ink.cursor() if is_current else Style()
+        segments = [
+            Segment(ink.pointer if is_current else " ", Style(bold=True)),
+            Segment("* " if line.is_marked else "  ", ink.accent()),
+        ]
+        for number, shown in enumerate(self._columns):
+            words = cell_words(row, shown.column.name, shown.width, ink, self._apart)
+            text_style = under if is_current else self._style(shown, row.status)
+            if line.is_marked:
+                text_style += Style(bold=True)
+            gap = "" if number == len(self._columns) - 1 else " "
+            segments.append(Segment(self._aligned(shown, words) + gap, text_style))
+        return segments
+
+    def _aligned(self, shown: ShownColumn, words: str) -> str:
+        text = self._ink.fit(words, shown.width)
+        space = " " * (shown.width - self._ink.width(text))
+        return space + text if shown.column.to_right else text + space
+
+    def _style(self, shown: ShownColumn, status: RowStatus) -> Style:
+        if shown.column.name == "state":
+            return self._state_style(status)
+        if shown.column.name == "curve":
+            return Style(color=self._ink.accent().color)
+        return self._ink.dim() if shown.column.is_dim else Style()
 
     def _state_style(self, status: RowStatus) -> Style:
-        colour = _COLOURS.get(status)
-        return style(fg=colour, bold=True) if colour and self._ink.colours else Style()
-
-
-def kind_word(row: RunSummary) -> str:
-    """What kind of run it is; empty where that cannot be read."""
-    return "" if row.job is None else row.job.config.noun
-
-
-def _done_words(row: RunSummary, columns: int) -> str:
-    """Epochs of a training; images of other runs, as a percentage where there is no room for their numbers."""
-    if row.kind == TrainConfig.kind:
-        return f"{row.epochs}/{row.total_epochs}"
-    if row.progress is None:
-        return ""
-    done, total = row.progress
-    numbers, share = f"{done:,}/{total:,}", percent(done, total)
-    return next((words for words in (f"{numbers} {share:>4}", numbers) if len(words) <= columns), share)
-
-
-def percent(done: int, total: int) -> str:
-    """How much is done; 100% only at the end."""
-    return f"{100 * done // total}%" if total > 0 else ""
-
-
-def _columns(width: int) -> _Columns:
-    done = _LONG_DONE if width >= _LONG_FROM else _DONE
-    metric = _METRIC if width >= _METRIC_FROM else 0
-    used = _FIXED + done - _DONE + (metric + 1 if metric else 0)
-    return _Columns(max(0, width - used), done, metric)
+        if status in ("running", "starting"):
+            return self._ink.good()
+        if status in ("waiting", "unknown"):
+            return self._ink.warning()
+        return self._ink.fault() if status in ("lost", "failed", "damaged") else Style()

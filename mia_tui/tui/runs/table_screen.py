@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 from textual import on
 from textual.app import ComposeResult
 from textual.message import Message
 
+from mia_tui.catalog.metrics import metric_words
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
 from mia_tui.runs.list.summaries import RunSummaries, RunSummary
@@ -14,11 +17,14 @@ from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
+from mia_tui.tui.runs.figures.curves import Curves
+from mia_tui.tui.runs.figures.text_plots import Curve, Plot
 from mia_tui.tui.runs.run_actions import RunActions
 from mia_tui.tui.runs.run_rows import SORTS, RunRows, detail
 from mia_tui.tui.runs.run_table import RunLine, RunTable
 from mia_tui.tui.runs.watch import RunTableWatch
 from mia_tui.tui.screen import KeyedScreen
+from mia_tui.tui.widgets.panel import Panel
 from mia_tui.tui.widgets.text_block import TextBlock
 
 _LEAST_NAME = 8  # of the dataset
@@ -33,6 +39,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         started: A run that was just started; the cursor is on it as soon as it is read.
     """
 
+    LEAST = 40, 12
     SCOPE_NAME = "runs"
     MANUAL_PAGE = "training"
     commands: "RunTableCommands"
@@ -68,10 +75,13 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         }
         self._has_read = False
         self._trouble = ""
-        self._title = TextBlock(id="runs-title")
-        self._heading = TextBlock(id="runs-heading")
         self._table = RunTable(context.ink, id="runs-table")
         self._detail = TextBlock(id="runs-detail")
+        self._panel = Panel(self._table, id="runs-panel", is_active=True)
+        self._curve = Curves(context.ink, id="runs-curve")
+        self._curve.visible = False
+        self._curve_of: RunSummary | None = None  # what it shows, or will when words are painted
+        self._detail_panel = Panel(self._detail, self._curve, id="runs-detail-panel")
         self._message = TextBlock(id="runs-message")
         self._watch = RunTableWatch(
             RunSummaries.of_dataset(opened.dataset, opened.state),
@@ -80,10 +90,8 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         )
 
     def compose(self) -> ComposeResult:
-        yield self._title
-        yield self._heading
-        yield self._table
-        yield self._detail
+        yield self._panel
+        yield self._detail_panel
         yield self._message
         yield self.key_line
 
@@ -125,6 +133,12 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
     def _line_clicked(self, event: RunTable.LineClicked) -> None:
         self._go_to(event.line)
 
+    @on(RunTable.HeadingClicked)
+    def _heading_clicked(self, event: RunTable.HeadingClicked) -> None:
+        if event.column in SORTS and self.queue.idle:
+            self.rows.sort_by(event.column)
+            self.show()
+
     def _move(self, lines: int) -> None:
         self._go_to(self.rows.line + lines)
 
@@ -137,7 +151,11 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
     @on(RunsRead)
     def _take(self, event: RunsRead) -> None:
         self._has_read, self._trouble = True, ""
+        before = self.rows.current
         self.rows.take(event.rows)
+        now = self.rows.current
+        if before and now and before.run == now.run and before.status != now.status and self.queue.idle:
+            self.say("")  # it was about the state before
         self.show()
 
     @on(RunsUnreadable)
@@ -146,20 +164,46 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         self.rows.take(())
         self.show()
 
+    def fills(self) -> bool:
+        return super().fills() or not self._has_read
+
     # What is shown
 
     def show(self) -> None:
         if not (self.is_attached and self._table.size.width):
             return
-        columns, rows, ink = self.size.width, self.rows, self._ink
+        columns, rows, ink = self.size.width - 6, self.rows, self._ink  # the corners of the panel
         name = ink.shown(self._opened.dataset.name or str(self._opened.dataset))
         too_much = ink.width(rows.title(name)) - columns  # the name is cut, not what is said of the runs
         name = ink.fit(name, max(_LEAST_NAME, ink.width(name) - max(0, too_much)))
-        self._title.update(ink.fit(rows.title(name), columns))
-        self._heading.update(self._table.heading(self._table.size.width))
-        lines = [RunLine(row, row.run.path in rows.marked) for row in rows.shown]
-        self._table.show(lines, rows.line if lines else None)
+        self._panel.show_title(ink.fit(rows.title(name), columns))
+        lines = [
+            RunLine(row, row.run.path in rows.marked, rows.apart.get(row.run.path, "")) for row in rows.shown
+        ]
+        self._table.show_runs(
+            rows.known,
+            lines,
+            rows.line if lines else None,
+            apart=rows.apart,
+            sorted_by=(rows.order, rows.is_upwards),
+        )
+        current = rows.current
+        self._detail_panel.show_title("" if current is None else ink.fit(current.title, columns))
         self._detail.update(self._words())
+        if current != self._curve_of:
+            self._curve_of = current
+            self.call_after_refresh(self._show_curve)  # words first
+
+    def _show_curve(self) -> None:
+        """The metric that decides, of the run under the cursor; of a run without two epochs there is no curve."""
+        row = self._curve_of
+        values = np.array(() if row is None else row.curve)
+        self._curve.visible = len(values) > 1
+        if row is None or len(values) < 2:
+            return
+        best = None if row.best_epoch is None else (float(row.best_epoch), f"best, epoch {row.best_epoch}")
+        curve = Curve("each epoch", np.arange(1.0, len(values) + 1), values, "line")
+        self._curve.show([Plot(metric_words(row.decides), "epoch", (curve,), mark=best)])
 
     def _words(self) -> str:
         """The lines about the run under the cursor."""
@@ -171,6 +215,8 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         if not self._has_read:
             return "Reading the runs"
         if self.rows.known:
+            if self.rows.words:
+                return f"No run has these words: {self.key('find')} looks for others."
             return f"There are no runs to show: {self.key('filter')} shows others."
         return f"There are no runs yet. {self.key('new')} trains one."
 
@@ -202,6 +248,7 @@ class RunTableCommands:
             "compare": self._compare,
             "order": self._order,
             "filter": self._filter,
+            "find": self._find,
             "leave": self._leave,
             "help": screen.show_help,
         }
@@ -219,8 +266,10 @@ class RunTableCommands:
         from mia_tui.tui.runs.run_screen import RunScreen
 
         wanted = await self._screen.ask(RunScreen(run, self._opened, self._context))
+        self._screen.did("runs")
         if wanted is not None:
-            self._screen.dismiss(wanted)
+            place = None if wanted.place is None else replace(wanted.place, from_table=True)
+            self._screen.dismiss(replace(wanted, place=place))
 
     async def _compare(self) -> None:
         from mia_tui.tui.runs.compare_screen import CompareScreen
@@ -238,12 +287,26 @@ class RunTableCommands:
         self._rows.mark()
 
     async def _order(self) -> None:
-        order = await self._pick("Sort by", [(name, name) for name in SORTS])
-        self._rows.arrange_by(order=order)
+        order = await self._pick(
+            "Sort by (by the same again: the other way round)", [(name, name) for name in SORTS]
+        )
+        if order is not None:
+            self._rows.sort_by(order)
 
     async def _filter(self) -> None:
         choices = [(f"{name} ({self._rows.count(name):,})", name) for name in self._rows.filters]
-        self._rows.arrange_by(filter=await self._pick("Show", choices))
+        self._rows.narrow_to(filter=await self._pick("Show", choices))
+
+    async def _find(self) -> None:
+        from mia_tui.tui.dialogs import TextDialog
+
+        hint = (
+            "In titles, tags, notes and what differs; empty: all. {ok} shows them, {cancel} changes nothing."
+        )
+        dialog = TextDialog("Show runs with which words?", value=self._rows.words, hint=hint)
+        words = await self._screen.ask(dialog)
+        if words is not None:
+            self._rows.narrow_to(words=words)
 
     async def _pick(self, title: str, choices: Sequence[tuple[str, str]]) -> str | None:
         from mia_tui.tui.dialogs import Choice, PickDialog
@@ -252,7 +315,12 @@ class RunTableCommands:
         return await self._screen.ask(PickDialog(title, listed, self._context.ink, searchable=False))
 
     async def _leave(self) -> None:
-        if not self._rows.unmark():
+        if self._rows.unmark():
+            return
+        if self._rows.filter != "all" or self._rows.words:
+            self._rows.narrow_to(filter="all", words="")
+            self._screen.say("All runs are shown again.")
+        else:
             self._screen.dismiss(None)
 
     async def _show_started(self, run: RunDir) -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mia_tui.catalog.metrics import MetricName
+from mia_tui.catalog.metrics import MetricName, metric_words
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
@@ -306,15 +306,10 @@ def _progress_words(row: RunSummary) -> str:
     return f"{verb}: epoch {row.epochs:,} of {row.total_epochs:,}{best}"
 
 
-def metric_words(metric: MetricName) -> str:
-    """A metric as people write it, such as `macro F1`."""
-    return {"mcc": "MCC"}.get(metric, metric.replace("_f1", "_F1").replace("_", " "))
-
-
 def _ended_sentence(row: RunSummary) -> str:
     """How a run ended, a sentence."""
     subject = f"run {printable(row.title)}"
-    best = "" if row.best is None else f", best {row.metric.replace('_', ' ')} {row.best:.2f}"
+    best = "" if row.best is None else f", best {metric_words(row.metric)} {row.best:.2f}"
     if row.job is not None and row.kind != TrainConfig.kind:
         name = row.notes.title or f"by {row.network}"
         subject, best = f"{row.job.config.noun} {printable(name)}", ""

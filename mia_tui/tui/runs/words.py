@@ -4,20 +4,21 @@ import math
 from collections.abc import Iterable
 
 import msgspec
+from rich.style import Style
 
-from mia_tui.catalog.metrics import shown_metric
+from mia_tui.catalog.metrics import metric_words
 from mia_tui.config.fields import show_value
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import TrainConfig
-from mia_tui.runs.list.words import STATUS_WORDS, left_out_sentences
+from mia_tui.runs.list.words import STATUS_WORDS, best_words, left_out_sentences
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.state import RunState
 from mia_tui.runs.record.time_left import ImageProgress, RunProgress, image_progress, run_progress
 from mia_tui.runs.worker.liveness import IN_PROGRESS
 from mia_tui.text import counted, decode_name, duration, fault_of, printable, shorten, size_words, when
 from mia_tui.tui.runs.follow import RunSnapshot
-from mia_tui.tui.widgets.bars import BAR_COLOUR, BarLine, bar
-from mia_tui.tui.widgets.ink import Ink, style
+from mia_tui.tui.widgets.bars import BarLine, bar
+from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.text_line import Piece
 
 _TRAINS, _PREDICTS = TrainConfig.kind, PredictConfig.kind
@@ -133,7 +134,7 @@ def _worked(state: RunState) -> str:
 def _best(state: RunState) -> str:
     if state.best is None or state.best_value is None:
         return ""
-    return f"; best epoch {state.best.epoch}, {shown_metric(state.metric)} {state.best_value:.4f}"
+    return f"; best epoch {state.best.epoch}, {best_words(state)}"
 
 
 # Bars and figures
@@ -262,7 +263,7 @@ def result_lines(snapshot: RunSnapshot) -> tuple[BarLine, ...]:
         if total
     ]
     lines += [
-        BarLine(name.replace("_", " "), f"{value:.4f}", value)
+        BarLine(metric_words(name), f"{value:.4f}", value)
         for name, value in result.figures.items()
         if math.isfinite(value)
     ]
@@ -360,7 +361,7 @@ def _progress(title: str, share: float, words: str, columns: int, ink: Ink) -> l
         ink: Characters and styles.
     """
     room = max(4, min(40, columns - len(title) - len(words) - 4))
-    bar_style = style(fg=BAR_COLOUR) if ink.colours else None
+    bar_style = Style(color=ink.accent().color) if ink.colours else None
     left, right = ("▕", "▏") if ink.unicode else ("[", "]")
     filled = bar(share, room, unicode=ink.unicode)
     return [(f"{title} {left}", None), (filled, bar_style), (f"{right} {words}", None)]

@@ -25,8 +25,7 @@ from mia_tui.runs.worker.liveness import read_record
 from mia_tui.runs.worker.queue import last_in_line
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
-from mia_tui.tui.dialogs import Question
-from mia_tui.tui.screen import KeyedModal
+from mia_tui.tui.dialogs import Dialog, Question
 from mia_tui.tui.training.form import in_words
 from mia_tui.tui.widgets.text_block import TextBlock
 
@@ -34,7 +33,7 @@ _SHOWN_EVERY_S = 0.1
 _PAGE = 8  # lines
 
 
-class CheckScreen(KeyedModal[RunDir | None]):
+class CheckScreen(Dialog[RunDir | None]):
     """Ends with the run that was started or queued; None goes back to the form.
 
     Args:
@@ -75,6 +74,7 @@ class CheckScreen(KeyedModal[RunDir | None]):
             yield TextBlock("Check before the start", classes="title")
             with VerticalScroll(id="check-scroll", can_focus=False):
                 yield self._body
+            yield self._remark
             yield self._hint
 
     def on_mount(self) -> None:
@@ -91,7 +91,9 @@ class CheckScreen(KeyedModal[RunDir | None]):
         return (self._is_checked or self._has_failed) and not self._is_starting
 
     def _give_up(self) -> None:
-        if not self._is_starting:
+        if self._is_starting:
+            self.remark("The worker was started already; the screen of the run can stop it.")
+        else:
             self._stop.set()
             self.dismiss(None)
 
@@ -99,6 +101,10 @@ class CheckScreen(KeyedModal[RunDir | None]):
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
     def _start_now(self) -> None:
+        if self._has_failed:
+            self.remark("Nothing can be started. {cancel} goes back to the form.")
+        elif self._prepared is None:
+            self.remark("Images were still being looked for: press {ok} again.")
         if self._prepared is None or self._is_starting or self._has_failed:
             return
         self._is_starting = True

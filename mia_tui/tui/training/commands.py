@@ -196,7 +196,8 @@ class TrainCommands:
     async def _ask_file(self, title: str, hint: str) -> Path | None:
         from mia_tui.tui.dialogs import TextDialog
 
-        text = await self._screen.ask(TextDialog(title, value=_SUGGESTED, hint=hint))
+        dialog = TextDialog(title, value=_SUGGESTED, hint=hint, replaced=True, needed="A file needs a name.")
+        text = await self._screen.ask(dialog)
         return Path(text.strip()).expanduser() if text and text.strip() else None
 
     async def _may_replace(self, path: Path) -> bool:

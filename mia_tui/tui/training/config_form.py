@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.containers import Vertical
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -13,6 +14,7 @@ from mia_tui.tui.training.form_cursor import EditedLine, FormLine
 from mia_tui.tui.training.words import network_words
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.line_list import LineList
+from mia_tui.tui.widgets.text_block import TextBlock
 
 _LEAST_VALUE = 10
 _WORDS = {
@@ -107,6 +109,27 @@ class ConfigForm(LineList[FormLine]):
         after = ink.fit(after, max(0, room - ink.width(before) - 1))
         field = Style(underline=True)
         return [Segment(before, field), Segment(at or " ", ink.cursor()), Segment(after, field)]
+
+
+class RoomChanged(Message):
+    """A part of the form has another size than before, or is seen again: what is hidden has no size."""
+
+
+class FormPanel(Vertical):
+    """A part of the form, whose text is made for its size."""
+
+    def on_resize(self) -> None:
+        self.post_message(RoomChanged())
+
+
+class SideText(TextBlock):
+    """What stands beside the fields, made for the room there is."""
+
+    def on_resize(self) -> None:
+        self.post_message(RoomChanged())
+
+    def on_show(self) -> None:
+        self.post_message(RoomChanged())
 
 
 class SectionTabs(Widget, can_focus=False):

@@ -57,7 +57,7 @@ def data_panel(estimate: StartEstimate | None, width: int, rows: int, ink: Ink) 
     if estimate is None:
         return Text(f"Looking for images {ink.more}", style="dim")
     if estimate.problem:
-        return _problem(estimate.problem, ink)
+        return _problem(estimate, ink)
     totals = estimate.totals
     number = _number_width(totals.values())
     name_width = max(_LEAST_NAME, width - 3 * number)
@@ -150,8 +150,11 @@ def _weights(row: Backbone, here: bool | None) -> str:
     return "" if here is None else "on this disk" if here else "to be downloaded"
 
 
-def _problem(problem: str, ink: Ink) -> Text:
-    return Text(ink.shown(problem), style=ink.fault())
+def _problem(estimate: StartEstimate, ink: Ink) -> Text:
+    """Why there are no counts; what is wrong with a field stands there."""
+    if estimate.problem_field is not None:
+        return Text("The images are counted again once the error is corrected.", style="dim")
+    return Text(ink.shown(estimate.problem), style=ink.fault())
 
 
 def _shown(estimate: StartEstimate, room: int) -> list[tuple[str, dict[str, int]]]:

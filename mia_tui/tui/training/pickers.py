@@ -84,7 +84,7 @@ def network_sizes(config: TrainConfig, ink: Ink) -> FieldPicker:
 def _size_words(name: str, config: TrainConfig) -> str:
     row, usual = BACKBONES[name], BACKBONES[SIZES["usual"]]
     share = gmacs_at(row, config) / gmacs_at(usual, config)
-    work = "" if row is usual else f", {share:.1f} times the work of the usual one"
+    work = "" if row is usual else f", {share:.1f} times the work"
     return f"{row.params / 1e6:.0f} million numbers{work}"
 
 

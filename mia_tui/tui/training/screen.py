@@ -22,7 +22,7 @@ from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.textual_private import messages_shown
 from mia_tui.tui.training.commands import TrainCommands
-from mia_tui.tui.training.config_form import ConfigForm, SectionTabs
+from mia_tui.tui.training.config_form import ConfigForm, FormPanel, RoomChanged, SectionTabs, SideText
 from mia_tui.tui.training.estimate import EstimateThread, StartEstimate
 from mia_tui.tui.training.forecast import StepClock
 from mia_tui.tui.training.form import START, Form, field_of
@@ -70,6 +70,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         title: The heading; it names the dataset if left out.
     """
 
+    LEAST = 50, 14
     SCOPE_NAME = "train"
     MANUAL_PAGE = "training"
     commands: TrainCommands
@@ -110,12 +111,12 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._tabs = SectionTabs(ink, id="train-tabs")
         self._sections = EntryList(ink, id="train-sections")
         self._form = ConfigForm(ink, id="train-form")
-        self._side = TextBlock(id="train-side")
+        self._side = SideText(id="train-side")
         self._help = TextBlock(id="train-help")
         self._explanation = TextBlock(id="train-explanation")
         self._command = TextBlock(id="train-command")
         self._panels = {
-            name: Vertical(id=f"train-{name}-panel") for name in ("sections", "form", "explanation", "side")
+            name: FormPanel(id=f"train-{name}-panel") for name in ("sections", "form", "explanation", "side")
         }
         self._beside = Vertical(id="train-beside")
         self._message = TextBlock(id="train-message")
@@ -222,6 +223,8 @@ class TrainScreen(KeyedScreen[RunDir | None]):
             event.stop()
             self.say("")
             self.show()
+        else:
+            super().other_key_pressed(event)
 
     def on_paste(self, event: events.Paste) -> None:
         event.stop()
@@ -261,6 +264,10 @@ class TrainScreen(KeyedScreen[RunDir | None]):
     def _go_to_section(self, number: int) -> None:
         self.cursor.section = self.cursor.sections()[number][0]
         self.cursor.point_at(self.cursor.names()[0])
+        self.show()
+
+    @on(RoomChanged)
+    def _room_changed(self) -> None:
         self.show()
 
     # What threads found out
@@ -318,7 +325,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         state = state_words(cursor, self.estimate, self.key("start"))  # a long title is cut short for it
         title = self._ink.fit(self._title, self.size.width - self._ink.width(state) - 2)
         self._heading.show([(title, None)], [(state, self._ink.fault() if cursor.faults else None)])
-        explanation = help_text(cursor, self.estimate, self._ink)
+        explanation = help_text(cursor, self.estimate, self._ink, with_fault=not self._is_wide)
         (self._explanation if self._is_wide else self._help).update(explanation)
         command = shown_command(self.command, self.opened.dataset, self.size.width - 2, self._ink)
         self._command.update(Text(command))

@@ -39,8 +39,9 @@ _START_HELP = {
         "details tell them apart."
     ),
     "epochs": (
-        "How often the network goes through all images. 20 suits most; take more if the curves still improve at "
-        "the end, 5 for a quick try. The best round is kept, whatever comes after it."
+        "How often the network goes through all images; elsewhere such a round is called an epoch. 20 suits most; "
+        "take more if the curves still improve at the end, 5 for a quick try. The best round is kept, whatever comes "
+        "after it."
     ),
     "device": (
         "auto takes the GPU with most free memory, and the processor where there is none. A GPU is 10 to 100 "
@@ -82,15 +83,18 @@ def state_words(cursor: "FormCursor", estimate: StartEstimate | None, key: str) 
     return f"{totals['train']:,} to train, {totals['val']:,} to validate"
 
 
-def help_text(cursor: "FormCursor", estimate: StartEstimate | None, ink: Ink) -> Text:
+def help_text(
+    cursor: "FormCursor", estimate: StartEstimate | None, ink: Ink, *, with_fault: bool = True
+) -> Text:
     """What the field under the cursor means, below what is wrong with it.
 
     Args:
         cursor: Where the person is in the form.
         estimate: What a training would use; None before that is known.
         ink: What the terminal can show.
+        with_fault: Whether what is wrong is said here as well as at the field, which may be out of sight.
     """
-    fault = cursor.faults.get(cursor.name)
+    fault = cursor.faults.get(cursor.name) if with_fault else None
     text = Text()
     if fault is not None:
         text.append(f"{ink.broken} {ink.shown(fault)}\n", style=ink.fault())

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from rich.segment import Segment
 from rich.style import Style
 
-from mia_tui.tui.widgets.ink import Ink, style
+from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.line_list import LineList
-
-BAR_COLOUR = "#56b4e9"
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _NAME_SHARE, _LONGEST_NAME = 0.4, 40
@@ -63,25 +61,25 @@ class BarList(LineList[BarLine]):
         return line.name if line is not None and line.can_open else None
 
     def _draw_bar(self, line: BarLine, width: int, is_current: bool) -> list[Segment]:
-        text_style = Style(reverse=is_current)
+        text_style = self._ink.cursor() if is_current else Style()
         if line.share is None:
             return [Segment(self._ink.fit(line.name, width) or " ", text_style)]
         room = min(self._name_width, _LONGEST_NAME, int(width * _NAME_SHARE))
         name = self._ink.pad(self._ink.fit(line.name, room), room)
         columns = max(4, min(_LONGEST_BAR, width - room - self._value_width - 4))
-        bar_style = style(fg=BAR_COLOUR) if self._ink.colours else Style()
+        bar_style = Style(color=self._ink.accent().color) if self._ink.colours else Style()
         return [
             Segment(f"{name} {line.value:>{self._value_width}}", text_style),
             Segment("  ", Style()),
-            Segment(bar(line.share, columns, unicode=self._ink.unicode).rstrip("."), bar_style),
+            Segment(bar(line.share, columns, unicode=self._ink.unicode, empty=" "), bar_style),
         ]
 
 
-def bar(share: float, columns: int, *, unicode: bool) -> str:
-    """A bar that is filled up to a share of its width."""
+def bar(share: float, columns: int, *, unicode: bool, empty: str = ".") -> str:
+    """A bar that is filled up to a share of its width; where there is only ASCII, the rest is `empty`."""
     share = max(0.0, min(1.0, share))
     if not unicode:
-        return ("#" * int(share * columns)).ljust(columns, ".")
+        return ("#" * int(share * columns)).ljust(columns, empty)
     eighths = int(share * columns * 8)
     whole, rest = divmod(eighths, 8)
     return ("█" * whole + (_EIGHTHS[rest] if rest else "")).ljust(columns)

@@ -15,6 +15,7 @@ _ACTIONS: tuple[Action, ...] = (
     Action("last", ("end",), "Last", "Go to the end of a list without a search line.", _DIALOG),
     Action("right", ("right", "tab"), "Right", "Go to the next answer.", _DIALOG),
     Action("left", ("left", "shift+tab"), "Left", "Go to the previous answer.", _DIALOG),
+    Action("help", ("f1",), "Keys", "Show these keys.", _DIALOG),
 )
 
 SCOPE = make_scope("dialog", "in dialogs", _ACTIONS, typed="text")

@@ -12,6 +12,8 @@ _ACTIONS: tuple[Action, ...] = (
         "Close the help; the key that opened it does the same.",
         _HELP,
     ),
+    Action("find", ("/", "ctrl+f"), "Find", "Find a key, or a command, by typing.", _HELP),
+    Action("all", ("tab", "a"), "All screens", "Show the keys of all screens; again: of this one.", _HELP),
     Action("down", ("down",), "Down", "Scroll down.", _HELP),
     Action("up", ("up",), "Up", "Scroll up.", _HELP),
     Action("page_next", ("pagedown", "space"), "Page down", "Scroll down a page.", _HELP),

@@ -73,6 +73,14 @@ _ACTIONS: tuple[Action, ...] = (
     Action("page_previous", ("pageup",), "Page up", "Go one page up the list.", _MOVE),
     Action("first", ("home",), "First", "Go to the beginning.", _MOVE),
     Action("last", ("end",), "Last", "Go to the end.", _MOVE),
+    Action(
+        "leave",
+        ("escape",),
+        "Back",
+        "Go back: from a search or filter, to the grid, to the run whose images these are.",
+        _MOVE,
+        opens=True,
+    ),
     Action("next_unlabelled", ("f3",), "Unlabelled", "Go to the next image without a label.", _MOVE),
     Action(
         "previous_unlabelled",

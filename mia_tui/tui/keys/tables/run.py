@@ -36,6 +36,13 @@ _ACTIONS: tuple[Action, ...] = (
     Action(
         "matrix", ("m",), "Matrix or list", "Show confusions as a matrix, or the largest as a list.", _RUN
     ),
+    Action(
+        "class_order",
+        ("o",),
+        "Class order",
+        "Sort the classes of the matrix by likeness, those that are confused beside each other, or as they are.",
+        _RUN,
+    ),
     Action("leave", ("escape",), "Back", "Go back; the run continues.", _RUN),
     Action("left", ("left",), "Left", "Go left.", _RUN),
     Action("right", ("right",), "Right", "Go right.", _RUN),

@@ -82,13 +82,14 @@ _ACTIONS: tuple[Action, ...] = (
         "order",
         ("o", "f6"),
         "Sort",
-        "Sort by start, state, kind, network, epochs, images, best metric or time.",
+        "Sort by one of the columns; by the same again: the other way round.",
         _RUNS,
     ),
     Action(
         "filter", ("f", "f5"), "Filter", "Show only the runs in one state, of one kind or with a tag.", _RUNS
     ),
-    Action("leave", ("escape",), "Back", "Remove all marks; without marks, go back.", _RUNS),
+    Action("find", ("/", "ctrl+f"), "Find", "Show only the runs with some words.", _RUNS),
+    Action("leave", ("escape",), "Back", "Remove all marks, then the filter; without them, go back.", _RUNS),
     Action("up", ("up",), "Up", "Go to the run above.", _RUNS),
     Action("down", ("down",), "Down", "Go to the run below.", _RUNS),
 )
@@ -101,7 +102,7 @@ SCOPE = make_scope(
         *moves_in_lines(),
         *shared("help", "manual", "command_palette", "quit"),
     ),
-    "open new stop resume leave help predict delete compare again queue change mark order filter rename tag "
+    "open new stop resume leave help predict delete compare again queue change mark order filter find rename tag "
     "note quit",
     all_open=True,
 )

@@ -5,7 +5,6 @@ matters.
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,6 +17,8 @@ from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.label.suggestions.asked_network import AskedNetwork
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from mia_tui.runs.prediction.probabilities import ClassProbabilities, ProbabilityFile
 
 ONLY_BEST = "only the best is known"
@@ -109,6 +110,8 @@ class ProbabilityReader:
         self._is_looking = self._found is None
         if self._is_looking:
             if self._thread is None:
+                from concurrent.futures import ThreadPoolExecutor
+
                 self._thread = ThreadPoolExecutor(1, "probabilities")
             near = row / max(1, len(self._controller.session.listing))
             self._thread.submit(self._look, self._file, key, near)

@@ -2,7 +2,7 @@
 
 `draw` turns arrays into lines of text. Curves can be told apart without colours:
 validation is a line, training a dashed one, and single steps are dots; the
-heading shows a sample of each.
+heading shows a sample of each. Where lines lie on each other they take turns.
 """
 
 import math
@@ -26,6 +26,7 @@ LEAST_COLUMNS, LEAST_ROWS = 36, 8
 _SIGNS: dict[Stroke, tuple[str, str]] = {"line": ("━━", "**"), "dashes": ("╍╍", "oo"), "dots": ("··", "..")}
 _BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # bit of each dot of a cell
 _DASH = 3  # columns of dots on, and as many off
+_TURN = 2  # columns of each of the lines that lie on each other
 _SHORT_NAME = 5
 _STEPS = (1.0, 2.0, 5.0, 10.0)
 _MOST_DECIMALS, _MOST_DIGITS = 4, 12
@@ -78,7 +79,9 @@ class Plot:
         x_name: What x counts.
         curves: The first one lies on top.
         log: Whether y is drawn on a logarithmic scale.
-        mark: An x to mark, with the word beside it.
+        mark: An x to mark, on the first curve and on the axis, with words beside it; what stands behind their comma
+            is left out where there is little room.
+        note: What is said behind the title where there is room.
     """
 
     title: str
@@ -86,6 +89,7 @@ class Plot:
     curves: tuple[Curve, ...]
     log: bool = False
     mark: tuple[float, str] | None = None
+    note: str = ""
 
 
 def draw(plot: Plot, columns: int, rows: int, *, unicode: bool) -> list[list[PlotPiece]]:
@@ -109,6 +113,8 @@ def draw(plot: Plot, columns: int, rows: int, *, unicode: bool) -> list[list[Plo
     width = columns - margin - 1
     x_axis = axis(float(points[0].min()), float(points[0].max()), width // 12, whole=True)
     cells = _paint(curves, x_axis, y_axis, width, height, unicode=unicode)
+    if plot.mark is not None and curves:
+        _point_out(cells, curves[0], plot.mark[0], x_axis, y_axis, unicode=unicode)
     return [
         heading,
         *_framed(cells, y_axis, margin, unicode=unicode),
@@ -132,7 +138,7 @@ def axis(low: float, high: float, numbers: int, *, log: bool = False, whole: boo
         whole: Whether to write whole numbers only.
     """
     if high - low <= 1e-9 * max(1.0, abs(low), abs(high)):  # a single value lies in the middle
-        margin = 0.5 if whole or low == 0 else 0.1 if log else abs(low) * 0.05
+        margin = 0.5 if whole or low == 0 else 0.1 if log else abs(low) * 0.5
         margin = max(margin, 1e-6 * abs(low), 1e-100)  # less would be lost to rounding
         low, high = low - margin, high + margin
     ticks = _decades(low, high) if log else []
@@ -157,14 +163,13 @@ def _paint(
 ) -> list[list[PlotPiece]]:
     """The cells of all curves, neighbours of one curve joined."""
     across, down = (2, 4) if unicode else (1, 1)
-    owner = np.full((height, width), -1)
-    dots = np.zeros((height, width), np.int64)
-    for number in reversed(range(len(curves))):
-        raster = _raster(curves[number], x_axis, y_axis, width * across, height * down, dashed=unicode)
+    dots = np.zeros((len(curves), height, width), np.int64)
+    for number, curve in enumerate(curves):
+        raster = _raster(curve, x_axis, y_axis, width * across, height * down, dashed=unicode)
         cells = raster.reshape(height, down, width, across)
-        touched = cells.any(axis=(1, 3))
-        owner[touched] = number
-        dots |= (cells * _BRAILLE[None, :down, None, :across]).sum(axis=(1, 3))
+        dots[number] = (cells * _BRAILLE[None, :down, None, :across]).sum(axis=(1, 3))
+    owner = _owners([curve.stroke == "dots" for curve in curves], dots > 0)
+    dots = np.take_along_axis(dots, np.maximum(owner, 0)[None], axis=0)[0]
     signs = [curve.sign or _SIGNS[curve.stroke][1][0] for curve in curves]
     lines: list[list[PlotPiece]] = []
     for row_owner, row_dots in zip(owner.tolist(), dots.tolist(), strict=True):
@@ -176,6 +181,40 @@ def _paint(
             [("".join(sign for sign, _ in group), who) for who, group in groupby(text, lambda cell: cell[1])]
         )
     return lines
+
+
+def _owners(are_dots: Sequence[bool], touched: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Which curve is seen in each cell, -1 for none: of several lines each in its turn, and dots below lines.
+
+    Args:
+        are_dots: Of each curve, whether it is dots rather than a line.
+        touched: Which cells each curve touches, shape (curves, height, width).
+    """
+    lines = touched & ~np.array(are_dots)[:, None, None]
+    seen = np.where(lines.any(axis=0), lines, touched)
+    count = seen.sum(axis=0)
+    turn = np.arange(touched.shape[2]) // _TURN % np.maximum(count, 1)
+    places = np.cumsum(seen, axis=0) - 1
+    mine = seen & (places == turn)
+    owner: npt.NDArray[np.int64] = np.where(count > 0, mine.argmax(axis=0), -1)
+    return owner
+
+
+def _point_out(
+    cells: list[list[PlotPiece]], curve: Curve, x: float, x_axis: Axis, y_axis: Axis, *, unicode: bool
+) -> None:
+    """Put a sign where the first curve is at x."""
+    at = np.flatnonzero(curve.x == x)
+    if not len(at):
+        return
+    width = sum(len(text) for text, _ in cells[0])
+    column = round(float(x_axis.share(curve.x[at[:1]])[0]) * (width - 1))
+    row = round((1 - float(y_axis.share(curve.y[at[:1]])[0])) * (len(cells) - 1))
+    signs = [(sign, who) for text, who in cells[row] for sign in text]
+    signs[column] = ("◆" if unicode else "@", 0)
+    cells[row] = [
+        ("".join(sign for sign, _ in group), who) for who, group in groupby(signs, lambda cell: cell[1])
+    ]
 
 
 def _raster(
@@ -219,8 +258,15 @@ def _heading(plot: Plot, curves: Sequence[Curve], columns: int, *, unicode: bool
     names = [curve.name for curve in curves]
     values = [f" {shorten(float(whole.y[-1]))}" if len(whole.y) else "" for whole in plot.curves]
     longest = [f"{name}{value}" for name, value in zip(names, values, strict=True)]
-    for words in (longest, names, [name[:_SHORT_NAME] for name in names]):
-        pieces: list[PlotPiece] = [(title, None)]
+    short = [name[:_SHORT_NAME] for name in names]
+    note = f" ({plot.note})" if plot.note else ""
+    for said, words in (
+        (title + note, longest),
+        (title + note, names),
+        (title + note, short),
+        (title, short),
+    ):
+        pieces: list[PlotPiece] = [(said, None)]
         for number, (sign, word) in enumerate(zip(signs, words, strict=True)):
             pieces += [("  ", None), (f"{sign} {word}", number)]
         if sum(len(text) for text, _ in pieces) <= columns:
@@ -254,7 +300,7 @@ def _foot(plot: Plot, x_axis: Axis, margin: int, width: int, *, unicode: bool) -
     if plot.mark is not None:
         place = round(float(x_axis.share(np.array(plot.mark[0]))) * (width - 1))
         line[place] = pointer
-        word = plot.mark[1]
+        word = plot.mark[1] if len(plot.mark[1]) < width // 2 else plot.mark[1].partition(",")[0]
         _write(line, word, place + 2 if place + 2 + len(word) <= width else place - 1 - len(word))
     name = plot.x_name if len(plot.x_name) <= margin else ""
     if not name:

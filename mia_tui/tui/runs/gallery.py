@@ -9,13 +9,13 @@ from textual import on
 from textual.app import ComposeResult
 
 from mia_tui.dataset.model import ImageClass, ImageKey
+from mia_tui.text import counted
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.mosaic.frame import TileFace
 from mia_tui.tui.mosaic.mosaic import Mosaic
 from mia_tui.tui.mosaic.tile_pictures import TilePictures
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
-from mia_tui.tui.quick_paint import paint_quickly
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.text_line import TextLine
@@ -82,7 +82,7 @@ class GalleryScreen(KeyedScreen[OpenImages | None]):
     """Tiles of a run; the result is images that the person wants to see closely, or None.
 
     Args:
-        title: What they are.
+        title: What they are, behind their number.
         images: In the order to see them in.
         opened: The dataset.
         context: What screens share.
@@ -100,7 +100,6 @@ class GalleryScreen(KeyedScreen[OpenImages | None]):
         self, title: str, images: Sequence[GalleryImage], opened: OpenDataset, context: Context
     ) -> None:
         super().__init__(context)
-        paint_quickly(self)
         ink, session = context.ink, opened.session
         classes = {} if session is None else {each.name: each for each in session.classes}
         self._title, self._images = title, images
@@ -167,7 +166,8 @@ class GalleryScreen(KeyedScreen[OpenImages | None]):
             room = self._facts.size.width - ink.width(place) - ink.width(words) - 2
             name = ink.fit_left(image.key.path, room)
             self._facts.show([(place, Style(bold=True)), (name, None)], [(words, None)])
-        title = ink.fit(self._title, self._status.size.width)
+        words = f"{counted(len(self._images), 'image')} {self._title}"
+        title = ink.fit(words, self._status.size.width)
         self._status.show([(self._message or title, Style(bold=True))], [])
 
 

@@ -8,11 +8,11 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from mia_tui.tui.runs.text_plots import LEAST_COLUMNS, LEAST_ROWS, Curve, Plot, Stroke, draw
+from mia_tui.tui.runs.figures.text_plots import LEAST_COLUMNS, LEAST_ROWS, Curve, Plot, draw
 from mia_tui.tui.widgets.ink import Ink, style
 
-_COLOURS: dict[Stroke, str] = {"line": "#e69f00", "dashes": "#56b4e9", "dots": "#8c8c8c"}
-_WIDE = 2  # plots side by side
+_WIDE = 3  # plots side by side
+_WIDE_FROM = 56  # columns of each of three
 _STACKED_ROWS = 11  # of each plot where there is one above the other
 
 
@@ -44,6 +44,12 @@ class Curves(Widget, can_focus=False):
         self._make()
         return True
 
+    def notify_style_update(self) -> None:
+        """The theme is another one."""
+        super().notify_style_update()
+        if self._plots:
+            self._make()
+
     def on_resize(self) -> None:
         self._first = 0
         self._make()
@@ -54,7 +60,9 @@ class Curves(Widget, can_focus=False):
 
     def _room(self) -> tuple[int, int]:
         """How many plots fit beside each other, and above."""
-        across = max(1, min(_WIDE, len(self._plots), self.size.width // (LEAST_COLUMNS + 2)))
+        width = self.size.width
+        most = _WIDE if width >= _WIDE * _WIDE_FROM else _WIDE - 1
+        across = max(1, min(most, len(self._plots), width // (LEAST_COLUMNS + 2)))
         return across, max(1, min(-(-len(self._plots) // across), self.size.height // _STACKED_ROWS))
 
     def _make(self) -> None:
@@ -75,9 +83,11 @@ class Curves(Widget, can_focus=False):
     def _grid(self) -> list[Strip]:
         across, down = self._room()
         shown = self._plots[self._first : self._first + across * down]
-        columns, rows = self.size.width // across, self.size.height // down
+        columns, below = self.size.width // across, -(-len(shown) // across)
         lines: list[Strip] = []
         for start in range(0, len(shown), across):
+            above = start // across
+            rows = self.size.height * (above + 1) // below - self.size.height * above // below
             drawn = [self._drawn(plot, columns - 2, rows) for plot in shown[start : start + across]]
             lines += [
                 Strip.join(parts).adjust_cell_length(self.size.width, Style())
@@ -98,6 +108,10 @@ class Curves(Widget, can_focus=False):
         ]
 
     def _style(self, curve: Curve) -> Style:
-        if self._ink.colours:
-            return style(fg=curve.colour or _COLOURS[curve.stroke])
-        return Style(bold=curve.stroke == "line", dim=curve.stroke == "dots")
+        if curve.colour and self._ink.colours:
+            return style(fg=curve.colour)
+        if curve.stroke == "dots":
+            return self._ink.dim()
+        if not self._ink.colours:
+            return Style(bold=curve.stroke == "line")
+        return Style(color=(self._ink.accent() if curve.stroke == "line" else self._ink.warning()).color)

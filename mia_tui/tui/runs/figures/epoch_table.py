@@ -60,13 +60,14 @@ class EpochTable(LineList[_EpochLine]):
     def _draw_epoch(self, line: _EpochLine, width: int, _: bool) -> list[Segment]:
         row, is_best = line.row, line.is_best
         val = row.val if row.val is not None else {}
-        evaluated = row.train if row.val is None else row.val
         cells = [_cell(row.train.get("loss"), "train loss"), _cell(val.get("loss"), "val loss")]
-        cells += [_cell(evaluated.get(name), _titled(name)) for name in self._shown_figures(width)]
+        cells += [_cell(row.figures.get(name), _titled(name)) for name in self._shown_figures(width)]
         mark = "  best" if is_best else ""
         text = f"{row.epoch:>{_EPOCH},}{''.join(cells)}{duration(row.elapsed_s):>{_TIME}}{mark:<{_MARK}}"
         text += f"{evaluated_images(row):<{self._words_width}}"
-        return [Segment(text, Style(bold=is_best, reverse=is_best and not self._ink.colours))]
+        if not self._ink.colours:
+            return [Segment(text, Style(bold=is_best, reverse=is_best))]
+        return [Segment(text, self._ink.good() if is_best else Style())]
 
 
 def _figures(metric: MetricName, width: int) -> list[MetricName]:

@@ -1,0 +1,103 @@
+"""The way back from the images that are shown: what Esc does where they are labelled, and in the grid.
+
+Each filter, search and folder remembers which images were shown before; the images of a run, from which of its
+pages they were opened; an image that was opened from the grid, that it was.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.session.filters import Filter
+from mia_tui.dataset.session.session import LabelSession
+
+if TYPE_CHECKING:
+    from mia_tui.tui.open_dataset import RunPlace
+
+Taken = Literal["find", "filter", "folders", "run", "grid"]
+
+
+@dataclass(frozen=True)
+class Way:
+    """A step that led to other images.
+
+    Attributes:
+        by: What was done; `grid` is the opening of an image from there.
+        scope: The screen on which it was done.
+        before: The filter until then.
+        shown: The filter since then.
+        image: The current image until then.
+        place: Where the images were opened, for those of a run.
+    """
+
+    by: Taken
+    scope: str
+    before: Filter
+    shown: Filter
+    image: ImageKey | None = None
+    place: "RunPlace | None" = None
+
+
+class WaysBack:
+    """The steps that can be taken back, for all screens of a dataset.
+
+    Args:
+        session: The images.
+    """
+
+    def __init__(self, session: LabelSession) -> None:
+        self._session = session
+        self._ways: list[Way] = []
+
+    def show(self, by: Taken, scope: str, shown: Filter, place: "RunPlace | None" = None) -> None:
+        """Show other images, and remember which were shown before.
+
+        The same step again takes the place of the last one: Esc leads to what was shown before both.
+        """
+        session = self._session
+        before, image = session.filter, session.current
+        session.set_filter(shown)
+        if shown == Filter():
+            self._ways.clear()
+            return
+        last = self._ways[-1] if self._ways else None
+        if last is not None and (last.by, last.scope, last.shown) == (by, scope, before):
+            before, image = last.before, last.image
+            self._ways.pop()
+        if shown != before:
+            self._ways.append(Way(by, scope, before, shown, image, place))
+
+    def opened_from_grid(self) -> None:
+        """An image was opened from the grid."""
+        shown = self._session.filter
+        self._ways.append(Way("grid", "label", shown, shown))
+
+    def grid_opened(self) -> None:
+        """The grid was opened from where images are labelled: it need not be returned to a second time."""
+        self._ways = [way for way in self._ways if way.by != "grid"]
+
+    def take(self, scope: str) -> Way | None:
+        """Take the last step of a screen back; None if there is none.
+
+        Steps after which somebody chose other images in another way, as undo does, are passed over. From the grid,
+        the steps that were taken before it was opened are left for the screen below.
+        """
+        while self._ways:
+            last = self._ways[-1]
+            if last.by != "grid" and last.shown != self._session.filter:
+                self._ways.pop()
+            elif scope != "label" and (last.scope != scope or last.by == "grid"):
+                return None
+            else:
+                self._ways.pop()
+                self._show_again(last)
+                return last
+        return None
+
+    def _show_again(self, way: Way) -> None:
+        if way.by == "grid":
+            return
+        self._session.set_filter(way.before)
+        row = None if way.image is None else self._session.listing.row(way.image)
+        if way.place is not None and row is not None:  # after a search one stays with what was found
+            self._session.go_to(row)

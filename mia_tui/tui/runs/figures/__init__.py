@@ -1,0 +1,1 @@
+"""What is drawn of runs: curves, tables of figures, the confusion matrix."""
