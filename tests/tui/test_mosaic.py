@@ -10,8 +10,8 @@ from tui_support import make_context, make_images, opened, press, record_paints,
 from mia_tui.dataset.model import ImageKey
 from mia_tui.tui.grid.screen import GridScreen
 from mia_tui.tui.label.screen import LabelScreen
-from mia_tui.tui.mosaic.gallery import GalleryImage, GalleryScreen
 from mia_tui.tui.open_dataset import OpenDataset
+from mia_tui.tui.runs.gallery import GalleryImage, GalleryScreen
 
 WIDE = 120, 40
 PICTURE = {"sixel": "\x1bP0;1;0q", "iterm2": "\x1b]1337;File=", "kitty": "\x1b_Ga=p,"}
