@@ -6,8 +6,8 @@ import pytest
 from textual.color import Color
 from tui_support import make_context, run, running, wait_until
 
-from mia_tui.config.kept import kept_settings
-from mia_tui.config.user import UserConfig
+from mia_tui.config.user.kept import kept_settings
+from mia_tui.config.user.settings import UserConfig
 from mia_tui.dataset.class_rules import COLOURS
 from mia_tui.terminal.model import Terminal
 from mia_tui.tui.app import MiaApp

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mia_tui.config.kept import keep_offered, kept_settings
+from mia_tui.config.user.kept import keep_offered, kept_settings
 from mia_tui.dataset.interchange.formats import ExistingLabels, LabelFile, LabelFormat, format_named
 from mia_tui.dataset.interchange.importing import ImportPlan, import_labels, plan_import
 from mia_tui.dataset.interchange.reading import read_labels_of
