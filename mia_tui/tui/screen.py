@@ -226,10 +226,6 @@ class KeyedScreen(CoveredScreen[Result]):
     def say(self, message: str) -> None:
         """Show a sentence on the screen until the next command."""
 
-    def unsay(self, message: str) -> None:
-        """Show a sentence no longer that is not true any more, unless another one has taken its place."""
-        self.say("")
-
     def say_failed(self, message: str) -> None:
         """Show why a command failed."""
         self.show_error(message)
