@@ -65,8 +65,9 @@ def keep(**chosen: Any) -> None:
         file = user_state() / _FILE
         with os.fdopen(open_in_place(file, append=True, mode=_PRIVATE), "wb") as lines:
             lines.write(line)
-        if file.stat().st_size > _LONG_BYTES:
-            last = _last(read(file, most_bytes=_MOST_BYTES))
+        size = file.stat().st_size
+        if size > _LONG_BYTES:
+            last = _last(line if size > _MOST_BYTES else read(file, most_bytes=_MOST_BYTES))
             with new_content(file, sync=False, mode=_PRIVATE) as new:
                 new.write(msgspec.json.encode(last) + b"\n")
 

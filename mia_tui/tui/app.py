@@ -87,7 +87,7 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         self._key_serializer = KeySerializer(self, super().on_event)
         type(self).NOTIFICATION_TIMEOUT = context.user.toast_s
         self.use_command_palette = True
-        self._key_at = time.monotonic()
+        self._pressed_at = time.monotonic()
         self._window = self.size
         self._is_covered = False  # by a sentence: the window is too small
         self._quit_keys = {key_name(key) for key in keys_of("label", context.user.keys)["quit"]}
@@ -184,7 +184,7 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
             await super().on_event(event)
             return
         if isinstance(event, events.Key):
-            self._key_at = time.monotonic()
+            self._pressed_at = time.monotonic()
             self._read_messages.pressed(event.key)
         await self._key_serializer.take(event)
 
@@ -214,7 +214,7 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
             screen.post_message(events.ScreenResume())
 
     def _is_idle(self) -> bool:
-        return time.monotonic() - self._key_at > _IDLE_S
+        return time.monotonic() - self._pressed_at > _IDLE_S
 
     def on_home_screen_opened(self, event: "HomeScreen.Opened") -> None:
         self.open_dataset(event.dataset, event.state)

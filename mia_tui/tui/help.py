@@ -1,18 +1,16 @@
 """The keys of a screen, with the user's in force, in panels; what the frame means; how this terminal shows images."""
 
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
+from itertools import groupby, zip_longest
 
-from rich import box
-from rich.console import Group, RenderableType
-from rich.panel import Panel
-from rich.table import Table
+from rich.style import Style
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.events import Key
 from textual.widgets import Input
 
@@ -26,6 +24,7 @@ from mia_tui.tui.screen import KeyedModal
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.text_block import TextBlock
 from mia_tui.tui.widgets.text_field import TextField
+from mia_tui.tui.widgets.text_lines import TextLines
 
 WIDE_COLUMNS = 120
 """From this width on, panels stand in two columns."""
@@ -33,7 +32,9 @@ WIDE_COLUMNS = 120
 _WIDEST = 230
 _COLUMN = 60  # columns of a panel, at least, where there are several side by side
 _KEYS = 18  # columns of the keys
-_BESIDE = 6  # columns of a panel that are not text
+_GAP = 2  # columns behind the keys
+_AROUND = 5  # columns of the dialog that are its own, and its scrollbar's
+_MOST_COLUMNS = 3
 _ALL_LINES = 10_000
 _EXAMPLE_COLOUR = "#e69f00"
 _EXAMPLE_COLUMNS = 12
@@ -51,6 +52,11 @@ _HINTS = (
     "Every key can be changed in the settings file, which mia-tui doctor names.",
 )
 
+_Pieces = list[tuple[str, Style]]
+"""A line."""
+
+_PLAIN = Style()
+
 
 @dataclass(frozen=True)
 class HelpSection:
@@ -59,34 +65,42 @@ class HelpSection:
     Attributes:
         title: Above it.
         rows: Keys, what they do, and more words by which they are found.
-        more: What is shown in place of rows.
-        lines: How many lines that takes.
+        words: What stands in place of rows, wrapped.
+        lines: What stands in place of both.
     """
 
     title: str
     rows: tuple[tuple[str, str, str], ...] = ()
-    more: RenderableType | None = None
-    lines: int = 0
+    words: tuple[str, ...] = ()
+    lines: tuple[tuple[tuple[str, Style], ...], ...] = ()
 
     def narrowed(self, words: str) -> "HelpSection | None":
         """Only the rows that hold all of some words; None if there are none."""
         rows = tuple(row for row in self.rows if has_words(" ".join(row), words))
         return HelpSection(self.title, rows) if rows else None
 
-    def height(self, columns: int) -> int:
-        """About how many lines the panel takes in so many columns."""
-        room = max(10, columns - _KEYS - _BESIDE - 2)
-        return 2 + (self.lines or sum(-(-len(meaning) // room) for _, meaning, _ in self.rows))
+    def drawn(self, ink: Ink, columns: int) -> list[_Pieces]:
+        """The panel, in lines of so many columns (rich's tables would take 50 ms for all panels)."""
+        left, right, level = ("╭╮", "╰╯", "─") if ink.unicode else ("++", "++", "-")
+        side, edge = "│" if ink.unicode else "|", ink.dim()
+        room = columns - 4
+        title = ink.fit(self.title, room - 1)
+        above = level * (room - 1 - ink.width(title))
+        top = [(f"{left[0]}{level} ", edge), (title, ink.title()), (f" {above}{left[1]}", edge)]
+        lines = [
+            [(f"{side} ", edge), *line, (" " * (room - _width(line, ink)) + f" {side}", edge)]
+            for line in self._lines(ink, room)
+        ]
+        return [top, *lines, [(f"{right[0]}{level * (columns - 2)}{right[1]}", edge)]]
 
-    def drawn(self, ink: Ink) -> Panel:
-        """The panel."""
-        return Panel(
-            _table(self.rows, ink) if self.more is None else self.more,
-            title=Text(self.title, style=ink.title()),
-            title_align="left",
-            box=box.ROUNDED if ink.unicode else box.ASCII,
-            border_style=ink.dim(),
-        )
+    def _lines(self, ink: Ink, room: int) -> Iterator[_Pieces]:
+        yield from (list(line) for line in self.lines)
+        for words in self.words:
+            yield from ([(line, _PLAIN)] for line in _wrapped(words, room))
+        for keys, meaning, _ in self.rows:
+            both = zip_longest(_wrapped(keys, _KEYS), _wrapped(meaning, room - _KEYS - _GAP), fillvalue="")
+            for left, right in both:
+                yield [(ink.pad(left, _KEYS + _GAP), ink.accent()), (right, _PLAIN)]
 
 
 class HelpScreen(KeyedModal[None]):
@@ -117,15 +131,14 @@ class HelpScreen(KeyedModal[None]):
         own_keys = keys_of(scope, context.user.keys)
         self._closed_by = {key_name(key) for key in own_keys.get("help", ())}
         self._shows_all = False
-        self._columns = [TextBlock(classes="help-column") for _ in range(3)]
+        self._lines = TextLines(context.ink, id="help-lines")
         self._field = TextField(placeholder="type a key, or what it does", id="text", before=self._in_field)
         self._field.display = False
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog", id="help-dialog"):
             yield self._field
-            with VerticalScroll(id="help-scroll", can_focus=False), Horizontal(id="help-columns"):
-                yield from self._columns
+            yield self._lines
             words = (
                 "{find} finds a key, {all} shows those of all screens, {page_next} scrolls, {close} closes."
             )
@@ -183,18 +196,22 @@ class HelpScreen(KeyedModal[None]):
         sections = list(self._sections())
         if words:
             sections = [found for section in sections if (found := section.narrowed(words)) is not None]
-        count = 1 if self.size.width < WIDE_COLUMNS else min(len(self._columns), width // _COLUMN)
+        count = 1 if self.size.width < WIDE_COLUMNS else min(_MOST_COLUMNS, width // _COLUMN)
         dialog = self.query_one("#help-dialog")
         dialog.styles.width = width
         dialog.border_title = (
             "Keys of all screens" if self._shows_all else f"Keys {SCOPES[self._scope].where}"
         )
-        parts = _balanced(sections, count, width // count)
+        columns = (width - _AROUND + 1) // count - 1
+        parts = _balanced([section.drawn(ink, columns) for section in sections], count)
+        empty: _Pieces = [(" " * columns, _PLAIN)]
+        lines = [
+            Text.assemble(*(piece for part in row for piece in (*part, (" ", _PLAIN))))
+            for row in zip_longest(*parts, fillvalue=empty)
+        ]
         nothing = Text(f"Nothing matches {ink.shown(words)!r}.", style=ink.dim())
-        for number, column in enumerate(self._columns):
-            column.display = number < count
-            drawn = [section.drawn(ink) for section in parts[number]] if number < count else []
-            column.update(Group(*drawn) if drawn or number else nothing)
+        self._lines.show(lines or [nothing], None)
+        self._lines.put_on_top(0)
 
     def _sections(self) -> Iterator[HelpSection]:
         context, scope = self._shared, self._scope
@@ -213,11 +230,10 @@ class HelpScreen(KeyedModal[None]):
         yield _showing(context.terminal, said_key("label", keys, "auto"))
 
     def _scroll(self, lines: int) -> None:
-        self.query_one("#help-scroll").scroll_relative(y=lines, animate=False)
+        self._lines.move(lines)
 
     def _scroll_page(self, pages: int) -> None:
-        scroll = self.query_one("#help-scroll")
-        scroll.scroll_relative(y=pages * max(1, scroll.size.height - 1), animate=False)
+        self._lines.move(pages * max(1, self._lines.size.height - 1))
 
 
 def _sections_of(name: str, context: Context, own: str) -> list[HelpSection]:
@@ -260,12 +276,12 @@ def _legend(ink: Ink, accept: str) -> HelpSection:
         ("suggestion", f"a model's suggestion; {accept} accepts it as the label"),
         ("none", "no label"),
     )
-    table = Table.grid(padding=(0, 2))
+    lines = []
     for kind, meaning in words:
         pattern = (ink.pattern(kind) * _EXAMPLE_COLUMNS)[:_EXAMPLE_COLUMNS]
         colour = None if kind == "none" else _EXAMPLE_COLOUR
-        table.add_row(Text(pattern, style=ink.frame(kind, colour)), Text(meaning))
-    return HelpSection("The frame around an image", more=table, lines=len(words))
+        lines.append(((pattern, ink.frame(kind, colour)), (f"  {meaning}", _PLAIN)))
+    return HelpSection("The frame around an image", lines=tuple(lines))
 
 
 def _showing(terminal: Terminal, auto: str) -> HelpSection:
@@ -274,25 +290,23 @@ def _showing(terminal: Terminal, auto: str) -> HelpSection:
         where = f", in {terminal.multiplexer}" if terminal.multiplexer else ""
         words.append(f"The terminal is {printable(terminal.around or terminal.brand)}{where}.")
     words += [printable(text) for text in (terminal.note, terminal.hint) if text]
-    texts = [Text(text) for text in (*words, *(hint.format(auto=auto) for hint in _HINTS))]
-    return HelpSection("This terminal", more=Group(*texts), lines=2 * len(texts))
+    return HelpSection("This terminal", words=(*words, *(hint.format(auto=auto) for hint in _HINTS)))
 
 
-def _table(rows: Sequence[tuple[str, str, str]], ink: Ink) -> Table:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(width=_KEYS)
-    table.add_column()
-    for keys, meaning, _ in rows:
-        table.add_row(Text(keys, style=ink.accent()), Text(meaning))
-    return table
+def _wrapped(text: str, columns: int) -> list[str]:
+    columns = max(1, columns)
+    return [text] if len(text) <= columns else textwrap.wrap(text, columns, break_on_hyphens=False)
 
 
-def _balanced(sections: Sequence[HelpSection], count: int, columns: int) -> list[list[HelpSection]]:
+def _width(line: _Pieces, ink: Ink) -> int:
+    return sum(ink.width(text) for text, _ in line)
+
+
+def _balanced(panels: Sequence[list[_Pieces]], count: int) -> list[list[_Pieces]]:
     """So many columns of about the same height, the order kept."""
-    heights = [section.height(columns) for section in sections]
-    parts: list[list[HelpSection]] = [[] for _ in range(count)]
-    share, used = sum(heights) / count, 0.0
-    for section, height in zip(sections, heights, strict=True):
-        parts[min(count - 1, int((used + height / 2) / max(1.0, share)))].append(section)
-        used += height
-    return parts
+    columns: list[list[_Pieces]] = [[] for _ in range(count)]
+    share, used = sum(map(len, panels)) / count, 0.0
+    for panel in panels:
+        columns[min(count - 1, int((used + len(panel) / 2) / max(1.0, share)))] += panel
+        used += len(panel)
+    return columns

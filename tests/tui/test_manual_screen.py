@@ -1,8 +1,10 @@
 """The manual in the app: its pages, the way there and back, and finding a word."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.text import Text
 from tui_support import (
     make_context,
     make_images,
@@ -18,8 +20,11 @@ from tui_support import (
 from mia_tui.config.user import UserConfig
 from mia_tui.tui.keys.bindings import keys_of
 from mia_tui.tui.keys.tables import SCOPES
+from mia_tui.tui.manual.drawing import draw_page
+from mia_tui.tui.manual.drawn_page import DrawnPage
 from mia_tui.tui.manual.screen import ManualScreen
-from mia_tui.tui.manual.text import TOPICS
+from mia_tui.tui.manual.text import TOPICS, page
+from mia_tui.tui.widgets.text_lines import TextLines
 
 
 @pytest.mark.parametrize("scope", [name for name in SCOPES if name not in ("dialog", "help", "manual")])
@@ -104,7 +109,7 @@ def test_what_was_searched_is_marked_counted_and_left_by_escape_for_the_page_bef
             await press(pilot, "enter")
             await wait_until(pilot, lambda: "hits of 'label smoothing'" in screen_text(pilot.app))
             cursor = screen.context.ink.cursor()
-            spans = [(line.plain, span) for line in screen._lines for span in line.spans]
+            spans = [(line.plain, span) for line in screen._page._items for span in line.spans]
             marked = [text[span.start : span.end] for text, span in spans if span.style == cursor]
             assert {text.lower() for text in marked} >= {"label", "smoothing"}
             await press(pilot, "escape")
@@ -112,5 +117,42 @@ def test_what_was_searched_is_marked_counted_and_left_by_escape_for_the_page_bef
             assert "hits of" not in screen_text(pilot.app) and not pilot.app.ended
             await press(pilot, "escape")
             assert pilot.app.ended
+
+    run(test())
+
+
+def test_the_last_line_of_a_long_page_is_there_at_once(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with shown(make_images(tmp_path / "a", 1), lambda _, c: ManualScreen(c, "keys")) as pilot:
+            await press(pilot, "end")
+            lines = [line.plain.split() for line in draw_page(page("keys", {}), 100)]
+            assert list(filter(None, lines))[-1][-1] in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_a_page_is_drawn_up_to_the_end_of_the_window_and_then_the_rest() -> None:
+    def parts() -> Iterator[list[Text]]:
+        for number in range(6):
+            yield [Text(str(number))] * 10
+
+    drawn = DrawnPage(parts())
+    drawn.draw(15)
+    assert len(drawn.lines) == 20 and not drawn.is_complete
+    drawn.draw_all()
+    assert len(drawn.lines) == 60 and drawn.is_complete
+
+
+def test_text_of_a_page_is_marked_with_the_mouse_and_copied(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with shown(make_images(tmp_path / "a", 1), lambda _, c: ManualScreen(c)) as pilot:
+            lines = pilot.app.screen.query_one(TextLines)
+            await pilot.mouse_down(lines, offset=(4, 1))
+            await pilot.hover(lines, offset=(30, 3))
+            await pilot.mouse_up(lines, offset=(30, 3))
+            first = lines._items[0].plain
+            selected = pilot.app.screen.get_selected_text()
+            assert selected is not None and len(selected.splitlines()) == 3
+            assert selected.splitlines()[0] and selected.splitlines()[0] in first
 
     run(test())

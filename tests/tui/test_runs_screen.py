@@ -239,10 +239,9 @@ def test_a_high_window_has_the_curve_of_the_run_under_the_cursor_and_a_low_one_m
     async def test() -> None:
         async with table(dataset, size=(120, 40)) as pilot:
             curve = pilot.app.screen.query_one("#runs-curve")
-            assert not curve.visible, "one epoch is no curve"
+            await wait_until(pilot, lambda: not curve.visible)  # one epoch is no curve
             await press(pilot, "down")
-            assert curve.visible
-            assert "macro F1 ━━ each epoch 0.9" in said(pilot.app)
+            await wait_until(pilot, lambda: "macro F1 ━━ each epoch 0.9" in said(pilot.app))
             assert "best, epoch 2" in said(pilot.app)
         async with table(dataset) as pilot:
             await press(pilot, "down")

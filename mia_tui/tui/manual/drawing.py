@@ -1,6 +1,8 @@
 """Markdown as lines of styled text: bold and underlined, and in one colour where the app has one."""
 
 import io
+from collections.abc import Iterator
+from functools import lru_cache
 
 from rich.console import Console
 from rich.markdown import Markdown
@@ -33,12 +35,39 @@ def draw_page(text: str, columns: int, accent: Style | None = None) -> list[Text
         columns: Of the terminal; no more than WIDEST are used.
         accent: Of headings, and of what is typed or pressed.
     """
+    return [line for part in draw_parts(text, columns, accent) for line in part]
+
+
+def draw_parts(text: str, columns: int, accent: Style | None = None) -> Iterator[list[Text]]:
+    """The lines of each part of a page, which may be shown before the next is drawn: a page takes up to 100 ms."""
     width = max(20, min(WIDEST, columns))
-    coloured = {} if accent is None else {name: _STYLES[name] + accent for name in _COLOURED}
+    console = _console(width, accent)
+    for number, part in enumerate(_parts(text)):
+        markdown = Markdown(part, code_theme="ansi_dark", hyperlinks=False)
+        lines = console.render_lines(markdown, console.options.update(width=width), pad=False)
+        yield [Text()] * bool(number) + [
+            Text.assemble(*((piece.text, piece.style or "") for piece in line if not piece.control))
+            for line in lines
+        ]
+
+
+@lru_cache(maxsize=4)
+def _console(width: int, accent: Style | None) -> Console:
+    plain = Style(underline=False)  # colour is enough
+    coloured = {} if accent is None else {name: _STYLES[name] + accent + plain for name in _COLOURED}
     theme = Theme(_STYLES | coloured)
-    console = Console(file=io.StringIO(), width=width, theme=theme, legacy_windows=False)
-    markdown = Markdown(text, code_theme="ansi_dark", hyperlinks=False)
-    lines = console.render_lines(markdown, console.options.update(width=width), pad=False)
-    return [
-        Text.assemble(*((part.text, part.style or "") for part in line if not part.control)) for line in lines
-    ]
+    return Console(file=io.StringIO(), width=width, theme=theme, legacy_windows=False)
+
+
+def _parts(text: str) -> Iterator[str]:
+    """A page cut before headings, and before lines in bold, which stand over tables."""
+    lines: list[str] = []
+    in_code = False
+    for line in text.splitlines():
+        in_code ^= line.startswith("```")
+        is_first = line.startswith("#") or (line.startswith("**") and lines[-1:] == [""])
+        if lines and not in_code and is_first:
+            yield "\n".join(lines)
+            lines = []
+        lines.append(line)
+    yield "\n".join(lines)

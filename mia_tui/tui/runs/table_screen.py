@@ -79,6 +79,8 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         self._detail = TextBlock(id="runs-detail")
         self._panel = Panel(self._table, id="runs-panel", is_active=True)
         self._curve = Curves(context.ink, id="runs-curve")
+        self._curve.visible = False
+        self._curve_of: RunSummary | None = None  # what it shows, or will when words are painted
         self._detail_panel = Panel(self._detail, self._curve, id="runs-detail-panel")
         self._message = TextBlock(id="runs-message")
         self._watch = RunTableWatch(
@@ -188,10 +190,13 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         current = rows.current
         self._detail_panel.show_title("" if current is None else ink.fit(current.title, columns))
         self._detail.update(self._words())
-        self._show_curve(current)
+        if current != self._curve_of:
+            self._curve_of = current
+            self.call_after_refresh(self._show_curve)  # words first
 
-    def _show_curve(self, row: RunSummary | None) -> None:
+    def _show_curve(self) -> None:
         """The metric that decides, of the run under the cursor; of a run without two epochs there is no curve."""
+        row = self._curve_of
         values = np.array(() if row is None else row.curve)
         self._curve.visible = len(values) > 1
         if row is None or len(values) < 2:

@@ -61,7 +61,7 @@ class BarList(LineList[BarLine]):
         return line.name if line is not None and line.can_open else None
 
     def _draw_bar(self, line: BarLine, width: int, is_current: bool) -> list[Segment]:
-        text_style = Style(reverse=is_current)
+        text_style = self._ink.cursor() if is_current else Style()
         if line.share is None:
             return [Segment(self._ink.fit(line.name, width) or " ", text_style)]
         room = min(self._name_width, _LONGEST_NAME, int(width * _NAME_SHARE))

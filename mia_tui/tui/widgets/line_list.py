@@ -79,12 +79,12 @@ class LineList(ScrollView, Generic[Item], can_focus=False):
             self._cursor = cursor
         self._scroll_to_cursor()
         if self._follows_end and was_at_end:
-            self._put_on_top(self._last_top)
+            self.put_on_top(self._last_top)
 
     def move(self, by: int) -> None:
         """Move the cursor by so many lines, or scroll the list if it has no cursor; to the ends at most."""
         if self._cursor is None:
-            self._put_on_top(max(0, min(int(self.scroll_offset.y) + by, self._last_top)))
+            self.put_on_top(max(0, min(int(self.scroll_offset.y) + by, self._last_top)))
         else:
             self.show(self._items, self._cursor + by)
 
@@ -153,9 +153,10 @@ class LineList(ScrollView, Generic[Item], can_focus=False):
         """Half a page at once: the whole list is painted once in so many moves."""
         top, height = int(self.scroll_offset.y), self.size.height - self._above
         if self._cursor is not None and height > 0 and not top <= self._cursor < top + height:
-            self._put_on_top(max(0, self._cursor - height // 2))
+            self.put_on_top(max(0, self._cursor - height // 2))
 
-    def _put_on_top(self, top: int) -> None:
+    def put_on_top(self, top: int) -> None:
+        """Scroll so that a line is the first one in view, if there are enough lines below it."""
         self.scroll_to(y=top, animate=False, immediate=True, force=True)
 
 
