@@ -8,8 +8,8 @@ What makes a screen quick, so that its text is there 60 ms after the key:
     It is painted once, when its widgets are filled (`QuickScreen`). What it reads from a disk comes with that paint
     if it is there within `LONGEST_FILL_S`: `fills` says whether something is on its way.
     It has few widgets: each costs about a millisecond. Lists and tables are one `LineList`, lines are `TextLine`s.
-    What depends on the size is drawn in `on_resize`, not before; what is drawn with rich is a `TextBlock`, which
-    draws it once.
+    What depends on the size is drawn in `on_resize`, not before; a long text is `TextLines`, which draws only the
+    lines in view. Tables and panels of rich take too long.
     `LEAST` says what room it needs; in a smaller window a sentence stands in its place.
     Its module is in `PIECES` of controller/idle_imports.py, so that nobody waits for its import.
 """

@@ -48,9 +48,7 @@ class ExportChoice:
 class PlaceDialog(TextDialog):
     """Asks for the path of a file or folder, which may be long."""
 
-    def on_mount(self) -> None:
-        """Besides what every dialog does (Textual calls both)."""
-        self.query_one(".dialog").add_class("wide")
+    IS_WIDE = True
 
 
 class LabelExport:
