@@ -48,8 +48,8 @@ Where things go
                         in `PIECES` of tui/controller/idle_imports.py; what makes it quick: tui/screen.py
     step of the tour    a `TourStep` in tui/tour/tour.py, and `did` of the screen where it happens
     choice that is kept a field in config/kept.py
-    kind of terminal    what is asked of it in terminal/answers.py, what it can do in terminal/choose.py, a model of
-                        it in tests/terminal_models.py, a line in tui/manual/pages/terminals.md
+    kind of terminal    what is asked of it in terminal/answers.py, what it can do in terminal/choose.py, a line in
+                        tui/manual/pages/terminals.md, and a model of it, which the tests have
     action on runs      a class in runs/actions/, a key in tui/keys/tables/runs.py, and a command in cli/runs/
     kind of job         its settings in a module of config/, listed in config/jobs.py; its work in a module of
                         engine/jobs/ with the name of the kind, which gets a runs/worker/attempt.py
