@@ -95,6 +95,10 @@ class Ink:
         """The style of keys, of the focus and of other things that the eye should find first."""
         return self._role("accent")
 
+    def bar(self) -> Style:
+        """The style of bars and of curves in one line."""
+        return Style(color=self.accent().color)
+
     def good(self) -> Style:
         """The style of what went well."""
         return self._role("success")
