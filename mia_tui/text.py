@@ -3,7 +3,8 @@
     printable typed                       a name in a sentence, a path in a command
     counted name_some join_names          `3 images`, `a.png, b.png and 3 more`, `a, b and c`
     did_you_mean                          `Did you mean a or b?`
-    when duration size_words shorten scientific      a time, 1:02:03, `3 MB`, a short figure, 1e-5
+    when duration size_words shorten scientific percent      a time, 1:02:03, `3 MB`, a short figure, 1e-5, 97%
+    has_words                             whether a text is found by some words
     fault_of name_faults                  `a.png is cut short; b.png is empty`
     encode_name encode_class encode_cell encode_controls decode_name      names in JSON, CSV and tables
 
@@ -141,6 +142,19 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(max(0.0, seconds)), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def percent(share: float) -> str:
+    """A share of something: never 100% where a part is missing, never 0% where there is some."""
+    if 0 < share < 0.005:
+        return "<1%"
+    return "99%" if 0.995 <= share < 1 else f"{share:.0%}"
+
+
+def has_words(text: str, words: str) -> bool:
+    """Whether a text holds all of some words, or parts of words, in upper or lower case and any order."""
+    text = text.casefold()
+    return all(word in text for word in words.casefold().split())
 
 
 def when(t: float) -> str:

@@ -57,7 +57,7 @@ def marks_on(screen: str) -> dict[str, str]:
     """Mark of each image in the list that is on the screen, and under "" the current image."""
     marks = {}
     for line in screen.splitlines():
-        if row := _ROW.match(line):
+        if row := _ROW.match(line.removeprefix("│")):  # beside the border of the list
             marks[row[3]] = row[1]
             if row[2] not in " ":
                 marks[""] = row[3]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from mia_tui.cli.options import WATCH_HELP, Command, Option, json_option, path_argument
+from mia_tui.cli.options import WATCH_HELP, Command, Option, check_watch, json_option, path_argument
 from mia_tui.cli.report import Report
 from mia_tui.errors import ConfigError
 from mia_tui.text import printable
@@ -35,6 +35,7 @@ def command(folder: Path | None, watch: bool, in_app: bool, as_json: bool) -> in
 
     Nothing is downloaded; it takes about a minute on two free CPU cores.
     """
+    check_watch(watch, as_json=as_json)
     if in_app:
         from mia_tui.cli.open import require_terminal
 

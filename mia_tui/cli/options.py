@@ -30,6 +30,16 @@ _PATH = click.Path(path_type=Path, readable=False)
 WATCH_HELP = "Show the curves of loss and metric while it trains; in a pipe, plain lines."
 
 
+def check_watch(watch: bool, *, as_json: bool) -> None:
+    """Refuse --watch with --json.
+
+    Raises:
+        ConfigError: If both are given.
+    """
+    if watch and as_json:
+        raise ConfigError("--watch draws curves, and --json prints records.", "Leave one of them out.")
+
+
 class Decorator(Protocol):
     """What adds an option to a command's function."""
 

@@ -145,9 +145,9 @@ class Report:
         self.table(("metric", "value"), [(name.replace("_", " "), values[name]) for name in tables.FIGURES])
 
     def confusion(self, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
-        """Print a confusion matrix, rows truth: on a terminal with colours as a heat map.
+        """Print a confusion matrix, rows truth: a heat map on a terminal with colours where it fits, else a table.
 
-        Where it does not fit, the most frequent confusions instead.
+        With many classes it is a table of the most frequent confusions.
         """
         painted = self._heat_map(counts, classes)
         for line in painted:

@@ -15,6 +15,7 @@ from mia_tui.cli.options import (
     WATCH_HELP,
     Command,
     Option,
+    check_watch,
     given_fields,
     given_settings,
     json_option,
@@ -70,6 +71,7 @@ def command(
     from exactly there. --threads is the only setting that can be given with it.
     """
     report = Report(as_json=as_json)
+    check_watch(watch, as_json=as_json)
     if watch and detach:
         raise ConfigError(
             "--watch shows a training in this terminal, and --detach takes it out of it.",

@@ -18,7 +18,7 @@ from mia_tui.decoding import BadRecord, JsonReader, Text
 from mia_tui.files import new_content, open_in_place, read
 from mia_tui.paths import user_state
 
-Probabilities = Literal["by_probability", "by_class", "off"]
+ProbabilityOrder = Literal["by_probability", "by_class", "off"]
 """How the probabilities of all classes are listed beside the image."""
 
 _FILE = "kept-settings"
@@ -42,7 +42,7 @@ class KeptSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     theme: Text | None = None
     auto_advance: bool | None = None
-    probabilities: Probabilities | None = None
+    probabilities: ProbabilityOrder | None = None
     scale_bar: bool | None = None
     centre_mark: bool | None = None
     offered: tuple[Text, ...] = ()
@@ -65,8 +65,9 @@ def keep(**chosen: Any) -> None:
         file = user_state() / _FILE
         with os.fdopen(open_in_place(file, append=True, mode=_PRIVATE), "wb") as lines:
             lines.write(line)
-        if file.stat().st_size > _LONG_BYTES:
-            last = _last(read(file, most_bytes=_MOST_BYTES))
+        size = file.stat().st_size
+        if size > _LONG_BYTES:
+            last = _last(line if size > _MOST_BYTES else read(file, most_bytes=_MOST_BYTES))
             with new_content(file, sync=False, mode=_PRIVATE) as new:
                 new.write(msgspec.json.encode(last) + b"\n")
 

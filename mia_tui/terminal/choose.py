@@ -279,10 +279,15 @@ def _colours(answers: Answers, environment: Mapping[str, str], multiplexer: Mult
 
 
 def _background(answers: Answers, environment: Mapping[str, str]) -> Background:
-    """Whether text stands on dark or light: what the terminal answers, else COLORFGBG, as rxvt and Konsole set it."""
+    """Whether text stands on dark or light: what the terminal answers, else what the environment says."""
     if answers.background is not None:
         red, green, blue = answers.background
         return "light" if 0.299 * red + 0.587 * green + 0.114 * blue > 127 else "dark"
+    return background_told(environment)
+
+
+def background_told(environment: Mapping[str, str]) -> Background:
+    """What the environment says of it: COLORFGBG, as rxvt and Konsole set it."""
     last = environment.get("COLORFGBG", "").rpartition(";")[2]  # "0;15", or "0;default;15"
     if last.isdecimal() and int(last) < 16:
         return "light" if int(last) in (7, *range(9, 16)) else "dark"

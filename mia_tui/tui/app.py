@@ -78,18 +78,16 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         self._use_theme()
         self.flow_control = context.flow_control
         self.tmux_watch = _tmux_watch(context.terminal)
-        self._was_left = False
+        self._had_no_focus = False
         self.pictures_are_text = context.terminal.graphics in ("half", "none")
         self._dataset, self._preload = dataset, preload
         self._controller: LabelController | None = None
-        self._left: tuple[Path, Path | None] | None = (
-            None  # the last dataset, to go back to from the first screen
-        )
+        self._last_opened: tuple[Path, Path | None] | None = None  # to go back to from the first screen
         self._read_messages = ReadMessages(self)
         self._key_serializer = KeySerializer(self, super().on_event)
         type(self).NOTIFICATION_TIMEOUT = context.user.toast_s
         self.use_command_palette = True
-        self._key_at = time.monotonic()
+        self._pressed_at = time.monotonic()
         self._window = self.size
         self._is_covered = False  # by a sentence: the window is too small
         self._quit_keys = {key_name(key) for key in keys_of("label", context.user.keys)["quit"]}
@@ -134,13 +132,13 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
             self.notify(self.context.terminal.note, severity="warning", markup=False)
 
     def on_app_blur(self) -> None:
-        self._was_left = True
+        self._had_no_focus = True
 
     def on_app_focus(self) -> None:
         """Send the pictures again: tmux keeps 20 of sixel, and passes none through while its window is hidden."""
-        if self.tmux_watch is not None and self.tmux_watch.draws and self._was_left:
+        if self.tmux_watch is not None and self.tmux_watch.draws and self._had_no_focus:
             self.app_resume_signal.publish(self)
-        self._was_left = False
+        self._had_no_focus = False
 
     async def _watch_tmux(self) -> None:
         """Send the pictures again, or none, if another terminal shows the tmux session."""
@@ -186,7 +184,7 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
             await super().on_event(event)
             return
         if isinstance(event, events.Key):
-            self._key_at = time.monotonic()
+            self._pressed_at = time.monotonic()
             self._read_messages.pressed(event.key)
         await self._key_serializer.take(event)
 
@@ -216,7 +214,7 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
             screen.post_message(events.ScreenResume())
 
     def _is_idle(self) -> bool:
-        return time.monotonic() - self._key_at > _IDLE_S
+        return time.monotonic() - self._pressed_at > _IDLE_S
 
     def on_home_screen_opened(self, event: "HomeScreen.Opened") -> None:
         self.open_dataset(event.dataset, event.state)
@@ -227,16 +225,16 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         preload, self._preload = self._preload, None
         listing = load_listing(dataset) if preload is None else preload.listing()
         controller = LabelController(dataset, state=state, annotator=context.annotator, listing=listing)
-        self._controller, self._left = controller, (dataset, state)
+        self._controller, self._last_opened = controller, (dataset, state)
         self.push_screen(LabelScreen(controller, context, preload), lambda _: self._go_home())
 
     def _go_home(self) -> None:
         from mia_tui.tui.home.screen import HomeScreen
 
         if not isinstance(self.screen, HomeScreen):
-            self.push_screen(HomeScreen(self.context, came_from=self._left))
+            self.push_screen(HomeScreen(self.context, came_from=self._last_opened))
         else:
-            self.screen.go_back_to(self._left)
+            self.screen.go_back_to(self._last_opened)
 
     def notify(self, message: str, **options: Any) -> None:
         """Show a message; control characters in names have no effect."""

@@ -13,6 +13,7 @@ from textual.events import Click, Key, Paste
 from textual.widgets import Button, Input, OptionList
 from textual.widgets.option_list import Option
 
+from mia_tui.text import has_words
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.bindings import pressed_key
 from mia_tui.tui.screen import COPYING, KeyedModal
@@ -271,12 +272,6 @@ class PickDialog(Dialog[Value | None], Generic[Value]):
     def _shown(self, choice: Choice[Value]) -> Text:
         text = Text(self._ink.shown(choice.text), no_wrap=True, overflow="ellipsis")
         return text if choice.mark is None else Text.assemble(choice.mark, " ", text)
-
-
-def has_words(text: str, words: str) -> bool:
-    """Whether a text holds all of some words, or parts of words, in upper or lower case and any order."""
-    text = text.casefold()
-    return all(word in text for word in words.casefold().split())
 
 
 class _Choices(OptionList, inherit_bindings=False):

@@ -15,7 +15,7 @@ from textual.events import Key
 from textual.widgets import Input
 
 from mia_tui.terminal.model import Terminal
-from mia_tui.text import printable
+from mia_tui.text import has_words, printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.bindings import key_name, keys_of, said_key, shown_key
 from mia_tui.tui.keys.palette import PALETTE_KEYS
@@ -74,9 +74,9 @@ class HelpSection:
     words: tuple[str, ...] = ()
     lines: tuple[tuple[tuple[str, Style], ...], ...] = ()
 
-    def narrowed(self, words: Sequence[str]) -> "HelpSection | None":
+    def narrowed(self, words: str) -> "HelpSection | None":
         """Only the rows that hold all of some words; None if there are none."""
-        rows = tuple(row for row in self.rows if all(word in " ".join(row).casefold() for word in words))
+        rows = tuple(row for row in self.rows if has_words(" ".join(row), words))
         return HelpSection(self.title, rows) if rows else None
 
     def drawn(self, ink: Ink, columns: int) -> list[_Pieces]:
@@ -192,7 +192,7 @@ class HelpScreen(KeyedModal[None]):
 
     def _show(self) -> None:
         ink, width = self._shared.ink, min(_WIDEST, self.size.width - 4)
-        words = self._field.value.casefold().split()
+        words = self._field.value.strip()
         sections = list(self._sections())
         if words:
             sections = [found for section in sections if (found := section.narrowed(words)) is not None]
@@ -209,7 +209,7 @@ class HelpScreen(KeyedModal[None]):
             Text.assemble(*(piece for part in row for piece in (*part, (" ", _PLAIN))))
             for row in zip_longest(*parts, fillvalue=empty)
         ]
-        nothing = Text(f"Nothing matches {ink.shown(self._field.value.strip())!r}.", style=ink.dim())
+        nothing = Text(f"Nothing matches {ink.shown(words)!r}.", style=ink.dim())
         self._lines.show(lines or [nothing], None)
         self._lines.put_on_top(0)
 

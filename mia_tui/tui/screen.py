@@ -311,9 +311,9 @@ class KeyedScreen(CoveredScreen[Result]):
         if self.context.tour is None:
             return
         from mia_tui.tui.tour.panel import TourPanel
-        from mia_tui.tui.tour.tour import has_words
+        from mia_tui.tui.tour.tour import is_shown_on
 
-        if has_words(self.SCOPE_NAME):
+        if is_shown_on(self.SCOPE_NAME):
             self.mount(TourPanel(self.context.tour, self.SCOPE_NAME, self.context), before=0)
 
     # In the background

@@ -12,7 +12,16 @@ from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 
 from mia_tui.terminal.model import Terminal
-from mia_tui.tui.widgets.ink import READABLE, contrast, contrast_ratio, readable
+from mia_tui.tui.widgets.ink import (
+    DARK_GROUND,
+    LIGHT_GROUND,
+    ON_DARK,
+    ON_LIGHT,
+    READABLE,
+    contrast,
+    contrast_ratio,
+    readable,
+)
 
 DARK, LIGHT = "mia-dark", "mia-light"
 
@@ -31,21 +40,15 @@ def own_themes(background_rgb: tuple[int, int, int] | None = None) -> tuple[Them
     return (
         _own(
             DARK,
-            background=known if known is not None and is_dark else Color.parse("#101418"),
+            background=known if known is not None and is_dark else Color.parse(DARK_GROUND),
             foreground="#dfe5ec",
-            accent="#b5a8ff",
-            warning="#f2b84b",
-            error="#ff7a85",
-            success="#6fd08c",
+            colours=ON_DARK,
         ),
         _own(
             LIGHT,
-            background=known if known is not None and not is_dark else Color.parse("#fcfcfd"),
+            background=known if known is not None and not is_dark else Color.parse(LIGHT_GROUND),
             foreground="#1d222a",
-            accent="#5636c9",
-            warning="#8a5300",
-            error="#b3152c",
-            success="#176b34",
+            colours=ON_LIGHT,
         ),
     )
 
@@ -86,10 +89,8 @@ def _is_hex(variable: str) -> bool:
     return variable.startswith("#") and len(variable) in (7, 9)
 
 
-def _own(
-    name: str, *, background: Color, foreground: str, accent: str, warning: str, error: str, success: str
-) -> Theme:
-    front = Color.parse(foreground)
+def _own(name: str, *, background: Color, foreground: str, colours: Mapping[str, str]) -> Theme:
+    accent, front = colours["accent"], Color.parse(foreground)
     line = background.blend(front, _LINE_SHARE, alpha=1.0).hex
     surface = background.blend(front, _SURFACE_SHARE, alpha=1.0).hex
     return Theme(
@@ -97,19 +98,16 @@ def _own(
         primary=accent,
         secondary=accent,
         accent=accent,
-        warning=warning,
-        error=error,
-        success=success,
+        warning=colours["warning"],
+        error=colours["error"],
+        success=colours["success"],
         foreground=foreground,
         background=background.hex,
         surface=surface,
         panel=background.blend(front, _PANEL_SHARE, alpha=1.0).hex,
         dark=name == DARK,
         variables={
-            "text-accent": accent,
-            "text-warning": warning,
-            "text-error": error,
-            "text-success": success,
+            **{f"text-{role}": colour for role, colour in colours.items()},
             "footer-key-foreground": accent,
             "scrollbar": line,
             "scrollbar-hover": accent,

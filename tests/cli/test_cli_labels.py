@@ -591,7 +591,8 @@ def test_a_dry_run_says_what_would_change_and_writes_nothing(mia: Mia, cells: Pa
     table.write_text("file,class\ncell0.png,long\ncell1.png,round\ncell22.png,square\n")
     planned = json.loads(mia("labels", "import", cells, table, "--dry-run", "--json").out)
     assert (planned["new"], planned["same"], planned["created"]) == (1, 1, ["square"])
-    assert planned["different"] == {"cell0.png": ["round", "long"]}
+    [different] = planned["different"]
+    assert different == {"file": "cell0.png", "frame": 0, "class": "round", "in_file": "long"}
 
 
 def test_labels_that_are_there_can_be_kept(mia: Mia, labelled: Path, table: Path) -> None:
@@ -600,3 +601,11 @@ def test_labels_that_are_there_can_be_kept(mia: Mia, labelled: Path, table: Path
     assert answer.out.splitlines()[0] == "2 images labelled, 1 of them new or changed."
     assert "1 image kept the class it had: cell0.png." in answer.err
     assert counts(mia, labelled)["long"]["images"] == 6
+
+
+@pytest.mark.parametrize("option", [("--dry-run",), ("--existing", "keep")])
+def test_suggestions_refuse_options_about_labels(
+    mia: Mia, cells: Path, table: Path, option: tuple[str, ...]
+) -> None:
+    answer = mia("labels", "import", cells, table, "--as", "suggestions", *option)
+    assert answer.code != 0 and f"{option[0]} is about labels" in answer.err

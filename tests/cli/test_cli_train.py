@@ -199,3 +199,10 @@ def test_a_resumed_run_takes_another_number_of_threads_and_nothing_else(mia: Mia
     answer = mia("train", "--resume", run.path, "--threads", 2, "--detach")
     assert "The run continues with 2 threads, after 1:" in answer.err and "last.pt is damaged" in answer.err
     assert run.job().threads == 2
+
+
+@pytest.mark.parametrize("command", [("train",), ("demo",), ("runs", "follow")])
+def test_curves_and_records_exclude_each_other(mia: Mia, discs: Path, command: tuple[str, ...]) -> None:
+    assert_refused(
+        mia(*command, discs, "--watch", "--json"), "--watch draws curves, and --json prints records."
+    )

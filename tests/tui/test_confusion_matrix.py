@@ -15,11 +15,12 @@ from tui_support import run as run_test
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.runs.evaluation.confusion import SavedConfusion, save_confusion
+from mia_tui.text import percent
 from mia_tui.tui.open_dataset import OpenImages
 from mia_tui.tui.runs.figures.matrix import ConfusionMatrix
 from mia_tui.tui.runs.figures.matrix_layout import LEAST_CELL, lay_out
 from mia_tui.tui.widgets.ink import contrast
-from mia_tui.tui.widgets.shades import STEPS, _ramp, level_of, percent
+from mia_tui.tui.widgets.shades import STEPS, _ramp, level_of
 
 CLASSES = ("basophil", "eosinophil", "lymphocyte", "monocyte", "neutrophil", "platelet")
 COUNTS = np.array(

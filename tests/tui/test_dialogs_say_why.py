@@ -12,8 +12,9 @@ from tui_support import burst, make_images, opened, press, run, screen_text, sho
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.runs.record.log import EventLog
+from mia_tui.text import has_words
 from mia_tui.tui.context import Context
-from mia_tui.tui.dialogs import Choice, PickDialog, Question, TextDialog, has_words
+from mia_tui.tui.dialogs import Choice, PickDialog, Question, TextDialog
 from mia_tui.tui.help import HelpScreen
 
 FRUIT = tuple(Choice(name, name) for name in ("red apple", "banana", "green apple"))

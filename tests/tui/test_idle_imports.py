@@ -1,20 +1,41 @@
 """What other screens need is imported while nobody presses a key."""
 
 import asyncio
+import pkgutil
 import subprocess
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 
 import pytest
 from tui_support import run
 
+import mia_tui.tui
 from mia_tui.tui.controller import idle_imports
+from mia_tui.tui.textual_private import QuickScreen
+
+AT_THE_START = ("mia_tui.tui.label.", "mia_tui.tui.screen", "mia_tui.tui.textual_private")
+
+
+def subclasses(screen: type) -> set[type]:
+    return {below for child in screen.__subclasses__() for below in (child, *subclasses(child))}
 
 
 def test_what_is_imported_in_idle_time_exists_and_brings_no_torch() -> None:
     assert all(find_spec(name) is not None for name in idle_imports.PIECES)
     code = f"import sys; [__import__(name) for name in {idle_imports.PIECES!r}]; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_all_screens_are_imported_in_idle_time() -> None:
+    for module in pkgutil.walk_packages(mia_tui.tui.__path__, "mia_tui.tui."):
+        import_module(module.name)
+    modules = {
+        screen.__module__ for screen in subclasses(QuickScreen) if screen.__module__.startswith("mia_tui.")
+    }
+    later = {name for name in modules if not name.startswith(AT_THE_START)}
+    asked = {name for name in later if name.endswith(".pickers")}  # with the screens that ask
+    assert later - asked <= set(idle_imports.PIECES)
 
 
 def test_nothing_is_imported_while_somebody_presses_keys(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,9 +61,9 @@ from mia_tui.runs.worker.control import StopFile
 from mia_tui.runs.worker.liveness import WorkerLock
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.command_queue import SLOW_S
-from mia_tui.tui.mosaic.gallery import GalleryScreen
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.follow import RunSnapshot
+from mia_tui.tui.runs.gallery import GalleryScreen
 from mia_tui.tui.runs.run_screen import RunScreen
 from mia_tui.tui.runs.words import figures_line
 

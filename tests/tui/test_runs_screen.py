@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ def said(app: App[Any]) -> str:
 
 def order_of(app: App[Any]) -> list[str]:
     names = ("vgg16", "vgg19", "densenet121")
-    lines = screen_text(app).splitlines()[2:-6]
+    lines = takewhile(lambda line: not line.startswith("╰"), screen_text(app).splitlines()[2:-6])
     return [name for line in lines for name in names if name in line]
 
 
@@ -226,6 +227,25 @@ def test_rows_are_sorted_by_what_is_chosen_and_the_cursor_stays_on_its_run(datas
             await press(pilot, "o", *["down"] * 7, "enter")
             assert order_of(pilot.app) == ["densenet121", "vgg16", "vgg19"]
             assert "sorted by macro F1, turned round" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_a_high_window_has_the_curve_of_the_run_under_the_cursor_and_a_low_one_more_runs(
+    dataset: Path,
+) -> None:
+    three(dataset)
+
+    async def test() -> None:
+        async with table(dataset, size=(120, 40)) as pilot:
+            curve = pilot.app.screen.query_one("#runs-curve")
+            await wait_until(pilot, lambda: not curve.visible)  # one epoch is no curve
+            await press(pilot, "down")
+            await wait_until(pilot, lambda: "macro F1 ━━ each epoch 0.9" in said(pilot.app))
+            assert "best, epoch 2" in said(pilot.app)
+        async with table(dataset) as pilot:
+            await press(pilot, "down")
+            assert "each epoch" not in said(pilot.app)
 
     run(test())
 

@@ -8,6 +8,7 @@ from tui_support import labels_in, make_context, make_images, opened, press, run
 
 from mia_tui.config.user import UserConfig
 from mia_tui.runs.record.log import EventLog
+from mia_tui.tui.keys.bindings import key_name
 
 
 @pytest.fixture
@@ -65,5 +66,18 @@ def test_the_users_keys_are_named(cells: Path) -> None:
                 "F11 does nothing in the grid; on the labelling screen, it is Ask the network."
                 in screen_text(pilot.app)
             )
+
+    run(test())
+
+
+def test_signs_that_are_no_keys_leave_the_app_open(cells: Path) -> None:
+    # Textual takes an attribute `_key_at` of the app for what the key @ does.
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            for sign in (chr(code) for code in range(0x20, 0x7F)):
+                names = (f"{private}key_{key_name(sign)}" for private in ("", "_"))
+                assert not any(hasattr(pilot.app, name) for name in names), sign
+            await press(pilot, "@", "f8", "@")
+            assert pilot.app.is_running
 
     run(test())

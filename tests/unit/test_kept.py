@@ -43,6 +43,13 @@ def test_a_damaged_line_costs_itself_only(damage: bytes) -> None:
     assert kept_settings() == KeptSettings(theme="one", auto_advance=True)
 
 
+def test_a_file_that_is_too_large_to_be_read_is_begun_anew() -> None:
+    (user_state() / FILE).write_bytes(b"\0" * (2 << 20))
+    keep(theme="one")
+    keep(auto_advance=True)
+    assert kept_settings() == KeptSettings(theme="one", auto_advance=True)
+
+
 def test_settings_of_a_later_version_are_no_damage() -> None:
     (user_state() / FILE).write_text('{"theme":"one","added_later":1}\n')
     assert kept_settings() == KeptSettings(theme="one")

@@ -1,6 +1,7 @@
 """Slides, patients and the like, found by the names of files and folders."""
 
 import random
+import time
 from collections.abc import Callable
 
 import pytest
@@ -55,7 +56,9 @@ GROUPED: list[tuple[Name, str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "noun", "example", "pattern"), GROUPED, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(
+    ("name", "noun", "example", "pattern"), GROUPED, ids=[example for _, _, example, _ in GROUPED]
+)
 def test_names_that_look_like_slides_or_patients_are_found(
     name: Name, noun: str, example: str, pattern: str
 ) -> None:
@@ -128,3 +131,23 @@ def test_of_very_many_images_all_groups_are_counted() -> None:
 )
 def test_one_of_them_has_a_name(noun: str, one: str) -> None:
     assert NameGroups(3, noun, "", "").one == one
+
+
+@pytest.mark.parametrize("gap", [" (", "(", ")", "[", "+", "|", "$", "\\", "(?", ".*", "{2}", "[[:", "\n"])
+def test_signs_in_names_are_no_part_of_a_pattern(gap: str) -> None:
+    labels = labels_of(lambda g, n, c: f"P{g}{gap}{n:03})")
+    found = find_name_groups(labels)
+    assert found is not None
+    groups = group_images(labels, group_by=found.pattern)
+    assert {name.removesuffix(f"{gap}001).png") for name in groups.values()} == {
+        f"P{g}" for g in range(1, 13)
+    }
+
+
+def test_names_of_many_dates_and_numbers_are_read_quickly() -> None:
+    dates = "_".join(f"202001{day:02}" for day in range(10, 30))
+    labels = labels_of(lambda g, n, c: f"{dates}_{g}_{n}" if n > 1 else f"{dates}_{g}")
+    labels |= labels_of(lambda g, n, c: "-".join(str(g * n * part % 97) for part in range(80)))
+    begun = time.process_time()
+    find_name_groups(labels)
+    assert time.process_time() - begun < 5.0

@@ -84,7 +84,7 @@ HEAD = b'{"protocol":1,"classes":["a"]}\n["a.png",0,'
 @pytest.mark.parametrize(
     "content",
     [b"", b"{}", b"\xff\xfe", HEAD.replace(b"1", b"2") + b"[0],[0.5]]\n", HEAD + b"[7],[0.5]]\n",
-     HEAD + b'[0],["x"]]\n', HEAD + b"[0],[0."]
+     HEAD + b'[0],["x"]]\n', HEAD + b"[0],[0.", HEAD + b"[0],[]]\n", HEAD + b"[0],[0.5,0.5]]\n"]
 )  # fmt: skip
 def test_a_damaged_file_says_nothing(run: RunDir, content: bytes) -> None:
     run.probabilities.write_bytes(content)

@@ -217,7 +217,7 @@ def import_command(
     report = Report(as_json=as_json)
     chosen = choose_format(file, file_format, classes)
     if wanted == "suggestions":
-        check_suggestions(chosen, annotator)
+        check_suggestions(chosen, annotator, existing, dry_run=dry_run)
     found, place = _scan(report, dataset, state, frames, writes=not dry_run, label_file=file)
     counted_as, predicted = (frames or "first") if pages else None, wanted == "suggestions"
     read = read_labels_of(dataset, found, chosen, file, classes, probabilities=predicted, pages=counted_as)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mia_tui.dataset.interchange.formats import (
+    ExistingLabels,
     LabelFile,
     LabelFormat,
     format_named,
@@ -13,7 +14,7 @@ from mia_tui.dataset.interchange.formats import (
     import_formats,
 )
 from mia_tui.errors import ConfigError
-from mia_tui.text import printable
+from mia_tui.text import encode_name, printable
 
 if TYPE_CHECKING:
     from mia_tui.cli.report import Report
@@ -55,11 +56,13 @@ def choose_format(file: Path | None, file_format: str | None, classes: str | Non
     return chosen
 
 
-def check_suggestions(chosen: LabelFormat, annotator: str | None) -> None:
+def check_suggestions(
+    chosen: LabelFormat, annotator: str | None, existing: ExistingLabels, *, dry_run: bool
+) -> None:
     """Refuse what does not go with suggestions.
 
     Raises:
-        ConfigError: If the format is none of files, or an annotator is named.
+        ConfigError: If the format is none of files, or an option is about labels.
     """
     if chosen.reads != "file":
         raise ConfigError(
@@ -68,6 +71,9 @@ def check_suggestions(chosen: LabelFormat, annotator: str | None) -> None:
         )
     if annotator is not None:
         raise ConfigError("--annotator names who labels, and suggestions are no labels.", "Leave it out.")
+    if existing != "replace" or dry_run:
+        option = "--dry-run" if dry_run else "--existing"
+        raise ConfigError(f"{option} is about labels, and suggestions change none.", "Leave it out.")
 
 
 def show_plan(
@@ -102,7 +108,10 @@ def show_plan(
             "images": len(read.labels),
             "new": plan.new,
             "same": plan.same,
-            "different": {key.path: list(classes) for key, classes in plan.different.items()},
+            "different": [
+                {"file": encode_name(key.path), "frame": key.frame, "class": old, "in_file": new}
+                for key, (old, new) in plan.different.items()
+            ],
             "by_people": plan.by_people,
             "created": plan.created,
             "notes": plan.notes,

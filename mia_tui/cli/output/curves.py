@@ -1,17 +1,12 @@
 """The curves of a training in the terminal, without the app: loss and the watched metric, redrawn as it learns."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from rich.text import Text
 
-from mia_tui.catalog.metrics import shown_metric
-from mia_tui.runs.record.events import EpochEnded
+from mia_tui.catalog.metrics import MetricName, metric_words, shown_metric
 from mia_tui.runs.record.state import RunState
-from mia_tui.tui.runs.figures.text_plots import LEAST_COLUMNS, LEAST_ROWS, Curve, Plot, draw
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from mia_tui.tui.runs.figures.run_plots import Part, points_of
+from mia_tui.tui.runs.figures.text_plots import LEAST_COLUMNS, LEAST_ROWS, Curve, Plot, Stroke, draw
 
 _ROWS = 14
 _BELOW = 8  # lines of the window for the bars, and for rows of the table above the curves
@@ -43,7 +38,7 @@ class LiveCurves:
         return self._drawn[1]
 
     def _draw(self, state: RunState, columns: int, rows: int) -> list[Text]:
-        plots = plots_of(state)
+        plots = _plots(state)
         across = min(len(plots), max(1, columns // (LEAST_COLUMNS + 2)))
         width = min(_WIDEST, columns // across - 2)
         lines = [Text(no_wrap=True) for _ in range(rows)]
@@ -55,7 +50,7 @@ class LiveCurves:
         return lines
 
 
-def plots_of(state: RunState) -> list[Plot]:
+def _plots(state: RunState) -> list[Plot]:
     """The loss, with that of single steps, and the metric that decides which epoch is best."""
     metric = shown_metric(state.metric)
     each = state.started.steps_per_epoch if state.started is not None else 0
@@ -63,20 +58,13 @@ def plots_of(state: RunState) -> list[Plot]:
     places = np.array([step.epoch - 1 + step.step / max(1, each) for step in points], np.float64)
     steps = Curve("step", places, np.array([step.loss for step in points], np.float64), "dots")
     mark = (float(state.best.epoch), "best") if state.best is not None else None
-    plots = [Plot("loss", "epoch", (*_over_epochs(state.epochs, "loss"), steps))]
+    plots = [Plot("loss", "epoch", (*_over_epochs(state, "loss"), steps))]
     if metric != "loss":
-        plots.insert(
-            0, Plot(metric.replace("_", " "), "epoch", _over_epochs(state.epochs, metric), mark=mark)
-        )
+        plots.insert(0, Plot(metric_words(metric), "epoch", _over_epochs(state, metric), mark=mark))
     return plots
 
 
-def _over_epochs(rows: "Sequence[EpochEnded]", name: str) -> tuple[Curve, ...]:
-    figures = {"validation": [row.val or {} for row in rows], "training": [row.train for row in rows]}
-    curves = []
-    for part, values in figures.items():
-        known = [(row.epoch, of[name]) for row, of in zip(rows, values, strict=True) if name in of]
-        if known or part == "validation":
-            x, y = np.array(known, np.float64).reshape(-1, 2).T
-            curves.append(Curve(part, x, y, "line" if part == "validation" else "dashes"))
-    return tuple(curves)
+def _over_epochs(state: RunState, metric: MetricName) -> tuple[Curve, ...]:
+    strokes: dict[Part, Stroke] = {"validation": "line", "training": "dashes"}
+    curves = [Curve(part, *points_of(state.epochs, metric, part), stroke) for part, stroke in strokes.items()]
+    return tuple(curve for curve in curves if len(curve.x) or curve.stroke == "line")

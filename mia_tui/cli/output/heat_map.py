@@ -10,13 +10,14 @@ from rich.style import Style
 from mia_tui.cli.output.tables import width
 from mia_tui.runs.evaluation.class_order import likeness_order
 from mia_tui.runs.evaluation.confusion import figures, per_class
-from mia_tui.text import printable
-from mia_tui.tui.widgets.shades import level_of, percent, shade
+from mia_tui.terminal.choose import background_told
+from mia_tui.text import percent, printable
+from mia_tui.tui.widgets.ink import DARK_GROUND, LIGHT_GROUND, ON_DARK, ON_LIGHT
+from mia_tui.tui.widgets.shades import level_of, shade
 
 _LONGEST_NAME = 20
 _LEAST_CELL, _WIDEST_CELL = 5, 14
 _MARGIN = 18  # recall and images
-_ON_DARK, _ON_LIGHT = ("#b5a8ff", "#101418"), ("#5636c9", "#fcfcfd")  # as in tui/theme.py
 _MOST = 60  # classes; those of more are no picture any more
 
 
@@ -54,7 +55,8 @@ def heat_map(
 def _lines(matrix: np.ndarray, names: list[str], left: int, cell: int, colours: ColorSystem) -> Iterator[str]:
     order = likeness_order(matrix)
     by_class = per_class(matrix, names)
-    accent, ground = _two_colours(os.environ)
+    is_light = background_told(os.environ) == "light"
+    accent, ground = (ON_LIGHT["accent"], LIGHT_GROUND) if is_light else (ON_DARK["accent"], DARK_GROUND)
     both = cell >= len(f"{int(matrix.max()):,}") + 6
     heads = "".join(f"{_cut(names[place], cell - 1):^{cell}}" for place in order)
     yield f"{'truth':<{left}}{'predicted as':^{cell * len(order)}}"
@@ -84,12 +86,6 @@ def _painted(text: str, painted: Style, colours: ColorSystem, *, bold: bool) -> 
         None if colour is None else colour.downgrade(colours) for colour in (painted.color, painted.bgcolor)
     )
     return Style(color=front, bgcolor=behind, bold=bold).render(text, color_system=colours)
-
-
-def _two_colours(environment: Mapping[str, str]) -> tuple[str, str]:
-    """An accent and a background; for a light terminal where the environment tells of one."""
-    is_light = environment.get("COLORFGBG", "").rpartition(";")[2] in ("7", "15")
-    return _ON_LIGHT if is_light else _ON_DARK
 
 
 def _cut(name: str, columns: int) -> str:

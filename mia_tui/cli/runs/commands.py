@@ -10,6 +10,7 @@ from mia_tui.cli.options import (
     WATCH_HELP,
     Group,
     Option,
+    check_watch,
     dataset_option,
     json_option,
     path_argument,
@@ -31,7 +32,6 @@ from mia_tui.cli.runs.actions import (
 from mia_tui.cli.runs.listing import print_list, read_rows
 from mia_tui.cli.runs.view import print_run, view_run
 from mia_tui.config.train import TrainConfig
-from mia_tui.errors import ConfigError
 from mia_tui.runs.actions.action import called
 from mia_tui.runs.list.find import find_run, no_runs_hint, runs_of
 from mia_tui.runs.list.words import left_out_sentences, status_sentence
@@ -104,8 +104,7 @@ def follow_command(run: str, dataset: Path | None, state: Path | None, watch: bo
     was stopped, 1 when it failed or was lost.
     """
     report = Report(as_json=as_json)
-    if watch and as_json:
-        raise ConfigError("--watch draws curves, and --json prints events.", "Leave one of them out.")
+    check_watch(watch, as_json=as_json)
     found = find_run(run, dataset=dataset, state=state, kind=None)
     try:
         status = _follow_events(report, found) if as_json else _follow(report, found, watch=watch)

@@ -10,9 +10,10 @@ an image (`x12_y34`) and what only repeats the class do not.
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from mia_tui.dataset.model import ImageKey
 
@@ -54,9 +55,23 @@ _MANY = {
 """What is photographed more than once, and what several are called."""
 
 _PLACES = frozenset(
-    re.split(
-        " ",
-        "c ch channel col column crop fold frame level mag page patch px r row stage t tile time um x y z",
+    (
+        *(
+            "c",
+            "ch",
+            "channel",
+            "col",
+            "column",
+            "crop",
+            "fold",
+            "frame",
+            "level",
+            "mag",
+            "page",
+            "patch",
+            "px",
+        ),
+        *("r", "row", "stage", "t", "tile", "time", "um", "x", "y", "z"),
     )
 )
 """Words before numbers that are places in an image, or what is done with it."""
@@ -66,6 +81,8 @@ _LEAST_OF_NUMBERS = 5  # groups, where no word says what they are
 _LEAST_SHARE = 0.8  # of the images that are in a group, and that share it with others
 _MOST_NAMES = 40_000  # that are looked at, in blocks, whose images stand beside each other
 _BLOCKS = 40
+_MOST_PLACES = 12  # of a name, whose numbers are looked at
+_MOST_DATES = 2  # before a number: a pattern with many of them takes for ever to say that it does not fit
 
 _TIME = r"[-_T. ]?[0-2]\d[-_.h]?[0-5]\d(?:[-_.m]?[0-5]\d)?"
 _DATE = re.compile(rf"(?<!\d)(?:19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d(?:{_TIME})?(?!\d)")
@@ -140,18 +157,18 @@ def _stem(path: str) -> str:
 
 
 def _named_patterns(paths: list[str], part: Callable[[str], str]) -> Iterator[str]:
-    """A pattern for the word that most paths have in a part of them, the outermost first."""
-    kinds: Counter[tuple[int, str, str, str]] = Counter()
+    """A pattern for each word for such things in a part of the paths, the outermost first."""
+    places: dict[tuple[str, str], int] = {}  # of a word and what stands behind it, the outermost
+    kinds: defaultdict[tuple[str, str], set[str]] = defaultdict(set)  # of values behind these
     for path in paths:
         for place, found in enumerate(_NAMED.finditer(part(path))):
-            kinds[place, found[1], found[2], _kind(found[3])] += 1
-    words = Counter[tuple[str, str]]()
-    for (_, word, gap, _), count in kinds.items():
-        words[word, gap] += count
-    for word, gap in sorted(words, key=lambda key: min(kind[0] for kind in kinds if kind[1:3] == key)):
-        values = {kind[3] for kind in kinds if kind[1:3] == (word, gap)}
-        value = values.pop() if len(values) == 1 else "[A-Za-z0-9]+"
-        yield f"{word}{re.escape(gap) if gap != ' ' else ' '}{value}"
+            word = found[1], found[2]
+            places[word] = min(place, places.get(word, place))
+            kinds[word].add(_kind(found[3]))
+    for name, gap in sorted(places, key=lambda word: places[word]):
+        of_word = kinds[name, gap]
+        value = next(iter(of_word)) if len(of_word) == 1 else "[A-Za-z0-9]+"
+        yield f"{name}{gap if gap == ' ' else re.escape(gap)}{value}"
 
 
 def _kind(value: str) -> str:
@@ -163,16 +180,22 @@ def _kind(value: str) -> str:
 
 def _number_patterns(stems: list[str]) -> Iterator[str]:
     """Patterns for a number with another one behind it, the first number first."""
-    split = [_TOKEN.findall(stem) for stem in stems]
+    split = [_tokens(stem) for stem in stems]
     for place in range(max(map(len, split), default=0) - 1):
         longer = [tokens for tokens in split if len(tokens) > place + 1]
-        if len(longer) < _LEAST_SHARE * len(stems):
+        dates = sum(any(tokens[at][0] == "date" for tokens in longer) for at in range(place + 1))
+        if len(longer) < _LEAST_SHARE * len(stems) or dates > _MOST_DATES:
             return
         if _is_number(longer, place):
             begin = "".join(_like({tokens[at] for tokens in longer}) for at in range(place))
             value = _value_like({tokens[place][0] for tokens in longer})
             gap = _gap_like({tokens[place][1] for tokens in longer})
             yield f"(?:^|/)({begin}{value}){gap}[^/]*$"
+
+
+def _tokens(stem: str) -> list[tuple[str, str]]:
+    """The beginning of a name: words and numbers, each with what stands behind it."""
+    return [(found[1], found[2]) for found in islice(_TOKEN.finditer(stem), _MOST_PLACES)]
 
 
 def _is_number(tokens: list[list[tuple[str, str]]], place: int) -> bool:
@@ -200,7 +223,9 @@ def _value_like(values: set[str]) -> str:
 
 
 def _gap_like(gaps: set[str]) -> str:
-    return next(iter(gaps)).replace(".", "[.]") if len(gaps) == 1 else "[^A-Za-z0-9/]+"
+    if len(gaps) != 1:
+        return "[^A-Za-z0-9/]+"
+    return re.sub(r"[^\w -]", lambda sign: "[.]" if sign[0] == "." else re.escape(sign[0]), next(iter(gaps)))
 
 
 def _groups(pattern: str, paths: list[str], classes: Mapping[str, int]) -> NameGroups | None:

@@ -14,7 +14,7 @@ from mia_tui.text import printable
 SAME, USUAL = "the same settings", "like most"
 
 _FIRST = ("lr", "batch_size", "loss", "metric")
-_ELSEWHERE = {"backbone", "epochs", "width", "height"}  # in other columns, or as one word
+_ELSEWHERE = {"backbone", "epochs", "size"}  # in other columns, or as one word
 
 
 def differing_settings(configs: Sequence[TrainConfig]) -> list[str]:
@@ -73,11 +73,10 @@ def _of_group(group: Sequence[tuple[RunSummary, TrainConfig]]) -> dict[Path, str
 
 def _differing(row: RunSummary, config: TrainConfig, settings: Sequence[str]) -> dict[str, str]:
     """What may tell a training from others with its network, in words, by name; what says most comes first."""
-    is_square = config.width == config.height
     names = sorted(set(settings) - _ELSEWHERE, key=lambda name: (name not in _FIRST, settings.index(name)))
     return {
         "images": f"{row.images or 0:,} images",
         "classes": f"{0 if row.job is None else len(row.job.classes):,} classes",
-        "size": f"size {config.width}" if is_square else f"size {config.width}x{config.height}",
+        "size": f"size {config.size}",
         **{name: f"{name.replace('_', ' ')} {setting_words(config, name)}" for name in names},
     }

@@ -12,29 +12,11 @@ from mia_tui.files import new_content, read
 from mia_tui.paths import user_cache
 from mia_tui.runs.machine.system import host_name
 
-# What a step depends on.
+# What a step depends on; `alike` goes by the first two.
 _SETTINGS = (
-    *(
-        "device",
-        "threads",
-        "precision",
-        "deterministic",
-        "backbone",
-        "drop_rate",
-        "drop_path_rate",
-        "ema_decay",
-    ),
-    *(
-        "width",
-        "height",
-        "color",
-        "channels",
-        "stack",
-        "pixel_size",
-        "max_megapixels",
-        "batch_size",
-        "optimizer",
-    ),
+    *("device", "threads", "precision", "deterministic", "batch_size", "optimizer"),
+    *("backbone", "drop_rate", "drop_path_rate", "ema_decay"),
+    *("width", "height", "color", "channels", "stack", "pixel_size", "max_megapixels"),
     *("flip_horizontal", "flip_vertical", "rotate90", "blur", "piecewise_affine", "dropout", "affine"),
 )
 _MOST = 500  # are kept

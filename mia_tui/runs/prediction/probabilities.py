@@ -121,7 +121,8 @@ class ProbabilityFile:
             names = tuple(self._classes[number] for number in line.classes)
         except (ValueError, IndexError):  # damaged
             return None
-        return ClassProbabilities(names, tuple(line.probabilities[: len(names)]))
+        is_whole = len(names) == len(line.probabilities)
+        return ClassProbabilities(names, tuple(line.probabilities)) if is_whole else None
 
 
 def _outwards(begin: int, end: int, near: float) -> Iterator[int]:

@@ -6,13 +6,12 @@ import msgspec
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.decoding import Text
+from mia_tui.runs.machine.step_times import Seconds
 from mia_tui.runs.worker.helper import encode_line
 from mia_tui.runs.worker.preview_messages import PreviewImage
 from mia_tui.text import decode_name, encode_name
 
 STEP_TIMER_MODULE = "mia_tui.step_timer"
-
-Seconds = Annotated[float, msgspec.Meta(ge=0.0, le=1e9)]
 
 
 class TimingRequest(msgspec.Struct, frozen=True):

@@ -70,7 +70,7 @@ class ClassTable(LineList[ClassLine], can_focus=True):
             Segment("  "),
             Segment(ink.pad(image_class.name, max(4, width - _FIXED - bar_columns)), text_style),
             Segment(f"{entry.images:>{_IMAGES},}  ", text_style),
-            Segment(bar(entry.share, bar_columns, unicode=ink.unicode).replace(".", " "), bar_style),
+            Segment(bar(entry.share, bar_columns, unicode=ink.unicode, empty=" "), bar_style),
             Segment(f"{state:<{_STATE}}", text_style),
         ]
 

@@ -27,6 +27,7 @@ PIECES = (
     "mia_tui.tui.training.preview",
     "mia_tui.tui.training.commands",
     "mia_tui.tui.training.screen",
+    "mia_tui.tui.training.check_screen",
     "statistics",
     "mia_tui.runs.evaluation.confusion",
     "mia_tui.tui.runs.watch",
@@ -39,6 +40,9 @@ PIECES = (
     "mia_tui.tui.runs.figures.text_plots",
     "mia_tui.tui.runs.pages",
     "mia_tui.tui.runs.run_screen",
+    "mia_tui.runs.list.comparison",
+    "mia_tui.tui.runs.compare_screen",
+    "mia_tui.tui.runs.gallery",
     "html",
     "markdown_it.ruler",
     "mdurl",
@@ -54,6 +58,10 @@ PIECES = (
     "mia_tui.tui.manual.text",
     "mia_tui.tui.manual.screen",
     "mia_tui.tui.predict.flow",
+    "mia_tui.tui.interchange.import_flow",
+    "mia_tui.tui.interchange.export_flow",
+    "mia_tui.tui.home.folders",
+    "mia_tui.tui.home.screen",
 )
 """What is needed by others comes first, so that no piece takes much longer than 10 ms."""
 

@@ -30,8 +30,6 @@ MANY = 20
 _NOTE_HINT = "{ok} saves it for all of them; empty removes their notes, {cancel} changes nothing."
 _WAYS = "left", "right", "up", "down", "page_previous", "page_next", "first", "last"
 
-_MENU_NAME_COLUMNS = 30
-
 
 class Marks:
     """Marks images, singly or a range at a time.
@@ -141,10 +139,9 @@ class GridCommands(SessionCommands):
         row = self._session.current_row
         if row is None:
             return
-        what = counted(marked, "marked image") if marked else self._ink.fit_left(key.path, _MENU_NAME_COLUMNS)
+        name = counted(marked, "marked image") if marked else key.path
         state = None if marked else self._session.state_of(row)
-        title = f"{what}: which class, or what else?"
-        chosen = await self._screen.ask(pickers.image_menu(self._session, state, title, self._ink))
+        chosen = await self._screen.ask(pickers.image_menu(self._session, state, name, self._ink))
         if isinstance(chosen, int):
             await self.use_class(chosen)
         elif chosen is not None:

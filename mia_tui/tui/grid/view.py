@@ -4,6 +4,7 @@ from rich.style import Style
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.session import LabelSession, RowState
+from mia_tui.text import percent
 from mia_tui.tui.classes.class_frame import FrameKind
 from mia_tui.tui.classes.class_mark import class_mark
 from mia_tui.tui.mosaic.frame import TileFace
@@ -40,14 +41,13 @@ class SessionTiles:
         state = self._session.state_of(row)
         chip, chip_style = _chip(state, self._ink)
         kind, name, colour = _class_words(state)
-        is_unsure = kind == "suggestion" and state.confidence is not None
         return TileFace(
             kind,
             name,
             colour,
             chip,
             chip_style,
-            sure=f"{state.confidence:.0%}" if is_unsure else "",
+            sure=percent(state.confidence) if kind == "suggestion" and state.confidence is not None else "",
             signs=_signs(state, self._ink),
             is_current=position == self._session.position,
             is_marked=self._session.is_selected(row),

@@ -60,7 +60,6 @@ class HomeScreen(KeyedScreen[None]):
 
     Args:
         context: What screens share.
-
         came_from: The dataset that was left for this screen, and its state, to go back to; None if there is none.
     """
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mia_tui.config.kept import keep_offered, kept_settings
-from mia_tui.dataset.interchange.formats import LabelFile, LabelFormat, format_named
+from mia_tui.dataset.interchange.formats import ExistingLabels, LabelFile, LabelFormat, format_named
 from mia_tui.dataset.interchange.importing import ImportPlan, import_labels, plan_import
 from mia_tui.dataset.interchange.reading import read_labels_of
 from mia_tui.dataset.scan.incremental import scan_of
@@ -167,7 +167,7 @@ class LabelImport:
 
     async def _write(self, read: LabelFile, *, keep_others: bool) -> None:
         what = f"{counted(len(read.labels), 'label')} of {read.name}"
-        existing: Literal["replace", "keep"] = "keep" if keep_others else "replace"
+        existing: ExistingLabels = "keep" if keep_others else "replace"
         report = await self._controller.write(
             lambda store: import_labels(store, read, existing=existing), what
         )

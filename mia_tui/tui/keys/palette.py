@@ -10,12 +10,8 @@ if TYPE_CHECKING:
     from mia_tui.tui.app import MiaApp
 
 _AT_THE_BEGINNING = 1.0
-_BY_TITLE, _BY_OTHER_WORDS, _BY_HELP = (
-    3.0,
-    2.0,
-    1.0,
-)  # and for letters of the title, in their order, up to 1 more
-
+# And for letters of the title, in their order, up to 1 more.
+_BY_TITLE, _BY_OTHER_WORDS, _BY_HELP = 3.0, 2.0, 1.0
 
 PALETTE_KEYS = (
     ("Up  Down", "Go up or down the commands that were found."),

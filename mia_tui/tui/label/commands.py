@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from mia_tui.tui.label.session_screen import SessionScreen
     from mia_tui.tui.screen import KeyedScreen
 
-_MENU_NAME_COLUMNS = 30
-
 
 async def step_back(
     controller: LabelController,
@@ -215,10 +213,9 @@ class LabelCommands(SessionCommands):
         row = self._session.current_row
         if row is None or self._session.current != key:
             return
-        title = f"{self._ink.fit_left(key.path, _MENU_NAME_COLUMNS)}: which class, or what else?"
         state = self._screen.asked_network.seen(key, self._session.state_of(row))
         chosen = await self._screen.ask(
-            pickers.image_menu(self._session, state, title, self._ink, can_accept=True)
+            pickers.image_menu(self._session, state, key.path, self._ink, can_accept=True)
         )
         if isinstance(chosen, int):
             await self._controller.assign([key], chosen)

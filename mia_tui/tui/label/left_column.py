@@ -6,14 +6,14 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.geometry import Size
 
-from mia_tui.config.kept import Probabilities, keep, kept_settings
+from mia_tui.config.kept import ProbabilityOrder, keep, kept_settings
 from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.tui.label.image_list import ImageList
 from mia_tui.tui.label.suggestions.probabilities import ProbabilityReader
 from mia_tui.tui.label.suggestions.probability_panel import ProbabilityPanel
-from mia_tui.tui.label.words import next_order, short_model
+from mia_tui.tui.label.words import next_probability_order, short_model
 from mia_tui.tui.widgets.ink import Ink
-from mia_tui.tui.widgets.titled_panel import TitledPanel
+from mia_tui.tui.widgets.panel import Panel
 
 NARROW_COLUMNS = 100
 """In a narrower terminal the list gives its room to the image."""
@@ -45,10 +45,13 @@ class LeftColumn(Vertical):
         self._session, self._reader, self._ink, self._columns = session, reader, ink, columns
         self._wants_list: bool | None = None  # None: by the width of the terminal
         self._wants_bars: bool | None = None  # None: by its size
-        self._order: Probabilities = kept_settings().probabilities or "by_probability"
+        self._order: ProbabilityOrder = kept_settings().probabilities or "by_probability"
         self.list = ImageList(session, ink, id="list")
         self._bars = ProbabilityPanel(ink, id="probabilities")
-        self._list_panel, self._bars_panel = TitledPanel(self.list), TitledPanel(self._bars)
+        self._list_panel, self._bars_panel = (
+            Panel(self.list, id="list-panel"),
+            Panel(self._bars, id="probabilities-panel"),
+        )
         self._laid_out_for: object = None
 
     def compose(self) -> ComposeResult:
@@ -64,9 +67,9 @@ class LeftColumn(Vertical):
         """Show or hide the list, whatever the width."""
         self._wants_list = not self._list_panel.display
 
-    def next_order(self) -> str:
+    def next_probability_order(self) -> str:
         """Show the probabilities in another order, or hide them; returns a sentence about it."""
-        self._order, words = next_order(self._order if self._bars_panel.display else "off")
+        self._order, words = next_probability_order(self._order if self._bars_panel.display else "off")
         self._wants_bars = self._order != "off"
         keep(probabilities=self._order)
         return words

@@ -19,7 +19,7 @@ from mia_tui.tui.widgets.ink import Ink
 if TYPE_CHECKING:
     from mia_tui.runs.prediction.suggestions import SuggestionSet
 
-_MODEL_COLUMNS = 26
+_MODEL_COLUMNS, _MENU_NAME_COLUMNS = 26, 30
 
 _ORDER_WORDS = {
     "name": ("by name, from A to Z", "by name, from Z to A"),
@@ -51,14 +51,14 @@ def filters(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
 
 
 def image_menu(
-    session: LabelSession, state: RowState | None, title: str, ink: Ink, *, can_accept: bool = False
+    session: LabelSession, state: RowState | None, name: str, ink: Ink, *, can_accept: bool = False
 ) -> PickDialog[int | str]:
     """What to do with an image: the id of the class it gets, or the id of a command.
 
     Args:
         session: Its classes.
         state: Of the image; None for several images.
-        title: The question.
+        name: Of the image, or words for several.
         ink: Characters and styles.
         can_accept: Whether the screen has the command that accepts a suggestion.
     """
@@ -83,6 +83,7 @@ def image_menu(
     if state is not None and state.skipped:
         skip = "do not skip any more"
     choices += [Choice(flag, "flag"), Choice(skip, "skip"), Choice("write a note", "note")]
+    title = f"{ink.fit_left(name, _MENU_NAME_COLUMNS)}: which class, or what else?"
     return PickDialog(title, choices, ink)
 
 

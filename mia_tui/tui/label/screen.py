@@ -97,7 +97,7 @@ class LabelScreen(SessionScreen[None]):
         )
         self.commands.by_name |= {
             "list": self._toggle_list,
-            "probabilities": self._next_order,
+            "probabilities": self._next_probability_order,
             "scale_bar": self._toggle_scale_bar,
             "home": self._go_home,
             "import": self._import_labels,
@@ -343,13 +343,13 @@ class LabelScreen(SessionScreen[None]):
         self._left.toggle_list()
         self.lay_out()
 
-    async def _next_order(self) -> None:
+    async def _next_probability_order(self) -> None:
         """Show the probabilities in another order, or hide them."""
         if not self._probabilities.has_some:
             predict, ask = self.key("predict"), self.key("ask")
             self.say(f"No model has said anything yet: {predict} makes suggestions, {ask} asks a network.")
             return
-        self.say(self._left.next_order())
+        self.say(self._left.next_probability_order())
         self.lay_out()
 
     async def _toggle_scale_bar(self) -> None:

@@ -7,13 +7,13 @@ from functools import lru_cache
 
 from rich.style import Style
 
-from mia_tui.config.kept import Probabilities
+from mia_tui.config.kept import ProbabilityOrder
 from mia_tui.dataset.images.facts import place_in_words
 from mia_tui.dataset.images.rendering import RenderedImage
 from mia_tui.dataset.model import WHOLE_STACK, ImageClass
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession, RowState
-from mia_tui.text import counted, printable
+from mia_tui.text import counted, percent, printable
 from mia_tui.tui.classes.class_frame import Framing
 from mia_tui.tui.controller.label_controller import LastSave
 from mia_tui.tui.keys.bindings import shown_key
@@ -213,7 +213,7 @@ def tile_key_hint(classes: Sequence[ImageClass], marked: int, ink: Ink) -> list[
     return [(of_classes, ink.accent()), (f" {verb} {what}", ink.dim())]
 
 
-def next_order(order: Probabilities) -> tuple[Probabilities, str]:
+def next_probability_order(order: ProbabilityOrder) -> tuple[ProbabilityOrder, str]:
     """The order of the probabilities after this one, and a sentence about it."""
     if order == "off":
         return "by_probability", "Probabilities: the most probable class first."
@@ -283,7 +283,7 @@ def short_model(name: str) -> str:
 
 def _suggested(state: RowState) -> str:
     assert state.suggestion is not None
-    sure = "" if state.confidence is None else f" {state.confidence:.0%}"
+    sure = "" if state.confidence is None else f" {percent(state.confidence)}"
     return f"{state.suggestion.name}?{sure}"
 
 

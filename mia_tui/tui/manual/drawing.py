@@ -53,7 +53,8 @@ def draw_parts(text: str, columns: int, accent: Style | None = None) -> Iterator
 
 @lru_cache(maxsize=4)
 def _console(width: int, accent: Style | None) -> Console:
-    coloured = {} if accent is None else {name: _STYLES[name] + accent for name in _COLOURED}
+    plain = Style(underline=False)  # colour is enough
+    coloured = {} if accent is None else {name: _STYLES[name] + accent + plain for name in _COLOURED}
     theme = Theme(_STYLES | coloured)
     return Console(file=io.StringIO(), width=width, theme=theme, legacy_windows=False)
 

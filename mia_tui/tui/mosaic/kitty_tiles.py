@@ -20,7 +20,6 @@ TILE_IDS = count(TILES)
 
 _BYTES_PER_PX = 4
 
-
 _all: "WeakSet[KittyTiles]" = WeakSet()  # of one terminal
 
 

@@ -72,9 +72,8 @@ def lay_out(width: int, height: int, rows: int, cell_px: tuple[int, int], shape:
     rows = max(1, height // lines - FRAME_ROWS)
     wanted = round(rows * shape * cell_px[1] / cell_px[0]) + FRAME_COLUMNS
     columns = max(FRAME_COLUMNS + 1, min(max(wanted, _NARROWEST), width))
-    per_line = max(
-        1, min(round(width / columns), width // _NARROWEST)
-    )  # rather a little smaller than with margins
+    # Rather a little smaller than with margins.
+    per_line = max(1, min(round(width / columns), width // _NARROWEST))
     panel = Panel(max(1, width // per_line - FRAME_COLUMNS), rows, *cell_px)
     return TileLayout(panel, per_line, lines, width)
 

@@ -47,9 +47,8 @@ class TilePainter:
         self.has_pixels = terminal.graphics in ("kitty", "iterm2", "sixel")
         self.stays = terminal.graphics == "kitty" and not terminal.multiplexer
         self.chosen: dict[ImageKey, PictureResult] = {}
-        self._intact: dict[
-            ImageKey, PictureResult
-        ] = {}  # whose pixels are in the terminal, where they belong
+        # Whose pixels are in the terminal, where they belong.
+        self._intact: dict[ImageKey, PictureResult] = {}
         self._kept: set[ImageKey] = set()  # to be refined: what is there stays until the pixels have come
         self._tries: dict[ImageKey, int] = {}
         self._covered: Sequence[Region] | None = None  # where messages lie; None: not looked yet

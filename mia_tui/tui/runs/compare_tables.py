@@ -57,7 +57,7 @@ def differences_text(found: Sequence[Difference], columns: int, ink: Ink) -> Tex
             text.append(f"{section.capitalize()} that differ{'s' if section != 'settings' else ''}", "bold")
             text.append("\n")
             if as_table:
-                text.append_text(_line(table[0], widths, ink, "dim"))
+                text.append_text(_line(table[0], widths, ink, "bold"))
         if as_table:
             text.append_text(_line([item.name, *item.values], widths, ink, ""))
         else:
@@ -76,7 +76,7 @@ def table_text(table: Table, columns: int, ink: Ink, *, name_at: int) -> Text:
     widths[name_at] = max(_LEAST, min(max(ink.width(line[name_at]) for line in shown), room))
     text = Text(no_wrap=True, overflow="crop")
     for number, line in enumerate(shown):
-        text.append_text(_line(line, widths, ink, "" if number else "dim"))
+        text.append_text(_line(line, widths, ink, "" if number else "bold"))
     text.rstrip()
     return text
 

@@ -21,8 +21,8 @@ from mia_tui.runs.list.moved_dataset import current_job, present_samples
 from mia_tui.runs.prediction.suggestions import SuggestionSet, read_suggestions
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
-from mia_tui.tui.mosaic.gallery import GalleryImage
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages
+from mia_tui.tui.runs.gallery import GalleryImage
 
 
 def images_behind(

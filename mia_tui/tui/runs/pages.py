@@ -14,7 +14,7 @@ from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.evaluation.confusion import ConfusionReport, Which
 from mia_tui.runs.list.words import evaluated_in_epoch
-from mia_tui.text import counted
+from mia_tui.text import counted, percent
 from mia_tui.tui.keys.bindings import said_key, shown_key
 from mia_tui.tui.runs.figures.confusion import ClassFigureTable, ConfusionList
 from mia_tui.tui.runs.figures.curves import Curves
@@ -342,7 +342,7 @@ class RunPages(Vertical):
         what = "predicted correctly" if chosen.truth == chosen.predicted else f"predicted as {predicted}"
         if not count:
             return f"{truth} {what}: no image", False
-        return f"{truth} {what}: {counted(count, 'image')}, {count / of_class:.0%} of the class", True
+        return f"{truth} {what}: {counted(count, 'image')}, {percent(count / of_class)} of the class", True
 
     def _report_words(self, snapshot: RunSnapshot) -> str:
         report = snapshot.report

@@ -11,8 +11,8 @@ from mia_tui.runs.list.differences import twins_apart
 from mia_tui.runs.list.summaries import RowStatus, RunSummary
 from mia_tui.runs.list.words import RESUMABLE, STATUS_WORDS
 from mia_tui.runs.worker.liveness import IN_PROGRESS
-from mia_tui.text import counted, duration, printable, when
-from mia_tui.tui.runs.table_columns import kind_word, percent
+from mia_tui.text import counted, duration, has_words, printable, when
+from mia_tui.tui.runs.table_columns import kind_word, percent_done
 
 
 def _in_state(*states: str) -> Callable[[RunSummary], bool]:
@@ -156,8 +156,7 @@ class RunRows:
     def _has_words(self, row: RunSummary) -> bool:
         """Whether each of the words is somewhere in what is said of a run."""
         said = (row.title, row.run.name, row.network, row.status, kind_word(row), row.notes.note)
-        text = " ".join([*said, *row.notes.tags, self.apart.get(row.run.path, "")]).casefold()
-        return all(word in text for word in self.words.casefold().split())
+        return has_words(" ".join([*said, *row.notes.tags, self.apart.get(row.run.path, "")]), self.words)
 
     def _arrange(self) -> None:
         here = self.current.run.path if self.current is not None else None
@@ -193,7 +192,7 @@ def detail(row: RunSummary) -> tuple[str, str]:
         words.append(row.phase)
     if row.progress is not None:
         done, total = row.progress
-        words.append(f"{done:,} of {counted(total, 'image')}, {percent(done, total)}".removesuffix(", "))
+        words.append(f"{done:,} of {counted(total, 'image')}, {percent_done(done, total)}".removesuffix(", "))
     if row.left_s is not None:
         words.append(f"about {duration(row.left_s)} left")
     if row.best_epoch is not None:

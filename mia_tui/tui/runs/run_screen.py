@@ -234,7 +234,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
 
     def _show_tabs(self) -> None:
         self._tabs.show([piece for _, piece in self.pages.tabs()])
-        self._panel.call(self.context.ink.fit(self.pages.title, max(1, self.size.width - 6)))
+        self._panel.show_title(self.context.ink.fit(self.pages.title, max(1, self.size.width - 6)))
 
     def _show_head(self, snapshot: RunSnapshot) -> None:
         """Title, network, tags and state; if too wide, without tags, then the network, then with the title cut."""
@@ -365,7 +365,7 @@ class RunCommands:
         self._screen.leave(replace(images, place=RunPlace(self._screen.run, self._screen.pages.place)))
 
     async def _show_wrong_images(self) -> None:
-        from mia_tui.tui.mosaic.gallery import GalleryScreen
+        from mia_tui.tui.runs.gallery import GalleryScreen
         from mia_tui.tui.runs.images import wrong_predictions
 
         screen, pages = self._screen, self._screen.pages

@@ -89,7 +89,7 @@ def kind_word(row: RunSummary) -> str:
     return "" if row.job is None else row.job.config.noun
 
 
-def percent(done: int, total: int) -> str:
+def percent_done(done: int, total: int) -> str:
     """How much is done; 100% only at the end."""
     return f"{100 * done // total}%" if total > 0 else ""
 
@@ -122,7 +122,7 @@ def choose_columns(rows: Sequence[RunSummary], width: int, ink: Ink, apart: Apar
             left -= least + 1
     for name in _WIDENED:
         if name in widths:
-            more = max(0, min(natural[name], by_name[name].most) - widths[name], 0)
+            more = max(0, min(natural[name], by_name[name].most) - widths[name])
             widths[name] += min(more, left)
             left -= min(more, left)
     filled = next((name for name in ("note", "differs", "network") if name in widths), None)
@@ -151,7 +151,7 @@ def _done(row: RunSummary, columns: int, _: Ink, __: Apart) -> str:
     if row.progress is None:
         return ""
     done, total = row.progress
-    numbers, share = f"{done:,}/{total:,}", percent(done, total)
+    numbers, share = f"{done:,}/{total:,}", percent_done(done, total)
     return next((words for words in (f"{numbers} {share:>4}", numbers) if len(words) <= columns), share)
 
 

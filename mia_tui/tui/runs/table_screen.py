@@ -79,6 +79,8 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         self._detail = TextBlock(id="runs-detail")
         self._panel = Panel(self._table, id="runs-panel", is_active=True)
         self._curve = Curves(context.ink, id="runs-curve")
+        self._curve.visible = False
+        self._curve_of: RunSummary | None = None  # what it shows, or will when words are painted
         self._detail_panel = Panel(self._detail, self._curve, id="runs-detail-panel")
         self._message = TextBlock(id="runs-message")
         self._watch = RunTableWatch(
@@ -174,7 +176,7 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
         name = ink.shown(self._opened.dataset.name or str(self._opened.dataset))
         too_much = ink.width(rows.title(name)) - columns  # the name is cut, not what is said of the runs
         name = ink.fit(name, max(_LEAST_NAME, ink.width(name) - max(0, too_much)))
-        self._panel.call(ink.fit(rows.title(name), columns))
+        self._panel.show_title(ink.fit(rows.title(name), columns))
         lines = [
             RunLine(row, row.run.path in rows.marked, rows.apart.get(row.run.path, "")) for row in rows.shown
         ]
@@ -186,12 +188,15 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
             sorted_by=(rows.order, rows.is_upwards),
         )
         current = rows.current
-        self._detail_panel.call("" if current is None else ink.fit(current.title, columns))
+        self._detail_panel.show_title("" if current is None else ink.fit(current.title, columns))
         self._detail.update(self._words())
-        self._show_curve(current)
+        if current != self._curve_of:
+            self._curve_of = current
+            self.call_after_refresh(self._show_curve)  # words first
 
-    def _show_curve(self, row: RunSummary | None) -> None:
+    def _show_curve(self) -> None:
         """The metric that decides, of the run under the cursor; of a run without two epochs there is no curve."""
+        row = self._curve_of
         values = np.array(() if row is None else row.curve)
         self._curve.visible = len(values) > 1
         if row is None or len(values) < 2:

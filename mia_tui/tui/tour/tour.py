@@ -156,7 +156,7 @@ class Tour:
             changed()
 
 
-def has_words(scope: str) -> bool:
+def is_shown_on(scope: str) -> bool:
     """Whether the tour is shown on a screen."""
     return any(scope in step.words for step in STEPS)
 

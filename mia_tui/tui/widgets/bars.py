@@ -61,7 +61,7 @@ class BarList(LineList[BarLine]):
         return line.name if line is not None and line.can_open else None
 
     def _draw_bar(self, line: BarLine, width: int, is_current: bool) -> list[Segment]:
-        text_style = Style(reverse=is_current)
+        text_style = self._ink.cursor() if is_current else Style()
         if line.share is None:
             return [Segment(self._ink.fit(line.name, width) or " ", text_style)]
         room = min(self._name_width, _LONGEST_NAME, int(width * _NAME_SHARE))
@@ -71,15 +71,15 @@ class BarList(LineList[BarLine]):
         return [
             Segment(f"{name} {line.value:>{self._value_width}}", text_style),
             Segment("  ", Style()),
-            Segment(bar(line.share, columns, unicode=self._ink.unicode).rstrip("."), bar_style),
+            Segment(bar(line.share, columns, unicode=self._ink.unicode, empty=" "), bar_style),
         ]
 
 
-def bar(share: float, columns: int, *, unicode: bool) -> str:
-    """A bar that is filled up to a share of its width."""
+def bar(share: float, columns: int, *, unicode: bool, empty: str = ".") -> str:
+    """A bar that is filled up to a share of its width; where there is only ASCII, the rest is `empty`."""
     share = max(0.0, min(1.0, share))
     if not unicode:
-        return ("#" * int(share * columns)).ljust(columns, ".")
+        return ("#" * int(share * columns)).ljust(columns, empty)
     eighths = int(share * columns * 8)
     whole, rest = divmod(eighths, 8)
     return ("█" * whole + (_EIGHTHS[rest] if rest else "")).ljust(columns)

@@ -11,8 +11,15 @@ from mia_tui.terminal.model import Terminal
 from mia_tui.text import printable
 
 _GREY = "#808080"
-# Until a theme is followed, and with one whose colours have no name that rich knows.
-_COLOURS = {"accent": "#b5a8ff", "warning": "#f2b84b", "error": "#ff7a85", "success": "#6fd08c"}
+
+ON_DARK = {"accent": "#b5a8ff", "warning": "#f2b84b", "error": "#ff7a85", "success": "#6fd08c"}
+ON_LIGHT = {"accent": "#5636c9", "warning": "#8a5300", "error": "#b3152c", "success": "#176b34"}
+"""The colours of our own themes. Those on dark also count until a theme is followed, and with one whose colours have
+no name that rich knows."""
+
+DARK_GROUND, LIGHT_GROUND = "#101418", "#fcfcfd"
+"""Their backgrounds, where that of the terminal is not known."""
+
 _DARK, _LIGHT = "#000000", "#ffffff"
 _DIM_SHARE = 0.62  # of the colour of text; the rest is background
 _SHARES = tuple(step / 20 for step in range(21))
@@ -38,7 +45,7 @@ class Ink:
         self.is_dark = True
         self._terminal_is_dark = terminal.background != "light"
         self.beside_images: Style | None = None
-        self._by_role = dict(_COLOURS)
+        self._by_role = dict(ON_DARK)
         self._ground: str | None = None
         self._dim = Style(dim=True)
         self._cursor = Style(reverse=True)
@@ -63,7 +70,7 @@ class Ink:
         self.is_dark = is_dark
         self._by_role = {
             role: _rich_colour(variables.get(f"text-{role}", "")) or colour
-            for role, colour in _COLOURS.items()
+            for role, colour in ON_DARK.items()
         }
         ground, text = (_rich_colour(variables.get(name, "")) for name in ("background", "foreground"))
         self._ground = ground if ground is not None and ground.startswith("#") else None

@@ -18,11 +18,11 @@ class Panel(Vertical, can_focus=False):
         self, *children: Widget, id: str | None = None, is_active: bool = False, title: str = ""
     ) -> None:
         super().__init__(*children, id=id, classes="panel -active" if is_active else "panel")
-        self._named: tuple[str, str] = ("", "")
-        self.call(title)
+        self._title = ""
+        self.show_title(title)
 
-    def call(self, title: str, more: str = "") -> None:
-        """Show this title, and what is said at the lower right."""
-        if (title, more) != self._named:
-            self._named = title, more
-            self.border_title, self.border_subtitle = Content(title), Content(more)
+    def show_title(self, title: str) -> None:
+        """Paint the title if it is another one."""
+        if title != self._title:
+            self._title = title
+            self.border_title = Content(title)

@@ -39,13 +39,6 @@ def level_of(share: float) -> int:
     return max(1, min(STEPS, round(STEPS * float(np.sqrt(share)))))
 
 
-def percent(share: float) -> str:
-    """A share of something: never 100% where a part is missing, never 0% where there is some."""
-    if 0 < share < 0.005:
-        return "<1%"
-    return "99%" if 0.995 <= share < 1 else f"{share:.0%}"
-
-
 def shade(level: int, ground: str, colour: str) -> Style:
     """The style of a cell: its background, and black or white for text, whichever can be read."""
     background = _ramp(ground, colour)[level]

@@ -16,7 +16,7 @@ from mia_tui.dataset.class_rules import class_name
 from mia_tui.dataset.model import ImageClass, ImageKey
 from mia_tui.dataset.session.session import RowState
 from mia_tui.dataset.session.suggested import NEW_COLOUR
-from mia_tui.text import printable
+from mia_tui.text import percent, printable
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.label.words import short_model
 from mia_tui.tui.later import later
@@ -87,7 +87,7 @@ class AskedNetwork:
             return self._answer.problem
         best = self._answer.best(_MOST_CLASSES)
         shown = [
-            f"{self._ink.fit(printable(name), _CLASS_COLUMNS)} {probability:.0%}"
+            f"{self._ink.fit(printable(name), _CLASS_COLUMNS)} {percent(probability)}"
             for number, (name, probability) in enumerate(best)
             if not number or probability >= _LEAST_SHOWN
         ]

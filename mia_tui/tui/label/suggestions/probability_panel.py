@@ -9,15 +9,16 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from mia_tui.dataset.model import ImageClass
+from mia_tui.text import percent
 from mia_tui.tui.classes.class_mark import MARK_COLUMNS
 from mia_tui.tui.label.suggestions.probabilities import ShownProbabilities
 from mia_tui.tui.widgets.bars import bar
 from mia_tui.tui.widgets.ink import Ink, style
 
-_PERCENT = len(" 100 %")
+_PERCENT = len(" 100%")
 _LEAST_BAR, _MOST_BAR = 6, 24
 _NAME_SHARE = 0.5  # of what the bar and the name have together
-_UNKNOWN = "   ?  "
+_UNKNOWN = "?"
 
 ShownLine = tuple[ImageClass, float | None]
 
@@ -75,7 +76,9 @@ class ProbabilityPanel(Widget, can_focus=False):
             strips.append(self._line(image_class, probability, lines, width))
         if hidden:
             rest = sum(probability or 0.0 for _, probability in lines[room - 1 :])
-            strips.append(_strip([Segment(f"{ink.more} {hidden + 1:,} more: {rest:.0%}", ink.dim())], width))
+            strips.append(
+                _strip([Segment(f"{ink.more} {hidden + 1:,} more: {percent(rest)}", ink.dim())], width)
+            )
         if shown.note:
             strips.append(_strip([Segment(ink.fit(shown.note, width), ink.dim())], width))
         return strips[:height]
@@ -100,14 +103,14 @@ class ProbabilityPanel(Widget, can_focus=False):
         columns = max(0, min(_MOST_BAR, room - names - 1))
         key = f" {ink.shown(image_class.key) if image_class.key else ' '} "
         name = ink.pad(ink.fit(image_class.name, names), names)
-        percent = _UNKNOWN if probability is None else f" {probability * 100:3.0f} %"
-        filled = bar(probability or 0.0, columns, unicode=ink.unicode).replace(".", " ")
+        figure = _UNKNOWN if probability is None else percent(probability)
+        filled = bar(probability or 0.0, columns, unicode=ink.unicode, empty=" ")
         colour = style(fg=image_class.colour) if ink.colours else Style()
         segments = [
             Segment(key, ink.chip(image_class.colour)),
             Segment(f" {name} ", Style(bold=is_best)),
             Segment(filled, colour),
-            Segment(percent, Style(bold=is_best)),
+            Segment(f"{figure:>{_PERCENT}}", Style(bold=is_best)),
         ]
         return _strip(segments, width)
 

@@ -6,10 +6,13 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mia_tui.runs.evaluation.confusion import ClassFigures, ConfusionReport
+from mia_tui.text import percent
+from mia_tui.tui.widgets.bars import bar
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.line_list import LineList
 
 _NUMBERS = 11
+_LEAST_BAR, _MOST_BAR = 8, 60
 
 
 class ClassFigureTable(LineList[ClassFigures]):
@@ -33,7 +36,7 @@ class ClassFigureTable(LineList[ClassFigures]):
     def _draw_figures(self, row: ClassFigures, width: int, is_current: bool) -> list[Segment]:
         figures = "".join(f"{value:>{_NUMBERS}.3f}" for value in (row.precision, row.recall, row.f1))
         name = self._ink.pad(row.name, _name_width(width, 4))
-        return _row(self._ink, f"{name}{row.support:>{_NUMBERS},}{figures}", is_current)
+        return _row(self._ink, f"{name}{row.support:>{_NUMBERS},}{figures}", is_current, row.f1, width)
 
 
 @dataclass(frozen=True)
@@ -76,15 +79,22 @@ class ConfusionList(LineList[_Confusion]):
     def _draw_confusion(self, line: _Confusion, width: int, is_current: bool) -> list[Segment]:
         room = _name_width(width, 2) // 2
         names = "".join(self._ink.pad(name, room - 1) + " " for name in (line.truth, line.predicted))
-        return _row(
-            self._ink, f"{names}{line.count:>{_NUMBERS},}{f'{line.share:.0%}':>{_NUMBERS}}", is_current
-        )
+        text = f"{names}{line.count:>{_NUMBERS},}{percent(line.share):>{_NUMBERS}}"
+        return _row(self._ink, text, is_current, line.share, width)
 
 
 def _name_width(width: int, numbers: int) -> int:
-    return max(12, min(60, width - 2 - numbers * _NUMBERS - 1))
+    return max(12, min(44, width - 2 - numbers * _NUMBERS - 1))
 
 
-def _row(ink: Ink, text: str, is_current: bool) -> list[Segment]:
-    pointer = ink.pointer if is_current else " "
-    return [Segment(f"{pointer} ", Style(bold=True)), Segment(text, Style(reverse=is_current))]
+def _row(ink: Ink, text: str, is_current: bool, share: float, width: int) -> list[Segment]:
+    """A line with a bar behind its text, where there is room for one."""
+    columns = min(_MOST_BAR, width - ink.width(text) - 5)
+    pieces = [
+        Segment(f"{ink.pointer if is_current else ' '} {text} ", ink.cursor() if is_current else Style())
+    ]
+    if columns >= _LEAST_BAR:
+        bar_style = Style(color=ink.accent().color) if ink.colours else Style()
+        filled = bar(share, columns, unicode=ink.unicode).rstrip(".")
+        pieces += [Segment(" ", Style()), Segment(filled, bar_style)]
+    return pieces

@@ -44,6 +44,12 @@ class Curves(Widget, can_focus=False):
         self._make()
         return True
 
+    def notify_style_update(self) -> None:
+        """The theme is another one."""
+        super().notify_style_update()
+        if self._plots:
+            self._make()
+
     def on_resize(self) -> None:
         self._first = 0
         self._make()

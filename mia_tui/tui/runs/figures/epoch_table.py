@@ -65,7 +65,9 @@ class EpochTable(LineList[_EpochLine]):
         mark = "  best" if is_best else ""
         text = f"{row.epoch:>{_EPOCH},}{''.join(cells)}{duration(row.elapsed_s):>{_TIME}}{mark:<{_MARK}}"
         text += f"{evaluated_images(row):<{self._words_width}}"
-        return [Segment(text, Style(bold=is_best, reverse=is_best and not self._ink.colours))]
+        if not self._ink.colours:
+            return [Segment(text, Style(bold=is_best, reverse=is_best))]
+        return [Segment(text, self._ink.good() if is_best else Style())]
 
 
 def _figures(metric: MetricName, width: int) -> list[MetricName]:

@@ -11,9 +11,10 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from mia_tui.runs.evaluation.confusion import ConfusionReport
+from mia_tui.text import percent
 from mia_tui.tui.runs.figures.matrix_layout import MatrixLayout, lay_out, scrolled
 from mia_tui.tui.widgets.ink import Ink
-from mia_tui.tui.widgets.shades import density, level_of, percent, shade
+from mia_tui.tui.widgets.shades import density, level_of, shade
 
 _SCALE = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0)
 _WHEEL = 3
