@@ -600,3 +600,13 @@ def test_labels_that_are_there_can_be_kept(mia: Mia, labelled: Path, table: Path
     assert answer.out.splitlines()[0] == "2 images labelled, 1 of them new or changed."
     assert "1 image kept the class it had: cell0.png." in answer.err
     assert counts(mia, labelled)["long"]["images"] == 6
+
+
+@pytest.mark.parametrize("target", ["mia/labels.db", "cell3.png", "link.csv"])
+def test_an_export_replaces_neither_the_labels_nor_an_image(mia: Mia, labelled: Path, target: str) -> None:
+    # A link is replaced, not followed, but nobody means the labels by it.
+    (labelled / "link.csv").symlink_to(labelled / "mia" / "labels.db")
+    before = (labelled / target).read_bytes()
+    answer = mia("labels", "export", labelled, labelled / target, "--format", "csv", "--overwrite")
+    assert answer.code == 3 and "Name another file" in answer.err
+    assert (labelled / target).read_bytes() == before
