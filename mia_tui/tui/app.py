@@ -99,7 +99,7 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         wanted = self.context.user.theme
         if wanted == "auto":
             wanted = kept_settings().theme or ""
-        self._is_unknown_theme = wanted not in ("", *self.available_themes)
+        self._unknown_theme = "" if wanted in self.available_themes else wanted
         self.theme = wanted if wanted in self.available_themes else default_theme(self.context.terminal)
         self.stylesheet.set_variables(self.get_css_variables())
         self.set_class(not self.context.ink.unicode, "-ascii", update=False)
@@ -123,10 +123,10 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         else:
             self.open_dataset(self._dataset, self.context.state)
         self.run_worker(import_screens(is_idle=self._is_idle), name="imports")
-        if self._is_unknown_theme:
+        if self._unknown_theme:
             known = ", ".join(theme_names())
             self.notify(
-                f"There is no theme {self.context.user.theme}; these are known: {known}.", severity="warning"
+                f"There is no theme {self._unknown_theme}; these are known: {known}.", severity="warning"
             )
         if self.context.terminal.note:
             self.notify(self.context.terminal.note, severity="warning", markup=False)
