@@ -174,7 +174,7 @@ def user_config() -> Path:
 
 
 def user_config_file() -> Path:
-    """The user's settings of the app, see `config.user`."""
+    """The user's settings of the app, see `config.user.settings`."""
     return user_config() / "config.toml"
 
 

@@ -18,7 +18,7 @@ from textual.geometry import Size
 from textual.screen import Screen
 from textual.theme import Theme
 
-from mia_tui.config.kept import keep, kept_settings
+from mia_tui.config.user.kept import keep, kept_settings
 from mia_tui.dataset.listing.cache import load_listing
 from mia_tui.terminal.model import Terminal
 from mia_tui.text import printable

@@ -6,7 +6,7 @@ import pytest
 from run_support import finished, make_run, started
 from tui_support import labels_in, make_context, make_images, opened, press, run, screen_text
 
-from mia_tui.config.user import UserConfig
+from mia_tui.config.user.settings import UserConfig
 from mia_tui.runs.record.log import EventLog
 from mia_tui.tui.keys.bindings import key_name
 

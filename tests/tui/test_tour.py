@@ -10,7 +10,7 @@ from run_support import finished, make_run, started
 from textual.pilot import Pilot
 from tui_support import make_context, make_images, opened, press, run, screen_text, type_text, wait_until
 
-from mia_tui.config.user import UserConfig
+from mia_tui.config.user.settings import UserConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.runs.record.log import EventLog
 from mia_tui.tui.context import Context

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mia_tui.config.kept import keep_offered, kept_settings
+from mia_tui.config.user.kept import keep_offered, kept_settings
 from mia_tui.dataset.interchange.formats import ExistingLabels, LabelFile, LabelFormat, format_named
 from mia_tui.dataset.interchange.importing import ImportPlan, import_labels, plan_import
 from mia_tui.dataset.interchange.reading import read_labels_of
@@ -29,9 +29,7 @@ _NUMBERS_HINT = "{ok} reads the labels; empty: class 0, class 1 …"
 class SourceDialog(PickDialog[FoundLabels]):
     """A list of labels that were found; the path of any other file can be typed."""
 
-    def on_mount(self) -> None:
-        """Besides what every list of choices does (Textual calls both)."""
-        self.query_one(".dialog").add_class("wide")
+    IS_WIDE = True
 
 
 class LabelImport:

@@ -3,7 +3,7 @@
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
-from mia_tui.config.user_keys import keys_in_force
+from mia_tui.config.user.keys import keys_in_force
 from mia_tui.tui.keys.tables import SCOPES
 
 UserKeys = Mapping[str, tuple[str, ...]]
