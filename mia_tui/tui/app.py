@@ -214,6 +214,9 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
             screen.post_message(events.ScreenResume())
 
     def _is_idle(self) -> bool:
+        """Whether nobody pressed a key for a moment, in which there was something to be seen."""
+        if not (isinstance(self.screen, QuickScreen) and self.screen.is_shown):
+            self._pressed_at = time.monotonic()
         return time.monotonic() - self._pressed_at > _IDLE_S
 
     def on_home_screen_opened(self, event: "HomeScreen.Opened") -> None:
