@@ -100,7 +100,9 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         if wanted == "auto":
             wanted = kept_settings().theme or ""
         self._unknown_theme = "" if wanted in self.available_themes else wanted
-        self.theme = wanted if wanted in self.available_themes else default_theme(self.context.terminal)
+        terminal = self.context.terminal
+        is_usable = wanted in self.available_themes and not terminal.colourless  # its greys have a hue
+        self.theme = wanted if is_usable else default_theme(terminal)
         self.stylesheet.set_variables(self.get_css_variables())
         self.set_class(not self.context.ink.unicode, "-ascii", update=False)
 
