@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mia_tui.catalog.metrics import metric_words
+from mia_tui.catalog.metrics import higher_is_better, metric_words
 from mia_tui.dataset.session.image_choice import ImageChoice, image_choices
 from mia_tui.dataset.store.errors import why_unwritable
 from mia_tui.errors import CheckpointError, MiaError
@@ -135,7 +135,8 @@ def _network_words(network: KnownNetwork, opened: OpenDataset, ink: Ink) -> str:
     card = network.card
     words = [counted(len(card.classes), "class", "classes")]
     if card.value is not None:
-        words.append(f"best by {metric_words(card.metric)}, {card.value:.3f}")
+        which = "" if higher_is_better(card.metric) else " (lower is better)"
+        words.append(f"best by {metric_words(card.metric)}, {card.value:.3f}{which}")
     if network.dataset is not None and network.dataset != opened.dataset:
         words.append(f"of {ink.fit(network.dataset.name, _DATASET_COLUMNS)}")
     return ", ".join(words)
