@@ -26,7 +26,7 @@ from mia_tui.cli.options import (
 )
 from mia_tui.cli.output.safe_stream import STDOUT
 from mia_tui.cli.report import Report
-from mia_tui.config.user import UserConfig
+from mia_tui.config.user.settings import UserConfig
 from mia_tui.config.weights_cache import hub_cache, torch_cache, weights_here
 from mia_tui.dataset.images.formats import EXTRA, FORMATS
 from mia_tui.errors import ConfigError, DataError

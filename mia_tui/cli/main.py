@@ -19,7 +19,7 @@ from mia_tui.paths import is_folder
 from mia_tui.text import did_you_mean, join_names, printable, typed
 
 if TYPE_CHECKING:
-    from mia_tui.config.user import GraphicsWish
+    from mia_tui.config.user.settings import GraphicsWish
 
 # name: (module:attribute, what help says)
 COMMANDS: dict[str, tuple[str, str]] = {

@@ -10,7 +10,7 @@ from mia_tui.cli.output.safe_stream import STDOUT
 from mia_tui.errors import ConfigError
 
 if TYPE_CHECKING:
-    from mia_tui.config.user import GraphicsWish, UserConfig
+    from mia_tui.config.user.settings import GraphicsWish, UserConfig
 
 
 def open_dataset(
@@ -49,7 +49,7 @@ def user_settings() -> "UserConfig":
     Raises:
         ConfigError: If the settings are wrong.
     """
-    from mia_tui.config.user import load_user_config
+    from mia_tui.config.user.settings import load_user_config
     from mia_tui.paths import user_config_file
     from mia_tui.tui.keys.tables import SCOPES
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mia_tui.config.user import UserConfig
+from mia_tui.config.user.settings import UserConfig
 from mia_tui.terminal.model import Terminal
 from mia_tui.tui.pictures.flow_control import FlowControl
 from mia_tui.tui.widgets.ink import Ink

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mia_tui.config.user import UserConfig
+from mia_tui.config.user.settings import UserConfig
 from mia_tui.dataset.scan.scan import check_root
 from mia_tui.terminal.ask import ask_terminal
 from mia_tui.terminal.choose import Wanted, with_colours

@@ -12,8 +12,8 @@ from cli_support import Mia
 from PIL import Image
 
 from mia_tui.cli.output.safe_stream import SafeStream
-from mia_tui.config.user import UserConfig
-from mia_tui.config.user_keys import KeyTable
+from mia_tui.config.user.keys import KeyTable
+from mia_tui.config.user.settings import UserConfig
 from mia_tui.paths import user_config_file
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tui_support import make_context, make_images, opened, press, run, screen_text, wait_until
 
-from mia_tui.config.kept import keep, kept_settings
-from mia_tui.config.user import UserConfig
+from mia_tui.config.user.kept import keep, kept_settings
+from mia_tui.config.user.settings import UserConfig
 from mia_tui.dataset.model import ImageClass
 from mia_tui.tui.label.words import class_keys
 

@@ -19,7 +19,7 @@ from tui_support import (
 )
 
 from mia_tui.config.train import TrainConfig
-from mia_tui.config.user import UserConfig, load_user_config
+from mia_tui.config.user.settings import UserConfig, load_user_config
 from mia_tui.errors import ConfigError
 from mia_tui.runs.preflight.prepare import TrainingPreparer
 from mia_tui.tui.context import Context

@@ -7,7 +7,7 @@ import pytest
 from textual.pilot import Pilot
 from tui_support import make_context, make_images, press, run, screen_text, shown, type_text
 
-from mia_tui.config.user import UserConfig
+from mia_tui.config.user.settings import UserConfig
 from mia_tui.tui.context import Context
 from mia_tui.tui.help import HelpScreen
 from mia_tui.tui.keys.bindings import shown_key

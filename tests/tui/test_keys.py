@@ -22,7 +22,7 @@ from tui_support import (
     wait_until,
 )
 
-from mia_tui.config.user import UserConfig, load_user_config
+from mia_tui.config.user.settings import UserConfig, load_user_config
 from mia_tui.tui.classes.screen import ClassesScreen
 from mia_tui.tui.context import Context
 from mia_tui.tui.grid.screen import GridScreen

@@ -24,7 +24,7 @@ from tui_support import (
     wait_until,
 )
 
-from mia_tui.config.user import UserConfig
+from mia_tui.config.user.settings import UserConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.session import LabelSession
 from mia_tui.dataset.session.suggested import ModelSuggestions

@@ -17,7 +17,7 @@ from tui_support import (
     wait_until,
 )
 
-from mia_tui.config.user import UserConfig
+from mia_tui.config.user.settings import UserConfig
 from mia_tui.tui.keys.bindings import keys_of
 from mia_tui.tui.keys.tables import SCOPES
 from mia_tui.tui.manual.drawing import draw_page

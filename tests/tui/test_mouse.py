@@ -24,8 +24,8 @@ from tui_support import (
     wait_until,
 )
 
-from mia_tui.config.kept import kept_settings
-from mia_tui.config.user import UserConfig
+from mia_tui.config.user.kept import kept_settings
+from mia_tui.config.user.settings import UserConfig
 from mia_tui.dataset.images.rendering import DisplaySettings
 from mia_tui.tui.dialogs import Dialog
 from mia_tui.tui.grid.screen import GridScreen

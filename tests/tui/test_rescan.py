@@ -232,7 +232,7 @@ def test_where_the_folder_cannot_be_looked_into_the_images_stay(cells: Path) -> 
 
 
 def test_the_command_stands_in_the_palette_and_can_have_another_key(cells: Path) -> None:
-    from mia_tui.config.user import UserConfig
+    from mia_tui.config.user.settings import UserConfig
 
     async def test() -> None:
         context = make_context(user=UserConfig(keys={"rescan": ("f12",)}, toast_s=60.0))

@@ -6,7 +6,7 @@ import pytest
 from run_support import finished, make_run, started
 from tui_support import labels_in, make_context, make_images, opened, press, run, screen_text
 
-from mia_tui.config.user import UserConfig
+from mia_tui.config.user.settings import UserConfig
 from mia_tui.runs.record.log import EventLog
 from mia_tui.tui.keys.bindings import key_name
 
@@ -49,6 +49,17 @@ def test_a_key_without_a_command_says_so(cells: Path, way: list[str], key: str, 
             await press(pilot, "down")
             assert words not in " ".join(screen_text(pilot.app).split())
         assert labels_in(cells) == {}
+
+    run(test())
+
+
+def test_a_capital_letter_is_the_key_that_sentences_name(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
+            await press(pilot, "ctrl+u", "enter", "R")
+            assert "R does nothing" not in screen_text(pilot.app)
+            await press(pilot, "escape", "escape", "f8", "A")
+            assert "New classes" in screen_text(pilot.app)
 
     run(test())
 

@@ -6,8 +6,8 @@ import pytest
 from textual.color import Color
 from tui_support import contrast_of, make_context, run, running, wait_until
 
-from mia_tui.config.kept import kept_settings
-from mia_tui.config.user import UserConfig
+from mia_tui.config.user.kept import kept_settings
+from mia_tui.config.user.settings import UserConfig
 from mia_tui.dataset.class_rules import COLOURS
 from mia_tui.terminal.model import Terminal
 from mia_tui.tui.app import MiaApp
@@ -118,3 +118,12 @@ def test_lines_beside_images_can_be_read_where_the_theme_is_light_and_the_termin
     assert dark.beside_images.bgcolor == Color.parse(light_theme["background"]).rich_color
     dark.follow(own_themes()[0].to_color_system().generate(), is_dark=True)
     assert dark.beside_images is None, "no edge between the lines and the image"
+
+
+def test_words_on_a_colour_are_not_bold_and_black_with_16_colours() -> None:
+    """xterm and others show that as grey."""
+    few, all_colours = Ink(replace(TERMINAL, colours="16")), Ink(TERMINAL)
+    for colour in COLOURS:
+        for words in (few.chip(colour), few.words("label", colour)):
+            assert not (words.bold and words.color == Color.parse("#000000").rich_color), colour
+    assert all(all_colours.chip(colour).bold for colour in COLOURS)

@@ -10,7 +10,7 @@ from run_support import finished, make_run, started
 from textual.pilot import Pilot
 from tui_support import make_context, make_images, opened, press, run, screen_text, type_text, wait_until
 
-from mia_tui.config.user import UserConfig
+from mia_tui.config.user.settings import UserConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.runs.record.log import EventLog
 from mia_tui.tui.context import Context
@@ -97,6 +97,32 @@ def test_a_training_that_was_started_is_noticed(cells: Path, monkeypatch: pytest
         async with opened(cells, context=context, size=(120, 40)) as pilot:
             await pilot.press("ctrl+t")
             await see(pilot, "Tour: 4 of 6, Watch")
+
+    run(test())
+
+
+def test_the_run_that_is_shown_when_it_was_started_is_the_step_that_watches_it(
+    cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from textual.screen import Screen
+
+    class Form(Screen[Any]):
+        def __init__(self, *_: Any, **__: Any) -> None:
+            super().__init__()
+
+        def on_mount(self) -> None:
+            self.dismiss(made)
+
+    made = make_run(cells / "mia", created_at=1.1e9)
+    monkeypatch.setattr("mia_tui.tui.training.screen.TrainScreen", Form)
+
+    async def test() -> None:
+        context = with_tour(cells, done=before("train"))
+        async with opened(cells, context=context, size=(120, 40)) as pilot:
+            await pilot.press("ctrl+t")
+            await see(pilot, "Its curves move while it learns")
+            await press(pilot, "escape")
+            await see(pilot, "Tour: 5 of 6, Review", "✓ Watch")
 
     run(test())
 

@@ -29,7 +29,7 @@ from tui_support import settle as settle_commands
 import mia_tui.tui
 from mia_tui.config.fields import fields
 from mia_tui.config.train import TrainConfig
-from mia_tui.config.user import UserConfig
+from mia_tui.config.user.settings import UserConfig
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, user_jobs
 from mia_tui.runs.machine.gpus import Gpu

@@ -12,7 +12,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from tui_support import make_context, make_images, opened, press, run, screen_text, type_text, wait_until
 
-from mia_tui.config.user import UserConfig
+from mia_tui.config.user.settings import UserConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.paths import StateFolder

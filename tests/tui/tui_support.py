@@ -20,7 +20,7 @@ from textual.pilot import Pilot
 from textual.screen import ModalScreen, Screen
 
 import mia_tui.tui
-from mia_tui.config.user import UserConfig
+from mia_tui.config.user.settings import UserConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.incremental import list_images
 from mia_tui.dataset.store.label_store import LabelStore

@@ -64,7 +64,7 @@ def parsed(words: list[str]) -> tuple[TrainConfig, dict[str, Any]]:
     return read_settings(context.params), rest
 
 
-_OTHERS = ("resume", "after", "detach", "show_config", "as_json", "state", "annotator")
+_OTHERS = ("resume", "after", "detach", "watch", "show_config", "as_json", "state", "annotator")
 
 
 @settings(max_examples=100, deadline=None)

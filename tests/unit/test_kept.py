@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mia_tui.config.kept import KeptSettings, keep, keep_offered, kept_settings
+from mia_tui.config.user.kept import KeptSettings, keep, keep_offered, kept_settings
 from mia_tui.paths import user_state
 
 FILE = "kept-settings"

@@ -9,7 +9,7 @@ from mia_tui.catalog.backbones import BACKBONES
 from mia_tui.catalog.losses import LossName
 from mia_tui.cli.main import COMMANDS
 from mia_tui.config.fields import fields
-from mia_tui.config.user import user_fields
+from mia_tui.config.user.settings import user_fields
 from mia_tui.dataset.images.formats import IMAGE_SUFFIXES
 from mia_tui.errors import ConfigError
 from mia_tui.tui.keys.tables import SCOPES

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mia_tui.config.user import UserConfig, load_user_config, user_fields
-from mia_tui.config.user_keys import KeyTable, keys_in_force
+from mia_tui.config.user.keys import KeyTable, keys_in_force
+from mia_tui.config.user.settings import UserConfig, load_user_config, user_fields
 from mia_tui.errors import ConfigError
 from mia_tui.paths import user_config, user_config_file
 

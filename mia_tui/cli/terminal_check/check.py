@@ -21,7 +21,7 @@ from mia_tui.cli.terminal_check.questions import (
     read_yes,
 )
 from mia_tui.config.toml_file import set_in_toml
-from mia_tui.config.user import GraphicsWish
+from mia_tui.config.user.settings import GraphicsWish
 from mia_tui.errors import ConfigError
 from mia_tui.paths import user_config_file
 from mia_tui.terminal.model import Terminal

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mia_tui.cli.terminal_check.questions import Topic
-from mia_tui.config.user import ColoursWish, GraphicsWish
+from mia_tui.config.user.settings import ColoursWish, GraphicsWish
 from mia_tui.terminal.model import Terminal
 
 

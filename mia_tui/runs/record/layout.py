@@ -20,8 +20,6 @@
 How records become the bytes of these files is in `encoding`.
 """
 
-import re
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,9 +36,8 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap
 from mia_tui.dataset.model import ImageKey
 from mia_tui.decoding import BadRecord, check
-from mia_tui.disk_errors import disk_error
 from mia_tui.errors import ConfigError, RunError
-from mia_tui.files import add_new_folder, open_to_read, read, remove
+from mia_tui.files import open_to_read, read, remove
 from mia_tui.paths import RUNS_FOLDER, StateFolder
 from mia_tui.runs.disk import make_folder, write_atomically
 from mia_tui.runs.record.encoding import (
@@ -66,6 +63,7 @@ from mia_tui.runs.record.job import (
     TrainJob,
     job_type,
 )
+from mia_tui.runs.record.new_folder import new_folder
 from mia_tui.text import printable
 
 _JOB, _SAMPLES, _IMAGES = "job.json", "samples.jsonl", "images.jsonl"
@@ -79,7 +77,6 @@ _MOST_BYTES = {
     _INPUT: 1 << 20,
 }
 _LONGEST_LINE_BYTES = 1 << 20
-_LONGEST_NAME = 60
 
 OfKind = TypeVar("OfKind", bound=JobConfig)
 
@@ -114,7 +111,7 @@ class RunDir:
         """
         try:
             make_folder(state.runs, root=state.root, parents=True)
-            run = cls(_new_folder(state.runs, job.created_at, name))
+            run = cls(new_folder(state.runs, job.created_at, name))
             try:
                 if samples is not None:
                     write_atomically(run.path / _SAMPLES, b"".join(encode_samples(samples)), root=run.root)
@@ -490,19 +487,3 @@ def _add_intensity(values: dict[str, Any]) -> None:
 def unreadable(path: Path, error: OSError) -> RunError:
     """The error for a file of a run that exists and cannot be read."""
     return RunError(f"{printable(path)} cannot be read: {error.strerror}.")
-
-
-def _new_folder(runs: Path, created_at: float, name: str) -> Path:
-    words = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:_LONGEST_NAME] or "run"
-    stem = time.strftime("%Y%m%d-%H%M-", time.localtime(created_at)) + words
-    number = 1
-    while True:
-        folder = runs / (stem if number == 1 else f"{stem}-{number}")
-        try:
-            add_new_folder(folder, root=runs.parent)  # of two programs only one can make it
-        except FileExistsError:
-            number += 1
-        except OSError as error:
-            raise disk_error(error, folder) from error
-        else:
-            return folder

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mia_tui.config.kept import keep, kept_settings
-from mia_tui.config.user import UserConfig
+from mia_tui.config.user.kept import keep, kept_settings
+from mia_tui.config.user.settings import UserConfig
 from mia_tui.dataset.model import WHOLE_STACK, ImageKey
 from mia_tui.dataset.session.session import Applied
 from mia_tui.tui.controller.label_controller import LabelController

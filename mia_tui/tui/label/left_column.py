@@ -6,7 +6,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.geometry import Size
 
-from mia_tui.config.kept import ProbabilityOrder, keep, kept_settings
+from mia_tui.config.user.kept import ProbabilityOrder, keep, kept_settings
 from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.tui.label.image_list import ImageList
 from mia_tui.tui.label.suggestions.probabilities import ProbabilityReader

@@ -15,7 +15,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
 
-from mia_tui.config.kept import keep, kept_settings
+from mia_tui.config.user.kept import keep, kept_settings
 from mia_tui.dataset.recent import recent_datasets
 from mia_tui.errors import MiaError
 from mia_tui.tui.classes.class_frame import ClassFrame, Framing

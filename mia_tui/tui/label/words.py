@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from rich.style import Style
 
-from mia_tui.config.kept import ProbabilityOrder
+from mia_tui.config.user.kept import ProbabilityOrder
 from mia_tui.dataset.images.facts import place_in_words
 from mia_tui.dataset.images.rendering import RenderedImage
 from mia_tui.dataset.model import WHOLE_STACK, ImageClass

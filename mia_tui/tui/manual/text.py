@@ -149,7 +149,7 @@ def _settings(group: str, keys: UserKeys) -> str:
 
 
 def _user_settings(_: str, keys: UserKeys) -> str:
-    from mia_tui.config.user import user_fields
+    from mia_tui.config.user.settings import user_fields
 
     return _table(("setting", "means"), [(f"`{field.name}`", field.help) for field in user_fields()])
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mia_tui.config.user_keys import KeyTable, Typed
+from mia_tui.config.user.keys import KeyTable, Typed
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from mia_tui.config.kept import keep
+from mia_tui.config.user.kept import keep
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.label.picture.view_settings import ViewSettings
 from mia_tui.tui.screen import KeyedScreen

@@ -24,7 +24,7 @@ from msgspec import Meta
 
 from mia_tui.config.fields import Field, Value, check_value, fields_of, nearest
 from mia_tui.config.toml_file import read_toml
-from mia_tui.config.user_keys import KeyTable, Typed, check_key, keys_in_force
+from mia_tui.config.user.keys import KeyTable, Typed, check_key, keys_in_force
 from mia_tui.errors import ConfigError
 from mia_tui.text import printable
 
