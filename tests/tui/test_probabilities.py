@@ -43,7 +43,9 @@ def predicted(cells: Path) -> RunDir:
 
 def panel(text: str) -> list[str]:
     """The lines with a percentage beside the image, without bars."""
-    lines = [found[1] for line in text.splitlines() if (found := re.match(r"[│ ]?(.{1,31}?[0-9]%)", line))]
+    lines = [
+        found[1] for line in text.splitlines() if (found := re.match(r"[│ ]?([^━].{0,30}?[0-9]%)", line))
+    ]
     return [" ".join(word for word in line.split() if not set(word) & set(BLOCKS)) for line in lines]
 
 
