@@ -47,7 +47,7 @@ Where things go
     screen              a folder in tui/, a table of its keys, its name in tui/keys/tables/__init__.py, and its module
                         in `PIECES` of tui/controller/idle_imports.py; what makes it quick: tui/screen.py
     step of the tour    a `TourStep` in tui/tour/tour.py, and `did` of the screen where it happens
-    choice that is kept a field in config/kept.py
+    choice that is kept a field in config/user/kept.py
     kind of terminal    what is asked of it in terminal/answers.py, what it can do in terminal/choose.py, a line in
                         tui/manual/pages/terminals.md, and a model of it, which the tests have
     action on runs      a class in runs/actions/, a key in tui/keys/tables/runs.py, and a command in cli/runs/
