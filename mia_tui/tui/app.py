@@ -217,7 +217,8 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
 
     def _is_idle(self) -> bool:
         """Whether nobody pressed a key for a moment, in which there was something to be seen."""
-        if not (isinstance(self.screen, QuickScreen) and self.screen.is_shown):
+        stack = self.screen_stack  # none while the app ends
+        if not (stack and isinstance(stack[-1], QuickScreen) and stack[-1].is_shown):
             self._pressed_at = time.monotonic()
         return time.monotonic() - self._pressed_at > _IDLE_S
 

@@ -124,7 +124,7 @@ def opened(dataset: Path, home: Path, source: str, graphics: str) -> Iterator[Te
         kind=GRAPHICS[graphics],
         columns=SIZE[0],
         rows=SIZE[1],
-        environment={"PYTHONPATH": source},
+        environment={"PYTHONPATH": source, "PYTHONSAFEPATH": "1"},  # else the folder of the tests comes first
     )
     with app:
         first_picture_s(app)

@@ -8,9 +8,10 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import pytest
-from tui_support import run
+from tui_support import make_context, run, running, wait_until
 
 import mia_tui.tui
+from mia_tui.tui.app import MiaApp
 from mia_tui.tui.controller import idle_imports
 from mia_tui.tui.textual_private import QuickScreen
 
@@ -51,5 +52,19 @@ def test_nothing_is_imported_while_somebody_presses_keys(monkeypatch: pytest.Mon
         is_idle = True
         await work
         assert tuple(imported) == idle_imports.PIECES
+
+    run(test())
+
+
+def test_the_app_has_no_idle_time_before_there_is_something_to_see_nor_when_it_ends() -> None:
+    async def test() -> None:
+        app = MiaApp(make_context(), None)
+        assert not app.screen_stack
+        app._pressed_at = -1000.0
+        assert not app._is_idle()
+        async with running(app) as pilot:
+            await wait_until(pilot, app._is_idle)
+            app.screen._shown_in = ""
+            assert not app._is_idle()
 
     run(test())
