@@ -10,6 +10,7 @@ from tui_support import make_context, make_images, opened, press, record_paints,
 from mia_tui.dataset.model import ImageKey
 from mia_tui.tui.grid.screen import GridScreen
 from mia_tui.tui.label.screen import LabelScreen
+from mia_tui.tui.mosaic.tile_pictures import TilePictures
 from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.runs.gallery import GalleryImage, GalleryScreen
 
@@ -216,3 +217,12 @@ def test_signs_of_an_image_are_in_its_frame(dataset: Path) -> None:
             assert "⚑ ↷" in bottom
 
     run(test())
+
+
+def test_where_nothing_is_in_view_any_more_there_is_no_picture(dataset: Path) -> None:
+    # A timer from before runs out while a sentence stands in place of the grid.
+    context = make_context()
+    pictures = TilePictures(dataset, context.terminal, context.flow_control)
+    pictures.rest()
+    assert pictures.best(ImageKey("image-000.png"), refined=True) is None
+    pictures.close()

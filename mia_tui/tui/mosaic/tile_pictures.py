@@ -121,13 +121,15 @@ class TilePictures:
         return before if before is not None and size / 2 <= before <= 1.4 * size else size
 
     def best(self, key: ImageKey, *, refined: bool) -> PictureResult | None:
-        """The picture to show of an image; None if none is made yet.
+        """The picture to show of an image; None if none is made yet, or nothing is in view.
 
         Args:
             key: The image, one of those that are wanted.
             refined: Whether the finest is meant, though it may take long; else a coarse one where the connection is
                 slow, unless the terminal holds the finest already.
         """
+        if self._wanted is None:  # nothing is in view, and a timer from before has run out
+            return None
         fine = self._cache.get(self._fine(key))
         if self._coarse_bytes is None or refined:
             return fine
