@@ -54,7 +54,7 @@ def test_the_form_opens_at_a_page_in_plain_words_from_which_one_key_starts(discs
             assert "29 are learned from, 7 show how good it is." in said
             for title in ("What to learn", "How large", "How long", "On what"):
                 assert title in said
-            assert "‹ usual: resnet18 ›" in said and "rounds 20" in said
+            assert "‹ usual: resnet18 ›" in said and "epochs 20" in said
             assert "Takes about 12 minutes (an estimate)." in said
             assert "There is no NVIDIA GPU on this machine, so training runs on the CPU." in said
             assert text(pilot).splitlines()[-1].startswith("F5 Start")

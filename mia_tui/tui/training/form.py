@@ -28,7 +28,7 @@ START_TITLES = {
     "labels": "labels from",
     "backbone": "network",
     "size": "image size",
-    "epochs": "rounds",
+    "epochs": "epochs",
     "device": "computes on",
     "threads": "cores",
 }
