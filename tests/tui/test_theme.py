@@ -111,13 +111,21 @@ def test_words_on_panels_can_be_read_in_our_themes(name: str) -> None:
 
 
 def test_lines_beside_images_can_be_read_where_the_theme_is_light_and_the_terminal_dark() -> None:
-    dark = Ink(replace(TERMINAL, background="dark"))
+    dark = Ink(replace(TERMINAL, background="dark", background_rgb=(0, 0, 0)))
     light_theme = own_themes()[1].to_color_system().generate()
     dark.follow(light_theme, is_dark=False)
     assert dark.beside_images is not None, "words of the light theme would be dark on dark"
     assert dark.beside_images.bgcolor == Color.parse(light_theme["background"]).rich_color
     dark.follow(own_themes()[0].to_color_system().generate(), is_dark=True)
     assert dark.beside_images is None, "no edge between the lines and the image"
+
+
+def test_lines_beside_images_have_the_themes_background_where_that_of_the_terminal_is_unknown() -> None:
+    ink = Ink(replace(TERMINAL, background="dark", background_rgb=None))
+    theme = own_themes()[0].to_color_system().generate()
+    ink.follow(theme, is_dark=True)
+    assert ink.beside_images is not None, "their margins would have another colour"
+    assert ink.beside_images.bgcolor == Color.parse(theme["background"]).rich_color
 
 
 def test_words_on_a_colour_are_not_bold_and_black_with_16_colours() -> None:

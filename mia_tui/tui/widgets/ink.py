@@ -35,8 +35,8 @@ class Ink:
         terminal: What the terminal can show.
 
     Attributes:
-        beside_images: The style of lines beside images; None where the terminal's own colours stay, as the theme is
-            as dark as the terminal.
+        beside_images: The style of lines beside images; None where the terminal's own colours stay, as the theme has
+            the terminal's background.
     """
 
     def __init__(self, terminal: Terminal) -> None:
@@ -45,6 +45,7 @@ class Ink:
         self.unicode = terminal.unicode
         self.is_dark = True
         self._terminal_is_dark = terminal.background != "light"
+        self._knows_ground = terminal.background_rgb is not None  # tmux, for one, does not tell it
         self.beside_images: Style | None = None
         self._by_role = dict(ON_DARK)
         self._ground: str | None = None
@@ -78,7 +79,7 @@ class Ink:
         if self._ground is None or text is None or not text.startswith("#"):
             self._dim, self.beside_images = Style(dim=True), None  # the terminal has the colours
         else:
-            differs = is_dark != self._terminal_is_dark
+            differs = is_dark != self._terminal_is_dark or not self._knows_ground
             self.beside_images = style(fg=text, bg=self._ground) if differs else None
             surface = _rich_colour(variables.get("surface", "")) or self._ground
             self._dim = style(fg=readable(blend(self._ground, text, _DIM_SHARE), self._ground, surface))
