@@ -46,7 +46,7 @@ README_PICTURES = {
     "label-sixel": ("label", "dark", "sixel"),
     "label-half": ("label", "dark", "half"),
     "grid": ("grid", "dark", "sixel"),
-    "train": ("train-preview", "dark", "sixel"),
+    "train": ("train", "dark", "sixel"),
     "run": ("run-curves", "dark", "sixel"),
     "runs": ("runs", "light", "sixel"),
     "confusion": ("run-confusion", "dark", "sixel"),

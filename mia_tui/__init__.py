@@ -41,9 +41,15 @@ Where things go
     label format        a record in dataset/interchange/formats.py, and its reader or writer in a module beside it
     prediction format   a record in runs/prediction/formats.py
     command             a line in cli/main.py, and its module in cli/
-    key                 a line in the table of its screen in tui/keys/tables/, and what it does in `by_name` of the
-                        screen's commands (tui/label/commands.py and its like)
-    screen              a folder in tui/, a table of its keys, and its name in tui/keys/tables/__init__.py
+    key                 a line in the table of its screen in tui/keys/tables/, what it does in `by_name` of the
+                        screen's commands (tui/label/commands.py and its like), and what people call it elsewhere in
+                        tui/keys/tables/other_words.py
+    screen              a folder in tui/, a table of its keys, its name in tui/keys/tables/__init__.py, and its module
+                        in `PIECES` of tui/controller/idle_imports.py; what makes it quick: tui/screen.py
+    step of the tour    a `TourStep` in tui/tour/tour.py, and `did` of the screen where it happens
+    choice that is kept a field in config/kept.py
+    kind of terminal    what is asked of it in terminal/answers.py, what it can do in terminal/choose.py, a line in
+                        tui/manual/pages/terminals.md, and a model of it, which the tests have
     action on runs      a class in runs/actions/, a key in tui/keys/tables/runs.py, and a command in cli/runs/
     kind of job         its settings in a module of config/, listed in config/jobs.py; its work in a module of
                         engine/jobs/ with the name of the kind, which gets a runs/worker/attempt.py

@@ -12,12 +12,12 @@ import termios
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import pyte
 from kitty_terminal import KittyTerminal
@@ -46,6 +46,20 @@ def key_bytes(key: str) -> bytes:
     return KEYS.get(key, key).encode()
 
 
+class Process(Protocol):
+    """A process that was started, as `subprocess` shows it."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
+Start = Callable[[Sequence[str], int, Mapping[str, str]], Process]
+
+
 class TerminalApp:
     """A program on a pty of its own.
 
@@ -60,6 +74,7 @@ class TerminalApp:
         bits_per_s: Speed of the link to the terminal; None is as fast as it goes. About 20 KiB more lie in the
             kernel's buffer, as they would in a socket's.
         environment: More variables.
+        start: What starts the process in the terminal with its environment; by default, the system does.
     """
 
     def __init__(
@@ -74,6 +89,7 @@ class TerminalApp:
         colorterm: str | None = "truecolor",
         bits_per_s: float | None = None,
         environment: Mapping[str, str] | None = None,
+        start: Start | None = None,
     ) -> None:
         self.kind = KINDS[kind] if isinstance(kind, str) else kind
         self.bits_per_s = bits_per_s
@@ -88,19 +104,12 @@ class TerminalApp:
         self._nothing_at = 0.0  # when nothing was there to be read
         self._master, slave = os.openpty()
         set_size(slave, columns, rows, cell_px)
+        self.settings_before: list[object] = termios.tcgetattr(slave)
         variables = clean_environment(home) | dict(self.kind.environment) | dict(environment or {})
         if colorterm is not None:
             variables["COLORTERM"] = colorterm
         self.started_at = time.perf_counter()
-        self.process = subprocess.Popen(
-            command,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env=variables,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        )
+        self.process = (start or _start)(command, slave, variables)
         os.close(slave)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -304,6 +313,18 @@ class TerminalApp:
             self._chunks.append((now, data))
             for answer in self._answerer.answers(data):
                 self._due.append((now + self.kind.delay_s, answer))
+
+
+def _start(command: Sequence[str], terminal: int, environment: Mapping[str, str]) -> Process:
+    return subprocess.Popen(
+        command,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        env=environment,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
 
 
 def late(kind: str, delay_s: float) -> Kind:

@@ -285,7 +285,7 @@ def given_settings(settings: dict[str, Any]) -> list[str]:
     """The options of `settings_options` that the user typed, such as `--batch-size`."""
     from mia_tui.config.fields import fields
 
-    options = [field.option for field in fields() if settings[field.name] is not None]
+    options = [field.option for field in fields() if settings.get(field.name) is not None]
     others = {"--recipe": settings["recipe"], "--config": settings["config_file"]}
     return options + [option for option, value in others.items() if value is not None]
 

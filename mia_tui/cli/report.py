@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO, cast
 
 import click
 
+from mia_tui.catalog.metrics import metric_words
 from mia_tui.cli.options import unknown_option
 from mia_tui.cli.output import tables
 from mia_tui.cli.output.safe_stream import STDERR, STDOUT, SafeStream
@@ -142,7 +143,7 @@ class Report:
 
     def figures(self, values: Mapping[str, float]) -> None:
         """Print the metrics of a whole confusion matrix (`runs.evaluation.confusion.figures`)."""
-        self.table(("metric", "value"), [(name.replace("_", " "), values[name]) for name in tables.FIGURES])
+        self.table(("metric", "value"), [(metric_words(name), values[name]) for name in tables.FIGURES])
 
     def confusion(self, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
         """Print a confusion matrix, rows truth: a heat map on a terminal with colours where it fits, else a table.

@@ -286,6 +286,7 @@ def show_best(report: Report, run: "RunDir", state: "RunState") -> None:
     """Print the best epoch of a run: its confusion matrix and the metrics of each class."""
     import msgspec
 
+    from mia_tui.catalog.metrics import MetricName, metric_words
     from mia_tui.runs.evaluation.confusion import figures, load_confusion, per_class
     from mia_tui.runs.list.words import evaluated_in_epoch
 
@@ -301,8 +302,8 @@ def show_best(report: Report, run: "RunDir", state: "RunState") -> None:
     report.per_class([msgspec.to_builtins(row) for row in per_class(best.counts, best.classes)])
     report.say()
     values = figures(best.counts)
-    shown = ("accuracy", "balanced_accuracy", "macro_f1", "mcc")
-    report.say(", ".join(f"{name.replace('_', ' ')} {values[name]:.4f}" for name in shown))
+    shown: tuple[MetricName, ...] = ("accuracy", "balanced_accuracy", "macro_f1", "mcc")
+    report.say(", ".join(f"{metric_words(name)} {values[name]:.4f}" for name in shown))
     report.say(f"Weights: {printable(run.best_weights)}")
 
 

@@ -15,6 +15,9 @@
     predict/ manual/ tour/               from a key to a prediction; the manual; the tour of the demo
     widgets/                             widgets that several screens share
 
+The command line draws with some of these modules, too, which need no textual: widgets/ink and shades,
+runs/figures/run_plots and text_plots, manual/.
+
 What modules are called is the same in each folder:
 
     screen or …_screen                   layout and handlers

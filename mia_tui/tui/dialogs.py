@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from rich.text import Text
 from textual import on
@@ -35,7 +35,12 @@ class Dialog(KeyedModal[Answer]):
     """A dialog over a screen, which stays visible around it.
 
     What has no effect is never passed over in silence: a remark below the question says why.
+
+    Attributes:
+        IS_WIDE: Whether it needs much room, as for paths.
     """
+
+    IS_WIDE: ClassVar[bool] = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,6 +50,8 @@ class Dialog(KeyedModal[Answer]):
     def on_mount(self) -> None:
         """Textual calls the method of a subclass, too."""
         self.by_name.setdefault("help", self._show_keys)
+        if self.IS_WIDE:
+            self.query_one(".dialog").add_class("wide")
 
     def other_key_pressed(self, event: Key) -> None:
         if not event.is_printable and event.key not in COPYING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.session import LabelSession
-from mia_tui.runs.record.layout import RunDir
 
 if TYPE_CHECKING:
+    from mia_tui.runs.record.layout import RunDir
     from mia_tui.tui.runs.pages import PagePlace
 
 
@@ -39,7 +39,7 @@ class RunPlace:
         from_table: Whether that screen was opened from the table of runs.
     """
 
-    run: RunDir
+    run: "RunDir"
     page: "PagePlace"
     from_table: bool = False
 

@@ -8,8 +8,8 @@ What makes a screen quick, so that its text is there 60 ms after the key:
     It is painted once, when its widgets are filled (`QuickScreen`). What it reads from a disk comes with that paint
     if it is there within `LONGEST_FILL_S`: `fills` says whether something is on its way.
     It has few widgets: each costs about a millisecond. Lists and tables are one `LineList`, lines are `TextLine`s.
-    What depends on the size is drawn in `on_resize`, not before; what is drawn with rich is a `TextBlock`, which
-    draws it once.
+    What depends on the size is drawn in `on_resize`, not before; a long text is `TextLines`, which draws only the
+    lines in view. Tables and panels of rich take too long.
     `LEAST` says what room it needs; in a smaller window a sentence stands in its place.
     Its module is in `PIECES` of controller/idle_imports.py, so that nobody waits for its import.
 """
@@ -225,10 +225,6 @@ class KeyedScreen(CoveredScreen[Result]):
 
     def say(self, message: str) -> None:
         """Show a sentence on the screen until the next command."""
-
-    def unsay(self, message: str) -> None:
-        """Show a sentence no longer that is not true any more, unless another one has taken its place."""
-        self.say("")
 
     def say_failed(self, message: str) -> None:
         """Show why a command failed."""

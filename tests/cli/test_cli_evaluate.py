@@ -132,7 +132,7 @@ def test_for_people_there_are_tables(mia: Mia, discs: Path, run: RunDir) -> None
     answer = mia("evaluate", discs, "--run", "best", "--tta")
     assert answer.code == 0
     assert f"{count(run, 'test')} images of the part test:" in answer.out
-    assert all(word in answer.out for word in ("macro f1", "mcc", "precision", "blue", "red"))
+    assert all(word in answer.out for word in ("macro F1", "MCC", "precision", "blue", "red"))
     listed = [json.loads(line) for line in mia("runs", "list", discs, "--json").out.splitlines()]
     assert [row["metric"] for row in listed if row["kind"] == "evaluate"] == ["macro_f1"]
     assert "\n36 images:\n" in mia("evaluate", discs, "--run", "best", "--split", "all").out

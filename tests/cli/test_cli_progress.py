@@ -200,7 +200,7 @@ def test_curves_stand_above_the_bars_of_a_terminal_and_their_last_state_stays(
             show(event)
     err = capsys.readouterr().err
     err = re.sub(r"\x1b\[[0-9;]*m", "", err)
-    for text in ("macro f1", "validation 0.7", "training", "loss", "3/5"):
+    for text in ("macro F1", "validation 0.7", "training", "loss", "3/5"):
         assert text in err
     assert err.rindex("validation 0.7") > err.rindex("3/5"), "drawn last when the bars have gone"
 

@@ -167,7 +167,7 @@ def test_an_evaluation_is_shown_with_its_figures(mia: Mia, evaluation: RunDir) -
         "Images      6 images, split val, 1 of which the network was trained on",
         "Result      Accuracy 0.8333 on 6 images.",
         "cat                  3    1",
-        "macro f1           0.8286",
+        "macro F1           0.8286",
     ):
         assert line in out.splitlines(), out
     record = json.loads(mia("runs", "show", evaluation.path, "--json").out)

@@ -17,6 +17,7 @@ from cli_support import Mia
 from patience import LONGEST_S
 from run_support import epoch_row, finished, make_run, python, started, wait_for
 
+from mia_tui.catalog.metrics import metric_words
 from mia_tui.cli.output.tables import FIGURES
 from mia_tui.cli.runs.view import settings_sentence
 from mia_tui.config.train import TrainConfig
@@ -187,7 +188,7 @@ def test_a_run_is_shown_however_it_is_named(mia: Mia, dataset: Path, run: RunDir
         "Warning     1 image was skipped.",
         "Settings    metric macro_f1, epochs 2; otherwise the defaults",
         "cat                  3    1",
-        "macro f1           0.8286",
+        "macro F1           0.8286",
     ):
         assert line in answer.out.splitlines()
 
@@ -208,7 +209,7 @@ def test_the_figures_of_a_run_come_as_evaluate_tells_them(mia: Mia, run: RunDir)
     places = [out.index(heading) for heading in ("\ntruth \\ predicted", "precision", "\nmetric")]
     assert places == sorted(places)
     told = [line.rsplit(maxsplit=1)[0] for line in out.splitlines()[-7:]]
-    assert told == [name.replace("_", " ") for name in FIGURES]
+    assert told == [metric_words(name) for name in FIGURES]
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def test_the_end_of_a_training_says_how_to_continue(mia: Mia, discs: Path) -> No
     (run,) = runs_of(discs)
     assert f"mia-tui evaluate FOLDER --run {run.path}" in answer.out
     assert f"mia-tui predict FOLDER --run {run.path}" in answer.out
-    assert "macro f1 " in answer.out
+    assert "macro F1 " in answer.out
 
 
 def test_a_run_behind_one_that_has_ended_begins_at_once(mia: Mia, discs: Path) -> None:
@@ -204,5 +204,5 @@ def test_a_resumed_run_takes_another_number_of_threads_and_nothing_else(mia: Mia
 @pytest.mark.parametrize("command", [("train",), ("demo",), ("runs", "follow")])
 def test_curves_and_records_exclude_each_other(mia: Mia, discs: Path, command: tuple[str, ...]) -> None:
     assert_refused(
-        mia(*command, discs, "--watch", "--json"), "--watch draws curves, and --json prints records."
+        mia(*command, discs, "--watch", "--json"), 2, "--watch draws curves, and --json prints records."
     )

@@ -56,7 +56,7 @@ TELL_MODULES = """
 
 
 def test_f2_labels_an_image_and_goes_on(start: Open, images: Path) -> None:
-    app = opened(start(images))
+    app = opened(start(images, really=True))
     assert current_image(app) == "image-000.png"
     app.press("2", "f2")
     wait_for(lambda: current_image(app) == "image-001.png")
@@ -83,13 +83,14 @@ def test_a_late_answer_of_the_terminal_is_no_key(
 ) -> None:
     """Letters and digits of an answer would pick classes, and set them in auto mode."""
     told = tmp_path / "keys"
-    prompt = opened(start(images, "--graphics", "half", kind="xterm-sixel"))
+    prompt = opened(start(images, "--graphics", "half", kind="xterm-sixel", really=True))
     command = wrapped(TELL_KEYS, images, "--graphics", "half")
     app = start(
         command=command,
         home=tmp_path / "other",  # both are a first start
         kind=late("xterm-sixel", delay_s),
         environment={"TELL": str(told)},
+        really=True,
     )
     opened(app)
     time.sleep(delay_s)
@@ -135,7 +136,7 @@ def test_it_finds_out_what_the_terminal_can_do(start: Open, images: Path, kind: 
 def test_it_ends_when_its_terminal_is_gone(start: Open, images: Path) -> None:
     deaf = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *python_app(images)]
     for command in (None, deaf):
-        app = opened(start(images, command=command))
+        app = opened(start(images, command=command, really=True))
         app.press("f2")
         wait_for(lambda: "image-000.png" in labels_in(images))
         app.hang_up()
@@ -146,7 +147,7 @@ def test_it_ends_when_its_terminal_is_gone(start: Open, images: Path) -> None:
 def test_it_ends_at_a_signal_and_leaves_the_terminal_tidy(
     start: Open, images: Path, number: signal.Signals
 ) -> None:
-    app = opened(start(images))
+    app = opened(start(images, really=True))
     app.send(number)
     assert app.wait() == 128 + number
     app.quiet()
@@ -211,7 +212,8 @@ def test_an_app_at_rest_uses_no_processor(start: Open, images: Path) -> None:
 
 def test_there_is_no_torch_in_the_process(start: Open, images: Path, tmp_path: Path) -> None:
     told = tmp_path / "modules"
-    app = opened(start(command=wrapped(TELL_MODULES, images), environment={"TELL": str(told)}))
+    command = wrapped(TELL_MODULES, images)
+    app = opened(start(command=command, environment={"TELL": str(told)}, really=True))
     app.press("f2", "f1", "right", "?", "escape", "ctrl+q")
     app.wait()
     modules = told.read_text().split()

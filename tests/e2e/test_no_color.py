@@ -94,11 +94,11 @@ def test_pictures_of_pixels_are_shown_without_colours_too(start: Open, flags: Pa
 def test_show_does_what_doctor_says(start: Open, flags: Path, tmp_path: Path) -> None:
     (tmp_path / "timm.py").write_text("raise ImportError")  # or doctor would wait for seconds for torch
     environment = {"NO_COLOR": "1", "PYTHONPATH": str(tmp_path)}
-    app = start(command=python_app("show", flags / "image-000.png"), environment=environment)
+    app = start(command=python_app("show", flags / "image-000.png"), environment=environment, really=True)
     assert app.wait() == 0
     app.quiet()
     assert hues(app) == ({"red", "green"}, set())
-    app = start(command=python_app("doctor"), environment=environment, columns=200)
+    app = start(command=python_app("doctor"), environment=environment, columns=200, really=True)
     app.wait(LONGEST_S)
     app.quiet()
     assert "16 million colours in pictures, none elsewhere" in app.screen()

@@ -75,7 +75,6 @@ def test_a_fault_is_told_in_a_sentence_with_its_log_and_gives_the_terminal_back(
     start: Open, images: Path, tmp_path: Path, place: str
 ) -> None:
     app = start(command=wrapped(BREAK.format(PLACES[place]), images, "--graphics", "half"))
-    before = settings_of(app)
     if place in PRESSED:
         opened(app)
         app.press(PRESSED[place])
@@ -87,7 +86,7 @@ def test_a_fault_is_told_in_a_sentence_with_its_log_and_gives_the_terminal_back(
     assert "Thisisabuginmia-tui" in shown
     assert log.name in shown
     assert "Traceback" not in app.screen()
-    assert settings_of(app) == before, "the terminal was left as the app needs it"
+    assert settings_of(app) == app.settings_before, "the terminal was left as the app needs it"
     for taken, given in ((b"\x1b[?1049h", b"\x1b[?1049l"), (b"\x1b[?25l", b"\x1b[?25h")):
         assert app.raw().rfind(given) >= app.raw().rfind(taken), "the screen was left to the app"
 
@@ -139,7 +138,6 @@ def test_an_app_that_was_stopped_and_goes_on_is_painted_and_takes_each_key_once(
     start: Open, images: Path, signals: list[str]
 ) -> None:
     app = start(images, kind="kitty")
-    before = settings_of(app)
     opened(app)
     for name in 2 * signals:
         app.send(signal.Signals[name])
@@ -157,7 +155,7 @@ def test_an_app_that_was_stopped_and_goes_on_is_painted_and_takes_each_key_once(
     wait_for(lambda: current_image(app) == "image-003.png")
     app.press("ctrl+q")
     assert app.wait() == 0
-    assert settings_of(app) == before
+    assert settings_of(app) == app.settings_before
 
 
 SIZES = (161, 9), (100, 60), (5, 3), (200, 70), (1, 1), (60, 2), (2, 40), (150, 50)

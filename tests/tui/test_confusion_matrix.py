@@ -10,7 +10,16 @@ from rich.color import Color, ColorSystem
 from test_run_screen import a_run, see, watched
 from textual.geometry import Offset
 from textual.pilot import Pilot
-from tui_support import make_context, press, screen_lines, screen_text, settle, wait_until
+from tui_support import (
+    contrast_of,
+    luminance,
+    make_context,
+    press,
+    screen_lines,
+    screen_text,
+    settle,
+    wait_until,
+)
 from tui_support import run as run_test
 
 from mia_tui.dataset.model import ImageKey
@@ -117,14 +126,14 @@ def test_text_can_be_read_on_every_shade_also_with_256_colours(theme: str) -> No
     for shade in _ramp(ground[:7].lower(), accent[:7].lower()):
         few = Color.parse(shade).downgrade(ColorSystem.EIGHT_BIT).get_truecolor().hex
         for background in (shade, few):
-            assert _ratio(background, contrast(shade)) >= 4.0, (theme, background)
+            assert contrast_of(background, contrast(shade)) >= 4.0, (theme, background)
 
 
 def test_shades_grow_with_the_share_in_even_steps_and_one_percent_is_seen() -> None:
     levels = [level_of(share) for share in np.linspace(0, 1, 101)]
     assert levels == sorted(levels) and levels[0] == 0 < levels[1] and levels[-1] == STEPS
     assert level_of(1e-6) == 1, "some is never nothing"
-    lightness = [_luminance(colour) ** (1 / 3) for colour in _ramp("#101418", "#b5a8ff")]
+    lightness = [luminance(colour) ** (1 / 3) for colour in _ramp("#101418", "#b5a8ff")]
     steps = np.diff(lightness)
     assert steps.min() > 0.4 * steps.mean() and steps.max() < 1.8 * steps.mean()
     assert [percent(share) for share in (0, 0.001, 0.5, 0.999, 1)] == ["0%", "<1%", "50%", "99%", "100%"]
@@ -184,14 +193,3 @@ def test_every_layout_uses_the_whole_width_and_no_cell_is_too_narrow_for_its_num
             assert layout.cell_at(layout.lefts[column], layout.tops[row]) == (row, column)
     assert layout.cell_at(layout.lefts[-1], layout.tops[0]) is None
     assert layout.cell_at(layout.names - 1, layout.tops[0]) is None
-
-
-def _luminance(colour: str) -> float:
-    values = np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
-    linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-    return float(linear @ (0.2126, 0.7152, 0.0722))
-
-
-def _ratio(one: str, other: str) -> float:
-    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from textual.color import Color
-from tui_support import make_context, run, running, wait_until
+from tui_support import contrast_of, make_context, run, running, wait_until
 
 from mia_tui.config.user.kept import kept_settings
 from mia_tui.config.user.settings import UserConfig
@@ -88,12 +88,17 @@ def test_words_can_be_read_in_every_theme(name: str) -> None:
             words += [ink.words("suggestion", colour) for colour in COLOURS]
             for style in words:
                 for ground in grounds if style in words[:5] else grounds[:1]:
-                    assert _contrast(Color.from_rich_color(style.color), Color.parse(ground)) >= 4.5, style
+                    assert (
+                        contrast_of(Color.from_rich_color(style.color).hex6, Color.parse(ground).hex6) >= 4.5
+                    ), style
             cursor = ink.cursor()
-            pair = [Color.from_rich_color(colour) for colour in (cursor.color, cursor.bgcolor)]
-            assert _contrast(*pair) >= 4.5
+            pair = [Color.from_rich_color(colour).hex6 for colour in (cursor.color, cursor.bgcolor)]
+            assert contrast_of(*pair) >= 4.5
             for role in ("accent", "warning", "error", "success"):
-                assert _contrast(Color.parse(variables[f"text-{role}"]), Color.parse(grounds[1])) >= 4.5
+                assert (
+                    contrast_of(Color.parse(variables[f"text-{role}"]).hex6, Color.parse(grounds[1]).hex6)
+                    >= 4.5
+                )
 
     run(test())
 
@@ -102,7 +107,7 @@ def test_words_can_be_read_in_every_theme(name: str) -> None:
 def test_words_on_panels_can_be_read_in_our_themes(name: str) -> None:
     [theme] = [theme for theme in own_themes() if theme.name == name]
     for colour in (theme.foreground, theme.accent, theme.warning, theme.error, theme.success):
-        assert _contrast(Color.parse(colour or ""), Color.parse(theme.panel or "")) >= 4.5, colour
+        assert contrast_of(colour or "", theme.panel or "") >= 4.5, colour
 
 
 def test_lines_beside_images_can_be_read_where_the_theme_is_light_and_the_terminal_dark() -> None:
@@ -115,13 +120,10 @@ def test_lines_beside_images_can_be_read_where_the_theme_is_light_and_the_termin
     assert dark.beside_images is None, "no edge between the lines and the image"
 
 
-def _contrast(one: Color, other: Color) -> float:
-    dark, light = sorted((_luminance(one), _luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
-
-
-def _luminance(colour: Color) -> float:
-    parts = [
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour.normalized
-    ]
-    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+def test_words_on_a_colour_are_not_bold_and_black_with_16_colours() -> None:
+    """xterm and others show that as grey."""
+    few, all_colours = Ink(replace(TERMINAL, colours="16")), Ink(TERMINAL)
+    for colour in COLOURS:
+        for words in (few.chip(colour), few.words("label", colour)):
+            assert not (words.bold and words.color == Color.parse("#000000").rich_color), colour
+    assert all(all_colours.chip(colour).bold for colour in COLOURS)

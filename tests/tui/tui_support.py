@@ -286,3 +286,18 @@ def _is_settled(screen: Screen[Any]) -> bool:
     queue = getattr(screen, "queue", None) or getattr(screen, "_queue", None)
     is_looking = not getattr(screen, "idle", True)
     return (queue is None or queue.idle) and not is_looking
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance of #rrggbb that WCAG defines."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast_of(one: str, other: str) -> float:
+    """How well one colour is told from another by WCAG, computed apart from the app's own."""
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)

@@ -1,6 +1,7 @@
 """Messages between the form and its helper about augmented images: one JSON object a line."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -21,20 +22,39 @@ class PreviewImage(msgspec.Struct, frozen=True):
     frame: int
 
 
-class PreviewRequest(msgspec.Struct, frozen=True):
-    """Images wanted: of each row the image as it is, then as the first epochs would see it.
+class ImagesRequest(msgspec.Struct, frozen=True):
+    """What a helper of the form is to do with some images.
 
     Attributes:
-        config: Its augmentation, input and seed are used.
+        config: The settings that it is about.
         root: Folder that the paths are relative to.
-        rows: One line of the sheet each.
-        columns: Images of a line, the unchanged one among them.
-        tile_px: Side of the square that each may take.
+        rows: The images.
     """
 
     config: TrainConfig
     root: str
     rows: tuple[PreviewImage, ...]
+
+
+Request = TypeVar("Request", bound=ImagesRequest)
+
+
+def with_names(request: Request, convert: Callable[[str], str]) -> Request:
+    """A request with all its paths encoded for a message, or decoded again: names of files keep their bytes."""
+    rows = tuple(msgspec.structs.replace(row, path=convert(row.path)) for row in request.rows)
+    return msgspec.structs.replace(request, rows=rows, root=convert(request.root))
+
+
+class PreviewRequest(ImagesRequest, frozen=True):
+    """Images wanted: of each row the image as it is, then as the first epochs would see it.
+
+    Of the settings augmentation, input and seed are used; each image is a line of the sheet.
+
+    Attributes:
+        columns: Images of a line, the unchanged one among them.
+        tile_px: Side of the square that each may take.
+    """
+
     columns: Positive
     tile_px: Positive
 
@@ -56,16 +76,13 @@ class PreviewAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def encode_request(request: PreviewRequest) -> bytes:
-    """A request as a line; names of files keep their bytes."""
-    rows = tuple(msgspec.structs.replace(row, path=encode_name(row.path)) for row in request.rows)
-    return encode_line(msgspec.structs.replace(request, rows=rows, root=encode_name(request.root)))
+    """A request as a line."""
+    return encode_line(with_names(request, encode_name))
 
 
 def decode_request(line: bytes) -> PreviewRequest:
     """The request in a line."""
-    message = msgspec.json.decode(line, type=PreviewRequest)
-    rows = tuple(msgspec.structs.replace(row, path=decode_name(row.path)) for row in message.rows)
-    return msgspec.structs.replace(message, rows=rows, root=decode_name(message.root))
+    return with_names(msgspec.json.decode(line, type=PreviewRequest), decode_name)
 
 
 def decode_answer(line: bytes) -> PreviewAnswer:

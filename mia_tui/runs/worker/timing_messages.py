@@ -4,29 +4,24 @@ from typing import Annotated
 
 import msgspec
 
-from mia_tui.config.train import TrainConfig
 from mia_tui.decoding import Text
 from mia_tui.runs.machine.step_times import Seconds
 from mia_tui.runs.worker.helper import encode_line
-from mia_tui.runs.worker.preview_messages import PreviewImage
+from mia_tui.runs.worker.preview_messages import ImagesRequest, with_names
 from mia_tui.text import decode_name, encode_name
 
 STEP_TIMER_MODULE = "mia_tui.step_timer"
 
 
-class TimingRequest(msgspec.Struct, frozen=True):
-    """A training that is to be timed.
+class TimingRequest(ImagesRequest, frozen=True):
+    """A training that is to be timed, with some of its images.
+
+    Of the settings network, input, batch and device are used; the weights are random ones.
 
     Attributes:
-        config: Its network, input, batch and device are used; of the weights random ones.
-        root: Folder that the paths are relative to.
-        rows: Some of its images.
         classes: Their number.
     """
 
-    config: TrainConfig
-    root: str
-    rows: tuple[PreviewImage, ...]
     classes: Annotated[int, msgspec.Meta(ge=2)]
 
 
@@ -51,19 +46,14 @@ class TimingAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def encode_timing(request: TimingRequest) -> bytes:
-    """A request as a line; names of files keep their bytes."""
-    rows = tuple(msgspec.structs.replace(row, path=encode_name(row.path)) for row in request.rows)
+    """A request as a line."""
     config = msgspec.structs.replace(request.config, val=None, weights="none")
-    return encode_line(
-        msgspec.structs.replace(request, rows=rows, root=encode_name(request.root), config=config)
-    )
+    return encode_line(with_names(msgspec.structs.replace(request, config=config), encode_name))
 
 
 def decode_timing(line: bytes) -> TimingRequest:
     """The request in a line."""
-    message = msgspec.json.decode(line, type=TimingRequest)
-    rows = tuple(msgspec.structs.replace(row, path=decode_name(row.path)) for row in message.rows)
-    return msgspec.structs.replace(message, rows=rows, root=decode_name(message.root))
+    return with_names(msgspec.json.decode(line, type=TimingRequest), decode_name)
 
 
 def decode_timing_answer(line: bytes) -> TimingAnswer:

@@ -46,7 +46,8 @@ class GridScreen(SessionScreen[bool]):
     ) -> None:
         super().__init__(controller, context)
         self.commands = GridCommands(controller, self, context.ink)
-        self._message = self._saving = ""
+        self._message = ""
+        self._saving = ""  # that a command takes long; shown while there is no message
         self._came_from = self.session.current
         self._own_pictures: TilePictures | None = None
         if pictures is None:
@@ -125,12 +126,10 @@ class GridScreen(SessionScreen[bool]):
 
     def command_is_slow(self, waiting: int) -> None:
         if self.is_saving:
-            self._message = self._saving = saving_words(waiting)
+            self._saving = saving_words(waiting)
             self._show_lines()
 
     def command_ended(self) -> None:
-        if self._saving and self._message == self._saving:
-            self._message = ""
         self._saving = ""
         super().command_ended()
 
@@ -168,6 +167,5 @@ class GridScreen(SessionScreen[bool]):
         marked = f"{counted(count, 'image')} marked: a class key labels them" if count else marks
         self._messages.show(tile_key_hint(session.classes, count, ink))
         words = f"{session.counts.labelled:,} labelled{ink.separator}{session.counts.left:,} left"
-        self._status.show(
-            [(self._message or marked, Style(bold=bool(self._message or count)))], [(words, ink.dim())]
-        )
+        said = self._message or self._saving
+        self._status.show([(said or marked, Style(bold=bool(said or count)))], [(words, ink.dim())])

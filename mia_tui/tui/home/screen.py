@@ -265,7 +265,10 @@ class HomeScreen(KeyedScreen[None]):
         elif names:
             self.say(f"{counted(len(names), 'folder')} begin like this: {self.key('down')} chooses one.")
         else:
-            self.say(f"Nothing to complete: no folder in {base} begins with {rest!r}.")
+            begins = f" begins with {rest}" if rest else ""
+            self.say(
+                f"Nothing to complete: {'no folder in' if rest else 'there is no folder in'} {base}{begins}."
+            )
 
     def _start_anew(self) -> None:
         if self._input.value or self._wanted is not None or self._came_from is None:

@@ -17,7 +17,7 @@ from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.dialogs import Choice, PickDialog, TextDialog
 
 if TYPE_CHECKING:
-    from mia_tui.tui.screen import KeyedScreen
+    from mia_tui.tui.label.session_screen import SessionScreen
 
 _WAYS: tuple[tuple[Transfer, str], ...] = (
     ("copy", "copies of the images"),
@@ -48,9 +48,7 @@ class ExportChoice:
 class PlaceDialog(TextDialog):
     """Asks for the path of a file or folder, which may be long."""
 
-    def on_mount(self) -> None:
-        """Besides what every dialog does (Textual calls both)."""
-        self.query_one(".dialog").add_class("wide")
+    IS_WIDE = True
 
 
 class LabelExport:
@@ -61,7 +59,7 @@ class LabelExport:
         screen: Asks, and says what happens.
     """
 
-    def __init__(self, controller: LabelController, screen: "KeyedScreen[Any]") -> None:
+    def __init__(self, controller: LabelController, screen: "SessionScreen[Any]") -> None:
         self._controller, self._screen = controller, screen
 
     async def ask(self) -> None:

@@ -29,9 +29,7 @@ _NUMBERS_HINT = "{ok} reads the labels; empty: class 0, class 1 …"
 class SourceDialog(PickDialog[FoundLabels]):
     """A list of labels that were found; the path of any other file can be typed."""
 
-    def on_mount(self) -> None:
-        """Besides what every list of choices does (Textual calls both)."""
-        self.query_one(".dialog").add_class("wide")
+    IS_WIDE = True
 
 
 class LabelImport:

@@ -52,7 +52,6 @@ class LeftColumn(Vertical):
             Panel(self.list, id="list-panel"),
             Panel(self._bars, id="probabilities-panel"),
         )
-        self._laid_out_for: object = None
 
     def compose(self) -> ComposeResult:
         yield self._list_panel

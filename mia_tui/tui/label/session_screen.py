@@ -82,6 +82,7 @@ class SessionScreen(DatasetScreen[Result]):
         self._messages.show_messages(messages)
 
     def unsay(self, message: str) -> None:
+        """Show a sentence no longer that is not true any more, unless another one has taken its place."""
         if self._message == message:
             self.say("")
             self.show()

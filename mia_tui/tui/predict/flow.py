@@ -46,9 +46,7 @@ class _Start:
 class NetworkDialog(PickDialog[KnownNetwork | Path]):
     """A wide list of networks; the path of any other can be typed."""
 
-    def on_mount(self) -> None:
-        """Besides what every list of choices does (Textual calls both)."""
-        self.query_one(".dialog").add_class("wide")
+    IS_WIDE = True
 
 
 async def predict_images(

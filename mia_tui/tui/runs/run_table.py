@@ -117,7 +117,7 @@ class RunTable(LineList[RunLine]):
         if shown.column.name == "state":
             return self._state_style(status)
         if shown.column.name == "curve":
-            return Style(color=self._ink.accent().color)
+            return self._ink.bar()
         return self._ink.dim() if shown.column.is_dim else Style()
 
     def _state_style(self, status: RowStatus) -> Style:

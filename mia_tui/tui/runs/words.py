@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable
 
 import msgspec
-from rich.style import Style
 
 from mia_tui.catalog.metrics import metric_words
 from mia_tui.config.fields import show_value
@@ -361,7 +360,6 @@ def _progress(title: str, share: float, words: str, columns: int, ink: Ink) -> l
         ink: Characters and styles.
     """
     room = max(4, min(40, columns - len(title) - len(words) - 4))
-    bar_style = Style(color=ink.accent().color) if ink.colours else None
     left, right = ("▕", "▏") if ink.unicode else ("[", "]")
     filled = bar(share, room, unicode=ink.unicode)
-    return [(f"{title} {left}", None), (filled, bar_style), (f"{right} {words}", None)]
+    return [(f"{title} {left}", None), (filled, ink.bar()), (f"{right} {words}", None)]

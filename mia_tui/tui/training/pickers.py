@@ -45,6 +45,8 @@ class FieldPicker(PickDialog[str]):
         typed: As for `PickDialog`.
     """
 
+    IS_WIDE = True
+
     def __init__(
         self,
         title: str,
@@ -61,7 +63,6 @@ class FieldPicker(PickDialog[str]):
 
     def on_mount(self) -> None:
         """Besides what every list of choices does (Textual calls both)."""
-        self.query_one(".dialog").add_class("wide")
         options = self.query_one(OptionList)
         rows = max(_LEAST_ROWS, min(len(self._choices), self.app.size.height - _FRAME_ROWS))
         options.styles.height = options.styles.max_height = rows  # by itself, a long list leaves a gap below

@@ -67,11 +67,10 @@ class BarList(LineList[BarLine]):
         room = min(self._name_width, _LONGEST_NAME, int(width * _NAME_SHARE))
         name = self._ink.pad(self._ink.fit(line.name, room), room)
         columns = max(4, min(_LONGEST_BAR, width - room - self._value_width - 4))
-        bar_style = Style(color=self._ink.accent().color) if self._ink.colours else Style()
         return [
             Segment(f"{name} {line.value:>{self._value_width}}", text_style),
             Segment("  ", Style()),
-            Segment(bar(line.share, columns, unicode=self._ink.unicode, empty=" "), bar_style),
+            Segment(bar(line.share, columns, unicode=self._ink.unicode, empty=" "), self._ink.bar()),
         ]
 
 

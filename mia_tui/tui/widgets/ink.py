@@ -41,6 +41,7 @@ class Ink:
 
     def __init__(self, terminal: Terminal) -> None:
         self.colours = terminal.colours != "none" and not terminal.colourless
+        self._few = terminal.colours == "16"
         self.unicode = terminal.unicode
         self.is_dark = True
         self._terminal_is_dark = terminal.background != "light"
@@ -94,6 +95,10 @@ class Ink:
         """The style of keys, of the focus and of other things that the eye should find first."""
         return self._role("accent")
 
+    def bar(self) -> Style:
+        """The style of bars and of curves in one line."""
+        return Style(color=self.accent().color)
+
     def good(self) -> Style:
         """The style of what went well."""
         return self._role("success")
@@ -140,7 +145,7 @@ class Ink:
         if not self.colours:
             return Style(reverse=kind == "label", bold=True)
         if kind == "label":
-            return style(fg=contrast(colour or _GREY), bg=colour or _GREY, bold=True)
+            return self._on(colour or _GREY)
         return style(fg=self.as_text(colour or _GREY), bold=kind == "suggestion")
 
     def as_text(self, colour: str) -> str:
@@ -151,7 +156,12 @@ class Ink:
         """The style of a class's key, in lists and in the class bar."""
         if not self.colours:
             return Style(reverse=True, bold=current, underline=current)
-        return style(fg=contrast(colour), bg=colour, bold=True)
+        return self._on(colour)
+
+    def _on(self, colour: str) -> Style:
+        """Words on a colour. With 16 colours, many terminals show bold black as grey."""
+        front = contrast(colour)
+        return style(fg=front, bg=colour, bold=not (self._few and front == _DARK))
 
     def dim(self) -> Style:
         """The style of what is read last."""

@@ -94,7 +94,6 @@ def _row(ink: Ink, text: str, is_current: bool, share: float, width: int) -> lis
         Segment(f"{ink.pointer if is_current else ' '} {text} ", ink.cursor() if is_current else Style())
     ]
     if columns >= _LEAST_BAR:
-        bar_style = Style(color=ink.accent().color) if ink.colours else Style()
-        filled = bar(share, columns, unicode=ink.unicode).rstrip(".")
-        pieces += [Segment(" ", Style()), Segment(filled, bar_style)]
+        filled = bar(share, columns, unicode=ink.unicode, empty=" ")
+        pieces += [Segment(" ", Style()), Segment(filled, ink.bar())]
     return pieces
