@@ -64,6 +64,16 @@ def state_places(dataset: Path) -> tuple[Path, Path]:
     return dataset / STATE_FOLDER, resolved.parent / f"{resolved.name}.mia"
 
 
+def typed_path(text: str) -> Path:
+    """The path that a person typed; a `~name` of nobody stays as it is, where Path's own method raises."""
+    return Path(os.path.expanduser(text.strip()))  # noqa: PTH111
+
+
+def exists(path: Path) -> bool:
+    """Whether something is there; not at a path that cannot be, as one with a name that is too long."""
+    return os.path.exists(path)  # noqa: PTH110  # Path's raises
+
+
 def real_path(path: Path) -> Path:
     """A path with its links resolved, which need not exist.
 

@@ -99,8 +99,10 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         wanted = self.context.user.theme
         if wanted == "auto":
             wanted = kept_settings().theme or ""
-        self._is_unknown_theme = wanted not in ("", *self.available_themes)
-        self.theme = wanted if wanted in self.available_themes else default_theme(self.context.terminal)
+        self._unknown_theme = "" if wanted in self.available_themes else wanted
+        terminal = self.context.terminal
+        is_usable = wanted in self.available_themes and not terminal.colourless  # its greys have a hue
+        self.theme = wanted if is_usable else default_theme(terminal)
         self.stylesheet.set_variables(self.get_css_variables())
         self.set_class(not self.context.ink.unicode, "-ascii", update=False)
 
@@ -123,10 +125,10 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         else:
             self.open_dataset(self._dataset, self.context.state)
         self.run_worker(import_screens(is_idle=self._is_idle), name="imports")
-        if self._is_unknown_theme:
+        if self._unknown_theme:
             known = ", ".join(theme_names())
             self.notify(
-                f"There is no theme {self.context.user.theme}; these are known: {known}.", severity="warning"
+                f"There is no theme {self._unknown_theme}; these are known: {known}.", severity="warning"
             )
         if self.context.terminal.note:
             self.notify(self.context.terminal.note, severity="warning", markup=False)
@@ -214,6 +216,9 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
             screen.post_message(events.ScreenResume())
 
     def _is_idle(self) -> bool:
+        """Whether nobody pressed a key for a moment, in which there was something to be seen."""
+        if not (isinstance(self.screen, QuickScreen) and self.screen.is_shown):
+            self._pressed_at = time.monotonic()
         return time.monotonic() - self._pressed_at > _IDLE_S
 
     def on_home_screen_opened(self, event: "HomeScreen.Opened") -> None:

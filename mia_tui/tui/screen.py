@@ -16,6 +16,7 @@ What makes a screen quick, so that its text is there 60 ms after the key:
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from textual import events, on
@@ -295,6 +296,10 @@ class KeyedScreen(CoveredScreen[Result]):
             severity=severity,
             timeout=(2 if long else 1) * self.context.user.toast_s,
         )
+
+    def tells_of(self, run: Path) -> bool:
+        """Whether this screen itself says how a run ends, in a folder."""
+        return False
 
     # The tour of the demo
 

@@ -126,6 +126,7 @@ class SwitchingApp(App[ReturnType], inherit_bindings=False):
     """
 
     pictures_are_text = False
+    _has_css = False  # parsed with the variables of the theme
 
     def notice(self, screen: "QuickScreen[Any]") -> str:
         """A sentence that is shown in place of a screen, as in a window that is too small for it; usually none."""
@@ -139,6 +140,12 @@ class SwitchingApp(App[ReturnType], inherit_bindings=False):
         """Paint a sentence in the middle of a window that is empty otherwise."""
         update = NoticeUpdate(words, columns, rows)
         self._display(self.screen, update)  # type: ignore[arg-type]  # it takes its own updates as well
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Use the variables of another theme; at its start Textual would parse all again, with those that it has."""
+        is_first, self._has_css = not self._has_css, True
+        if not is_first or self.stylesheet._variables != self.get_css_variables():
+            super().refresh_css(animate)
 
     def push_screen(self, screen: Screen[Any] | str, *arguments: Any, **options: Any) -> Any:
         """Show another screen; Textual would paint the one below it anew, too, as it is seen around a dialog."""
@@ -203,6 +210,11 @@ class QuickScreen(Screen[ScreenResultType]):
     _waits_since = 0.0
     _shown_in = ""  # the theme in which it is on the terminal, except for what a dialog hides of it
     _hidden: Sequence[Region] | None = None  # what the dialog that was closed has hidden; None: all
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether it was painted, since it was opened or is back."""
+        return bool(self._shown_in)
 
     def fills(self) -> bool:
         """Whether something that the screen will show is on its way, and should be painted with the rest."""

@@ -54,9 +54,9 @@ def own_themes(background_rgb: tuple[int, int, int] | None = None) -> tuple[Them
 
 
 def default_theme(terminal: Terminal) -> str:
-    """The name of the theme that suits a terminal: by its background; of its own 16 colours if it has no others."""
+    """The name of the theme that suits a terminal: by its background; of its own 16 colours if it shows no others."""
     is_light = terminal.background == "light"
-    if terminal.colours in ("16", "none"):
+    if terminal.colourless or terminal.colours in ("16", "none"):
         return "ansi-light" if is_light else "ansi-dark"
     return LIGHT if is_light else DARK
 

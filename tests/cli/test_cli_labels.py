@@ -609,3 +609,13 @@ def test_suggestions_refuse_options_about_labels(
 ) -> None:
     answer = mia("labels", "import", cells, table, "--as", "suggestions", *option)
     assert answer.code != 0 and f"{option[0]} is about labels" in answer.err
+
+
+@pytest.mark.parametrize("target", ["mia/labels.db", "cell3.png", "link.csv"])
+def test_an_export_replaces_neither_the_labels_nor_an_image(mia: Mia, labelled: Path, target: str) -> None:
+    # A link is replaced, not followed, but nobody means the labels by it.
+    (labelled / "link.csv").symlink_to(labelled / "mia" / "labels.db")
+    before = (labelled / target).read_bytes()
+    answer = mia("labels", "export", labelled, labelled / target, "--format", "csv", "--overwrite")
+    assert answer.code == 3 and "Name another file" in answer.err
+    assert (labelled / target).read_bytes() == before

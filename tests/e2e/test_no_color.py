@@ -65,7 +65,7 @@ def test_pictures_keep_their_colours_and_the_interface_has_them_as_it_was_told(
     config = tmp_path / "home" / "xdg_config_home" / "mia-tui" / "config.toml"
     config.parent.mkdir(parents=True)
     config.write_text(settings)
-    app = start(flags, "--graphics", "half", environment=environment)
+    app = start(flags, "--graphics", "half", environment=environment, really=True)
     app.wait_for("image-000.png")
     app.rest()
     for screen, keys in (("label", ()), ("grid", ("f7",))):
@@ -84,7 +84,7 @@ def test_pictures_keep_their_colours_and_the_interface_has_them_as_it_was_told(
 @pytest.mark.parametrize("name", ["sixel", "kitty"])
 def test_pictures_of_pixels_are_shown_without_colours_too(start: Open, flags: Path, name: str) -> None:
     kind = {"sixel": "xterm-sixel", "kitty": "kitty"}[name]
-    app = start(flags, kind=kind, environment={"NO_COLOR": "1"})
+    app = start(flags, kind=kind, environment={"NO_COLOR": "1"}, really=True)
     app.wait_for("image-000.png")
     app.rest()
     assert app.said().pictures > 0

@@ -1,6 +1,7 @@
 """Importing and exporting labels in the app: what would change is said first, and nothing is lost."""
 
 import csv
+import os
 from pathlib import Path
 
 import pytest
@@ -248,3 +249,32 @@ def test_without_labels_there_is_nothing_to_export(cells: Path) -> None:
             assert "There are no labels to export yet." in screen_text(pilot.app)
 
     run(test())
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/labels.csv", f"{'x' * 300}.csv", "pipe.csv"])
+def test_odd_paths_are_refused_with_a_sentence_and_wait_for_nothing(cells: Path, path: str) -> None:
+    os.mkfifo(cells / "pipe.csv")
+    label(cells, "round", NAMES[:1])
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            await press(pilot, "(")
+            pilot.app.screen.query_one(Input).value = path
+            await press(pilot, "enter")
+            await wait_until(
+                pilot,
+                lambda: any(
+                    words in words_on(pilot) for words in ("There is no file", "cannot be read", "is no file")
+                ),
+            )
+            assert "Reading" not in screen_text(pilot.app)
+            await press(pilot, "escape", ")", "enter")
+            pilot.app.screen.query_one(Input).value = path
+            await press(pilot, "enter")
+            if path == "pipe.csv":
+                await asks(pilot, "Replace pipe.csv?")
+                await press(pilot, "r")
+            await wait_until(pilot, lambda: "cannot be" in words_on(pilot))
+
+    run(test())
+    assert (cells / "pipe.csv").is_fifo()

@@ -59,7 +59,9 @@ def test_a_run_that_ends_is_news_and_one_that_had_ended_is_none(cells: Path, tra
         log.append(RunEnded(t=time.time(), outcome="finished"))
     watch.poll()
     watch.poll()
-    assert news == [RunNews((f"The run {trained.name} has finished, best macro F1 0.93.",), False)]
+    assert news == [
+        RunNews(((trained.path, f"The run {trained.name} has finished, best macro F1 0.93."),), False)
+    ]
 
 
 def test_how_far_a_run_at_work_is_is_said_as_long_as_it_works(cells: Path, trained: RunDir) -> None:
@@ -108,7 +110,9 @@ def test_a_run_whose_worker_dies_is_told_to_be_lost(cells: Path, trained: RunDir
         log.append(started())
         watch.poll()
     watch.poll()
-    assert [each.ended for each in news] == [(f"The run {trained.name} was lost: its worker died.",)]
+    assert [each.ended for each in news] == [
+        ((trained.path, f"The run {trained.name} was lost: its worker died."),)
+    ]
 
 
 def test_no_key_is_named_for_what_is_shown_already(
@@ -130,6 +134,26 @@ def test_no_key_is_named_for_what_is_shown_already(
     run(test())
 
 
+def test_a_run_that_ends_while_it_is_shown_is_told_by_its_own_screen_only(
+    cells: Path, trained: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background_tasks, "_RUNS_AFTER_S", 0.0)
+
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            with WorkerLock(trained), EventLog(trained.events) as log:
+                log.append(started())
+                tasks = pilot.app.screen._background_tasks  # type: ignore[attr-defined]
+                await wait_until(pilot, lambda: tasks.runs is not None and bool(tasks.runs._followed))
+                await press(pilot, "ctrl+u", "enter")
+                log.append(RunEnded(t=time.time(), outcome="finished"))
+            await wait_until(pilot, lambda: not tasks.runs._followed)
+            await pilot.pause(0.2)
+            assert "has finished" not in told(pilot.app)
+
+    run(test())
+
+
 def a_prediction(cells: Path) -> RunDir:
     return RunDir.create(StateFolder(cells / "mia"), make_predict_job(cells / "mia"), name="predict")
 
@@ -144,7 +168,7 @@ def test_a_prediction_that_ends_is_told_with_what_it_made(cells: Path) -> None:
         log.append(ResultSaved(t=time.time(), sentence="3 suggestions.", file="x"))
         log.append(finished())
     watch.poll()
-    assert news == [RunNews(("The prediction by resnet18 has finished: 3 suggestions.",), False)]
+    assert news == [RunNews(((made.path, "The prediction by resnet18 has finished: 3 suggestions."),), False)]
 
 
 def test_a_prediction_that_began_and_failed_between_two_searches_is_told(cells: Path) -> None:
@@ -159,7 +183,7 @@ def test_a_prediction_that_began_and_failed_between_two_searches_is_told(cells: 
     for _ in range(2 * watch_module._NEWS_SEARCH_EVERY):
         watch.poll()
     failed = "The prediction by resnet18 failed. None of the images can be read. Check the files."
-    assert news == [RunNews((failed,), False)]
+    assert news == [RunNews(((made.path, failed),), False)]
 
 
 def test_suggestions_are_news_when_they_come_and_at_the_first_look_if_there_are_any(

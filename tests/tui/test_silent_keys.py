@@ -53,6 +53,17 @@ def test_a_key_without_a_command_says_so(cells: Path, way: list[str], key: str, 
     run(test())
 
 
+def test_a_capital_letter_is_the_key_that_sentences_name(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
+            await press(pilot, "ctrl+u", "enter", "R")
+            assert "R does nothing" not in screen_text(pilot.app)
+            await press(pilot, "escape", "escape", "f8", "A")
+            assert "New classes" in screen_text(pilot.app)
+
+    run(test())
+
+
 def test_the_users_keys_are_named(cells: Path) -> None:
     async def test() -> None:
         context = make_context(

@@ -498,3 +498,23 @@ def test_a_screen_waits_for_what_fills_it_but_not_for_long() -> None:
 def test_a_notice_takes_the_place_of_a_screen() -> None:
     update = private.NoticeUpdate("Two words", 12, 3)
     assert update.render_segments(App[None]().console) == "\x1b[0m\x1b[2J\x1b[2;2HTwo words"
+
+
+def test_an_app_parses_its_css_once_when_it_starts_and_again_for_another_theme() -> None:
+    parsed: list[str] = []
+
+    class Themed(private.SwitchingApp[None]):
+        def __init__(self) -> None:
+            super().__init__()
+            self.theme = "nord"
+            self.stylesheet.set_variables(self.get_css_variables())
+            self.stylesheet.reparse = lambda: parsed.append(self.theme)  # type: ignore[method-assign]
+
+    async def test() -> None:
+        async with running(Themed()) as pilot:
+            assert parsed == []
+            pilot.app.theme = "gruvbox"
+            await pilot.pause()
+            assert parsed == ["gruvbox"]
+
+    run(test())

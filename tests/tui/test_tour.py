@@ -101,6 +101,32 @@ def test_a_training_that_was_started_is_noticed(cells: Path, monkeypatch: pytest
     run(test())
 
 
+def test_the_run_that_is_shown_when_it_was_started_is_the_step_that_watches_it(
+    cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from textual.screen import Screen
+
+    class Form(Screen[Any]):
+        def __init__(self, *_: Any, **__: Any) -> None:
+            super().__init__()
+
+        def on_mount(self) -> None:
+            self.dismiss(made)
+
+    made = make_run(cells / "mia", created_at=1.1e9)
+    monkeypatch.setattr("mia_tui.tui.training.screen.TrainScreen", Form)
+
+    async def test() -> None:
+        context = with_tour(cells, done=before("train"))
+        async with opened(cells, context=context, size=(120, 40)) as pilot:
+            await pilot.press("ctrl+t")
+            await see(pilot, "Its curves move while it learns")
+            await press(pilot, "escape")
+            await see(pilot, "Tour: 5 of 6, Review", "✓ Watch")
+
+    run(test())
+
+
 def test_an_accepted_suggestion_is_noticed_and_a_key_without_one_is_not(cells: Path) -> None:
     async def test() -> None:
         context = with_tour(cells, done=before("accept"))

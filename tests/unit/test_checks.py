@@ -168,10 +168,10 @@ def test_images_without_a_label_are_opened_too_and_those_that_cannot_be_are_name
     assert (checked.others_opened, checked.others) == (3, 3)
     assert (
         checked.scope
-        == "Checked all 33 labelled images. Of 3 images without a label, 3 were opened, but not decoded."
+        == "Checked all 33 labelled images. Of 3 images without a label, 3 were opened, but not read to their end."
     )
     hasty = check_start(ready, others, others_limit_s=0)
-    assert hasty.scope.endswith("Of 3 images without a label, 0 were opened, but not decoded.")
+    assert hasty.scope.endswith("Of 3 images without a label, 0 were opened, but not read to their end.")
     assert "without a label" not in check_start(prepared(discs)).scope
 
 

@@ -4,7 +4,7 @@ from labels_support import scan_of
 from mia_tui.dataset.interchange.csv_labels import read_labels
 from mia_tui.dataset.interchange.folders import folder_labels
 from mia_tui.dataset.interchange.formats import LabelFile
-from mia_tui.dataset.interchange.importing import import_labels
+from mia_tui.dataset.interchange.importing import import_labels, plan_import
 from mia_tui.dataset.labelled_images import META_SOURCE
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
@@ -125,6 +125,15 @@ def test_refusing_unknown_classes_names_them_and_imports_nothing(store):
     assert store.labels() == {} and len(store.classes()) == 1
     report = import_labels(store, LabelFile("f", {A: "x"}, classes=("x", "q")), unknown_classes="refuse")
     assert report.changed == 1 and len(store.classes()) == 1
+
+
+def test_new_classes_that_differ_from_known_ones_by_capitals_are_told(store):
+    store.add_class("round")
+    file = LabelFile("f", {A: "Round", B: "flat"})
+    words = "1 new class differs only by capital letters: Round from round. If it is the same, correct the file first"
+    assert words in " ".join(plan_import(store, file).notes)
+    assert words in " ".join(import_labels(store, file).notes)
+    assert "capital" not in " ".join(import_labels(store, LabelFile("f", {A: "round"})).notes)
 
 
 def test_a_file_that_labels_no_image_is_refused(store):

@@ -1,7 +1,7 @@
 """Importing labels that were read from a file into the store: all in one transaction, or nothing."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -168,7 +168,20 @@ def check_file(
             f"{name_some(unknown)}.",
             "Pass --unknown-classes create, or correct the names; nothing was imported.",
         )
-    return faults
+    return faults + _twins(unknown, known)
+
+
+def _twins(new: Sequence[str], known: Collection[str]) -> list[str]:
+    """A sentence about new classes that are probably known ones in other letters; empty if there are none."""
+    same = {name.casefold(): name for name in known}
+    twins = [f"{name} from {same[name.casefold()]}" for name in new if name.casefold() in same]
+    if not twins:
+        return []
+    differ, are = ("differs", "it is") if len(twins) == 1 else ("differ", "they are")
+    return [
+        f"{counted(len(twins), 'new class', 'new classes')} {differ} only by capital letters: {name_some(twins)}. "
+        f"If {are} the same, correct the file first, or merge the classes in the app."
+    ]
 
 
 def _skipped(file: LabelFile) -> int:

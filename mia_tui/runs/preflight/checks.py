@@ -67,7 +67,7 @@ class CheckResult:
         if not self.others:
             return text
         others = counted(self.others, "image")
-        return f"{text} Of {others} without a label, {self.others_opened:,} were opened, but not decoded."
+        return f"{text} Of {others} without a label, {self.others_opened:,} were opened, but not read to their end."
 
 
 def check_start(

@@ -96,7 +96,7 @@ class ClassBar(Widget, can_focus=False):
         self._lines, hidden = self._fitting(width, height)
         strips = [self._strip(line, width) for line in self._lines]
         if not self._shown:
-            words = f"No classes yet: {self._adds} adds some."
+            words = f" No classes yet: {self._adds} adds some."
             strips = [Strip([Segment(self._ink.pad(words, width))], width)]
         if hidden:
             more = f" {self._ink.more} {hidden:,} more, {self._finds} finds"

@@ -60,7 +60,9 @@ class ClassTable(LineList[ClassLine], can_focus=True):
         ink, image_class = self._ink, entry.image_class
         text_style = (ink.cursor() if is_current else Style()) + Style(dim=image_class.archived)
         bar_columns = self._bar_columns(width)
-        bar_style = style(fg=image_class.colour) if ink.colours else Style()
+        bar_style = (ink.cursor() if is_current else Style()) + (
+            style(fg=image_class.colour) if ink.colours else Style()
+        )
         state = "archived" if image_class.archived else ""
         return [
             Segment(ink.pointer if is_current else " ", ink.accent()),

@@ -12,6 +12,7 @@ from mia_tui.dataset.interchange.formats import ExportResult, LabelFormat, Trans
 from mia_tui.dataset.labelled_images import labelled_images
 from mia_tui.dataset.scan.incremental import scan_of
 from mia_tui.errors import MiaError
+from mia_tui.paths import exists, typed_path
 from mia_tui.text import printable
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.dialogs import Choice, PickDialog, TextDialog
@@ -131,12 +132,12 @@ class LabelExport:
         )
         if text is None or (not text.strip() and not of_dataset):
             return None
-        path = Path(text.strip()).expanduser()
+        path = typed_path(text)
         return path if not text.strip() or path.is_absolute() else self._controller.dataset.absolute() / path
 
     async def _may_replace(self, chosen: ExportChoice, target: Path) -> bool | None:
         """Whether files that are there may be replaced; None if the person says no."""
-        if chosen.format.writes != "file" or not await asyncio.to_thread(target.exists):
+        if chosen.format.writes != "file" or not await asyncio.to_thread(exists, target):
             return False
         sure = await self._screen.confirm(
             f"Replace {printable(target.name)}?",

@@ -10,7 +10,8 @@ from mia_tui.dataset.interchange.formats import ExistingLabels, LabelFile, Label
 from mia_tui.dataset.interchange.importing import ImportPlan, import_labels, plan_import
 from mia_tui.dataset.interchange.reading import read_labels_of
 from mia_tui.dataset.scan.incremental import scan_of
-from mia_tui.errors import MiaError
+from mia_tui.errors import DataError, MiaError
+from mia_tui.paths import exists, typed_path
 from mia_tui.text import counted, encode_name, printable
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.dialogs import Choice, PickDialog, Question, TextDialog
@@ -113,7 +114,7 @@ class LabelImport:
         """A file by its path: absolute, or in the dataset's folder."""
         if not text.strip():
             return None
-        path = Path(text.strip()).expanduser()
+        path = typed_path(text)
         return labels_in_file(path if path.is_absolute() else self._controller.dataset / path)
 
     async def _import(self, found: FoundLabels) -> bool:
@@ -134,9 +135,13 @@ class LabelImport:
             plan = await self._controller.store_thread.read(lambda store: plan_import(store, read))
         finally:
             self._screen.say("")
+            self._screen.show()  # also behind the question that comes
         return plan_import(None, read) if plan is None else plan
 
     def _read(self, label_format: LabelFormat, file: Path | None, names: str | None) -> LabelFile:
+        if file is not None and exists(file) and not file.is_file():
+            # One would wait for ever for what comes through a pipe.
+            raise DataError(f"{printable(file)} is no file.", "Type the path of a file with labels.")
         dataset, found = self._controller.dataset, scan_of(self._session.listing)
         return read_labels_of(
             dataset, found, label_format, file, names, probabilities=label_format.reads == "file"

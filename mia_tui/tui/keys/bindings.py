@@ -31,7 +31,8 @@ def commands_by_key(
     """The command of each key, with keys as Textual names them.
 
     Textual's own bindings and keymap are not used: they cannot remove all keys of a command, and a binding is
-    looked up only when the key has come back to the app.
+    looked up only when the key has come back to the app. A capital letter without a command has that of the small
+    one, as sentences name keys in capitals.
 
     Args:
         keys: In force, by command, as `keys_of` gives them.
@@ -42,6 +43,9 @@ def commands_by_key(
         if only is None or command in only:
             for key in its_keys:
                 found.setdefault(key_name(key), command)
+    for key, command in list(found.items()):
+        if len(key) == 1:
+            found.setdefault(key.upper(), command)
     return found
 
 

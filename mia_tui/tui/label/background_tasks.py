@@ -120,8 +120,9 @@ class BackgroundTasks:
         stack = self._screen.app.screen_stack[::-1]
         shown = next((each for each in stack if isinstance(each, KeyedScreen)), self._screen)  # below dialogs
         how = f" {self._screen.key('runs')} shows it." if "runs" in shown.keys else ""
-        for sentence in news.ended:
-            self._screen.show_message(f"{sentence}{how}")
+        for run, sentence in news.ended:
+            if not shown.tells_of(run):
+                self._screen.show_message(f"{sentence}{how}")
         if news.suggested and self._dataset_sync.opened:
             # The grid is opened by a command of the labelling screen, whose queue waits until the grid is left.
             images = next((each for each in stack if isinstance(each, SessionScreen)), self._screen)

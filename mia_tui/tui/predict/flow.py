@@ -13,7 +13,7 @@ from mia_tui.catalog.metrics import metric_words
 from mia_tui.dataset.session.image_choice import ImageChoice, image_choices
 from mia_tui.dataset.store.errors import why_unwritable
 from mia_tui.errors import CheckpointError, MiaError
-from mia_tui.paths import typed_dataset
+from mia_tui.paths import typed_dataset, typed_path
 from mia_tui.runs.actions.action import called
 from mia_tui.runs.list.find import runs_of
 from mia_tui.runs.list.lifecycle import drop_untrained_run
@@ -125,7 +125,7 @@ def _network_dialog(
         ],
         ink,
         hint="{ok} chooses it, {cancel} changes nothing; the path of a weights file can be typed.",
-        typed=lambda text: Path(text.strip()).expanduser() if text.strip() else None,
+        typed=lambda text: typed_path(text) if text.strip() else None,
         error=ink.shown(error),
     )
 

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from rich.style import Style
 from textual import events, on
@@ -138,6 +139,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
 
     def leave(self, images: OpenImages | None) -> None:
         self._follow.stop()
+        self.did("runs")
         self.dismiss(images)
 
     async def report(self) -> ConfusionReport | None:
@@ -150,6 +152,9 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         return None
 
     # Messages
+
+    def tells_of(self, run: Path) -> bool:
+        return run == self.run.path
 
     @on(RunChanged)
     def _take(self, event: RunChanged) -> None:

@@ -266,7 +266,6 @@ class RunTableCommands:
         from mia_tui.tui.runs.run_screen import RunScreen
 
         wanted = await self._screen.ask(RunScreen(run, self._opened, self._context))
-        self._screen.did("runs")
         if wanted is not None:
             place = None if wanted.place is None else replace(wanted.place, from_table=True)
             self._screen.dismiss(replace(wanted, place=place))

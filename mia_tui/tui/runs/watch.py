@@ -185,9 +185,14 @@ class RunTableWatch(PollingThread):
 
 @dataclass(frozen=True)
 class RunNews:
-    """What is new: runs that ended, a sentence each; whether there are other suggestions than before."""
+    """What is new.
 
-    ended: tuple[str, ...]
+    Attributes:
+        ended: Folders of runs that ended, with a sentence each.
+        suggested: Whether there are other suggestions than before.
+    """
+
+    ended: tuple[tuple[Path, str], ...]
     suggested: bool
 
 
@@ -251,13 +256,13 @@ class RunNewsWatch(PollingThread):
         before, self._stamp = self._stamp, _suggestions_stamp(runs)
         return (before or _NO_SUGGESTIONS) != self._stamp
 
-    def _ended(self) -> Iterable[str]:
+    def _ended(self) -> Iterable[tuple[Path, str]]:
         for path, reader in list(self._followed.items()):
             if not lives(reader.run):
                 del self._followed[path]
                 row = reader.refresh()
                 if row is not None and not row.lives and row.status != "created":
-                    yield _ended_sentence(row)
+                    yield reader.run.path, _ended_sentence(row)
 
 
 def _dataset_of(row: RunSummary) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mia_tui.errors import ConfigError
+from mia_tui.paths import exists, typed_path
 from mia_tui.text import printable
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.training.form import field_of, in_words
@@ -188,7 +189,7 @@ class TrainCommands:
         path = await self._ask_file(
             "Save the settings to which file?", "{ok} saves, {cancel} changes nothing."
         )
-        if path is None or (path.exists() and not await self._may_replace(path)):
+        if path is None or (exists(path) and not await self._may_replace(path)):
             return
         await asyncio.to_thread(self._cursor.form.save, path)
         self._screen.say(f"Saved {printable(path)}; mia-tui train --config takes it.")
@@ -198,7 +199,7 @@ class TrainCommands:
 
         dialog = TextDialog(title, value=_SUGGESTED, hint=hint, replaced=True, needed="A file needs a name.")
         text = await self._screen.ask(dialog)
-        return Path(text.strip()).expanduser() if text and text.strip() else None
+        return typed_path(text) if text and text.strip() else None
 
     async def _may_replace(self, path: Path) -> bool:
         text = f"{printable(path)} exists already."

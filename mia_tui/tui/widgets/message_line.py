@@ -48,13 +48,15 @@ class MessageLine(TextLine):
         return [message.message for message in self._messages]
 
     def render_lines(self, crop: Region) -> list[Strip]:
+        under = self._ink.beside_images
         if not self._messages:
-            blank = Strip.blank(crop.width)
+            blank = Strip.blank(crop.width, under)
             return (super().render_lines(Region(crop.x, 0, crop.width, 1)) + [blank] * crop.height)[
                 crop.y : crop.bottom
             ]
         strips = [*self._strips, *[Strip.blank(self.size.width)] * self.size.height]
-        return [strip.crop(crop.x, crop.right) for strip in strips[crop.y : crop.bottom]]
+        seen = [strip.crop(crop.x, crop.right) for strip in strips[crop.y : crop.bottom]]
+        return seen if under is None else [strip.apply_style(under) for strip in seen]
 
     def on_resize(self) -> None:
         self._lay_out()
