@@ -373,7 +373,7 @@ def test_a_click_means_the_image_that_was_clicked_whatever_is_listed_by_then(cel
                 await gate.wait()
 
             screen.queue.do(wait)
-            screen.post_message(ImageList.ImageClicked(3))
+            screen.post_message(ImageList.ImageClicked(3, asks=False))
             await pilot.pause()
             make_images(cells.parent / "more", 1)
             (cells.parent / "more" / FIRST).rename(cells / "a-new-one.png")
@@ -390,7 +390,7 @@ def test_a_click_means_the_image_that_was_clicked_whatever_is_listed_by_then(cel
 def test_a_click_on_a_line_that_is_not_there_any_more_does_nothing(cells: Path) -> None:
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:
-            pilot.app.screen.post_message(ImageList.ImageClicked(60))
+            pilot.app.screen.post_message(ImageList.ImageClicked(60, asks=False))
             await settle(pilot)
             assert "1/6" in screen_text(pilot.app)
 

@@ -37,7 +37,7 @@ def test_in_the_grid_it_is_said_what_the_key_of_a_class_labels(cells: Path) -> N
     run(test())
 
 
-@pytest.mark.parametrize("columns", [30, 45, 60, 80])
+@pytest.mark.parametrize("columns", [40, 45, 60, 80])
 def test_in_a_narrow_window_the_short_words_are_whole(cells: Path, columns: int) -> None:
     async def test() -> None:
         async with opened(cells, size=(columns, 24)) as pilot:

@@ -44,6 +44,18 @@ def count(painted: list[str], what: str) -> int:
     return sum(text.count(what) for text in painted)
 
 
+def test_a_picture_that_is_made_while_a_dialog_closes_waits_until_the_grid_is_back(dataset: Path) -> None:
+    async def test() -> None:
+        async with opened(dataset, size=WIDE) as pilot:
+            screen, _ = await open_grid(pilot)
+            screen.tiles.withdraw()  # the dialog is gone, but the grid has not been told yet
+            screen.tiles._gathered()
+            screen.tiles.come_back()
+            await complete(pilot)
+
+    run(test())
+
+
 @pytest.mark.parametrize("graphics", PICTURE)
 def test_every_tile_is_a_picture_and_a_move_of_the_cursor_sends_none(dataset: Path, graphics: str) -> None:
     async def test() -> None:

@@ -77,7 +77,9 @@ async def seen(pilot: Pilot[int]) -> None:
 
 
 def position(pilot: Pilot[int]) -> str:
-    return next(line for line in screen_text(pilot.app).splitlines() if re.match(r"\d+/\d+", line)).split()[0]
+    return next(
+        line for line in screen_text(pilot.app).splitlines() if re.match(r"\s*\d+/\d+", line)
+    ).split()[0]
 
 
 @pytest.mark.parametrize("setting", ["next", "zoom"])

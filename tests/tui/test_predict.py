@@ -7,7 +7,19 @@ import pytest
 from network_support import predict_without_torch, put_network, train
 from run_support import started, wait_for
 from textual.pilot import Pilot
-from tui_support import label, make_images, opened, press, run, screen_text, told, type_text, wait_until
+from textual.screen import ModalScreen
+from tui_support import (
+    label,
+    make_images,
+    opened,
+    press,
+    run,
+    screen_lines,
+    screen_text,
+    told,
+    type_text,
+    wait_until,
+)
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.recent import remember_dataset
@@ -42,9 +54,11 @@ def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def said(pilot: Pilot[Any]) -> str:
     """What is on the screen; where a dialog is, only that."""
-    lines = screen_text(pilot.app).splitlines()
-    inside = [line.split("│")[1] for line in lines if line.count("│") >= 2]
-    return " ".join(" ".join(inside or lines).split())
+    lines, screen = screen_lines(pilot.app), pilot.app.screen
+    if isinstance(screen, ModalScreen) and screen.children:
+        box = screen.children[0].region
+        lines = [line[box.x + 1 : box.right - 1] for line in lines[box.y + 1 : box.bottom - 1]]
+    return " ".join(" ".join(lines).split())
 
 
 WHICH_NETWORK, WHICH_IMAGES, BEFORE = (
@@ -106,7 +120,7 @@ def test_the_unlabelled_images_are_predicted_seen_left_and_become_suggestions(
             assert made.images() == [ImageKey(f"image-00{number}.png") for number in (1, 2, 3)]
             await press(pilot, "escape")
             await see(pilot, "1/4")  # the labelling screen
-            assert "The prediction continues" in said(pilot)
+            assert "You can go on labelling" in said(pilot)
             go(cells)
             await wait_until(pilot, lambda: "has finished: 3 suggestions." in told(pilot.app))
             await press(pilot, "right")

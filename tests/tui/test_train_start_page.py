@@ -302,7 +302,7 @@ def test_in_a_large_window_fields_explanation_and_images_stand_side_by_side(disc
             assert side.right >= HUGE[0] - 1 and side.bottom >= HUGE[1] - 4
             assert fields.width > 80
             assert "What it means" in text(pilot) and "Images" in text(pilot)
-            assert "How often the network goes through all images." in words(pilot, "#train-form"), (
+            assert "How often the network goes through all images" in words(pilot, "#train-form"), (
                 "all explained"
             )
             await to_section(pilot, "Loss and metric")

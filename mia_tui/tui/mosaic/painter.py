@@ -126,6 +126,8 @@ class TilePainter:
         """Paint what is made, as much as the connection takes now."""
         if self._is_painting or self._is_followed or self._flow_control.busy or not self._mosaic.is_seen:
             return
+        if self._is_withdrawn:  # a dialog is closed, and `come_back` has not had its turn
+            return
         due = self._as_much_as_fits(self._due(self._mosaic.keys_seen))
         if not due:
             self._send_ahead()
