@@ -39,9 +39,8 @@ _START_HELP = {
         "details tell them apart."
     ),
     "epochs": (
-        "How often the network goes through all images; elsewhere such a round is called an epoch. 20 suits most; "
-        "take more if the curves still improve at the end, 5 for a quick try. The best round is kept, whatever comes "
-        "after it."
+        "How often the network goes through all images; each time is an epoch. 20 suits most; take more if the "
+        "curves still improve at the end, 5 for a quick try. The best epoch is kept, whatever comes after it."
     ),
     "device": (
         "auto takes the GPU with most free memory, and the processor where there is none. A GPU is 10 to 100 "
