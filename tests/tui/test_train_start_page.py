@@ -14,7 +14,9 @@ from mia_tui.runs.machine.gpus import Gpu
 from mia_tui.runs.preflight.prepare import prepare_training, read_dataset
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.training import check_screen, preview
+from mia_tui.tui.training.config_form import FormPanel, RoomChanged
 from mia_tui.tui.training.forecast import Forecast
+from mia_tui.tui.training.screen import TrainScreen
 
 __all__ = ["no_helpers"]  # a fixture for all tests here
 
@@ -323,5 +325,29 @@ def test_in_a_window_of_80_columns_every_explanation_is_seen_to_its_end(discs: P
                 await to_field(pilot, name)
                 help_ = pilot.app.screen.query_one("#train-help")
                 assert help_.virtual_size.height <= help_.size.height, name
+
+    run(test())
+
+
+def test_the_texts_are_made_once_for_all_parts_that_were_laid_out_together(
+    discs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_for: list[object] = []
+    show = TrainScreen.show
+
+    def counted(self: TrainScreen) -> None:
+        show(self)
+        made_for.append(1)
+
+    monkeypatch.setattr(TrainScreen, "show", counted)
+
+    async def test() -> None:
+        async with form(discs, size=HUGE) as pilot:
+            await pilot.pause()
+            before = len(made_for)
+            for panel in pilot.app.screen.query(FormPanel):
+                panel.post_message(RoomChanged())
+            await pilot.pause()
+            assert before and len(made_for) == before
 
     run(test())

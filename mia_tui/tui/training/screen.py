@@ -9,6 +9,7 @@ from rich.text import Text
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.geometry import Size
 from textual.message import Message
 from textual.notifications import Notification
 
@@ -122,6 +123,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self._message = TextBlock(id="train-message")
         self._news = MessageLine(ink, id="train-news")
         self._is_waiting = False  # for the next estimate
+        self._shown_for: tuple[Size, ...] = ()
         self.preparer = TrainingPreparer(opened.dataset, opened.state, opened.annotator)
         self._clock = StepClock(opened.dataset, lambda: self.post_from_thread(self.Timed()))
         self._thread = EstimateThread(
@@ -268,7 +270,13 @@ class TrainScreen(KeyedScreen[RunDir | None]):
 
     @on(RoomChanged)
     def _room_changed(self) -> None:
-        self.show()
+        """Each part tells it; they were all laid out together."""
+        if self._room() != self._shown_for:
+            self.show()
+
+    def _room(self) -> tuple[Size, ...]:
+        """The sizes for which texts are made."""
+        return (self.size, self._form.size, self._side.size, self._explanation.size)
 
     # What threads found out
 
@@ -316,6 +324,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         if not self.is_mounted:
             return
         self._lay_out()
+        self._shown_for = self._room()
         self._news.display = bool(self._news.messages)
         cursor = self.cursor
         self._show_sections()
@@ -377,9 +386,8 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         is_wide, is_start = self._is_wide, section == START
         self._tabs.display, self._panels["sections"].display = not is_wide, is_wide
         self._help.display, self._panels["explanation"].display = not is_wide, is_wide
-        for each in self._panels.values():
-            each.set_class(is_wide, "panel")
-        self._panels["form"].set_class(is_wide, "-active")
+        for name, each in self._panels.items():
+            each.update_classes({"panel": is_wide, "-active": is_wide and name == "form"}, animate=False)
         self._panels["form"].border_title = section
         self._panels["explanation"].border_title = "What it means"
         self._panels["side"].border_title = _SIDE_TITLES.get(section, "Images")
