@@ -296,8 +296,14 @@ def show_best(report: Report, run: "RunDir", state: "RunState") -> None:
     best = load_confusion(path)
     part = "validation part" if best.split == "val" else "training part"
     report.say()
-    by = f" by {metric_words(state.metric)}" if state.best is not None and state.best.epoch == best.epoch else ""
-    report.say(f"Best epoch{by}: {best.epoch}, evaluated on the {part}{evaluated_in_epoch(state, best.epoch)}.")
+    by = (
+        f" by {metric_words(state.metric)}"
+        if state.best is not None and state.best.epoch == best.epoch
+        else ""
+    )
+    report.say(
+        f"Best epoch{by}: {best.epoch}, evaluated on the {part}{evaluated_in_epoch(state, best.epoch)}."
+    )
     report.confusion(best.counts.tolist(), best.classes)
     report.say()
     report.per_class([msgspec.to_builtins(row) for row in per_class(best.counts, best.classes)])

@@ -289,7 +289,9 @@ class QuickScreen(Screen[ScreenResultType]):
             due = self._parts() if isinstance(below, QuickScreen) and below._is_below(self) else None
             self._compositor._dirty_regions.clear()
         self._compositor._dirty_regions.update([self._compositor.size.region] if due is None else due)
-        self._compositor.update_widgets(self._dirty_widgets)  # that changed meanwhile: Textual forgets them now
+        self._compositor.update_widgets(
+            self._dirty_widgets
+        )  # that changed meanwhile: Textual forgets them now
         self._layout_required = self._repaint_required = self._waits = False
         self._shown_in = self.app.theme
         self._compositor_refresh()
