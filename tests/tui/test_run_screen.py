@@ -181,7 +181,9 @@ def test_a_finished_run_shows_its_end_its_best_epoch_and_its_curves(
                 "cpu",
             ):
                 assert words in text, words
-            assert "Esc Back" in text.splitlines()[-1]
+            keys = text.splitlines()[-1]
+            assert "Esc Back" in keys
+            assert "Stop" not in keys and "Resume" not in keys, "these would do nothing"
             assert ("learning rate" in text) == (size[1] >= 40)
 
     run_test(test())
@@ -255,6 +257,8 @@ def test_a_failed_run_says_why_and_what_to_do_and_its_warnings_have_a_page(tmp_p
             said = " ".join(screen_text(pilot.app).split())
             assert "Failed 2286-11-2" in said and "step 3. Start again with a lower --lr." in said
             assert "failed" in screen_lines(pilot.app)[0] and "6 Messages (2)" in screen_text(pilot.app)
+            keys = screen_lines(pilot.app)[-1]
+            assert "r Resume" in keys and "Stop" not in keys
             await press(pilot, "6")
             assert "Warning: Two images are gone. Look." in screen_text(pilot.app)
 

@@ -25,7 +25,7 @@ from mia_tui.tui.runs.figures.matrix import ConfusionMatrix
 from mia_tui.tui.runs.follow import RunFollower, RunSnapshot
 from mia_tui.tui.runs.pages import PAGES, TITLES, PageName, PagePlace, RunPages
 from mia_tui.tui.runs.run_actions import RunActions
-from mia_tui.tui.runs.words import bars, doing, figures_line, is_bad, status_words
+from mia_tui.tui.runs.words import bars, doing, figures_line, is_bad, status_words, without_effect
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.line_list import LineList
 from mia_tui.tui.widgets.panel import Panel
@@ -229,6 +229,7 @@ class RunScreen(KeyedScreen[OpenImages | None]):
         self._follow.want(self.pages.wants)
         self._show_tabs()
         self._show_head(snapshot)
+        self.key_line.leave_out(without_effect(snapshot.status))
         self._say_doing(doing(snapshot, self.key("resume")))
         for line, pieces in zip(
             (self._epoch_bar, self._run_bar), bars(snapshot, self.size.width, ink), strict=True

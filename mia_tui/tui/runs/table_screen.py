@@ -23,6 +23,7 @@ from mia_tui.tui.runs.run_actions import RunActions
 from mia_tui.tui.runs.run_rows import SORTS, RunRows, detail
 from mia_tui.tui.runs.run_table import RunLine, RunTable
 from mia_tui.tui.runs.watch import RunTableWatch
+from mia_tui.tui.runs.words import without_effect
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.panel import Panel
 from mia_tui.tui.widgets.text_block import TextBlock
@@ -188,6 +189,8 @@ class RunsScreen(KeyedScreen[OpenImages | None]):
             sorted_by=(rows.order, rows.is_upwards),
         )
         current = rows.current
+        one = None if rows.marked else current
+        self.key_line.leave_out(frozenset() if one is None else without_effect(one.status))
         self._detail_panel.show_title("" if current is None else ink.fit(current.title, columns))
         self._detail.update(self._words())
         if current != self._curve_of:

@@ -9,7 +9,7 @@ from mia_tui.catalog.metrics import metric_words
 from mia_tui.config.fields import show_value
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import TrainConfig
-from mia_tui.runs.list.words import STATUS_WORDS, best_words, left_out_sentences
+from mia_tui.runs.list.words import RESUMABLE, STATUS_WORDS, best_words, left_out_sentences
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.state import RunState
 from mia_tui.runs.record.time_left import ImageProgress, RunProgress, image_progress, run_progress
@@ -107,6 +107,12 @@ def _at_rest(snapshot: RunSnapshot, resume_key: str) -> str:
     if snapshot.status == "lost":
         return f"Its worker died{_worked(state)}; {resume_key} resumes it {saved}."
     return f"Stopped{_worked(state)}{_best(state)}; {resume_key} resumes it {saved}."
+
+
+def without_effect(status: str) -> frozenset[str]:
+    """The commands that do nothing for a run in such a state."""
+    states = {"stop": IN_PROGRESS, "resume": RESUMABLE}
+    return frozenset(command for command, those in states.items() if status not in those)
 
 
 def _saved(snapshot: RunSnapshot) -> str:

@@ -3,7 +3,7 @@
 Textual's Footer does the same with a widget for each key, which takes 50 ms when the app starts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.segment import Segment
 from textual import events
@@ -37,11 +37,22 @@ class KeyLine(TextLine):
     def __init__(self, ink: Ink, hints: Sequence[KeyHint], *, bare: bool = False) -> None:
         super().__init__(ink, id="keys", bare=bare)
         self._hints = tuple(hints)
+        self._left_out: frozenset[str] = frozenset()
         self._ends: list[tuple[int, str]] = []  # where each that is shown ends
 
     @property
     def text(self) -> str:
-        return " ".join(f"{hint.key} {hint.title}" for hint in self._hints)
+        return " ".join(f"{hint.key} {hint.title}" for hint in self._shown)
+
+    def leave_out(self, commands: frozenset[str]) -> None:
+        """Show the keys of all commands but those that would do nothing now."""
+        if commands != self._left_out:
+            self._left_out = commands
+            self.forget()
+
+    @property
+    def _shown(self) -> Iterator[KeyHint]:
+        return (hint for hint in self._hints if hint.command not in self._left_out)
 
     def on_click(self, event: events.Click) -> None:
         for end, command in self._ends:
@@ -53,7 +64,7 @@ class KeyLine(TextLine):
         margin, gap = (0, 1) if width < _NARROW_COLUMNS else (1, 2)
         segments, used = [Segment(" " * margin)] if margin else [], margin
         self._ends = []
-        for hint in self._hints:
+        for hint in self._shown:
             columns = self._ink.width(f"{hint.key} {hint.title}")
             if used + columns > width:
                 break
