@@ -267,7 +267,7 @@ def _section_place(actions: Sequence[Action]) -> Callable[[Action], int]:
 
 
 def _words(keys: Sequence[str]) -> str:
-    return "  ".join(map(shown_key, keys)) or "no key"
+    return "  ".join(map(shown_key, keys)) or "in the palette"
 
 
 def _legend(ink: Ink, accept: str) -> HelpSection:

@@ -38,7 +38,7 @@ def test_every_command_stands_there_with_its_keys(tmp_path: Path, size: tuple[in
             text = await read(pilot)
             for name in SCOPES:
                 for action in SCOPES[name].actions:
-                    assert shown_key(action.keys[0]) in text if action.keys else "no key" in text, action
+                    assert shown_key(action.keys[0]) in text if action.keys else "in the palette" in text, action
                     assert action.help.split()[0] in text
             assert "a person's label" in text and "a model's suggestion" in text
             assert "half blocks" in text and "hold Fn" in text
@@ -54,7 +54,7 @@ def test_the_users_own_keys_are_shown(tmp_path: Path) -> None:
         async with shown(make_images(tmp_path / "images", 1), make, context=context) as pilot:
             text = await read(pilot)
             assert "F11" in text
-            assert "no key" in text
+            assert "in the palette" in text
 
     run(test())
 
