@@ -106,6 +106,21 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         self.stylesheet.set_variables(self.get_css_variables())
         self.set_class(not self.context.ink.unicode, "-ascii", update=False)
 
+    def action_change_theme(self) -> None:
+        """Textual's own list has no order that says which theme is in use, and which are ours."""
+        self.run_worker(self._choose_theme())
+
+    async def _choose_theme(self) -> None:
+        from mia_tui.tui.dialogs import Choice, PickDialog
+
+        names = sorted(
+            theme_names(), key=lambda name: name != self.theme
+        )  # a sort keeps the order of the others
+        choices = [Choice(f"{name} (in use)" if name == self.theme else name, name) for name in names]
+        chosen = await self.push_screen_wait(PickDialog("Which colours?", choices, self.context.ink))
+        if chosen is not None:
+            self.theme = chosen
+
     def get_css_variables(self) -> dict[str, str]:
         variables = super().get_css_variables()
         variables |= readable_variables(variables)

@@ -38,7 +38,9 @@ def test_every_command_stands_there_with_its_keys(tmp_path: Path, size: tuple[in
             text = await read(pilot)
             for name in SCOPES:
                 for action in SCOPES[name].actions:
-                    assert shown_key(action.keys[0]) in text if action.keys else "in the palette" in text, action
+                    assert shown_key(action.keys[0]) in text if action.keys else "in the palette" in text, (
+                        action
+                    )
                     assert action.help.split()[0] in text
             assert "a person's label" in text and "a model's suggestion" in text
             assert "half blocks" in text and "hold Fn" in text

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from textual.color import Color
-from tui_support import contrast_of, make_context, run, running, wait_until
+from tui_support import contrast_of, make_context, press, run, running, screen_text, wait_until
 
 from mia_tui.config.user.kept import kept_settings
 from mia_tui.config.user.settings import UserConfig
@@ -56,6 +56,24 @@ def test_a_theme_of_the_palette_is_kept_for_the_next_start() -> None:
         again = MiaApp(make_context(), None)
         async with running(again):
             assert again.theme == LIGHT
+
+    run(test())
+
+
+def test_the_list_of_themes_begins_with_the_one_in_use_and_ours() -> None:
+    async def test() -> None:
+        app = MiaApp(make_context(user=UserConfig(theme="nord")), None)
+        async with running(app) as pilot:
+            app.action_change_theme()
+            await wait_until(pilot, lambda: "nord (in use)" in screen_text(app))
+            shown = [
+                line for line in screen_text(app).splitlines() if any(name in line for name in theme_names())
+            ]
+            assert [name in line for name, line in zip(("nord", DARK, LIGHT), shown, strict=False)] == [
+                True
+            ] * 3
+            await press(pilot, "down", "enter")
+            await wait_until(pilot, lambda: app.theme == DARK)
 
     run(test())
 
