@@ -130,8 +130,8 @@ def unknown_option(error: click.NoSuchOption) -> str:
     options = [one for one in known if isinstance(one, click.Option)]
     words = [word.lstrip("-") for option in options for word in (*option.opts, *option.secondary_opts)]
     typed = error.option_name.lstrip("-").lower()
-    near = difflib.get_close_matches(typed, words, n=2, cutoff=0.75)
-    near = near or [word for word in words if len(typed) > 2 and word.startswith(typed)][:2]
+    near = [word for word in words if len(typed) > 2 and word.startswith(typed)][:2]
+    near = near or difflib.get_close_matches(typed, words, n=2, cutoff=0.75)
     return f"There is no option {printable(error.option_name)}. {did_you_mean(f'--{word}' for word in near)}".rstrip()
 
 

@@ -76,7 +76,7 @@ def test_an_unknown_backbone_is_answered_with_the_nearest(
 
 def test_an_input_too_small_for_a_backbone_is_reported_with_the_least(mia: Mia, discs: Path) -> None:
     answer = train(mia, discs, backbone="inceptionv3")
-    assert_refused(answer, 2, "--size 32x32 is too small for inceptionv3", "at least 75 pixels")
+    assert_refused(answer, 2, "--size 32 is too small for inceptionv3", "at least 75 pixels")
     assert not runs_of(discs)
 
 

@@ -12,7 +12,7 @@ from mia_tui.cli import open as module
 def test_numpy_is_there_before_the_app_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     order: list[str] = []
     monkeypatch.setattr(gc, "disable", lambda: None)
-    monkeypatch.setattr(module, "_require_terminal", lambda: None)
+    monkeypatch.setattr(module, "require_terminal", lambda: None)
     monkeypatch.setattr(module, "_import_numpy", lambda: order.append("numpy"))
     monkeypatch.setattr("mia_tui.tui.start.open_app", lambda *_, **__: order.append("app"))
     module.open_dataset(tmp_path, state=None, annotator=None, graphics=None)

@@ -409,7 +409,7 @@ def test_without_out_the_predictions_are_suggestions_for_the_app(
     [made] = predictions_of(discs)
     assert f"36 suggestions in {made.suggestions}:" in answer.out
     assert answer.out.endswith(f"`mia-tui {discs}` shows them.\n")
-    assert [path.name for path in made.predictions.iterdir()] == ["suggestions.jsonl"]
+    assert {path.name for path in made.predictions.iterdir()} == {"suggestions.jsonl", "probabilities.jsonl"}
     predict(mia, discs, run, tmp_path / "p.csv")
     newest = read_newest(suggestion_sets((StateFolder(run.path.parent.parent),), discs))
     assert newest is not None

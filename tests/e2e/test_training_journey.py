@@ -54,11 +54,12 @@ def epochs_of(run: RunDir) -> int:
     return len(read_state(run).epochs)
 
 
-def leave_the_run(app: TmuxApp, *then: str) -> None:
-    """From a run's screen back to the labelling screen, through the room."""
+def leave_the_run(app: TmuxApp, *then: str, through_the_table: bool = False) -> None:
+    """From a run's screen back to the labelling screen: the way that one came."""
     app.press("Escape")
-    app.wait_for("Runs of demo")
-    app.press("Escape")
+    if through_the_table:
+        app.wait_for("Runs of demo")
+        app.press("Escape")
     app.wait_for(*then)
 
 
@@ -71,11 +72,9 @@ def shorten(run: RunDir, epochs: int) -> None:
 
 def fill_in(app: TmuxApp, epochs: int) -> None:
     """Size 32, this many epochs, batches of 8: the fields as they stand in the form."""
-    app.press("PageDown")  # to Input
-    for _ in range(2):
-        app.press("C-u")
-        app.type("32")
-        app.press("Down")
+    app.press("PageDown", "PageDown")  # to Input
+    app.press("C-u")
+    app.type("32")
     app.press("PageDown", "PageDown", "PageDown")  # to Run
     app.press("C-u")
     app.type(str(epochs))
@@ -144,7 +143,7 @@ def test_label_train_leave_come_back_stop_resume_finish(demo: Path) -> None:
         epochs = [row.epoch for row in read_state(run).epochs]
         assert epochs == list(range(1, run.job().config.epochs + 1))
         assert run.best_weights.exists()
-        leave_the_run(app, f"{COUNT - LEFT + 2} labelled")
+        leave_the_run(app, f"{COUNT - LEFT + 2} labelled", through_the_table=True)
         app.press("C-q")
         app.wait_until_ended()
 

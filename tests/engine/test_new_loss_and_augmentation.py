@@ -28,7 +28,7 @@ FIELDS = """
     hinge_margin: Annotated[
         float, _loss("Margin of the hinge loss.", ge=0.0, only_if=_is("loss", "hinge"))
     ] = 3.0
-    invert: Annotated[float, _chance("inverting the image")] = 0.0
+    invert: Annotated[float, _chance("inverted")] = 0.0
     invert_level: Annotated[float, _augment("Invert: what is white.", gt=0.0, only_if=_on("invert"))] = 1.0
 """
 IN_THE_FORM = """
@@ -91,7 +91,7 @@ def test_the_help_of_the_command_line_names_both_with_their_settings(sources: Pa
     assert "kl" in text and "hinge" in text
     for option, words in (
         ("--hinge-margin", "Margin of the hinge loss. [at least 0, default 3]"),
-        ("--invert", "Probability of inverting the image; 0 is never."),
+        ("--invert", "How often an image is inverted: 0 is never, 1 is always."),
         ("--invert-level", "Invert: what is white. [over 0, default 1]"),
     ):
         assert re.search(rf"{option} [A-Z]+ +{re.escape(words)}", re.sub(r"\s+", " ", text)), option

@@ -175,7 +175,7 @@ def test_keys_are_obeyed_while_it_looks_and_a_second_look_waits(
             await pilot.press("1", "f2", "f2", "ctrl+g")
             await wait_until(pilot, lambda: len(labels_in(cells)) == 2 and screen.queue.idle)
             await wait_until(
-                pilot, lambda: "A search for images is running already" in screen_text(pilot.app)
+                pilot, lambda: "A search for images was running already" in screen_text(pilot.app)
             )
             go_on.set()
             await settle(pilot)

@@ -82,13 +82,18 @@ class ConfusionMatrix(Widget, can_focus=False):
 
     def move(self, down: int, right: int) -> None:
         """Move the cursor."""
-        count, layout = len(self._order), self._layout
+        count = len(self._order)
         self._row = max(0, min(self._row + down, count - 1))
         self._column = max(0, min(self._column + right, count - 1))
-        self._top = scrolled(self._top, self._row, layout.rows_shown, count)
-        self._left = scrolled(self._left, self._column, layout.columns_shown, count)
         self._made = []
         self.refresh()
+
+    def _scroll_to_cursor(self) -> MatrixLayout:
+        """Have the cursor in view in the present layout, which is returned."""
+        count, layout = len(self._order), self._layout
+        self._top = scrolled(self._top, self._row, layout.rows_shown, count)
+        self._left = scrolled(self._left, self._column, layout.columns_shown, count)
+        return layout
 
     @property
     def _layout(self) -> MatrixLayout:
@@ -129,7 +134,8 @@ class ConfusionMatrix(Widget, can_focus=False):
         if self._report is None or not self._order:
             return [Strip.blank(crop.width, self.rich_style)] * crop.height
         if not self._made:
-            lines = _Drawing(self._report, self._order, self._layout, self._ink, self._ground()).lines(
+            layout = self._scroll_to_cursor()  # its size may have changed, and the news be on its way
+            lines = _Drawing(self._report, self._order, layout, self._ink, self._ground()).lines(
                 first=(self._top, self._left), cursor=(self._row, self._column), width=width
             )
             self._made = [
