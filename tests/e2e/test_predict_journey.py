@@ -53,11 +53,9 @@ def train(app: TmuxApp) -> None:
     """One epoch with images of 32 pixels."""
     app.press("C-t")
     app.wait_for("Train on demo", "to train")
-    app.press("PageDown")  # to Input
-    for _ in range(2):
-        app.press("C-u")
-        app.type("32")
-        app.press("Down")
+    app.press("PageDown", "PageDown")  # to Input
+    app.press("C-u")
+    app.type("32")
     app.press("PageDown", "PageDown", "PageDown")  # to Run
     app.press("C-u")
     app.type("1")
@@ -83,7 +81,7 @@ def test_train_on_one_folder_predict_another_leave_come_back_and_accept(demo: Pa
         app.press("Enter")
         app.wait_for("prediction by", "Loading the libraries")
         app.press("Escape")
-        app.wait_for("The prediction continues")
+        app.wait_for("You can go on labelling")
         close(app)
     [made] = list_runs(StateFolder(other / "mia"))
     wait_for(lambda: run_status(made) == "finished", timeout_s=SLOW_S)  # without any app

@@ -94,7 +94,8 @@ def test_numbers_in_the_form_go_to_the_fields_they_are_typed_for(dataset: Path) 
     async def test() -> None:
         async with opened(dataset, size=(120, 40)) as pilot:
             await press(pilot, "ctrl+t")
-            while "─ Run ─" not in screen_text(pilot.app):  # the first page has other fields behind the epochs
+            # On the first page other fields stand behind the epochs.
+            while "─ Run ─" not in screen_text(pilot.app):
                 await press(pilot, "pagedown")
             await at_once(pilot, "3", "enter", "1", "6", "enter")
             await wait_until(
