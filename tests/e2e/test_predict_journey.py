@@ -89,7 +89,7 @@ def test_train_on_one_folder_predict_another_leave_come_back_and_accept(demo: Pa
     with open_app(other) as app:
         app.wait_for("Enter adds this class")
         app.press("C-u")
-        app.wait_for("finished", "prediction", f"{COUNT}/{COUNT} 100%", f"{COUNT} suggestions.")
+        app.wait_for("finished", "prediction", f"{COUNT}/{COUNT}", f"{COUNT} suggestions.")
         app.press("Enter")
         app.wait_for(f"Finished: {COUNT} suggestions.", "[0 Result]", "100%")
         app.press("Escape")
