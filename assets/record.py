@@ -22,7 +22,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         printed = run_in_terminal([sys.executable, "-m", "mia_tui", "demo"])
-        draw_terminal("$ mia-tui demo\n" + printed, ASSETS / "demo.svg")
+        draw_terminal("$ mia-tui demo\n" + printed.replace(f"{Path.cwd()}/", ""), ASSETS / "demo.svg")
 
 
 def run_in_terminal(command: list[str]) -> str:
