@@ -90,6 +90,7 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         self._pressed_at = time.monotonic()
         self._window = self.size
         self._is_covered = False  # by a sentence: the window is too small
+        self._suspended: Screen[Any] | None = None  # the screen that was told so
         self._quit_keys = {key_name(key) for key in keys_of("label", context.user.keys)["quit"]}
 
     def _use_theme(self) -> None:
@@ -224,10 +225,12 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         was_covered, self._is_covered = self._is_covered, False
         words = self.notice(screen) if isinstance(screen, QuickScreen) else ""
         if screen is not None and words:
-            if not was_covered:
+            if self._suspended is not screen:  # also where the sentence was painted before this was called
+                self._suspended = screen
                 screen.post_message(events.ScreenSuspend())  # its pictures have to go
             self.show_notice(words)
         elif screen is not None and was_covered:
+            self._suspended = None
             screen.post_message(events.ScreenResume())
 
     def _is_idle(self) -> bool:

@@ -2,11 +2,17 @@
 
 import re
 from pathlib import Path
+from typing import Any, cast
+from unittest.mock import patch
 
 import pytest
-from tui_support import make_images, opened, press, record_paints, run, wait_until
+from textual import events
+from tui_support import labels_in, make_images, opened, press, record_paints, run, wait_until
 
+from mia_tui.tui.app import MiaApp
 from mia_tui.tui.label.screen import LabelScreen
+from mia_tui.tui.pictures.image_view import ImageView
+from mia_tui.tui.textual_private import FaultKeepingApp, QuickScreen
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (1, 60), (5, 2), (10, 3), (200, 1)])
@@ -51,6 +57,31 @@ def test_a_small_window_says_what_it_has_and_needs_and_shows_the_screen_when_it_
             await wait_until(pilot, lambda: "30x7" in shown_in(painted[-1:]))
             await pilot.resize_terminal(80, 24)
             await wait_until(pilot, lambda: "image-000" in "".join(painted[-2:]))
+
+    run(test())
+
+
+def test_pictures_are_taken_away_though_the_sentence_is_painted_before_the_screen_has_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = make_images(tmp_path / "images", 3, classes=["round"])
+    real = FaultKeepingApp.on_event
+
+    async def with_a_paint(app: MiaApp, event: events.Event) -> None:
+        await real(app, event)
+        if isinstance(event, events.Resize):
+            app.notice(cast(QuickScreen[Any], app.screen))  # as a paint that comes meanwhile
+
+    async def test() -> None:
+        async with opened(dataset) as pilot:
+            monkeypatch.setattr(FaultKeepingApp, "on_event", with_a_paint)
+            view = pilot.app.screen.query_one(ImageView)
+            with patch.object(view, "withdraw", wraps=view.withdraw) as withdraw:
+                await pilot.resize_terminal(30, 8)
+                await wait_until(pilot, lambda: bool(withdraw.call_count))
+            await pilot.resize_terminal(80, 24)
+            await press(pilot, "1", "f1")
+            await wait_until(pilot, lambda: len(labels_in(dataset)) == 1)
 
     run(test())
 
