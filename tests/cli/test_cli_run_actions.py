@@ -175,6 +175,10 @@ def test_an_evaluation_is_shown_with_its_figures(mia: Mia, evaluation: RunDir) -
     assert record["images"] == {"val": 6}
 
 
+def test_following_a_prediction_with_its_curves_says_that_it_has_none(mia: Mia, prediction: RunDir) -> None:
+    assert "Only a training has curves." in mia("runs", "follow", prediction.path, "--watch").err
+
+
 def test_following_a_prediction_tells_its_result_and_what_was_left_out(mia: Mia, prediction: RunDir) -> None:
     answer = mia("runs", "follow", prediction.path)
     assert answer.code == 0

@@ -22,6 +22,7 @@ from tui_support import (
 )
 
 from mia_tui.tui.dialogs import Dialog
+from mia_tui.tui.interchange.found_files import find_labels
 
 WIDE = 120, 40
 NAMES = [f"image-{number:03}.png" for number in range(4)]
@@ -126,6 +127,16 @@ def test_a_file_beside_the_images_is_offered_once_where_there_are_no_labels(cell
             await wait_until(pilot, lambda: len(labels_in(cells)) == 3)
 
     run(test())
+
+
+def test_a_file_that_takes_long_to_read_is_listed_and_not_offered(cells: Path) -> None:
+    with (cells / "labels.csv").open("w") as file:
+        file.truncate((1 << 24) + 1)
+    [found] = find_labels(cells, [""])
+    assert not found.is_likely
+    (cells / "labels.csv").write_text("file,class\n")
+    [found] = find_labels(cells, [""])
+    assert found.is_likely
 
 
 @pytest.mark.parametrize(

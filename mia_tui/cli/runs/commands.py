@@ -135,6 +135,8 @@ def _follow(report: Report, run: RunDir, *, watch: bool) -> Status:
     for event in reader.read_new():
         state.apply(event)
     curves = watch and run.job().config.kind == TrainConfig.kind
+    if watch and not curves:
+        report.note("Only a training has curves.")
     with EpochProgress(report, metric=state.metric, state=state, curves=curves) as show:
         while True:
             status = run_status(run)  # before reading: the last events of a worker are read after its end

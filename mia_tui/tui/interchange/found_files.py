@@ -11,6 +11,7 @@ from mia_tui.paths import is_file
 from mia_tui.text import printable, size_words
 
 _LARGEST_BYTES = 1 << 30
+_LARGEST_OFFERED_BYTES = 1 << 24  # an offer reads the file, at each start until there are labels
 _MOST_FILES = 30
 _LIKELY = ("label", "class", "annotation", "prediction", "truth", "target")
 _PREDICTIONS = ("prediction", "suggestion")
@@ -24,16 +25,22 @@ class FoundLabels:
         format: How they are read.
         file: The file; None for labels in the dataset itself.
         words: What a person calls them.
+        size_bytes: Of the file; 0 where it does not matter.
     """
 
     format: LabelFormat
     file: Path | None
     words: str
+    size_bytes: int = 0
 
     @property
     def is_likely(self) -> bool:
-        """Whether the name says that labels are in it, so that it can be offered without being asked for."""
-        return self.file is None or any(word in self.file.stem.lower() for word in _LIKELY)
+        """Whether the name says that labels are in it, and it is soon read, so that it can be offered unasked."""
+        if self.file is None:
+            return True
+        return self.size_bytes <= _LARGEST_OFFERED_BYTES and any(
+            word in self.file.stem.lower() for word in _LIKELY
+        )
 
     @property
     def is_predicted(self) -> bool:
@@ -65,12 +72,14 @@ def find_labels(dataset: Path, folders: Sequence[str]) -> list[FoundLabels]:
                 if 0 < size <= _LARGEST_BYTES:
                     words = f"{printable(entry.name)}, {size_words(size)}"
                     found.append(
-                        FoundLabels(labels_in_file(dataset / entry.name).format, Path(entry.path), words)
+                        FoundLabels(
+                            labels_in_file(dataset / entry.name).format, Path(entry.path), words, size
+                        )
                     )
     except OSError:
         return []
     found.sort(key=lambda each: (not each.is_likely, each.words))
-    of_mia = sum((dataset / folder / LABEL_FOLDER).is_dir() for folder in folders)
+    of_mia = sum(os.path.isdir(dataset / folder / LABEL_FOLDER) for folder in folders)  # noqa: PTH112  # never raises
     if of_mia:
         words = f"MIA's label folders ({LABEL_FOLDER})"
         found.insert(0, FoundLabels(format_named("mia"), None, words))
