@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from mia_tui.terminal.tmux import TmuxQuestion
 
 TIMEOUT_S = 2.0  # a connection around the world with two hops takes 0.6 s
+_MOST_BYTES = (
+    1 << 16
+)  # all answers take less than 1 KiB; what a person types or pastes meanwhile comes between them
 _STDOUT = 1
 
 
@@ -140,7 +143,7 @@ def _ask(fd: int, queries: bytes, timeout_s: float, meanwhile: Callable[[], obje
                 return data
             queries = queries[os.write(fd, queries) :]
         meanwhile()
-        while not is_complete(data) and _is_ready(fd, until):
+        while len(data) < _MOST_BYTES and not is_complete(data) and _is_ready(fd, until):
             try:
                 part = os.read(fd, 4096)
             except OSError:

@@ -153,6 +153,12 @@ def test_silence_ends_in_half_blocks_and_a_sentence(fakes: list[FakeTerminal]) -
     assert "did not say what it can show" in str(terminal.note)
 
 
+def test_a_flood_of_other_bytes_is_read_only_so_far(fakes: list[FakeTerminal]) -> None:
+    """As of a program that writes into the terminal's input without end."""
+    terminal = asked(fakes, *[b"x" * 2048] * 34, b"\x1b[?62;4c")
+    assert not terminal.answered
+
+
 def test_an_answer_cut_short_is_not_left_behind(fakes: list[FakeTerminal]) -> None:
     terminal = asked(fakes, b"\x1bP>|foot(1.16)\x1b\\\x1b[?62;4", timeout_s=0.3)
     assert not terminal.answered
