@@ -195,7 +195,9 @@ def test_undo_shows_all_images_again_where_the_filter_hid_the_one_concerned(cell
             assert "1/5" in screen_text(pilot.app)
             await press(pilot, "ctrl+z")
             text = screen_text(pilot.app)
-            assert "1/6" in text and "All images are shown again" in text
+            assert "1/6" in text and "All images are shown; Esc shows those of before." in text
+            await press(pilot, "escape")
+            assert "Shown again" in screen_text(pilot.app) and "/6" in screen_text(pilot.app)
 
     run(test())
 

@@ -14,7 +14,7 @@ from mia_tui.dataset.session.session import LabelSession
 if TYPE_CHECKING:
     from mia_tui.tui.open_dataset import RunPlace
 
-Taken = Literal["find", "filter", "folders", "run", "grid"]
+Taken = Literal["find", "filter", "folders", "run", "grid", "undo"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Way:
     """A step that led to other images.
 
     Attributes:
-        by: What was done; `grid` is the opening of an image from there.
+        by: What was done; `grid` is the opening of an image from there, `undo` a step taken back on an image that was
+            not shown.
         scope: The screen on which it was done.
         before: The filter until then.
         shown: The filter since then.
@@ -67,6 +68,17 @@ class WaysBack:
         if shown != before:
             self._ways.append(Way(by, scope, before, shown, image, place))
 
+    def reveal(self, row: int, scope: str) -> bool:
+        """Go to an image on which a step was undone; if it is not shown, show all, and remember which were.
+
+        Returns whether that was necessary.
+        """
+        before, image = self._session.filter, self._session.current
+        if not self._session.reveal(row):
+            return False
+        self._ways.append(Way("undo", scope, before, self._session.filter, image))
+        return True
+
     def opened_from_grid(self) -> None:
         """An image was opened from the grid."""
         shown = self._session.filter
@@ -79,7 +91,7 @@ class WaysBack:
     def take(self, scope: str) -> Way | None:
         """Take the last step of a screen back; None if there is none.
 
-        Steps after which somebody chose other images in another way, as undo does, are passed over. From the grid,
+        Steps after which somebody chose other images in another way are passed over. From the grid,
         the steps that were taken before it was opened are left for the screen below.
         """
         while self._ways:
@@ -99,5 +111,6 @@ class WaysBack:
             return
         self._session.set_filter(way.before)
         row = None if way.image is None else self._session.listing.row(way.image)
-        if way.place is not None and row is not None:  # after a search one stays with what was found
+        # After a search one stays with what was found.
+        if (way.place is not None or way.by == "undo") and row is not None:
             self._session.go_to(row)

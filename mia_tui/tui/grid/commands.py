@@ -152,10 +152,10 @@ class GridCommands(SessionCommands):
         rows, session = applied.rows, self._session
         if not len(rows):
             return ""
-        shown_all = session.current_row not in rows and session.reveal(int(rows[0]))
+        words = "" if session.current_row in rows else self._go_to(int(rows[0]))
         if len(rows) > 1:
             self._marks.replace(rows)
-        return " All images are shown again." if shown_all else ""
+        return words
 
     async def _move(self, where: str, *, marking: bool) -> None:
         before = self._session.current_row

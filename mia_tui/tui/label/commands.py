@@ -105,6 +105,12 @@ class SessionCommands(ABC):
     def reveal(self, applied: Applied) -> str:
         """Go where something changed; returns what to say about that."""
 
+    def _go_to(self, row: int) -> str:
+        """Go to an image, also where it is not among those that are shown; returns what to say about that."""
+        if not self._controller.ways_back.reveal(row, self._screen.SCOPE_NAME):
+            return ""
+        return f" All images are shown; {self._screen.key('leave')} shows those of before."
+
     async def _pick(self) -> None:
         from mia_tui.tui.classes import pickers
 
@@ -312,7 +318,7 @@ class LabelCommands(SessionCommands):
         """Go where something changed; returns what to say about that."""
         if not len(applied.rows) or self._session.current_row in applied.rows:
             return ""
-        return " All images are shown again." if self._session.reveal(int(applied.rows[0])) else ""
+        return self._go_to(int(applied.rows[0]))
 
     async def _toggle_auto(self) -> None:
         self.auto = not self.auto
