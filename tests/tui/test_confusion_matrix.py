@@ -178,6 +178,23 @@ def test_of_a_hundred_classes_those_in_view_follow_the_cursor_and_the_wheel(tmp_
     run_test(test())
 
 
+def test_a_matrix_is_painted_in_its_new_size_also_before_it_hears_of_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ConfusionMatrix, "on_resize", lambda _: None)
+
+    async def test() -> None:
+        async with watched(confused(tmp_path), size=(60, 16)) as pilot:
+            matrix = await open_matrix(pilot)
+            matrix.move(9, 9)
+            await settle(pilot)
+            await pilot.resize_terminal(160, 50)
+            await see(pilot, "precision")
+            assert all(name in screen_text(pilot.app) for name in CLASSES)
+
+    run_test(test())
+
+
 @pytest.mark.parametrize("classes", [1, 2, 3, 8, 30, 100])
 @pytest.mark.parametrize("size", [(20, 6), (78, 13), (116, 30), (196, 50)])
 def test_every_layout_uses_the_whole_width_and_no_cell_is_too_narrow_for_its_number(
