@@ -9,6 +9,8 @@ The packages, from the top down; each imports only from those below it:
     image_predictor.py          what a network says of the image on screen
     engine/                     everything that imports torch: network/ data/ training/ inference/
     runs/                       runs on disk and their processes: record/ worker/ list/ preflight/ prediction/ …
+    active/                     active learning on features: suggestions, the next image, pages, label issues (numpy)
+    features/                   what a network sees in each image, as numbers on disk
     terminal/                   what a terminal can do, and pictures for it
     dataset/                    images and labels on disk: scan/ listing/ images/ store/ session/ split/ interchange/
     config/                     what a user can set: fields with range, unit and help

@@ -19,6 +19,7 @@ from mia_tui.dataset.scan.scan import scan
 from mia_tui.dataset.session.session import LabelSession
 from mia_tui.dataset.store.frame_numbers import FramesNow, present_keys, with_present_frames
 from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.dataset.store.migrations import VERSION
 from mia_tui.errors import StoreConflict
 from mia_tui.paths import find_state
 from mia_tui.runs.preflight.prepare import read_dataset
@@ -199,7 +200,7 @@ def test_a_moved_stack_is_read_right_where_nothing_can_be_written(root: Path) ->
 def test_an_earlier_version_refuses_the_file_by_its_number(root: Path) -> None:
     migrate(root)
     with closing(sqlite3.connect(root / "mia/labels.db")) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (3,)
+        assert database.execute("PRAGMA user_version").fetchone() == (VERSION,)
         assert database.execute("SELECT COUNT(*) FROM image WHERE numbering = 1").fetchone() == (0,)
 
 

@@ -61,7 +61,7 @@ def test_labels_marks_and_classes_are_loaded() -> None:
     assert (second.flagged, second.skipped, second.note) == (True, True, "two cells")
     assert (third.image_class, third.source, third.note) == (None, None, "?")
     assert session.counts.by_class == {1: 1, 2: 0, 5: 1}
-    assert session.counts.by_source == {"person": 1, "import": 0, "accepted": 1}
+    assert session.counts.by_source == {"person": 1, "import": 0, "accepted": 1, "page": 0}
     counts = session.counts
     assert (counts.labelled, counts.unlabelled, counts.skipped, counts.flagged) == (2, 1, 1, 1)
 

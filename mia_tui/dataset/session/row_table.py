@@ -14,7 +14,7 @@ from mia_tui.dataset.session.class_list import ClassList
 from mia_tui.dataset.session.suggested import SuggestedClasses
 from mia_tui.dataset.store.records import LabelOrigin
 
-SOURCES: tuple[LabelOrigin, ...] = ("person", "import", "accepted")
+SOURCES: tuple[LabelOrigin, ...] = ("person", "import", "accepted", "page")
 FLAGGED, SKIPPED, NOTED, MISSING, UNREADABLE = 1, 2, 4, 8, 16
 BITS = (FLAGGED, SKIPPED, NOTED, MISSING, UNREADABLE)
 

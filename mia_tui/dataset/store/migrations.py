@@ -79,6 +79,53 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "UPDATE image SET frame = -2 - frame WHERE numbering = 1 AND frame > 0",
         "CREATE INDEX image_numbering ON image (path) WHERE numbering = 1",
     ),
+    (
+        # A new source, page: taken with a page of look-alikes. SQLite cannot change a check.
+        """CREATE TABLE label_with_pages (
+            image_id INTEGER PRIMARY KEY REFERENCES image (id),
+            class_id INTEGER NOT NULL REFERENCES class (id),
+            updated_at REAL NOT NULL,              -- Unix seconds
+            annotator TEXT NOT NULL,
+            source TEXT NOT NULL CHECK (source IN ('person', 'import', 'accepted', 'page'))
+        )""",
+        """INSERT INTO label_with_pages (image_id, class_id, updated_at, annotator, source)
+        SELECT image_id, class_id, updated_at, annotator, source FROM label""",
+        "DROP TABLE label",
+        "ALTER TABLE label_with_pages RENAME TO label",
+        """CREATE TABLE audit (                      -- images drawn at random, to estimate how many are right
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            image_id INTEGER NOT NULL REFERENCES image (id),
+            drawn_at REAL NOT NULL,
+            kind TEXT NOT NULL CHECK (kind IN ('label', 'suggestion')),
+            said_class_id INTEGER REFERENCES class (id),  -- what the label or suggestion was before the answer
+            probability REAL,                      -- of a suggestion
+            class_id INTEGER REFERENCES class (id),  -- the answer; NULL until it is given
+            annotator TEXT,
+            answered_at REAL
+        )""",
+        "CREATE INDEX audit_image ON audit (image_id)",
+        """CREATE TABLE kept (                       -- label issues that a person looked at and left as they are
+            image_id INTEGER NOT NULL REFERENCES image (id),
+            issue TEXT NOT NULL CHECK (issue IN ('label', 'duplicate', 'outlier')),
+            class_id INTEGER NOT NULL REFERENCES class (id),  -- the label then; another one is asked about again
+            annotator TEXT NOT NULL,
+            at REAL NOT NULL,
+            PRIMARY KEY (image_id, issue)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE opinion (                    -- what each annotator of a blind second pass says
+            image_id INTEGER NOT NULL REFERENCES image (id),
+            annotator TEXT NOT NULL,
+            class_id INTEGER NOT NULL REFERENCES class (id),
+            at REAL NOT NULL,
+            PRIMARY KEY (image_id, annotator)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE lease (                      -- who is at work on which image
+            image_id INTEGER PRIMARY KEY REFERENCES image (id),
+            holder TEXT NOT NULL,                  -- one open program
+            annotator TEXT NOT NULL,
+            until REAL NOT NULL                    -- Unix seconds
+        )""",
+    ),
 )
 
 NUMBERED_FROM = 3

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from mia_tui.dataset.model import ImageKey
 
-LabelOrigin = Literal["person", "import", "accepted"]
+LabelOrigin = Literal["person", "import", "accepted", "page"]
 ChangeKind = Literal["label", "class", "flag", "skip", "note", "path", "frame"]
 
 

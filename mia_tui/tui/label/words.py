@@ -62,7 +62,9 @@ def framing(state: RowState | None, ink: Ink, accept: str, model: str = "", comp
     if compared and state.compared is not None and state.compared != state.suggestion:
         notes.insert(0, f"{compared}: {state.compared.name}?")
     if state.image_class is not None:
-        origin = {"import": " (imported)", "accepted": " (accepted)"}.get(state.source or "", "")
+        origin = {"import": " (imported)", "accepted": " (accepted)", "page": " (page)"}.get(
+            state.source or "", ""
+        )
         if state.differs and state.suggestion is not None:
             notes.insert(0, f"{model}: {_suggested(state)}")
         return Framing(
