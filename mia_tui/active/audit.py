@@ -6,7 +6,7 @@ of drawing: of the images that it was drawn from, and of what was said of them t
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,8 +1,8 @@
 """What more labels would bring: a learning curve from refits on parts of the labels, and its extrapolation.
 
-The error of a head falls about as a power of the number of labels, error = a labels^-b (Hestness 2017). The exponent b
-is found from the labels: heads that learn from random parts of them say the others. How many suggestions are right is
-not: labelled images were chosen, so that comes from the audit. An interval joins both uncertainties.
+The error of a head falls about as a power of the number of labels, error = a labels^-b (Hestness 2017). The exponent
+b is found from the labels: heads that learn from random parts of them say the others. How many suggestions are right
+is not: labelled images were chosen, so that comes from the audit. An interval joins both uncertainties.
 """
 
 from dataclasses import dataclass
