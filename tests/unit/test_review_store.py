@@ -71,7 +71,7 @@ def test_nobody_undoes_what_somebody_else_kept_since(store: LabelStore) -> None:
     with LabelStore(store.path, annotator="ben") as other:
         other.set_labels([(ONE, 2)], source="person")
         other.keep_issues([ONE], "label")
-    with pytest.raises(StoreConflict, match="the issue of a/1.png by ben"):
+    with pytest.raises(StoreConflict, match=r"the issue of a/1\.png by ben"):
         store.undo()
     assert store.kept("label") == {ONE}
 
