@@ -1,8 +1,8 @@
 """How many of flipped labels the queue of label issues has at its beginning, beside other orders.
 
-Prints, asserts none. The features are a file of numpy with `x`, float (N, dims), and `y`, names of N classes, named by
-MIA_TUI_FEATURES (of microscope images of blood cells when the figures in the docstrings were measured); without it
-points around random centres.
+Prints, asserts none. The features are a file of numpy with `x`, float (N, dims), and `y`, names of N classes, named
+by MIA_TUI_FEATURES (of microscope images of blood cells when the figures in the docstrings were measured); without
+it points around random centres.
 """
 
 import os
