@@ -46,6 +46,7 @@ EXCEPTIONS = {
 
 NO_FILES = (
     "RunDir.open",
+    "FeatureTable.open",
     "zipfile.ZipFile.open",
     "structs.replace",
     "msgspec.structs.replace",

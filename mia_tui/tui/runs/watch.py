@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mia_tui.catalog.metrics import MetricName, metric_words
+from mia_tui.config.features import FeaturesConfig
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
@@ -24,6 +25,7 @@ _IDLE_EVERY = 2  # polls; the hundreds of runs that have ended are read less oft
 _MOST = 20  # newest runs of this user, and of each dataset, that are read
 _NEWS_SEARCH_EVERY = 4  # polls
 _NO_SUGGESTIONS = 0, 0
+_VERBS = {PredictConfig.kind: "Predicting", FeaturesConfig.kind: "Looking at the images"}
 _MOST_NEWS = 50  # newest runs of a dataset whose end is reported
 
 
@@ -300,9 +302,11 @@ def work_words(rows: Sequence[RunSummary]) -> str:
 
 def _progress_words(row: RunSummary) -> str:
     is_training = row.kind == TrainConfig.kind
-    verb = "Training" if is_training else "Predicting" if row.kind == PredictConfig.kind else "Evaluating"
+    verb = "Training" if is_training else _VERBS.get(row.kind, "Evaluating")
     if row.status != "running":
         return f"{verb}: {row.status}"
+    if row.kind == FeaturesConfig.kind and row.progress:
+        return f"{verb}: {row.progress[0]:,} of {row.progress[1]:,}"
     if not is_training:
         return f"{verb}: {row.progress[0]:,} of {counted(row.progress[1], 'image')}" if row.progress else verb
     if not row.epochs:
@@ -321,6 +325,10 @@ def _ended_sentence(row: RunSummary) -> str:
     words = {"lost": "was lost: its worker died", "failed": "failed", "damaged": "is damaged"}
     what = words.get(row.status, f"has {row.status}" if row.status == "finished" else f"is {row.status}")
     note = f" {printable(row.note)}" if row.note and row.status != "lost" else ""
+    if row.kind == FeaturesConfig.kind and row.status == "finished":
+        return (
+            "The network has looked at all images: suggestions that are learned while you label cover them."
+        )
     if row.result and row.status == "finished":
         return f"The {subject} {what}: {printable(row.result)}"
     return f"The {subject} {what}{best}.{note}"
