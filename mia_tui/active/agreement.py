@@ -89,15 +89,15 @@ def agreement(ratings: Ratings, classes: int) -> Agreement:
             fleiss_kappa(np.stack((counts[:, number], counts.sum(axis=1) - counts[:, number]), axis=1))
             for number in range(classes)
         )
-    return Agreement(
-        len(judged), raw, kappa, of_classes, np.bincount(judged[judged >= 0], minlength=classes)
-    )
+    return Agreement(len(judged), raw, kappa, of_classes, np.bincount(judged[judged >= 0], minlength=classes))
 
 
 def confusion(one: NDArray[np.int32], other: NDArray[np.int32], classes: int) -> NDArray[np.int64]:
-    """How often one rater named a class where the other named another, shape (classes, classes); -1 does not count."""
+    """How often one rater named a class where the other named another, shape (C, C); -1 does not count."""
     both = (one >= 0) & (other >= 0)
-    return np.bincount(one[both] * classes + other[both], minlength=classes * classes).reshape(classes, classes)
+    return np.bincount(one[both] * classes + other[both], minlength=classes * classes).reshape(
+        classes, classes
+    )
 
 
 def rating_counts(ratings: Ratings, classes: int) -> NDArray[np.int64]:
@@ -126,19 +126,19 @@ def fleiss_kappa(counts: NDArray[np.int64]) -> Estimate:
         counts: How many raters named each class, shape (N, C); images with one rating tell only how common classes
             are.
     """
-    counts = counts[counts.sum(axis=1) > 0].astype(np.float64)
-    raters = counts.sum(axis=1)
+    some: NDArray[np.float64] = counts[counts.sum(axis=1) > 0].astype(np.float64)
+    raters = some.sum(axis=1)
     pairs = raters >= 2
-    images, judged = len(counts), int(pairs.sum())
+    images, judged = len(some), int(pairs.sum())
     if not judged:
         return Estimate(nan, nan, nan)
-    shares = (counts / raters[:, None]).mean(axis=0)
-    agreeing = _agreeing_pairs(counts)
+    shares = (some / raters[:, None]).mean(axis=0)
+    agreeing = _agreeing_pairs(some)
     observed, by_chance = float(agreeing[pairs].mean()), float(shares @ shares)
     if by_chance >= 1:
         return Estimate(nan, nan, nan)
     kappa = (observed - by_chance) / (1 - by_chance)
-    chance_of = (counts * shares).sum(axis=1) / raters
+    chance_of = (some * shares).sum(axis=1) / raters
     of_image = np.where(pairs, (images / judged) * (agreeing - by_chance) / (1 - by_chance), 0.0)
     of_image -= 2 * (1 - kappa) * (chance_of - by_chance) / (1 - by_chance)
     variance = float(((of_image - kappa) ** 2).sum()) / images / max(1, images - 1)

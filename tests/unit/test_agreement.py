@@ -31,7 +31,9 @@ def test_cohens_kappa_is_that_of_scikit_learn(seed: int) -> None:
     chance = np.random.default_rng(seed)
     classes = int(chance.integers(2, 9))
     one = chance.integers(0, classes, 120).astype(np.int32)
-    other = np.where(chance.random(120) < chance.random(), one, chance.integers(0, classes, 120)).astype(np.int32)
+    other = np.where(chance.random(120) < chance.random(), one, chance.integers(0, classes, 120)).astype(
+        np.int32
+    )
     ours = agreement(np.stack((one, other), axis=1), classes)
     assert ours.kappa.value == pytest.approx(cohen_kappa_score(one, other))
     assert ours.raw.value == pytest.approx(float((one == other).mean()))

@@ -1,16 +1,17 @@
 """`mia-tui labels`: import and export labels, count them, split the dataset."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
 from mia_tui.cli.images import scan_images
+from mia_tui.cli.labels.annotators import agreement_command, disputes_command, second_command
 from mia_tui.cli.labels.export import (
     choose_export,
     export_labels,
 )
+from mia_tui.cli.labels.format_option import format_option, one_of
 from mia_tui.cli.labels.import_file import (
     check_suggestions,
     choose_format,
@@ -27,7 +28,6 @@ from mia_tui.cli.labels.stats import (
     without_fixed,
 )
 from mia_tui.cli.options import (
-    Decorator,
     Function,
     Group,
     Option,
@@ -41,7 +41,6 @@ from mia_tui.cli.options import (
 from mia_tui.cli.report import Report
 from mia_tui.dataset.interchange.formats import (
     ExistingLabels,
-    LabelFormat,
     Transfer,
     export_formats,
     import_formats,
@@ -56,58 +55,6 @@ if TYPE_CHECKING:
     from mia_tui.dataset.store.label_store import LabelStore
 
 
-if TYPE_CHECKING:
-    _ParamType = click.ParamType[str]
-else:
-    _ParamType = click.ParamType  # takes no type argument in click 8.1
-
-
-def _choice(*words: str) -> "click.Choice[str]":
-    return click.Choice(words, case_sensitive=False)
-
-
-class _FormatName(_ParamType):
-    """The names of the label formats that are registered when they are asked for."""
-
-    name = "format"
-
-    def __init__(self, formats: Callable[[], list[LabelFormat]]) -> None:
-        self._formats = formats
-
-    def _names(self) -> list[str]:
-        return [known.name for known in self._formats()]
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
-        return f"[{'|'.join(self._names())}]"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return _choice(*self._names()).convert(value, param, ctx)
-
-
-class _FormatOption(Option):
-    """--format, whose help says what each registered format reads or writes."""
-
-    def __init__(self, *args: Any, describe: Callable[[], str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._describe = describe
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        self.help = self._describe()
-        return super().get_help_record(ctx)
-
-
-def _format_option(
-    formats: Callable[[], list[LabelFormat]], help_of: Callable[[LabelFormat], str]
-) -> Decorator:
-    return click.option(
-        "--format",
-        "file_format",
-        cls=_FormatOption,
-        type=_FormatName(formats),
-        describe=lambda: " ".join(f"{known.name}: {help_of(known)}." for known in formats()),
-    )
-
-
 def _where_options(function: Function) -> Function:
     """--labels, --frames, --state and --annotator; they arrive as `**where` for `_dataset`."""
     return field_option("labels")(field_option("frames")(state_options(function)))
@@ -116,36 +63,37 @@ def _where_options(function: Function) -> Function:
 @click.group("labels", cls=Group, invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """Import, export, count and split labels."""
+    """Import, export, count and split labels; compare those of several people."""
     require_command(ctx)
 
 
-command.add_command(stacks_command)
+for each in (stacks_command, second_command, agreement_command, disputes_command):
+    command.add_command(each)
 
 
 @command.command("import", short_help="Import labels of another program.")
 @dataset_argument
 @path_argument("file", required=False)
-@_format_option(import_formats, lambda known: known.import_help)
+@format_option(import_formats, lambda known: known.import_help)
 @click.option("--classes", cls=Option, metavar="A,B,…", help="Names of MIA's class numbers, from 0.")
 @click.option(
     "--unknown-classes",
     cls=Option,
-    type=_choice("create", "refuse"),
+    type=one_of("create", "refuse"),
     default="create",
     help="Classes the dataset does not have yet. [default create]",
 )
 @click.option(
     "--unmatched",
     cls=Option,
-    type=_choice("skip", "refuse"),
+    type=one_of("skip", "refuse"),
     default="skip",
     help="Rows that name no image. [default skip]",
 )
 @click.option(
     "--existing",
     cls=Option,
-    type=_choice(*get_args(ExistingLabels)),
+    type=one_of(*get_args(ExistingLabels)),
     default="replace",
     help="Other labels that images have already. [default replace]",
 )
@@ -154,7 +102,7 @@ command.add_command(stacks_command)
     "--as",
     "wanted",
     cls=Option,
-    type=_choice("labels", "suggestions"),
+    type=one_of("labels", "suggestions"),
     default="labels",
     help="suggestions: predictions of a model, which the app shows and only a person makes labels. [default labels]",
 )
@@ -267,11 +215,11 @@ def import_command(
 @command.command("export", short_help="Write labels for other programs.")
 @dataset_argument
 @path_argument("file", required=False)
-@_format_option(export_formats, lambda known: known.export_help)
+@format_option(export_formats, lambda known: known.export_help)
 @click.option(
     "--transfer",
     cls=Option,
-    type=_choice(*get_args(Transfer)),
+    type=one_of(*get_args(Transfer)),
     help="How --format folders puts the images there. [default copy]",
 )
 @click.option(

@@ -119,11 +119,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             at REAL NOT NULL,
             PRIMARY KEY (image_id, annotator)
         ) WITHOUT ROWID""",
-        """CREATE TABLE second_pass (                -- images that other annotators label again, without seeing the label
+        """CREATE TABLE second_pass (                -- images that others label again, without seeing the label
             image_id INTEGER PRIMARY KEY REFERENCES image (id),
             drawn_at REAL NOT NULL
         )""",
-        """CREATE TABLE decision (                   -- how a person decided where opinions differ; the class is the label
+        """CREATE TABLE decision (                   -- how a person decided a dispute; the class is the label
             image_id INTEGER PRIMARY KEY REFERENCES image (id),
             annotator TEXT NOT NULL,
             class_id INTEGER NOT NULL REFERENCES class (id),

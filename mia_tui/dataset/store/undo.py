@@ -215,7 +215,9 @@ def _reverse_frame(reversal: Reversal, change: Change) -> tuple[Any, Any]:
 
 def _reverse_opinion(kind: rows.OpinionKind) -> Callable[[Reversal, Change], tuple[Any, Any]]:
     def reverse_one(reversal: Reversal, change: Change) -> tuple[Any, Any]:
-        before, after = (None if value is None else Opinion(**value) for value in (change.before, change.after))
+        before, after = (
+            None if value is None else Opinion(**value) for value in (change.before, change.after)
+        )
         annotator = (change.after or change.before)["annotator"]
         present = rows.opinion_row(reversal.connection, kind, change.target_id, annotator)
         if present != after:

@@ -71,11 +71,16 @@ class StoreLeases(StoreEdits):
         limits = _limits(now)
         until = limits["now"] + LEASE_S
         with self.transaction():
-            self._db.execute(f"DELETE FROM lease WHERE holder = :holder OR NOT ({_LIVE})", {**limits, "holder": holder})
+            self._db.execute(
+                f"DELETE FROM lease WHERE holder = :holder OR NOT ({_LIVE})", {**limits, "holder": holder}
+            )
             rows.make_images(self._db, keys)
             self._db.executemany(
                 "INSERT INTO lease (image_id, holder, annotator, until) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                [(id, holder, self.annotator, until) for id, _ in rows.images_with(self._db, list(keys), "id")],
+                [
+                    (id, holder, self.annotator, until)
+                    for id, _ in rows.images_with(self._db, list(keys), "id")
+                ],
             )
             return [lease for lease in self.leases(limits["now"]) if lease.holder != holder]
 

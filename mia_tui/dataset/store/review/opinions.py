@@ -48,7 +48,8 @@ class StoreOpinions(StoreEdits):
             if schema_version(self._db) < REVIEWED_FROM:
                 return set()
             found = rows.checked(
-                self._db.execute("SELECT path, frame FROM second_pass JOIN image ON image.id = image_id"), _PLACE
+                self._db.execute("SELECT path, frame FROM second_pass JOIN image ON image.id = image_id"),
+                _PLACE,
             )
             return {ImageKey(os.fsdecode(path), frame) for path, frame in found}
 
@@ -199,9 +200,9 @@ def choose_second_pass(
 ) -> list[ImageKey]:
     """Draw images for a second pass: of each class the same share, at random, those drawn before among them.
 
-    Each image has a fixed place in a random order, so a larger share contains the smaller one, and the images drawn do
-    not depend on when or where they are drawn. Each class gets its share of `count`, rounded down; the classes with
-    the largest remainders get what is left (Hamilton's method).
+    Each image has a fixed place in a random order, so a larger share contains the smaller one, and which images are
+    drawn does not depend on when or where. Each class gets its share of `count`, rounded down; the classes with the
+    largest remainders get what is left (Hamilton's method).
 
     Args:
         labels: Class of each labelled image.

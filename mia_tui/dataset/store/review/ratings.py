@@ -88,9 +88,8 @@ def ratings_of(
     for key in sorted(opinions):
         said = {who: one.class_id for who, one in opinions[key].items() if one.class_id in active}
         label = labels.get(key)
-        if label is not None and label.class_id in active:
-            if is_independent(label, decisions.get(key)):
-                said.setdefault(rater_of(label), label.class_id)
+        if label is not None and label.class_id in active and is_independent(label, decisions.get(key)):
+            said.setdefault(rater_of(label), label.class_id)
         if len(said) > 1:
             table[key] = said
     return table
