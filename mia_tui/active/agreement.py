@@ -22,18 +22,18 @@ quantile; where that is zero, since all agree, the exact bound as above.
 Of one class: the same with all other classes taken as one.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, nan
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mia_tui.active.audit import clopper_pearson
+
 Ratings = NDArray[np.int32]
 """Class of each image by each rater, from 0; -1 where a rater said nothing. Shape (images, raters)."""
 
 _NORMAL_QUANTILE = 1.959964  # of 97.5 %
-_ERROR = 0.025  # beyond each end of an interval
 
 
 @dataclass(frozen=True)
@@ -148,14 +148,6 @@ def fleiss_kappa(counts: NDArray[np.int64]) -> Estimate:
     return Estimate(kappa, max(-1.0, kappa - half), min(1.0, kappa + half))
 
 
-def exact_interval(successes: int, trials: int) -> tuple[float, float]:
-    """The interval of 95 % of a share, C. J. Clopper and E. S. Pearson, Biometrika 26 (1934)."""
-    low = 0.0 if not successes else _bisect(lambda share: _at_least(successes, trials, share) - _ERROR)
-    if successes == trials:
-        return low, 1.0
-    return low, _bisect(lambda share: _at_least(successes + 1, trials, share) - (1 - _ERROR))
-
-
 def _beyond_chance(raw: Estimate, by_chance: float) -> Estimate:
     if by_chance >= 1 - 1e-12:
         return Estimate(nan, nan, nan)
@@ -163,7 +155,7 @@ def _beyond_chance(raw: Estimate, by_chance: float) -> Estimate:
 
 
 def _share(successes: int, trials: int) -> Estimate:
-    return Estimate(successes / trials, *exact_interval(successes, trials))
+    return Estimate(successes / trials, *clopper_pearson(successes, trials))
 
 
 def _raw_agreement(counts: NDArray[np.int64]) -> Estimate:
@@ -186,24 +178,3 @@ def _agreeing_pairs(counts: NDArray[np.float64]) -> NDArray[np.float64]:
 def _one_against_all(table: NDArray[np.int64], number: int) -> NDArray[np.int64]:
     both, one, other = table[number, number], table[number].sum(), table[:, number].sum()
     return np.array([[both, one - both], [other - both, table.sum() - one - other + both]])
-
-
-def _at_least(successes: int, trials: int, share: float) -> float:
-    """The probability of so many successes or more."""
-    if not 0 < share < 1:
-        return float(share >= 1)
-    numbers = np.arange(1, trials + 1)
-    logs = np.log(numbers)
-    factorials = np.concatenate(([0.0], np.cumsum(logs)))
-    k = np.arange(successes, trials + 1)
-    terms = factorials[trials] - factorials[k] - factorials[trials - k]
-    return float(np.exp(terms + k * np.log(share) + (trials - k) * np.log1p(-share)).sum())
-
-
-def _bisect(rising: Callable[[float], float]) -> float:
-    """Where a rising function of a share is zero."""
-    low, high = 0.0, 1.0
-    for _ in range(50):  # to the last digit of a float
-        middle = (low + high) / 2
-        low, high = (middle, high) if rising(middle) < 0 else (low, middle)
-    return (low + high) / 2

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from mia_tui.active.agreement import agreement, cohen_kappa, confusion, exact_interval, fleiss_kappa
+from mia_tui.active.agreement import agreement, cohen_kappa, confusion, fleiss_kappa
 
 # J. L. Fleiss, Measuring nominal scale agreement among many raters (1971), as reprinted widely: ten subjects,
 # fourteen raters, five categories; kappa is 0.210.
@@ -101,14 +101,6 @@ def test_two_raters_are_compared_on_the_images_that_both_judged() -> None:
     assert agreement(np.stack((one, other), axis=1), 2).images == 3
     with pytest.raises(ValueError, match="two ratings"):
         agreement(np.array([[0, -1]], np.int32), 2)
-
-
-@pytest.mark.parametrize(
-    ("successes", "trials", "low", "high"),
-    [(0, 10, 0, 0.30850), (10, 10, 0.69150, 1), (38, 40, 0.83080, 0.99389), (5, 1000, 0.001625, 0.011629)],
-)
-def test_the_interval_of_a_share_is_exact(successes: int, trials: int, low: float, high: float) -> None:
-    assert exact_interval(successes, trials) == pytest.approx((low, high), abs=1e-5)
 
 
 def test_cohens_kappa_of_no_ratings_is_not_defined() -> None:

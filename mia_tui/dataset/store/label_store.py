@@ -27,6 +27,7 @@ from mia_tui.dataset.store.frame_numbers import FramesNow, WrittenFrames
 from mia_tui.dataset.store.migrations import schema_version
 from mia_tui.dataset.store.queries import META_ROOT
 from mia_tui.dataset.store.records import Step
+from mia_tui.dataset.store.review.edits import ReviewEdits
 from mia_tui.dataset.store.review.leases import StoreLeases
 from mia_tui.dataset.store.review.opinions import StoreOpinions
 from mia_tui.dataset.store.store_file import StoreFile, make_file
@@ -34,7 +35,7 @@ from mia_tui.dataset.store.undo import undo_or_redo
 from mia_tui.text import encode_name, printable
 
 
-class LabelStore(StoreOpinions, StoreLeases):
+class LabelStore(ReviewEdits, StoreOpinions, StoreLeases):
     """Labels, classes and split of one dataset.
 
     Args:

@@ -82,6 +82,21 @@ class _ClassValue(TypedDict):
     archived: bool
 
 
+class _KeptValue(TypedDict):
+    issue: Literal["label", "duplicate", "outlier"]
+    class_id: Count
+    annotator: str
+    at: Time
+
+
+class _AuditValue(TypedDict):
+    id: Count
+    said_class_id: Count | None
+    class_id: Count | None
+    annotator: str | None
+    answered_at: Time | None
+
+
 # The values of a change before and after.
 _VALUES: dict[ChangeKind, JsonReader[Any]] = {
     "label": JsonReader(_LabelValue),
@@ -93,6 +108,8 @@ _VALUES: dict[ChangeKind, JsonReader[Any]] = {
     "frame": JsonReader(StoredFrame),
     "opinion": JsonReader(_OpinionValue),
     "decision": JsonReader(_OpinionValue),
+    "kept": JsonReader(_KeptValue),
+    "audit": JsonReader(_AuditValue),
 }
 
 

@@ -20,7 +20,8 @@ from mia_tui.dataset.model import ImageClass
 from mia_tui.dataset.store import history, rows
 from mia_tui.dataset.store.edits import free_in_steps
 from mia_tui.dataset.store.history import ChangeRecorder
-from mia_tui.dataset.store.records import Change, ChangeKind, Label, Opinion, Step
+from mia_tui.dataset.store.records import Change, ChangeKind, Label, Step
+from mia_tui.dataset.store.review.undo import reverse_answer, reverse_kept, reverse_opinion
 from mia_tui.errors import StoreConflict
 from mia_tui.text import counted, decode_name, name_some, printable
 
@@ -213,23 +214,6 @@ def _reverse_frame(reversal: Reversal, change: Change) -> tuple[Any, Any]:
     raise reversal.refusal(f"would give {_name(change)} a number that its frame does not have any more")
 
 
-def _reverse_opinion(kind: rows.OpinionKind) -> Callable[[Reversal, Change], tuple[Any, Any]]:
-    def reverse_one(reversal: Reversal, change: Change) -> tuple[Any, Any]:
-        before, after = (
-            None if value is None else Opinion(**value) for value in (change.before, change.after)
-        )
-        annotator = (change.after or change.before)["annotator"]
-        present = rows.opinion_row(reversal.connection, kind, change.target_id, annotator)
-        if present != after:
-            raise reversal.overwritten(kind, change.target_id, f"the {kind} on {_name(change)}")
-        if before is not None:
-            _check_label_class(reversal, change, before.class_id, _name(change))
-        rows.write_opinion(reversal.connection, kind, change.target_id, after, before)
-        return change.after, change.before
-
-    return reverse_one
-
-
 def _reverse_class(reversal: Reversal, change: Change) -> tuple[Any, Any]:
     """Reverse a change of a class: what the class was and is now, in the form of the history.
 
@@ -358,8 +342,10 @@ _REVERSE: dict[ChangeKind, Callable[[Reversal, Sequence[Change]], list[tuple[Any
     "note": _reverse_marks("note", _reverse_mark("note")),
     "path": _one_by_one(_reverse_path),
     "frame": _one_by_one(_reverse_frame),
-    "opinion": _one_by_one(_reverse_opinion("opinion")),
-    "decision": _one_by_one(_reverse_opinion("decision")),
+    "opinion": _one_by_one(reverse_opinion("opinion")),
+    "decision": _one_by_one(reverse_opinion("decision")),
+    "kept": _one_by_one(reverse_kept),
+    "audit": _one_by_one(reverse_answer),
 }
 """Each takes changes of its kind, newest first, and returns what was and what is now, in the form of the history."""
 
@@ -471,6 +457,10 @@ def _mark_phrase(changes: Sequence[Change]) -> str:
         return f"{images} {'skipped' if after else 'no longer skipped'}"
     if kinds <= {"opinion", "decision"}:
         return f"{'decision' if 'decision' in kinds else 'opinion'} on {images}"
+    if kinds == {"kept"}:
+        return f"{images} kept as labelled" if after else f"{images} no longer kept as labelled"
+    if kinds == {"audit"}:
+        return f"answer about {images} in the audit"
     return f"note of {images}" if kinds == {"note"} else f"marks of {images}"
 
 

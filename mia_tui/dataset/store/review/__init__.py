@@ -1,1 +1,6 @@
-"""What several people say of the same images, and who is at work on which; beside the labels, in the same file."""
+"""What people decide about labels, kept beside them: issues, answers of an audit, opinions of several people.
+
+edits       issues that were kept, answers of an audit (`records`), and how they are undone (`undo`)
+opinions    a blind second pass and decisions about disputes; `ratings`: who said what of which image
+leases      which images somebody is about to label
+"""
