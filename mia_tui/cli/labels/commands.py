@@ -13,9 +13,11 @@ from mia_tui.cli.labels.export import (
 )
 from mia_tui.cli.labels.format_option import format_option, one_of
 from mia_tui.cli.labels.import_file import (
+    check_copy_options,
     check_suggestions,
     choose_format,
     import_as_suggestions,
+    show_conflicts,
     show_plan,
     take_fingerprints_of,
 )
@@ -35,6 +37,7 @@ from mia_tui.cli.options import (
     field_option,
     json_option,
     path_argument,
+    path_option,
     require_command,
     state_options,
 )
@@ -94,9 +97,10 @@ for each in (stacks_command, second_command, agreement_command, disputes_command
     "--existing",
     cls=Option,
     type=one_of(*get_args(ExistingLabels)),
-    default="replace",
-    help="Other labels that images have already. [default replace]",
+    help="Other labels that images have already; newer and opinion only for a labels.db: the later label stays, or "
+    "theirs becomes an opinion beside the label. [default replace, keep for a labels.db]",
 )
+@path_option("--conflicts-out", "CSV file for the images that a labels.db labels otherwise.")
 @click.option("--dry-run", cls=Option, is_flag=True, help="Say what would change, and write nothing.")
 @click.option(
     "--as",
@@ -122,7 +126,8 @@ def import_command(
     classes: str | None,
     unknown_classes: Literal["create", "refuse"],
     unmatched: Literal["skip", "refuse"],
-    existing: ExistingLabels,
+    existing: ExistingLabels | None,
+    conflicts_out: Path | None,
     dry_run: bool,
     wanted: Literal["labels", "suggestions"],
     pages: bool,
@@ -139,6 +144,11 @@ def import_command(
     nothing. A file that ends in .jsonl has an object with the same names on each line.
 
     --dry-run says how many images would get a label, and which have another one now; --existing keep leaves those.
+
+    The labels.db of a copy of DATASET (somebody else's, or a backup) is merged: its labels come with their annotators
+    and times, and so do notes, flags, opinions and audits. Images are found by path, or by content if they were
+    renamed. Where both sides labelled an image otherwise, that is a conflict: it is listed, and your label stays
+    unless --existing says otherwise. `mia-tui labels disputes` lists what was kept as an opinion.
 
     With --as suggestions a column probability is read, too, and classes that DATASET does not have are offered as new
     in the app; the file is listed as a prediction that has finished.
@@ -164,13 +174,21 @@ def import_command(
 
     report = Report(as_json=as_json)
     chosen = choose_format(file, file_format, classes)
+    check_copy_options(chosen, existing, conflicts_out)
     if wanted == "suggestions":
         check_suggestions(chosen, annotator, existing, dry_run=dry_run)
     found, place = _scan(report, dataset, state, frames, writes=not dry_run, label_file=file)
     counted_as, predicted = (frames or "first") if pages else None, wanted == "suggestions"
     read = read_labels_of(dataset, found, chosen, file, classes, probabilities=predicted, pages=counted_as)
     if dry_run:
-        show_plan(report, place, read, unknown_classes=unknown_classes, unmatched=unmatched)
+        show_plan(
+            report,
+            place,
+            read,
+            unknown_classes=unknown_classes,
+            unmatched=unmatched,
+            conflicts_out=conflicts_out,
+        )
         return
     if predicted and file is not None:
         import_as_suggestions(
@@ -194,11 +212,13 @@ def import_command(
         existing=existing,
         first=lambda store: _follow(report, store, found, dataset),
     )
-    report.say(f"{counted(done.images, 'image')} labelled, {done.changed:,} of them new or changed.")
+    labelled = "with a label there" if read.copy else "labelled"
+    report.say(f"{counted(done.images, 'image')} {labelled}, {done.changed:,} of them new or changed.")
     if done.created:
         report.say(f"New classes: {name_some(done.created, limit=20)}.")
     for note in done.notes:
         report.warn(note)
+    conflicts = show_conflicts(report, done.conflicts, conflicts_out)
     take_fingerprints_of(report, dataset, place.labels_db, annotator)
     report.record(
         {
@@ -208,6 +228,7 @@ def import_command(
             "skipped": done.skipped,
             "kept": done.kept,
             "notes": done.notes,
+            **conflicts,
         }
     )
 
