@@ -30,7 +30,7 @@ _VERBS = {
     TrainConfig.kind: "Training",
     PredictConfig.kind: "Predicting",
     EvaluateConfig.kind: "Evaluating",
-    FeaturesConfig.kind: "Features",
+    FeaturesConfig.kind: "Looking at the images",
 }
 _MOST_NEWS = 50  # newest runs of a dataset whose end is reported
 
@@ -317,6 +317,8 @@ def _progress_words(row: RunSummary) -> str:
     verb = _VERBS.get(row.kind, "Working")
     if row.status != "running":
         return f"{verb}: {row.status}"
+    if row.kind == FeaturesConfig.kind and row.progress:
+        return f"{verb}: {row.progress[0]:,} of {row.progress[1]:,}"
     if not is_training:
         return f"{verb}: {row.progress[0]:,} of {counted(row.progress[1], 'image')}" if row.progress else verb
     if not row.epochs:
@@ -340,6 +342,10 @@ def _ended_sentence(row: RunSummary) -> str:
     words = {"lost": "was lost: its worker died", "failed": "failed", "damaged": "is damaged"}
     what = words.get(row.status, f"has {row.status}" if row.status == "finished" else f"is {row.status}")
     note = f" {printable(row.note)}" if row.note and row.status != "lost" else ""
+    if row.kind == FeaturesConfig.kind and row.status == "finished":
+        return (
+            "The network has looked at all images: suggestions that are learned while you label cover them."
+        )
     if row.result and row.status == "finished":
         return f"The {subject} {what}: {printable(row.result)}"
     return f"The {subject} {what}{best}.{note}"
