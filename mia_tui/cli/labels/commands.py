@@ -18,6 +18,7 @@ from mia_tui.cli.labels.import_file import (
     show_plan,
     take_fingerprints_of,
 )
+from mia_tui.cli.labels.review import audit_command, issues_command
 from mia_tui.cli.labels.stacks import stacks_command
 from mia_tui.cli.labels.stats import (
     rule_of,
@@ -121,6 +122,8 @@ def command(ctx: click.Context) -> None:
 
 
 command.add_command(stacks_command)
+command.add_command(issues_command)
+command.add_command(audit_command)
 
 
 @command.command("import", short_help="Import labels of another program.")
