@@ -93,6 +93,8 @@ def _apply_to_images(changes: Sequence[Change], states: ImageStates) -> list[Row
 
 def _apply_opinions(changes: Sequence[Change], states: ImageStates, annotator: str) -> Rows:
     said = [change for change in changes if change.kind in ("opinion", "decision")]
+    if not said:
+        return np.empty(0, np.int32)
     for change in said:
         states.people.apply(change, annotator)
     rows = states.listing.rows([change.image for change in said if change.image is not None])
