@@ -21,7 +21,7 @@ from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.session.filters import ORDERS, STATES, Filter
 from mia_tui.dataset.session.session import LabelSession
-from mia_tui.dataset.store.records import Mark
+from mia_tui.dataset.store.records import Mark, Opinion
 
 FIVE = ("a.png", "b.png", "c.png", "d.png", "e.png")
 

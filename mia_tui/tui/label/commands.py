@@ -22,12 +22,14 @@ from mia_tui.tui.label.choice_commands import ChoiceCommands
 from mia_tui.tui.label.people_commands import PeopleCommands
 from mia_tui.tui.label.picture.view_commands import ViewCommands
 from mia_tui.tui.label.picture.view_settings import ViewSettings
+from mia_tui.tui.label.suggestions.live_commands import LiveCommands
 from mia_tui.tui.label.suggestions.suggestion_commands import SuggestionCommands
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
     from mia_tui.tui.label.screen import LabelScreen
     from mia_tui.tui.label.session_screen import SessionScreen
+    from mia_tui.tui.mosaic.tile_pictures import TilePictures
     from mia_tui.tui.screen import KeyedScreen
 
 
@@ -76,6 +78,7 @@ class SessionCommands(ABC):
             ink,
             compare=self._suggestions.compare,
             open_grid=self.open_grid,
+            return_to_pages=self._return_to_pages,
             leave_screen=self.leave_screen,
         )
         self.by_name: dict[str, Command] = {
@@ -87,6 +90,8 @@ class SessionCommands(ABC):
             "next_unlabelled": partial(self._unlabelled, backwards=False),
             "previous_unlabelled": partial(self._unlabelled, backwards=True),
             "classes": self._open_classes,
+            "look_alikes": self.open_look_alikes,
+            "find_like": self.find_like,
             "help": screen.show_help,
         }
 
@@ -141,6 +146,32 @@ class SessionCommands(ABC):
 
         await self._screen.ask(ClassesScreen(self._controller, self._screen.context))
 
+    # Look-alikes
+
+    async def open_look_alikes(self) -> None:
+        """Show pages of look-alikes."""
+        await self.show_pages()
+
+    async def find_like(self) -> None:
+        """Show the images that are most like the current one."""
+        if self._session.current is not None:
+            await self.show_pages(like=self._session.current)
+
+    async def show_pages(self, *, like: ImageKey | None = None, returns: bool = False) -> bool:
+        """Show pages of look-alikes; as `opening.open_look_alikes`."""
+        from mia_tui.tui.look_alikes.opening import open_look_alikes
+
+        screen, pictures = self._screen, self.tile_pictures
+        return await open_look_alikes(self._controller, screen, pictures, like=like, returns=returns)
+
+    async def _return_to_pages(self) -> None:
+        await self.show_pages(returns=True)
+
+    @property
+    @abstractmethod
+    def tile_pictures(self) -> "TilePictures":
+        """The pictures of tiles, which are kept while the dataset is open."""
+
     @abstractmethod
     async def leave_screen(self) -> None:
         """Go back where all images are shown that were shown at first."""
@@ -167,6 +198,7 @@ class LabelCommands(SessionCommands):
 
     Attributes:
         auto: Whether the key of a class assigns it and moves to the next image.
+        useful: Goes to the most useful image, once or again and again.
     """
 
     _screen: "LabelScreen"
@@ -182,6 +214,8 @@ class LabelCommands(SessionCommands):
     ) -> None:
         super().__init__(controller, screen, ink)
         self._view_settings, self.auto = view_settings, auto
+        live = LiveCommands(controller, screen)
+        self.useful = live.useful
         self.by_name |= {
             "assign": partial(self._assign, advance=False),
             "assign_next": partial(self._assign, advance=True),
@@ -190,6 +224,7 @@ class LabelCommands(SessionCommands):
             "clear": self._clear,
             "unlink": self._unlink,
             "auto": self._toggle_auto,
+            **live.by_name,
             "next": partial(self.move, 1),
             "previous": partial(self.move, -1),
             "page_next": lambda: self.move(screen.page),
@@ -245,8 +280,20 @@ class LabelCommands(SessionCommands):
 
     async def move(self, by: int) -> None:
         """Show the image so many places further; below zero, back."""
-        if not self._session.move(by):
+        if self.useful.is_on and by == 1:
+            if not await self._go_on():
+                self._say_last()
+        elif self.useful.is_on and by == -1:
+            if not self.useful.go_back():
+                self._screen.say("This is the first image that you went to.")
+        elif not self._session.move(by):
             self._screen.say(f"This is the {'last' if by > 0 else 'first'} image of the list.")
+
+    async def _go_on(self) -> bool:
+        """Go to the next image: the next in the list, or the most useful one. False if there is none."""
+        if not self.useful.is_on:
+            return self._session.move(1)
+        return await self.useful.go_on() or self._session.next_unlabelled(wrap=True)
 
     async def _assign(self, *, advance: bool) -> None:
         key = self._session.current
@@ -259,7 +306,7 @@ class LabelCommands(SessionCommands):
         await self._controller.assign([key], chosen)
         if advance:
             self._screen.did("assign_next")
-        if advance and not self._session.move(1):
+        if advance and not await self._go_on():
             self._say_last()
 
     async def _add_first_class(self) -> bool:
@@ -275,6 +322,9 @@ class LabelCommands(SessionCommands):
     def _say_last(self) -> None:
         if self._session.is_blind or self._session.shows_disputes:
             self._screen.say(self._people.last_words())
+            return
+        if self.useful.is_on:
+            self._screen.say("All images shown have a label or are skipped.")
             return
         left, skipped = self._session.counts.left, self._session.counts.skipped
         key = self._screen.key("next_unlabelled")
@@ -300,7 +350,7 @@ class LabelCommands(SessionCommands):
         elif not await self._accept_new(key, state.suggestion.name):
             return
         self._screen.did("accept")
-        if not self._session.move(1):
+        if not await self._go_on():
             self._say_last()
         if state.image_class is not None and state.differs:
             names = f"{state.suggestion.name} replaced {state.image_class.name}"
@@ -384,7 +434,7 @@ class LabelCommands(SessionCommands):
             return
         skipped = self._session.state_of(row).skipped
         await self._controller.skip([key], not skipped)
-        if not skipped and not self._session.move(1):
+        if not skipped and not await self._go_on():
             self._say_last()
 
     async def _flag(self) -> None:
@@ -405,13 +455,16 @@ class LabelCommands(SessionCommands):
 
     # Other screens
 
+    @property
+    def tile_pictures(self) -> "TilePictures":
+        return self._screen.tile_pictures
+
     async def open_grid(self) -> None:
         from mia_tui.tui.grid.screen import GridScreen
 
-        self._controller.ways_back.grid_opened()
-        pictures = self._screen.tile_pictures
-        if await self._screen.ask(GridScreen(self._controller, self._screen.context, pictures)):
-            self._controller.ways_back.opened_from_grid()
+        self._controller.ways_back.opened("grid")
+        if await self._screen.ask(GridScreen(self._controller, self._screen.context, self.tile_pictures)):
+            self._controller.ways_back.opened_from("grid")
         self._screen.did("grid")
 
     async def leave_screen(self) -> None:

@@ -42,6 +42,13 @@ _ACTIONS: tuple[Action, ...] = (
         opens=True,
     ),
     Action(
+        "live",
+        (),
+        "Live suggestions",
+        "Learn suggestions from your labels, anew after each, with what a network sees in the images; again: stop.",
+        _LABEL,
+    ),
+    Action(
         "add_new_classes",
         (),
         "Add the model's classes",
@@ -105,6 +112,20 @@ _ACTIONS: tuple[Action, ...] = (
         _MOVE,
     ),
     Action(
+        "useful",
+        ("tab",),
+        "Most useful",
+        "Go to the image whose label helps the suggestions most, wherever it is in the list.",
+        _MOVE,
+    ),
+    Action(
+        "useful_next",
+        ("shift+tab",),
+        "Most useful first",
+        "Go on to the most useful image after each label, instead of the next in the list; again: as before.",
+        _MOVE,
+    ),
+    Action(
         "skip", ("f4",), "Skip", "Mark this image as skipped and go to the next; again: unmark it.", _MARK
     ),
     Action("flag", ("!",), "Flag", "Flag this image to return to it; again: remove the flag.", _MARK),
@@ -139,6 +160,22 @@ _ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "grid", ("f7",), "Grid", "See many images at once, mark some and set their class.", _MARK, opens=True
+    ),
+    Action(
+        "look_alikes",
+        ('"',),
+        "Look-alikes",
+        "See pages of images that are suggested to be of one class: take a page by one key.",
+        _MARK,
+        opens=True,
+    ),
+    Action(
+        "find_like",
+        ("@",),
+        "Find the like",
+        "See the images that are most like this one, nearest first, to give all of them its class.",
+        _MARK,
+        opens=True,
     ),
     Action(
         "classes",
