@@ -16,6 +16,7 @@ from mia_tui.config.user.kept import keep, kept_settings
 from mia_tui.config.user.settings import UserConfig
 from mia_tui.dataset.model import WHOLE_STACK, ImageKey
 from mia_tui.dataset.session.session import Applied
+from mia_tui.text import counted
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.label.choice_commands import ChoiceCommands
@@ -131,13 +132,24 @@ class SessionCommands(ABC):
             await self.use_class(chosen)
 
     async def _unlabelled(self, *, backwards: bool) -> None:
-        if self._session.next_unlabelled(backwards=backwards):
-            return
-        if self._session.next_unlabelled(backwards=backwards, wrap=True):
-            self._screen.say(f"Continued from the {'end' if backwards else 'beginning'} of the list.")
-        else:
-            what = "were labelled again" if self._session.is_blind else "have a label or are skipped"
-            self._screen.say(f"All images shown {what}.")
+        while True:
+            wraps = not self._session.next_unlabelled(backwards=backwards)
+            if wraps and not self._session.next_unlabelled(backwards=backwards, wrap=True):
+                self._screen.say(self._why_none_left())
+                return
+            if wraps:
+                self._screen.say(f"Continued from the {'end' if backwards else 'beginning'} of the list.")
+            if await self._controller.leases.hold():
+                return
+
+    def _why_none_left(self) -> str:
+        """Why there is no image to label next."""
+        if self._session.is_blind:
+            return "All images shown were labelled again."
+        left = int(self._session.leased.sum()) if self._session.has_leased else 0
+        if left:
+            return f"All others have a label or are skipped; {counted(left, 'image')} somebody else is labelling."
+        return "All images shown have a label or are skipped."
 
     # Classes
 
@@ -216,6 +228,7 @@ class LabelCommands(SessionCommands):
         self._view_settings, self.auto = view_settings, auto
         live = LiveCommands(controller, screen)
         self.useful = live.useful
+        controller.leases.upcoming = self.useful.upcoming
         self.by_name |= {
             "assign": partial(self._assign, advance=False),
             "assign_next": partial(self._assign, advance=True),
@@ -280,19 +293,23 @@ class LabelCommands(SessionCommands):
 
     async def move(self, by: int) -> None:
         """Show the image so many places further; below zero, back."""
-        if self.useful.is_on and by == 1:
+        if self._goes_to_useful and by == 1:
             if not await self._go_on():
                 self._say_last()
-        elif self.useful.is_on and by == -1:
+        elif self._goes_to_useful and by == -1:
             if not self.useful.go_back():
                 self._screen.say("This is the first image that you went to.")
         elif not self._session.move(by):
             self._screen.say(f"This is the {'last' if by > 0 else 'first'} image of the list.")
 
+    @property
+    def _goes_to_useful(self) -> bool:
+        return self.useful.is_on and not self._session.is_second_look
+
     async def _go_on(self) -> bool:
         """Go to the next image: the next in the list, or the most useful one. False if there is none."""
-        if not self.useful.is_on:
-            return self._session.move(1)
+        if not self._goes_to_useful:
+            return self._session.go_on()
         return await self.useful.go_on() or self._session.next_unlabelled(wrap=True)
 
     async def _assign(self, *, advance: bool) -> None:
@@ -320,7 +337,7 @@ class LabelCommands(SessionCommands):
         return bool(added)
 
     def _say_last(self) -> None:
-        if self._session.is_blind or self._session.shows_disputes:
+        if self._session.is_second_look:
             self._screen.say(self._people.last_words())
             return
         if self.useful.is_on:
