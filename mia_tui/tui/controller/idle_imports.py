@@ -11,8 +11,11 @@ from importlib import import_module
 
 PIECES = (
     "mia_tui.tui.dialogs",
+    "mia_tui.tui.keys.palette",
     "mia_tui.tui.help",
     "mia_tui.tui.grid.screen",
+    "mia_tui.active.pages",
+    "mia_tui.tui.look_alikes.screen",
     "mia_tui.tui.classes.screen",
     "mia_tui.config.train",
     "mia_tui.config.check",
