@@ -20,7 +20,7 @@ The packages, from the top down; each imports only from those below it:
 
 Where things go
 ---------------
-    backbone            a row in catalog/backbones.py
+    backbone            a row in catalog/backbones.py; weights that come with the program: engine/network/shipped.py
     loss                a line in catalog/losses.py, and its formula in engine/training/losses.py; a parameter is a
                         field in config/train.py (as `focal_gamma`), with a value in config/recipes.py
     metric              a line in catalog/metrics.py, and its formula in runs/evaluation/confusion.py
@@ -119,6 +119,12 @@ Each line passes through its modules in this order.
         After Ctrl+K, tui/label/suggestions/asked_network.py puts the answer of image_predictor.py in their place.
         The probabilities of the other classes are in a file of their own (runs/prediction/probabilities.py), which
         tui/label/suggestions/probabilities.py searches for the image on screen.
+    features of all images
+        `create_features` or `start_features` of runs/features/create.py -> worker.py -> engine/jobs/features.py lists
+        the images, asks features/table.py which have none, copies those of known content
+        (features/known_content.py), and gives the others to engine/inference/features.py, whose network pools its
+        stages (engine/inference/stages.py). features/writer.py adds the rows; whoever has the table open sees them
+        at its next `refresh`. What files there are is in features/layout.py; features/room.py removes old ones.
     stop, kill, resume
         runs/worker/control.py leaves a file, which is all that reaches another computer, and signals
         (runs/worker/signals.py); the worker asks after each step
