@@ -19,6 +19,7 @@ from mia_tui.dataset.session.session import Applied
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.label.choice_commands import ChoiceCommands
+from mia_tui.tui.label.people_commands import PeopleCommands
 from mia_tui.tui.label.picture.view_commands import ViewCommands
 from mia_tui.tui.label.picture.view_settings import ViewSettings
 from mia_tui.tui.label.suggestions.live_commands import LiveCommands
@@ -110,6 +111,12 @@ class SessionCommands(ABC):
     def reveal(self, applied: Applied) -> str:
         """Go where something changed; returns what to say about that."""
 
+    def hides_notes(self) -> bool:
+        """Whether notes are not shown, and so not changed; says why."""
+        if self._session.is_blind:
+            self._screen.say("Notes of others are hidden in a blind second pass, so none is written there.")
+        return self._session.is_blind
+
     def _go_to(self, row: int) -> str:
         """Go to an image, also where it is not among those that are shown; returns what to say about that."""
         if not self._controller.ways_back.reveal(row, self._screen.SCOPE_NAME):
@@ -129,7 +136,8 @@ class SessionCommands(ABC):
         if self._session.next_unlabelled(backwards=backwards, wrap=True):
             self._screen.say(f"Continued from the {'end' if backwards else 'beginning'} of the list.")
         else:
-            self._screen.say("All images shown have a label or are skipped.")
+            what = "were labelled again" if self._session.is_blind else "have a label or are skipped"
+            self._screen.say(f"All images shown {what}.")
 
     # Classes
 
@@ -231,14 +239,21 @@ class LabelCommands(SessionCommands):
             "grid": self.open_grid,
         }
         self.by_name |= ViewCommands(view_settings, screen, ink).by_name
+        self._people = PeopleCommands(controller, screen, ink)
+        self.by_name |= self._people.by_name
 
     # Labelling
 
     async def use_class(self, class_id: int) -> None:
-        """Make a class the current one; in auto mode assign it and move to the next image."""
+        """Make a class the current one; in auto mode, or to decide a dispute, assign it and go to the next image."""
         self._session.choose_class(class_id)
-        if self.auto:
+        if self.labels_at_once:
             await self._assign(advance=True)
+
+    @property
+    def labels_at_once(self) -> bool:
+        """Whether the key of a class labels the image."""
+        return self.auto or self._session.shows_disputes
 
     async def go_to(self, key: ImageKey) -> None:
         """Show another image of the list; nothing happens if it does not exist any more."""
@@ -305,6 +320,9 @@ class LabelCommands(SessionCommands):
         return bool(added)
 
     def _say_last(self) -> None:
+        if self._session.is_blind or self._session.shows_disputes:
+            self._screen.say(self._people.last_words())
+            return
         if self.useful.is_on:
             self._screen.say("All images shown have a label or are skipped.")
             return
@@ -316,6 +334,9 @@ class LabelCommands(SessionCommands):
         self._screen.say(f"This was the last image of the list. {todo}")
 
     async def _accept(self) -> None:
+        if self._session.shows_disputes:
+            await self._people.keep_label()
+            return
         row, key = self._session.current_row, self._session.current
         state = None if row is None else self._screen.asked_network.seen(key, self._session.state_of(row))
         if state is None or key is None:
@@ -342,6 +363,9 @@ class LabelCommands(SessionCommands):
         return await self._suggestions.accept_new(key, name, self._session.model, self._session.new_classes)
 
     async def _toggle_asking(self) -> None:
+        if self._session.is_blind:
+            self._screen.say("No network is asked in a blind second pass.")
+            return
         network = self._screen.asked_network
         if network.is_on:
             network.turn_off()
@@ -420,7 +444,7 @@ class LabelCommands(SessionCommands):
 
     async def _note(self) -> None:
         row, key = self._session.current_row, self._session.current
-        if row is None or key is None:
+        if row is None or key is None or self.hides_notes():
             return
         from mia_tui.tui.dialogs import TextDialog
 
