@@ -39,6 +39,7 @@ STATE_WORDS = {
     "suggested": "with a model's suggestion only",
     "differs": "where label and suggestion differ",
     "models_differ": "where two models differ",
+    "unfamiliar": "unlike all classes, as far as that is known",
     "unreadable": "found missing or unreadable so far",
 }
 
@@ -56,7 +57,13 @@ def framing(state: RowState | None, ink: Ink, accept: str, model: str = "", comp
     if state is None:
         return Framing("", "none")
     notes = [
-        sign for sign, shown in ((f"{ink.flag} flagged", state.flagged), ("skipped", state.skipped)) if shown
+        sign
+        for sign, shown in (
+            (f"{ink.flag} flagged", state.flagged),
+            ("skipped", state.skipped),
+            ("unlike all classes", state.unfamiliar),
+        )
+        if shown
     ]
     model, compared = _short_models(model, compared, ink)
     if compared and state.compared is not None and state.compared != state.suggestion:
