@@ -22,6 +22,7 @@ from mia_tui.tui.label.choice_commands import ChoiceCommands
 from mia_tui.tui.label.picture.view_commands import ViewCommands
 from mia_tui.tui.label.picture.view_settings import ViewSettings
 from mia_tui.tui.label.suggestions.suggestion_commands import SuggestionCommands
+from mia_tui.tui.review.commands import ReviewCommands
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
@@ -159,6 +160,7 @@ class LabelCommands(SessionCommands):
 
     Attributes:
         auto: Whether the key of a class assigns it and moves to the next image.
+        reviewing: What is reviewed.
     """
 
     _screen: "LabelScreen"
@@ -174,6 +176,7 @@ class LabelCommands(SessionCommands):
     ) -> None:
         super().__init__(controller, screen, ink)
         self._view_settings, self.auto = view_settings, auto
+        self.reviewing = ReviewCommands(controller, screen, ink)
         self.by_name |= {
             "assign": partial(self._assign, advance=False),
             "assign_next": partial(self._assign, advance=True),
@@ -196,13 +199,16 @@ class LabelCommands(SessionCommands):
             "grid": self.open_grid,
         }
         self.by_name |= ViewCommands(view_settings, screen, ink).by_name
+        self.by_name |= self.reviewing.by_name
 
     # Labelling
 
     async def use_class(self, class_id: int) -> None:
-        """Make a class the current one; in auto mode assign it and move to the next image."""
+        """Make a class the current one; in auto mode assign it and move to the next image; in a review answer."""
         self._session.choose_class(class_id)
-        if self.auto:
+        if self.reviewing.takes_classes:
+            await self.reviewing.answer(class_id)
+        elif self.auto:
             await self._assign(advance=True)
 
     async def go_to(self, key: ImageKey) -> None:
@@ -219,11 +225,13 @@ class LabelCommands(SessionCommands):
         row = self._session.current_row
         if row is None or self._session.current != key:
             return
-        state = self._screen.asked_network.seen(key, self._session.state_of(row))
+        state = self._screen.seen(row)
         chosen = await self._screen.ask(
             pickers.image_menu(self._session, state, key.path, self._ink, can_accept=True)
         )
-        if isinstance(chosen, int):
+        if isinstance(chosen, int) and self.reviewing.takes_classes:
+            await self.reviewing.answer(chosen)
+        elif isinstance(chosen, int):
             await self._controller.assign([key], chosen)
         elif chosen is not None:
             await self.by_name[chosen]()
@@ -241,6 +249,9 @@ class LabelCommands(SessionCommands):
             return
         chosen = self._session.current_class
         assert chosen is not None
+        if self.reviewing.takes_classes:
+            await self.reviewing.answer(chosen)
+            return
         await self._controller.assign([key], chosen)
         if advance:
             self._screen.did("assign_next")
@@ -266,8 +277,10 @@ class LabelCommands(SessionCommands):
         self._screen.say(f"This was the last image of the list. {todo}")
 
     async def _accept(self) -> None:
+        if await self.reviewing.accept():
+            return
         row, key = self._session.current_row, self._session.current
-        state = None if row is None else self._screen.asked_network.seen(key, self._session.state_of(row))
+        state = None if row is None else self._screen.seen(row)
         if state is None or key is None:
             self._screen.say("There is no image to accept a suggestion for.")
             return
@@ -293,6 +306,8 @@ class LabelCommands(SessionCommands):
 
     async def _toggle_asking(self) -> None:
         network = self._screen.asked_network
+        if self.reviewing.stays_blind():
+            return
         if network.is_on:
             network.turn_off()
             self._screen.say("The network is not asked any more.")
@@ -382,6 +397,8 @@ class LabelCommands(SessionCommands):
     # Other screens
 
     async def open_grid(self) -> None:
+        if self.reviewing.stays_blind():
+            return
         from mia_tui.tui.grid.screen import GridScreen
 
         self._controller.ways_back.grid_opened()

@@ -92,16 +92,19 @@ def facts(
     settings: Sequence[str],
     ink: Ink,
     columns: int,
+    *,
+    is_named: bool = True,
 ) -> tuple[list[Piece], list[Piece]]:
     """The line about the image: its position and name on the left, its size and view settings on the right.
 
     Where there is no room, the size is left out first. The filter is always shown: size and settings are left out for
-    it, then the beginning of the name.
+    it, then the beginning of the name. `is_named` is False where a name could tell the class, as in an audit.
     """
     row = session.current_row
     if row is None or session.position is None:
         return [(shown_filter(session.filter, session, ink) or "No images", None)], []
     key = session.listing.key(row)
+    path = key.path if is_named else ""
     position = f"{session.position + 1:,}/{len(session.view):,}  "
     more: list[Piece] = []
     frames = session.listing.frames_of(row)
@@ -109,7 +112,7 @@ def facts(
         place = "" if view is None else place_in_words(view.scene, view.place, frames)
         of_stack = f"  {place or f'frame {key.frame + 1}/{frames}'}"
         more.append((f"  stack of {frames} frames" if key.frame == WHOLE_STACK else of_stack, None))
-    note = session.state_of(row).note
+    note = session.state_of(row).note if is_named else None
     if note:
         more.append((f"  {ink.noted} {printable(note)}", Style(italic=True)))
     right = list(settings)
@@ -118,13 +121,13 @@ def facts(
         right.insert(1, f"{view.scale_in(box_px) * 100:.0f} %")
     shown = filter_words(session, columns, ink)
     if not shown:
-        left = [(position, _BOLD), (ink.fit_left(key.path, _NAME_COLUMNS), None), *more]
+        left = [(position, _BOLD), (ink.fit_left(path, _NAME_COLUMNS), None), *more]
         room = columns - _GAP - sum(ink.width(ink.shown(text)) for text, _ in left)
         while right and ink.width(ink.separator.join(right)) > room:
             del right[0]
         return left, [(ink.separator.join(right), ink.dim())]
     room = columns - ink.width(f"{position}  {shown}")
-    name = ink.fit_left(key.path, min(_NAME_COLUMNS, room))
+    name = ink.fit_left(path, min(_NAME_COLUMNS, room))
     left = [(position, _BOLD), (name, None)]
     room -= ink.width(name)
     for text, style in more:
