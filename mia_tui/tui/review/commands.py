@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from mia_tui.dataset.session.filters import Filter, Order
 from mia_tui.dataset.store.records import LabelOrigin
-from mia_tui.text import counted, printable
+from mia_tui.text import counted, percent, printable
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.review.queue import TITLES, Doubt, Doubted, Review, ReviewQueue
@@ -12,6 +12,7 @@ from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
     from mia_tui.tui.label.screen import LabelScreen
+    from mia_tui.tui.review.audit import Audit
     from mia_tui.tui.review.chooser import Begun
     from mia_tui.tui.review.finder import DoubtFinder
 
@@ -178,7 +179,78 @@ class ReviewCommands:
 
     async def _settle(self, queue: ReviewQueue, doubt: Doubt) -> None:
         """Keep a label as it is: it is not asked about again."""
-        raise NotImplementedError
+        issue, keys = queue.kind, [doubt.key] if doubt.twin is None else [doubt.key, doubt.twin]
+        if issue in ("label", "duplicate", "outlier"):
+            await self._controller.write(lambda store: store.keep_issues(keys, issue), f"{doubt.key.path}: kept")
+        queue.settled.update(keys)
+
+    async def refresh(self) -> None:
+        """After an undo or redo: read what is kept and answered now."""
+        queue = self.review.queue
+        if queue is None:
+            return
+        issue = queue.kind
+        if issue == "audit":
+            from mia_tui.tui.review.audit import read_audits
+
+            rows = [row for audit in await read_audits(self._controller) for row in audit.rows]
+            answered = {row.image for row in rows if row.answer is not None}
+            queue.settled = answered & set(queue.doubts)
+        elif issue != "unfamiliar":
+            queue.settled = await self._controller.store_thread.read(lambda store: store.kept(issue)) or set()
+
+    # The audit
+
+    async def _begin_audit(self) -> None:
+        from mia_tui.tui.review import audit
+
+        known = audit.open_audit(await audit.read_audits(self._controller), self._session)
+        if known is None:
+            known = await self._draw_audit()
+        if known is None:
+            return
+        self._show_queue(audit.queue_of(known))
+        leave = self._screen.key("leave")
+        self._screen.say(f"What was said of them is hidden until you have answered; {leave} stops.")
+
+    async def _draw_audit(self) -> "Audit | None":
+        from mia_tui.tui.review import audit
+
+        screen = self._screen
+        if self._session.new_classes:
+            screen.say("The model suggests classes that you do not have: add them first, in the palette.")
+            return None
+        dialog = audit.size_dialog(self._session, self._ink)
+        if dialog is None:
+            screen.say("There is nothing to audit: neither a label nor a suggestion.")
+            return None
+        chosen = await screen.ask(dialog)
+        return None if chosen is None else await audit.draw(self._controller, *chosen)
+
+    async def _answer_audit(self, queue: ReviewQueue, key: ImageKey, class_id: int) -> None:
+        from mia_tui.tui.review.audit import answer
+
+        row = await answer(self._controller, key, class_id)
+        queue.settled.add(key)
+        if row is None:
+            return
+        said = None if row.said_class_id is None else self._session.class_of(row.said_class_id)
+        name = "?" if said is None else printable(said.name)
+        sure = "" if row.probability is None else f" {percent(row.probability)}"
+        verdict = "Right" if row.is_right else "Wrong"
+        self._screen.say(f"{verdict}: the {row.kind} was {name}{sure}.")
+
+    async def _end_audit(self) -> None:
+        """All are answered: show what came of it."""
+        await self.by_name["leave"]()
+        await self._show_progress()
+
+    async def _show_progress(self) -> None:
+        from mia_tui.tui.review.progress_screen import ProgressScreen
+
+        wanted = await self._screen.ask(ProgressScreen(self._controller, self._screen.context))
+        if wanted:
+            await self._begin_audit()
 
     def _go_on(self) -> None:
         """Go to the next image that is to be decided, from the end back to the first."""

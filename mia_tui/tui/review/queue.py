@@ -56,7 +56,7 @@ class ReviewQueue:
     Args:
         kind: What about them; `audit` is a random sample whose labels are hidden.
         doubts: In order, each image once.
-        answered: The images of an audit that were answered before.
+        answered: How many images of an audit were answered before.
 
     Attributes:
         filter: That shows them, while the queue is on.
@@ -64,11 +64,11 @@ class ReviewQueue:
     """
 
     def __init__(
-        self, kind: Doubted | Literal["audit"], doubts: Sequence[Doubt], answered: Sequence[ImageKey] = ()
+        self, kind: Doubted | Literal["audit"], doubts: Sequence[Doubt], answered: int = 0
     ) -> None:
         self.kind = kind
         self.doubts = {doubt.key: doubt for doubt in doubts}
-        self.answered_before = len(answered)
+        self._answered_before = answered
         words = AUDIT_TITLE if kind == "audit" else TITLES[kind]
         self.filter = Filter(among=tuple(self.doubts), among_words=words)
         self.settled: set[ImageKey] = set()
@@ -78,16 +78,26 @@ class ReviewQueue:
         """Whether labels and suggestions are hidden."""
         return self.kind == "audit"
 
+    @property
+    def answered(self) -> int:
+        """How many images of an audit are answered."""
+        return self._answered_before + len(self.settled)
+
+    @property
+    def asked(self) -> int:
+        """How many images an audit has."""
+        return self._answered_before + len(self.doubts)
+
     def is_open(self, key: ImageKey, session: LabelSession) -> bool:
         """Whether an image is still to be decided."""
         doubt, row = self.doubts.get(key), session.listing.row(key)
         if doubt is None or row is None or key in self.settled:
             return False
+        state = session.state_of(row)
+        if self.kind in ("audit", "unfamiliar") and (state.skipped or (state.flagged and not self.is_blind)):
+            return False
         if self.kind == "audit":
             return True
-        state = session.state_of(row)
-        if self.kind == "unfamiliar" and (state.flagged or state.skipped):
-            return False
         return _class_id(state) == doubt.said and (doubt.twin is None or self._differs(doubt, session))
 
     def _differs(self, doubt: Doubt, session: LabelSession) -> bool:
@@ -212,8 +222,7 @@ def _words_of(queue: ReviewQueue, doubt: Doubt, session: LabelSession) -> str:
     """The question about an image."""
     said, suggested = _name(doubt.said, session), _name(doubt.suggested, session)
     if queue.kind == "audit":
-        done = queue.answered_before + sum(key in queue.settled for key in queue.doubts)
-        return f"Audit {done + 1} of {queue.answered_before + len(queue.doubts)}: which class is it? Its key answers."
+        return f"Audit, {queue.answered:,} of {queue.asked:,} done: which class is it? Its key answers."
     if queue.kind == "duplicate" and doubt.twin is not None:
         return f"You said {said}; {printable(doubt.twin.path)}, which looks the same, is {suggested}."
     if queue.kind == "label":
