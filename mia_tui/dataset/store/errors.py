@@ -43,6 +43,8 @@ def as_store_errors(path: Path) -> Iterator[None]:
         yield
     except BadRecord as error:
         raise StoreError(f"{printable(path)} is damaged: {printable(error)}.", _backup_hint(path)) from error
+    except UnicodeDecodeError as error:  # a name in its schema, or SQLite's own sentence about that
+        raise StoreError(f"{printable(path)} is damaged.", _backup_hint(path)) from error
     except sqlite3.ProgrammingError:
         raise
     except sqlite3.IntegrityError as error:  # its history contradicts its tables

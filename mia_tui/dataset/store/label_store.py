@@ -7,7 +7,7 @@ classes can be rebuilt from it. One `LabelStore` belongs to one thread. File
 names are stored as bytes (`os.fsencode`), so any name is returned unchanged.
 
 `LabelStore` opens the file, undoes steps and moves labels with
-their files. It inherits its queries from `queries` and its edits from `edits`.
+their files. It inherits its queries from `queries`, its edits from `edits`, and those of a review from `review`.
 """
 
 import getpass
@@ -20,19 +20,19 @@ from typing import Self
 
 from mia_tui.dataset.model import ImageFile, StackMode
 from mia_tui.dataset.store import file_changes, frame_numbers, history
-from mia_tui.dataset.store.edits import StoreEdits
 from mia_tui.dataset.store.errors import as_store_errors
 from mia_tui.dataset.store.file_changes import AppliedFileChanges, FileChanges, Hashing
 from mia_tui.dataset.store.frame_numbers import FramesNow, WrittenFrames
 from mia_tui.dataset.store.migrations import schema_version
 from mia_tui.dataset.store.queries import META_ROOT
 from mia_tui.dataset.store.records import Step
+from mia_tui.dataset.store.review.edits import ReviewEdits
 from mia_tui.dataset.store.store_file import StoreFile, make_file
 from mia_tui.dataset.store.undo import undo_or_redo
 from mia_tui.text import encode_name, printable
 
 
-class LabelStore(StoreEdits):
+class LabelStore(ReviewEdits):
     """Labels, classes and split of one dataset.
 
     Args:

@@ -96,6 +96,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             id INTEGER PRIMARY KEY AUTOINCREMENT,
             image_id INTEGER NOT NULL REFERENCES image (id),
             drawn_at REAL NOT NULL,
+            drawn_from INTEGER NOT NULL,           -- how many images could have been drawn
             kind TEXT NOT NULL CHECK (kind IN ('label', 'suggestion')),
             said_class_id INTEGER REFERENCES class (id),  -- what the label or suggestion was before the answer
             probability REAL,                      -- of a suggestion

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from mia_tui.dataset.model import ImageKey
 
 LabelOrigin = Literal["person", "import", "accepted", "page"]
-ChangeKind = Literal["label", "class", "flag", "skip", "note", "path", "frame"]
+ChangeKind = Literal["label", "class", "flag", "skip", "note", "path", "frame", "kept", "audit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class Change:
         target_id: Of a class if `kind` is class, else of the image.
         image: The image, if the change is about one.
         before: The value before; None is none. A label is {class_id, annotator, source, updated_at}, a class the
-            fields of `ImageClass`, a flag or skip a bool, a path as `encode_name` writes it, a frame its number.
+            fields of `ImageClass`, a flag or skip a bool, a path as `encode_name` writes it, a frame its number, an
+            issue or audit the columns of its row that change (`review.edits`).
         after: The value after.
         undoes: The change that this one reversed.
     """

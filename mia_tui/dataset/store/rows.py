@@ -72,6 +72,21 @@ class _ClassValue(TypedDict):
     archived: bool
 
 
+class _KeptValue(TypedDict):
+    issue: Literal["label", "duplicate", "outlier"]
+    class_id: Count
+    annotator: str
+    at: Time
+
+
+class _AuditValue(TypedDict):
+    id: Count
+    said_class_id: Count | None
+    class_id: Count | None
+    annotator: str | None
+    answered_at: Time | None
+
+
 # The values of a change before and after.
 _VALUES: dict[ChangeKind, JsonReader[Any]] = {
     "label": JsonReader(_LabelValue),
@@ -81,6 +96,8 @@ _VALUES: dict[ChangeKind, JsonReader[Any]] = {
     "note": JsonReader(str),
     "path": JsonReader(Text),
     "frame": JsonReader(StoredFrame),
+    "kept": JsonReader(_KeptValue),
+    "audit": JsonReader(_AuditValue),
 }
 
 

@@ -21,6 +21,7 @@ from mia_tui.dataset.store import history, rows
 from mia_tui.dataset.store.edits import free_in_steps
 from mia_tui.dataset.store.history import ChangeRecorder
 from mia_tui.dataset.store.records import Change, ChangeKind, Label, Step
+from mia_tui.dataset.store.review.undo import reverse_answer, reverse_kept
 from mia_tui.errors import StoreConflict
 from mia_tui.text import counted, decode_name, name_some, printable
 
@@ -241,7 +242,11 @@ def _remove_class(reversal: Reversal, present: ImageClass, left: Mapping[str, An
     if replace(present, position=left["position"]) != ImageClass(**left):
         raise reversal.overwritten("class", present.id, f'the class "{present.name}"')
     user = reversal.connection.execute(
-        "SELECT annotator FROM label WHERE class_id = ? LIMIT 1", (present.id,)
+        """SELECT annotator FROM label WHERE class_id = :id UNION ALL
+        SELECT annotator FROM opinion WHERE class_id = :id UNION ALL
+        SELECT annotator FROM kept WHERE class_id = :id UNION ALL
+        SELECT 'an audit' FROM audit WHERE said_class_id = :id OR class_id = :id LIMIT 1""",
+        {"id": present.id},
     ).fetchone()
     if user is not None:
         raise reversal.refusal(f'would remove the class "{present.name}", which {user[0]} uses')
@@ -338,6 +343,8 @@ _REVERSE: dict[ChangeKind, Callable[[Reversal, Sequence[Change]], list[tuple[Any
     "note": _reverse_marks("note", _reverse_mark("note")),
     "path": _one_by_one(_reverse_path),
     "frame": _one_by_one(_reverse_frame),
+    "kept": _one_by_one(reverse_kept),
+    "audit": _one_by_one(reverse_answer),
 }
 """Each takes changes of its kind, newest first, and returns what was and what is now, in the form of the history."""
 
@@ -442,6 +449,10 @@ def _mark_phrase(changes: Sequence[Change]) -> str:
         return f"{images} {'flagged' if after else 'no longer flagged'}"
     if kinds == {"skip"}:
         return f"{images} {'skipped' if after else 'no longer skipped'}"
+    if kinds == {"kept"}:
+        return f"{images} kept as labelled" if after else f"{images} no longer kept as labelled"
+    if kinds == {"audit"}:
+        return f"answer about {images} in the audit"
     return f"note of {images}" if kinds == {"note"} else f"marks of {images}"
 
 

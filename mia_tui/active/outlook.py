@@ -1,0 +1,174 @@
+"""What more labels would bring: a learning curve from refits on parts of the labels, and its extrapolation.
+
+The error of a head falls about as a power of the number of labels, error = a labels^-b (Hestness 2017). The exponent
+b is found from the labels: heads that learn from random parts of them say the others. How many suggestions are right
+is not: labelled images were chosen, so that comes from the audit. An interval joins both uncertainties.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mia_tui.active.audit import Estimate, percent, percents
+from mia_tui.active.held_out import RIDGE, held_out_scores
+from mia_tui.active.suggester import Rows
+
+_SHARES = (0.15, 0.25, 0.4, 0.6, 0.8)
+_DRAWS = 12  # random parts of each size
+_MOST_LABELS = 4000  # of more labels, a random part
+_FEWEST_LABELS = 24
+_RESAMPLES = 200
+_FEWEST_AUDITED = 20
+_MOST_TIMES = 3.0  # an extrapolation to more than so many times the labels is not to be trusted
+
+
+@dataclass(frozen=True, eq=False)
+class LearningCurve:
+    """How often heads are wrong that learned from fewer labels.
+
+    Attributes:
+        labels: Numbers of labels, ascending; the last is all of them.
+        errors: Share of wrong ones among the other labelled images, float64.
+        exponents: Of the power law, by resampling the parts: float64, shape (resamples,).
+    """
+
+    labels: Rows
+    errors: NDArray[np.float64]
+    exponents: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The share of suggestions that would be right with more labels.
+
+    Attributes:
+        more: How many more labels.
+        share: About how many would be right, 0 to 1; None if that cannot be told.
+        low: Lower end of its interval.
+        high: Its upper end.
+        why_not: Why it cannot be told, as a phrase; empty if it can.
+    """
+
+    more: int
+    share: float | None
+    low: float
+    high: float
+    why_not: str = ""
+
+
+def learning_curve(
+    points: NDArray[np.float32], class_ids: Rows, groups: Rows | None = None, seed: int = 0
+) -> LearningCurve | None:
+    """Learn from parts of the labels; None where there are too few of them, or no two classes.
+
+    Args:
+        points: Of the labelled images, shape (M, dims).
+        class_ids: Their classes.
+        groups: Equal numbers for images that belong together, shape (M,).
+        seed: Of the parts.
+    """
+    rng = np.random.default_rng(seed)
+    if len(class_ids) > _MOST_LABELS:
+        some = np.sort(rng.choice(len(class_ids), _MOST_LABELS, replace=False))
+        points, class_ids = points[some], class_ids[some]
+        groups = None if groups is None else groups[some]
+    classes, positions = np.unique(class_ids, return_inverse=True)
+    together = np.arange(len(points)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    if len(points) < _FEWEST_LABELS or len(classes) < 2 or together.max() + 1 < 2 * len(_SHARES):
+        return None
+    targets = np.eye(len(classes))[positions]
+    z = np.hstack([points, np.ones((len(points), 1), np.float32)]).astype(np.float64)
+    sizes, errors = [], []
+    for share in _SHARES:
+        learned, wrong = zip(*(_try(z, targets, together, share, rng) for _ in range(_DRAWS)), strict=True)
+        sizes.append(float(np.mean(learned)))
+        errors.append(wrong)
+    scores = held_out_scores(points, positions.astype(np.int32), len(classes), together.astype(np.int32))
+    tried = np.array(errors)
+    all_wrong = np.full(_DRAWS, (scores.argmax(axis=1) != positions).mean())
+    tried, labels = np.vstack([tried, all_wrong]), np.array([*sizes, len(points)])
+    # A draw more or less is what resampling varies; half an error keeps the logarithm finite.
+    floor = 0.5 / len(points)
+    picks = rng.integers(_DRAWS, size=(_RESAMPLES, len(labels), _DRAWS))
+    means = np.take_along_axis(tried[None], picks, axis=2).mean(axis=2)
+    means[:, -1] = _resampled_share(scores.argmax(axis=1) != positions, rng)
+    logs = np.log(np.maximum(means, floor))
+    along = np.log(labels) - np.log(labels).mean()
+    exponents = -(logs * along).sum(axis=1) / np.square(along).sum()
+    return LearningCurve(np.round(labels).astype(np.int32), tried.mean(axis=1), exponents)
+
+
+def outlook(found: Estimate, curve: LearningCurve | None, more: int, labelled: int) -> Outlook:
+    """How many suggestions would be right with more labels.
+
+    Args:
+        found: Of the audit of suggestions.
+        curve: From the labels of now; None if there is none.
+        more: How many more labels.
+        labelled: How many there are now.
+    """
+    why_not = _why_not(found, curve, more, labelled)
+    if why_not or curve is None:
+        return Outlook(more, None, 0.0, 1.0, why_not)
+    growth = np.log((labelled + more) / labelled)
+    few, middle, many = np.quantile(curve.exponents, (0.025, 0.5, 0.975))
+    error = (found.audited - found.right) / found.audited
+    best = 1 - (1 - found.high) * float(np.exp(-max(many, 0.0) * growth))
+    worst = 1 - (1 - found.low) * float(np.exp(-max(few, 0.0) * growth))
+    return Outlook(more, 1 - error * float(np.exp(-max(middle, 0.0) * growth)), worst, best)
+
+
+def progress_sentence(
+    labelled: int,
+    suggestions: Estimate | None = None,
+    labels: Estimate | None = None,
+    more: Outlook | None = None,
+) -> str:
+    """How far a dataset is, in one line: `Labelled 180 · suggestions right: 95 % (84-99, from 40 audited) · …`."""
+    parts = [f"Labelled {labelled:,}"]
+    for what, found in (("labels right", labels), ("suggestions right", suggestions)):
+        if found is not None and found.audited:
+            share = percents(found.share, found.low, found.high)
+            parts.append(f"{what}: {share}, from {found.audited:,} audited)")
+    if more is not None:
+        if more.share is None:
+            parts.append(f"what more labels bring cannot be told: {more.why_not}")
+        else:
+            parts.append(f"{more.more:,} more labels: about {percent(more.share)} %")
+    return " · ".join(parts)
+
+
+def _why_not(found: Estimate, curve: LearningCurve | None, more: int, labelled: int) -> str:
+    if found.audited < _FEWEST_AUDITED:
+        return f"fewer than {_FEWEST_AUDITED} suggestions are audited"
+    if curve is None:
+        return f"there are fewer than {_FEWEST_LABELS} labels of two classes"
+    if labelled + more > _MOST_TIMES * labelled:
+        return "that is too many more for the labels that there are"
+    if np.quantile(curve.exponents, 0.025) <= 0:
+        return "heads that learned from fewer labels were not surely worse"
+    return ""
+
+
+def _try(
+    z: NDArray[np.float64],
+    targets: NDArray[np.float64],
+    together: NDArray[np.intp],
+    share: float,
+    rng: np.random.Generator,
+) -> tuple[int, float]:
+    """Learn from a random part of the groups; how many images it has, and how many of the others are wrong."""
+    number = int(together.max()) + 1
+    part = rng.permutation(number)[: max(2, round(share * number))]
+    learned = np.isin(together, part)
+    own = z[learned]
+    weights = np.linalg.solve(own.T @ own + RIDGE * np.eye(z.shape[1]), own.T @ targets[learned])
+    said = (z[~learned] @ weights).argmax(axis=1)
+    return int(learned.sum()), float((said != targets[~learned].argmax(axis=1)).mean())
+
+
+def _resampled_share(wrong: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float64]:
+    picks = rng.binomial(len(wrong), wrong.mean(), size=_RESAMPLES)
+    shares: NDArray[np.float64] = picks / len(wrong)
+    return shares

@@ -1,0 +1,1 @@
+"""What people decided about labels in a review: issues that they kept, and answers of an audit."""
