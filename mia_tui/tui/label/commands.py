@@ -183,6 +183,8 @@ class LabelCommands(SessionCommands):
             "accept": self._accept,
             "ask": self._toggle_asking,
             "clear": self._clear,
+            "undo": partial(self._step_back, redo=False),
+            "redo": partial(self._step_back, redo=True),
             "unlink": self._unlink,
             "auto": self._toggle_auto,
             "next": partial(self.move, 1),
@@ -321,6 +323,10 @@ class LabelCommands(SessionCommands):
         key = self._session.current
         if key is not None and not await self._controller.clear([key]):
             self._screen.say("This image has no label.")
+
+    async def _step_back(self, *, redo: bool) -> None:
+        await step_back(self._controller, self._screen, self.reveal, redo=redo)
+        await self.reviewing.refresh()
 
     async def _unlink(self) -> None:
         step = await self._controller.undo_links()

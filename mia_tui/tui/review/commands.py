@@ -1,7 +1,9 @@
 """What the keys of a review do: begin one, keep a label or change it, go on to the next image that is doubtful."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.filters import Filter, Order
 from mia_tui.dataset.store.records import LabelOrigin
 from mia_tui.text import counted, percent, printable
@@ -64,9 +66,22 @@ class ReviewCommands:
     async def _choose(self) -> None:
         from mia_tui.tui.review.chooser import ReviewChooser
 
-        chosen = await self._screen.ask(ReviewChooser(self._session, self._finder, self._ink, {}))
+        chosen = await self._screen.ask(
+            ReviewChooser(self._session, self._finder, self._ink, await self._asked())
+        )
         if chosen is not None:
             await self._begin(chosen)
+
+    async def _asked(self) -> "Mapping[Begun, str]":
+        """What the chooser says of what is stored in labels.db."""
+        from mia_tui.tui.review import audit
+
+        audits = await audit.read_audits(self._controller)
+        known = audit.open_audit(audits, self._session)
+        if known is not None:
+            return {"audit": f"{len(known.answered):,} of {len(known.rows):,} done"}
+        done = audit.newest(audits).values()
+        return {"audit": ", ".join(f"{len(each.answered):,} {each.kind}s done" for each in done)}
 
     async def _begin(self, chosen: "Begun") -> None:
         if chosen in TITLES:
@@ -155,7 +170,7 @@ class ReviewCommands:
             doubt = queue.doubts[key]
             if doubt.said == class_id:
                 await self._settle(queue, doubt)
-        self._go_on()
+        await self._go_on()
 
     async def accept(self) -> bool:
         """Give the image on screen the class that is likelier; False if no queue suggests one."""
@@ -175,13 +190,15 @@ class ReviewCommands:
             self._screen.say(f"Nothing is doubted here: {self._screen.key('review')} begins a review.")
             return
         await self._settle(queue, doubt)
-        self._go_on()
+        await self._go_on()
 
     async def _settle(self, queue: ReviewQueue, doubt: Doubt) -> None:
         """Keep a label as it is: it is not asked about again."""
         issue, keys = queue.kind, [doubt.key] if doubt.twin is None else [doubt.key, doubt.twin]
         if issue in ("label", "duplicate", "outlier"):
-            await self._controller.write(lambda store: store.keep_issues(keys, issue), f"{doubt.key.path}: kept")
+            await self._controller.write(
+                lambda store: store.keep_issues(keys, issue), f"{doubt.key.path}: kept"
+            )
         queue.settled.update(keys)
 
     async def refresh(self) -> None:
@@ -252,15 +269,18 @@ class ReviewCommands:
         if wanted:
             await self._begin_audit()
 
-    def _go_on(self) -> None:
+    async def _go_on(self) -> None:
         """Go to the next image that is to be decided, from the end back to the first."""
         session, places = self._session, self.review.open_places()
         here = session.position or 0
+        if not places and self.review.is_blind:
+            await self._end_audit()
+            return
         if not places:
             self._screen.say(f"All of these are decided; {self._screen.key('leave')} goes back.")
             return
         place = next((place for place in places if place > here), places[0])
-        if place < here:
+        if place < here and not self.review.is_blind:
             self._screen.say(f"Continued from the beginning: {counted(len(places), 'image')} left.")
         session.move(place - here)
 

@@ -63,9 +63,7 @@ class ReviewQueue:
         settled: Images that were kept, or answered in an audit.
     """
 
-    def __init__(
-        self, kind: Doubted | Literal["audit"], doubts: Sequence[Doubt], answered: int = 0
-    ) -> None:
+    def __init__(self, kind: Doubted | Literal["audit"], doubts: Sequence[Doubt], answered: int = 0) -> None:
         self.kind = kind
         self.doubts = {doubt.key: doubt for doubt in doubts}
         self._answered_before = answered

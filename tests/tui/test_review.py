@@ -1,0 +1,219 @@
+"""The review: what it begins with, queues of doubtful images, the audit, and how far the labelling is."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from run_support import make_suggestions
+from textual.pilot import Pilot
+from tui_support import label, labels_in, make_images, opened, press, run, screen_text, type_text, wait_until
+
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.tui.review import finder
+from mia_tui.tui.review.finder import FoundDoubts
+from mia_tui.tui.review.queue import TITLES, Doubt, Doubted
+
+NAMES = [f"image-{number:03}.png" for number in range(6)]
+KEYS = [ImageKey(name) for name in NAMES]
+ROUND, FLAT = 1, 2
+
+
+@pytest.fixture
+def cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "user"))
+    return make_images(tmp_path / "cells", 6, classes=("round", "flat"))
+
+
+def doubt(monkeypatch: pytest.MonkeyPatch, kind: Doubted, doubts: Sequence[Doubt]) -> None:
+    """These and no others are found, less those that were kept."""
+
+    async def find(self: finder.DoubtFinder) -> FoundDoubts:
+        found = dict.fromkeys(TITLES, ()) | {kind: tuple(doubts)}
+        return FoundDoubts(found, "4 labels")
+
+    monkeypatch.setattr(finder.DoubtFinder, "find", find)
+
+
+def kept(cells: Path, issue: str) -> set[str]:
+    with LabelStore(cells / "mia" / "labels.db") as store:
+        return {key.path for key in store.kept(issue)}  # type: ignore[arg-type]
+
+
+async def begin(pilot: Pilot[int], words: str) -> None:
+    """Open the chooser and choose what begins with these words."""
+    await press(pilot, "ctrl+d")
+    await type_text(pilot, words)
+    await press(pilot, "enter")
+
+
+def test_suggestions_are_reviewed_least_sure_first_and_esc_brings_the_former_order(cells: Path) -> None:
+    what = {NAMES[0]: ("flat", 0.9), NAMES[1]: ("flat", 0.6), NAMES[2]: ("round", 0.99)}
+    make_suggestions(cells / "mia", what, network="vgg16")
+
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
+            await press(pilot, "ctrl+d")
+            text = screen_text(pilot.app)
+            assert "Least sure first (3)" in text and "Where model and labels differ (0)" in text
+            await press(pilot, "enter")
+            assert "1/3  image-001.png" in screen_text(pilot.app)
+            assert "3 images, the least sure first: Enter takes a suggestion." in screen_text(pilot.app)
+            await press(pilot, "enter", "enter")
+            assert "3/3  image-002.png" in screen_text(pilot.app)
+            await press(pilot, "escape")
+            assert "/6" in screen_text(pilot.app)
+            await press(pilot, "home", "right")
+            assert "2/6  image-001.png" in screen_text(pilot.app)
+        assert labels_in(cells).keys() == set(NAMES[:2])
+
+    run(test())
+
+
+def test_suggestions_of_one_class_are_reviewed_surest_first(cells: Path) -> None:
+    what = {NAMES[0]: ("flat", 0.9), NAMES[1]: ("flat", 0.96), NAMES[2]: ("round", 0.99)}
+    make_suggestions(cells / "mia", what, network="vgg16")
+
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            await begin(pilot, "By class")
+            assert "round (1)" in screen_text(pilot.app) and "flat (2)" in screen_text(pilot.app)
+            await press(pilot, "down", "enter")
+            assert "1/2  image-001.png" in screen_text(pilot.app)
+            await press(pilot, "escape")
+            await begin(pilot, "Surest")
+            assert "1/3  image-002.png" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_without_suggestions_the_review_says_where_they_come_from(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            await begin(pilot, "Least")
+            assert "There are no suggestions yet: Ctrl+E makes them" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_a_label_that_looks_wrong_is_changed_or_kept_by_one_key(
+    cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label(cells, "round", NAMES[:4])
+    doubt(
+        monkeypatch,
+        "label",
+        [
+            Doubt(KEYS[3], ROUND, FLAT, 0.97),
+            Doubt(KEYS[0], ROUND, FLAT, 0.8),
+            Doubt(KEYS[1], ROUND, FLAT, 0.6),
+        ],
+    )
+
+    async def test() -> None:
+        async with opened(cells, size=(100, 30)) as pilot:
+            await begin(pilot, "Labels that")
+            text = screen_text(pilot.app)
+            assert "1/3  image-003.png" in text
+            assert "You said round, the model says flat, 97%." in text
+            assert "Enter changes it" in text and "Tab keeps it" in text
+            await press(pilot, "enter")
+            assert "You said round, the model says flat, 80%." in screen_text(pilot.app)
+            await press(pilot, "tab")
+            assert "3/3  image-001.png" in screen_text(pilot.app)
+            assert kept(cells, "label") == {NAMES[0]}
+            await press(pilot, "ctrl+z")  # back to the one that was kept, which is asked again
+            assert "2/3  image-000.png" in screen_text(pilot.app) and "decided" not in screen_text(pilot.app)
+            assert kept(cells, "label") == set()
+            await press(pilot, "1", "2")  # the key of its own class keeps it, that of another changes it
+            assert "All of these are decided; Esc goes back." in screen_text(pilot.app)
+            await press(pilot, "escape")
+            assert "/6" in screen_text(pilot.app)
+        found = {name: (one.class_id, one.source) for name, one in labels_in(cells).items()}
+        assert found == {
+            NAMES[0]: (ROUND, "person"), NAMES[1]: (FLAT, "person"), NAMES[2]: (ROUND, "person"),
+            NAMES[3]: (FLAT, "accepted"),
+        }  # fmt: skip
+        assert kept(cells, "label") == {NAMES[0]}
+
+    run(test())
+
+
+def test_near_duplicates_are_shown_one_after_the_other_and_decided_together(
+    cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label(cells, "round", [NAMES[0], NAMES[1]])
+    label(cells, "flat", [NAMES[4], NAMES[5]])
+    pairs = [
+        Doubt(KEYS[0], ROUND, FLAT, None, None, KEYS[5]),
+        Doubt(KEYS[5], FLAT, ROUND, None, None, KEYS[0]),
+        Doubt(KEYS[1], ROUND, FLAT, None, None, KEYS[4]),
+        Doubt(KEYS[4], FLAT, ROUND, None, None, KEYS[1]),
+    ]
+    doubt(monkeypatch, "duplicate", pairs)
+
+    async def test() -> None:
+        async with opened(cells, size=(120, 30)) as pilot:
+            await begin(pilot, "Near")
+            assert "You said round; image-005.png, which looks the same, is flat." in screen_text(pilot.app)
+            await press(pilot, ",")
+            assert "2/4  image-005.png" in screen_text(pilot.app)
+            await press(pilot, ",")
+            assert "1/4  image-000.png" in screen_text(pilot.app)
+            await press(pilot, "enter")  # both are flat now, so the next pair comes
+            assert "3/4  image-001.png" in screen_text(pilot.app)
+            await press(pilot, "tab")
+            assert "All of these are decided" in screen_text(pilot.app)
+        assert kept(cells, "duplicate") == {NAMES[1], NAMES[4]}
+        assert labels_in(cells)[NAMES[0]].class_id == FLAT
+
+    run(test())
+
+
+def test_unfamiliar_images_are_flagged_one_by_one_or_together_in_the_grid(
+    cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubt(monkeypatch, "unfamiliar", [Doubt(KEYS[4], 0), Doubt(KEYS[2], 0)])
+
+    async def test() -> None:
+        async with opened(cells, size=(120, 30)) as pilot:
+            await begin(pilot, "Unlike")
+            text = screen_text(pilot.app)
+            assert "1/2  image-004.png" in text and "Unlike all classes: a class, or none of these?" in text
+            await press(pilot, "f7", "ctrl+a", "!", "f7")
+            assert "decided" in screen_text(pilot.app)
+        with LabelStore(cells / "mia" / "labels.db") as store:
+            assert {key.path for key, mark in store.marks().items() if mark.flagged} == {NAMES[4], NAMES[2]}
+
+    run(test())
+
+
+def test_the_audit_hides_what_was_said_until_it_is_answered(cells: Path) -> None:
+    make_suggestions(
+        cells / "mia", dict.fromkeys(NAMES, ("flat", 0.9)), network="vgg16", classes=["flat", "round"]
+    )
+
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
+            await begin(pilot, "Audit")
+            assert "6 of 6 suggestions" in screen_text(pilot.app)
+            await press(pilot, "enter")
+            text = screen_text(pilot.app)
+            assert "Audit, 0 of 6 done: which class is it?" in text
+            assert "flat?" not in text and "image-" not in text and "90%" not in text
+            await press(pilot, "f7")  # the grid would show it
+            assert "In an audit labels and suggestions are hidden" in screen_text(pilot.app)
+            await press(pilot, "enter")
+            assert "the key of a class answers" in screen_text(pilot.app)
+            assert labels_in(cells) == {}
+            await press(pilot, "2")
+            assert "Right: the suggestion was flat 90%." in screen_text(pilot.app)
+            await press(pilot, "1")
+            assert "Wrong: the suggestion was flat 90%." in screen_text(pilot.app)
+            await press(pilot, "ctrl+z")
+            assert "Audit, 1 of 6 done" in screen_text(pilot.app)
+            await press(pilot, "escape")
+            await press(pilot, "ctrl+d")
+            assert "(1 of 6 done)" in screen_text(pilot.app)
+
+    run(test())
