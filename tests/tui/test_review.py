@@ -116,10 +116,10 @@ def test_a_label_that_looks_wrong_is_changed_or_kept_by_one_key(
             text = screen_text(pilot.app)
             assert "1/3  image-003.png" in text
             assert "You said round, the model says flat, 97%." in text
-            assert "Enter changes it" in text and "Tab keeps it" in text
+            assert "Enter changes it" in text and "F2 keeps it" in text
             await press(pilot, "enter")
             assert "You said round, the model says flat, 80%." in screen_text(pilot.app)
-            await press(pilot, "tab")
+            await press(pilot, "f2")
             assert "3/3  image-001.png" in screen_text(pilot.app)
             assert kept(cells, "label") == {NAMES[0]}
             await press(pilot, "ctrl+z")  # back to the one that was kept, which is asked again
@@ -162,7 +162,7 @@ def test_near_duplicates_are_shown_one_after_the_other_and_decided_together(
             assert "1/4  image-000.png" in screen_text(pilot.app)
             await press(pilot, "enter")  # both are flat now, so the next pair comes
             assert "3/4  image-001.png" in screen_text(pilot.app)
-            await press(pilot, "tab")
+            await press(pilot, "'")
             assert "All of these are decided" in screen_text(pilot.app)
         assert kept(cells, "duplicate") == {NAMES[1], NAMES[4]}
         assert labels_in(cells)[NAMES[0]].class_id == FLAT

@@ -245,7 +245,7 @@ class LabelCommands(SessionCommands):
 
     async def _assign(self, *, advance: bool) -> None:
         key = self._session.current
-        if key is None:
+        if key is None or await self.reviewing.keep_label():
             return
         if self._session.current_class is None and not await self._add_first_class():
             return

@@ -406,6 +406,7 @@ class LabelScreen(SessionScreen[None]):
         self._left.show(self.controller.changed_rows(), row, state, found)
         model = self._review.model(session.current) or network.model or session.model
         framed = framing(state, self.context.ink, self._accept_key, model, compared)
+        framed = Framing("audit", "none") if self._was_blind else framed
         self._framing = replace(framed, below=self._scale_bar)
         self._frame.show(self._framing)
         self._lines_are_due = True

@@ -10,6 +10,7 @@ from mia_tui.text import counted, percent, printable
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.review.queue import TITLES, Doubt, Doubted, Review, ReviewQueue
+from mia_tui.tui.textual_private import messages_shown, take_messages_away
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
@@ -144,6 +145,9 @@ class ReviewCommands:
         screen.say(f"{images}: {TITLES[kind]}; {screen.key('leave')} goes back.")
 
     def _show_queue(self, queue: ReviewQueue) -> None:
+        take_messages_away(
+            self._screen.app, messages_shown(self._screen.app)
+        )  # the question takes their line
         self.review.begin(queue)
         self._show(queue.filter, ("given", False))
 
@@ -184,13 +188,27 @@ class ReviewCommands:
             await self.answer(doubt.suggested, source="accepted")
         return bool(doubt.suggested)
 
-    async def _keep(self) -> None:
+    async def keep_label(self) -> bool:
+        """Keep the label of the image on screen that is doubted; False if none is.
+
+        The key that gives the current class and goes on does so, too: in a review it stands for what was said.
+        """
         queue, doubt = self.review.queue, self.review.doubt_about(self._session.current)
-        if queue is None or doubt is None or queue.is_blind:
-            self._screen.say(f"Nothing is doubted here: {self._screen.key('review')} begins a review.")
-            return
+        if queue is None or doubt is None or queue.is_blind or not doubt.said:
+            return False
         await self._settle(queue, doubt)
         await self._go_on()
+        return True
+
+    async def _keep(self) -> None:
+        if await self.keep_label():
+            return
+        queue, key = self.review.queue, self._session.current
+        if queue is not None and key is not None and queue.kind == "unfamiliar":
+            queue.settled.add(key)
+            await self._go_on()
+        else:
+            self._screen.say(f"No label is doubted here; {self._screen.key('review')} begins a review.")
 
     async def _settle(self, queue: ReviewQueue, doubt: Doubt) -> None:
         """Keep a label as it is: it is not asked about again."""

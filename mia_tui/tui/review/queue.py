@@ -25,7 +25,7 @@ TITLES: dict[Doubted, str] = {
     "unfamiliar": "images unlike all classes",
 }
 AUDIT_TITLE = "audit"
-ANSWERS = "accept", "keep", "twin", "flag", "skip", "grid", "leave"
+ANSWERS = "accept", "assign_next", "keep", "twin", "flag", "skip", "grid", "leave"
 """Commands whose keys the hint names."""
 
 
@@ -206,7 +206,7 @@ class Review:
 def _keys_of(queue: ReviewQueue, doubt: Doubt, key_of: Mapping[str, str]) -> list[tuple[str, str]]:
     if queue.kind == "audit":
         return [(key_of["leave"], "stops; it can be continued")]
-    keys = [(key_of["keep"], "keeps it" if queue.kind != "unfamiliar" else "leaves it")]
+    keys = [(key_of["assign_next"], "keeps it") if doubt.said else (key_of["keep"], "leaves it")]
     if doubt.suggested:
         keys.insert(0, (key_of["accept"], "changes it"))
     if doubt.twin is not None:

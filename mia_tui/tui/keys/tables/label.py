@@ -143,7 +143,11 @@ _ACTIONS: tuple[Action, ...] = (
         opens=True,
     ),
     Action(
-        "keep", ("tab",), "Keep", "In a review: the label is right; it is not asked about again.", _REVIEW
+        "keep",
+        ("'",),
+        "Keep",
+        "In a review: keep the label, which is not asked about again; so does the key that assigns, next.",
+        _REVIEW,
     ),
     Action(
         "twin",
