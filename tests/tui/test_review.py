@@ -10,6 +10,7 @@ from tui_support import label, labels_in, make_images, opened, press, run, scree
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.tui.grid.screen import GridScreen
 from mia_tui.tui.review import finder
 from mia_tui.tui.review.finder import FoundDoubts
 from mia_tui.tui.review.queue import TITLES, Doubt, Doubted
@@ -38,6 +39,18 @@ def doubt(monkeypatch: pytest.MonkeyPatch, kind: Doubted, doubts: Sequence[Doubt
 def kept(cells: Path, issue: str) -> set[str]:
     with LabelStore(cells / "mia" / "labels.db") as store:
         return {key.path for key in store.kept(issue)}  # type: ignore[arg-type]
+
+
+def is_seen(grid: GridScreen) -> bool:
+    """Whether all tiles of the page count as seen."""
+    grid.note_seen()
+    return all(grid.controller.seen.was_seen(key, class_id) for key, class_id in suggested(grid).items())
+
+
+def suggested(grid: GridScreen) -> dict[ImageKey, int]:
+    """The class suggested for each image of the page."""
+    states = {key: grid.session.state_of(grid.session.listing.row(key) or 0) for key in grid.tiles.keys_seen}
+    return {key: state.suggestion.id for key, state in states.items() if state.suggestion is not None}
 
 
 async def begin(pilot: Pilot[int], words: str) -> None:
@@ -215,5 +228,41 @@ def test_the_audit_hides_what_was_said_until_it_is_answered(cells: Path) -> None
             await press(pilot, "escape")
             await press(pilot, "ctrl+d")
             assert "(1 of 6 done)" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_sure_suggestions_that_were_seen_as_tiles_are_taken_in_one_step(tmp_path: Path) -> None:
+    cells = make_images(tmp_path / "many", 60, classes=("round", "flat"))
+    names = [f"image-{number:03}.png" for number in range(60)]
+    what = {
+        name: ("flat" if number % 2 else "round", 0.999 - number / 100) for number, name in enumerate(names)
+    }
+    make_suggestions(cells / "mia", what, network="vgg16")
+
+    async def test() -> None:
+        async with opened(cells, size=(80, 24)) as pilot:
+            await begin(pilot, "Surest")
+            await press(pilot, "f7")
+            grid = pilot.app.screen
+            assert isinstance(grid, GridScreen)
+            await wait_until(pilot, lambda: grid.tiles.is_complete)
+            await wait_until(pilot, lambda: is_seen(grid))
+            page = len(grid.tiles.keys_seen)
+            assert 2 < page < 60
+            await press(pilot, "right", "space")  # this one looks wrong
+            await press(pilot, "'")
+            text = screen_text(pilot.app)
+            assert f"all that you have seen: {page - 1} images" in text
+            assert f"{60 - page} more were not on the screen yet." in text
+            assert "99 % and surer: 1 image" in text
+            await press(pilot, "end", "enter")
+            assert f"{page - 1} suggestions taken; Ctrl+Z undoes that." in screen_text(pilot.app)
+            taken = labels_in(cells)
+            assert taken.keys() == {names[0], *names[2:page]}
+            assert {label.source for label in taken.values()} == {"accepted"}
+            assert {label.class_id for name, label in taken.items() if int(name[6:9]) % 2} == {FLAT}
+            await press(pilot, "ctrl+z")
+            assert labels_in(cells) == {}
 
     run(test())

@@ -29,6 +29,7 @@ from mia_tui.dataset.store.records import Change, LabelOrigin, Step
 from mia_tui.errors import StoreError, StoreReplaced
 from mia_tui.paths import find_state
 from mia_tui.text import counted, name_some, printable
+from mia_tui.tui.controller.seen import SeenImages
 from mia_tui.tui.controller.store_thread import StoreThread, WriteResult
 from mia_tui.tui.controller.suggestions import ShownSuggestions
 from mia_tui.tui.controller.ways_back import WaysBack
@@ -60,6 +61,7 @@ class LabelController:
         session: What is known; belongs to the event loop's thread.
         suggestions: Whose suggestions are shown.
         ways_back: What led to the images that are shown.
+        seen: Which images were on the screen as tiles.
         saved: What was written last, None before the first.
         source: Where labels came from last: folders, store, or None.
     """
@@ -83,6 +85,7 @@ class LabelController:
         self.state = find_state(dataset, state)
         self.suggestions = ShownSuggestions(self, state)
         self.ways_back = WaysBack(self.session)
+        self.seen = SeenImages()
         self.store_thread = StoreThread(lambda: find_state(dataset, state).labels_db, self.annotator)
 
     async def load(self) -> None:
@@ -144,6 +147,13 @@ class LabelController:
         if is_mine:
             self.saved = LastSave(what, time.time())
         return written.value
+
+    async def accept_all(self, suggested: Sequence[tuple[ImageKey, int]]) -> int:
+        """Accept the suggestions for images, as one step. Returns how many changed."""
+        keys = [key for key, _ in suggested]
+        return await self.write(
+            partial(LabelStore.set_labels, items=suggested, source="accepted"), f"{_of(keys)}: accepted"
+        )
 
     async def assign(self, keys: Sequence[ImageKey], class_id: int, *, source: LabelOrigin = "person") -> int:
         """Put images into a class, as one step. Returns how many changed."""

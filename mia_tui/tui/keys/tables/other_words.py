@@ -48,7 +48,11 @@ OTHER_WORDS = {
         "manual": "documentation docs guide",
         "quit": "exit leave close",
     },
-    "grid": {"mark": "select", "mark_all": "select all"},
+    "grid": {
+        "mark": "select",
+        "mark_all": "select all",
+        "take_seen": "accept all confirm bulk sure threshold",
+    },
     "classes": {
         "add": "new create insert class",
         "rename": "name class",
