@@ -59,6 +59,13 @@ class UserSettings(msgspec.Struct, frozen=True, kw_only=True):
             "was left."
         ),
     ] = None
+    live_suggestions: Annotated[
+        bool | None,
+        _app(
+            "Learn suggestions while you label: a network looks at all images in the background, once images of two "
+            "classes are labelled; without this line as it was left, and on at first."
+        ),
+    ] = None
     wheel: Annotated[
         WheelUse,
         _app("What the mouse wheel does over the image: the next image, or zoom; with Ctrl it always zooms."),
