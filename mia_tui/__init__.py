@@ -103,6 +103,12 @@ Each line passes through its modules in this order.
         calls engine/training/train.py. That measures brightness (engine/training/input_map.py), reads the images,
         builds the network (engine/training/learner.py) and trains. What happens goes to events.jsonl
         (runs/worker/attempt.py, runs/record/log.py); tui/runs/follow.py reads it, runs/record/state.py adds it up.
+    a label to the suggestions that are learned from it
+        `_apply` of tui/controller/label_controller.py -> `labels_changed` of tui/live/live_suggestions.py, which gives
+        the newest labels to the thread of tui/live/learner_thread.py: tui/live/learner.py takes features from
+        features/table.py and learns (active/suggester.py). What was learned comes back as arrays by row:
+        tui/controller/suggestions.py gives them to the session, if the live suggestions are shown. The next image worth
+        a label is chosen along with that (active/choice.py); tui/live/useful_images.py goes there.
     a prediction to the dashed frame
         `create_prediction` of runs/prediction/create.py -> worker.py -> engine/jobs/predict.py lists the images
         once (runs/prediction/listing.py) and writes a row for each (runs/prediction/predictions.py, from

@@ -1,4 +1,4 @@
-"""The 38 backbones, as data.
+"""The backbones, as data: the 38 of the manual, and efficientnetlite0, whose weights come with the program.
 
 Every network is its features, global average pooling and one linear head;
 none keeps fully connected layers. `params` counts the features only.
@@ -15,6 +15,8 @@ from mia_tui.text import did_you_mean
 
 TIMM_PREFIX = "timm:"
 HUB = "hub"
+SHIPPED = "shipped"
+"""The weights are in a package that is installed with the program: nothing is downloaded."""
 
 _RELEASES = "https://github.com/rwightman/pytorch-image-models/releases/download"
 _WEIGHTS = f"{_RELEASES}/v0.1-weights/"
@@ -41,7 +43,7 @@ class Backbone:
         name: What the user types.
         timm: The model in timm that it is.
         tag: Which ImageNet weights of timm; None where nobody published any.
-        source: "hub" (timm's model hub), an address, or None without weights.
+        source: `HUB` (timm's model hub), `SHIPPED`, an address, or None without weights.
         licence: Licence of the weights; None without weights.
         top1: ImageNet top-1 accuracy of those weights at `input_size`, percent (timm's results table).
         params: Parameters of the features, without a head.
@@ -98,6 +100,7 @@ BACKBONES: dict[str, Backbone] = {row.name: row for row in (
     Backbone("efficientnetb5", "tf_efficientnet_b5", "aa_in1k", HUB, "Apache-2.0", 83.696, 28_340_784, 10.26, 456, 32, 2048, IMAGENET, True),
     Backbone("efficientnetb6", "tf_efficientnet_b6", "aa_in1k", HUB, "Apache-2.0", 84.124, 40_735_704, 19.07, 528, 32, 2304, IMAGENET, True),
     Backbone("efficientnetb7", "tf_efficientnet_b7", "aa_in1k", HUB, "Apache-2.0", 84.424, 63_786_960, 37.74, 600, 32, 2560, IMAGENET, True),
+    Backbone("efficientnetlite0", "tf_efficientnet_lite0", "in1k", SHIPPED, "Apache-2.0", 74.83, 3_371_008, 0.3852, 224, 32, 1280, HALF, True),
     Backbone("inceptionv3", "inception_v3", "tf_in1k", HUB, "Apache-2.0", 77.866, 21_785_568, 5.711, 299, 75, 2048, HALF, False),
     Backbone("inceptionresnetv2", "inception_resnet_v2", "tf_in1k", HUB, "Apache-2.0", 80.434, 54_306_464, 13.15, 299, 75, 1536, HALF, False),
     Backbone("mobilenet", "mobilenetv1_100", "ra4_e3600_r224_in1k", HUB, "Apache-2.0", 75.388, 3_206_976, 0.5677, 224, 32, 1024, HALF, True),

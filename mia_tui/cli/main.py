@@ -27,6 +27,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("mia_tui.cli.train:command", "Train a network on a labelled dataset."),
     "predict": ("mia_tui.cli.predict:command", "Predict the classes of images with a trained network."),
     "evaluate": ("mia_tui.cli.evaluate:command", "Evaluate a trained network on labelled images."),
+    "features": (
+        "mia_tui.cli.features:command",
+        "Make features of all images, for suggestions and look-alikes.",
+    ),
     "labels": ("mia_tui.cli.labels.commands:command", "Import, export, count and split labels."),
     "runs": ("mia_tui.cli.runs.commands:command", "List and follow runs; stop, resume, repeat, delete them."),
     "show": ("mia_tui.cli.show:command", "Print an image in the terminal."),

@@ -3,6 +3,7 @@
 from typing import ClassVar, Protocol
 
 from mia_tui.config.evaluate import EvaluateConfig
+from mia_tui.config.features import FeaturesConfig
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import TrainConfig
 
@@ -28,5 +29,5 @@ class JobConfig(Protocol):
 
 
 JOB_CONFIGS: dict[str, type[JobConfig]] = {
-    config.kind: config for config in (TrainConfig, PredictConfig, EvaluateConfig)
+    config.kind: config for config in (TrainConfig, PredictConfig, EvaluateConfig, FeaturesConfig)
 }

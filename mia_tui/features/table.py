@@ -1,51 +1,57 @@
-"""The features of a dataset's images, as far as they are made: rows of float16 in a file that only grows.
+"""The features of a dataset's images, as far as they are made; the files are described in `layout`."""
 
-    features/DATASET-NETWORK/        in the user's cache folder
-        network.json                 {"id":"…","name":"efficientnetlite0","dims":1568}
-        images.msgpack               one record after the other: path (bytes), frame, size, mtime_ns
-        rows.f16                     the features of the same images, little-endian float16, `dims` each
-
-A row counts once both files have it. A file that changed gets a new row; the row before is no image's any more.
-"""
-
-from dataclasses import dataclass
+import os
+from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mia_tui.dataset.listing.arrays import UNKNOWN_SIZE
 from mia_tui.dataset.listing.listing import Listing
+from mia_tui.dataset.listing.path_table import hashes_of
+from mia_tui.dataset.model import WHOLE_STACK
+from mia_tui.features.layout import (
+    DEFAULT_NETWORK,
+    RECORD,
+    FeatureNetwork,
+    TableDescription,
+    TableFolder,
+    table_folder,
+)
+from mia_tui.files import open_to_read
+from mia_tui.text import encode_name
 
-Row = NDArray[np.int32]
+Rows = NDArray[np.int32]
 
-
-@dataclass(frozen=True)
-class FeatureNetwork:
-    """The network that features are made with.
-
-    Attributes:
-        id: What it is told from others by, with the size of its input; also the name of a folder.
-        name: What people call it.
-        dims: Numbers for each image.
-    """
-
-    id: str
-    name: str
-    dims: int
+_FRAME_FACTOR = np.int64(
+    -7046029254386353131
+)  # odd, its bits without a pattern (2^64 divided by the golden ratio)
+_NO_RECORDS = np.empty(0, RECORD)
 
 
 class FeatureTable:
     """The features of one dataset by one network. Read only; grows while a job writes.
 
+    An image has one row; a file that changed gets a new one, and the row before is no image's any more. Belongs to
+    one thread.
+
+    Args:
+        folder: Where it is.
+        description: What it is.
+
     Attributes:
         network: The network.
     """
 
-    def __init__(self, folder: Path, network: FeatureNetwork) -> None:
-        self.network = network
-        self._folder = folder
-        self._rows: NDArray[np.float16] = np.empty((0, network.dims), np.float16)
+    def __init__(self, folder: TableFolder, description: TableDescription) -> None:
+        self.network: FeatureNetwork = description.network
+        self._folder, self._description = folder, description
+        self._rows: NDArray[np.float16] = np.empty((0, description.dims), np.float16)
+        self._records = _NO_RECORDS
+        self._keys: NDArray[np.int64] = np.empty(0, np.int64)  # sorted
+        self._order: NDArray[np.int64] = np.empty(0, np.int64)
 
     @classmethod
     def open(cls, root: Path, network_id: str | None = None) -> Self | None:
@@ -55,19 +61,141 @@ class FeatureTable:
             root: The dataset's folder.
             network_id: Of the network; None for the one that comes with the program.
         """
-        raise NotImplementedError
+        try:
+            folder = table_folder(root, network_id or DEFAULT_NETWORK)
+        except (OSError, ValueError):
+            return None
+        description = folder.description()
+        if description is None:
+            return None
+        table = cls(folder, description)
+        table.refresh()
+        with suppress(OSError):
+            os.utime(folder.description_file)  # those that were not used for longest are removed first
+        return table
 
     def refresh(self) -> bool:
         """Look for rows that were added; returns whether there are more than before."""
-        raise NotImplementedError
+        records = self._read_records(len(self._records))
+        if not len(records):
+            return False
+        names = self._read_names(records)
+        count = len(self._records) + len(records)
+        try:
+            rows = np.memmap(
+                self._folder.rows(self._description.generation), "<f2", "r", shape=(count, self.network.dims)
+            )
+        except (OSError, ValueError):  # removed, or shorter than it should be
+            return False
+        if names is None:
+            return False
+        self._rows, self._records = rows, np.concatenate([self._records, records])
+        self._index(names, records)
+        return True
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether it was written anew or removed since it was opened: it grows no more, and can be opened again."""
+        return self._folder.description() != self._description
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._records)
 
     def rows(self, start: int, stop: int) -> NDArray[np.float16]:
         """Some rows, shape (stop - start, dims), memory mapped."""
         return self._rows[start:stop]
 
-    def places(self, listing: Listing) -> Row:
-        """For each row of a listing its row here, int32; -1 where there is none: the file is new, or changed."""
-        raise NotImplementedError
+    @property
+    def parts(self) -> NDArray[np.uint8]:
+        """The part of each row's image in the training of the network, a place in `layout.TRAINED_ON`.
+
+        A network knows the labels of its training part by heart: only images of the other parts tell how good it is,
+        and no label may be called wrong by a network that was trained on it.
+        """
+        parts: NDArray[np.uint8] = self._records["part"]
+        return parts
+
+    @property
+    def digests(self) -> NDArray[Any]:
+        """The digest of the content of each row's file, `V20`; zeros where it is not known."""
+        return self._records["digest"]
+
+    def places(self, listing: Listing) -> Rows:
+        """For each row of a listing its row here, int32; -1 where there is none: the file is new, or changed.
+
+        A file counts as unchanged if size and time are those of before. Where a listing does not know them yet, as in
+        the first second of a visit, its path alone decides: a file that changed since then has the row of before
+        until they are known.
+        """
+        arrays = listing.arrays
+        if not len(self) or not len(listing):
+            return np.full(len(listing), -1, np.int32)
+        keys = hashes_of(arrays.names, arrays.ends)
+        if not listing.has_one_image_per_file or np.any(arrays.stack_frames):
+            counts = np.diff(arrays.first_rows, append=np.int32(arrays.images))
+            frames = np.arange(arrays.images) - np.repeat(arrays.first_rows, counts)
+            frames[np.repeat(arrays.stack_frames > 0, counts)] = WHOLE_STACK
+            keys = _with_frames(np.repeat(keys, counts), frames)
+        places = np.maximum(self._keys.searchsorted(keys, side="right") - 1, 0)
+        found = self._order[places]
+        sizes, times = listing.sizes, listing.mtimes_ns
+        same = self._keys[places] == keys
+        same &= (sizes == UNKNOWN_SIZE) | (self._records["size"][found] == sizes)
+        same &= (times == 0) | (self._records["mtime_ns"][found] == times)
+        return np.where(same, found, -1).astype(np.int32)
+
+    def missing(self, listing: Listing) -> Rows:
+        """Rows of a listing that a job has work for: without features, and not known to be unreadable."""
+        rows = np.flatnonzero(self.places(listing) < 0).astype(np.int32)
+        unread = {(bad.path, bad.frame): (bad.size, bad.mtime_ns) for bad in self._folder.unread_images()}
+        if not unread or not len(rows):
+            return rows
+        sizes, times = listing.sizes[rows].tolist(), listing.mtimes_ns[rows].tolist()
+        wanted = [
+            unread.get((encode_name(key.path), key.frame)) != (size, time)
+            for key, size, time in zip(listing.keys(rows), sizes, times, strict=True)
+        ]
+        return rows[np.array(wanted, np.bool_)]
+
+    def _read_records(self, start: int) -> NDArray[Any]:
+        """The records behind the first ones; an incomplete one is not there yet."""
+        try:
+            with open_to_read(self._folder.images(self._description.generation)) as file:
+                file.seek(start * RECORD.itemsize)
+                data = file.read()
+        except OSError:
+            return _NO_RECORDS
+        return np.frombuffer(data, RECORD, len(data) // RECORD.itemsize)
+
+    def _read_names(self, records: NDArray[Any]) -> NDArray[np.uint8] | None:
+        """The paths of records that were read last, each followed by a zero; None if they are not all there."""
+        start = int(self._records["name_end"][-1]) if len(self._records) else 0
+        length = int(records["name_end"][-1]) - start
+        try:
+            with open_to_read(self._folder.names(self._description.generation)) as file:
+                file.seek(start)
+                data = file.read(max(0, length))
+        except OSError:
+            return None
+        ends = records["name_end"] - start
+        names = np.frombuffer(data, np.uint8)
+        is_whole = (
+            len(data) == length and bool(np.all(np.diff(ends, prepend=0) > 0)) and not np.any(names[ends - 1])
+        )
+        return names if is_whole else None
+
+    def _index(self, names: NDArray[np.uint8], records: NDArray[Any]) -> None:
+        start = len(self._records) - len(records)
+        base = int(self._records["name_end"][start - 1]) if start else 0
+        keys = _with_frames(hashes_of(names, records["name_end"] - base), records["frame"].astype(np.int64))
+        unsorted = np.empty(len(self._records), np.int64)
+        unsorted[self._order], unsorted[start:] = self._keys, keys
+        self._order = np.argsort(unsorted, kind="stable")  # of equal ones the newest is last
+        self._keys = unsorted[self._order]
+
+
+def _with_frames(hashes: NDArray[np.int64], frames: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Keys of images, from the hashes of their paths; of a first frame that hash itself. The other frames are spread
+    over all numbers."""
+    with np.errstate(over="ignore"):
+        return hashes + frames * _FRAME_FACTOR

@@ -40,8 +40,8 @@ SMALL = 80, 24
 WAIT_S = 60.0
 NEWS_WITHIN_S = 4 * 2.0
 """Promised are two seconds; the machine may be busy."""
-LASTING = UserConfig(toast_s=600.0)
-"""Messages stay until a test has come to read them."""
+LASTING = UserConfig(toast_s=600.0, live_suggestions=False)
+"""Messages stay until a test has come to read them, and nothing is learned unless a test is about that."""
 _CONTROLS = {"ctrl+u": "\x15"}
 
 TERMINAL = Terminal(

@@ -21,6 +21,9 @@ from mia_tui.paths import user_state
 ProbabilityOrder = Literal["by_probability", "by_class", "off"]
 """How the probabilities of all classes are listed beside the image."""
 
+SuggestionSource = Literal["live", "runs"]
+"""Whose suggestions are shown: those learned while labelling, or those of runs."""
+
 _FILE = "kept-settings"
 _PRIVATE = 0o600
 _MOST_BYTES = 1 << 20
@@ -37,6 +40,9 @@ class KeptSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         probabilities: How the probabilities of the classes are listed.
         scale_bar: Whether the length of a scale bar is shown below an image.
         centre_mark: Whether the centre of an image is marked.
+        live_suggestions: Whether suggestions are learned while labelling.
+        suggestions: Whose suggestions are shown, where there are both.
+        useful_next: Whether labelling goes on with the most useful image instead of the next one in the list.
         offered: Files of labels that the person was offered to import, the newest last.
     """
 
@@ -45,6 +51,9 @@ class KeptSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     probabilities: ProbabilityOrder | None = None
     scale_bar: bool | None = None
     centre_mark: bool | None = None
+    live_suggestions: bool | None = None
+    suggestions: SuggestionSource | None = None
+    useful_next: bool | None = None
     offered: tuple[Text, ...] = ()
 
 

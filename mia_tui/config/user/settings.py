@@ -59,12 +59,28 @@ class UserSettings(msgspec.Struct, frozen=True, kw_only=True):
             "was left."
         ),
     ] = None
+    live_suggestions: Annotated[
+        bool | None,
+        _app(
+            "Learn suggestions while you label: a network looks at all images in the background, once images of two "
+            "classes are labelled; without this line as it was left, and on at first."
+        ),
+    ] = None
     wheel: Annotated[
         WheelUse,
         _app("What the mouse wheel does over the image: the next image, or zoom; with Ctrl it always zooms."),
     ] = "next"
     keep_look: Annotated[bool, _app("Keep zoom and tones for the next image.")] = False
     list_width: Annotated[int, _app("Width of the list of files.", "columns", ge=10, le=200)] = 32
+    features_gb: Annotated[
+        float,
+        _app(
+            "Room for the features of all datasets in your cache folder; those not used for longest go first.",
+            "GB",
+            gt=0.0,
+            le=1e6,
+        ),
+    ] = 5.0
     toast_s: Annotated[float, _app("How long a message stays.", "seconds", gt=0.0, le=60.0)] = 5.0
 
 

@@ -47,6 +47,7 @@ class ImageStates:
         self.shown_model = SuggestedClasses()
         self.compared_model = SuggestedClasses()
         self._absent: dict[ImageKey, ImageRecord] = {}
+        self._suggests_absent = False  # whether some of them may have a suggestion of the model shown
 
     def load_in_steps(
         self, labels: Mapping[ImageKey, Label], marks: Mapping[ImageKey, Mark]
@@ -118,13 +119,38 @@ class ImageStates:
             rows: The row of each of its images; -1 if it is not listed.
         """
         self.shown_model = SuggestedClasses(found.model, found.classes)
-        for key in [key for key, known in self._absent.items() if known.suggestion]:
-            self._change_absent(key, _forget_suggestion)
+        self._forget_absent_suggestions()
         here, suggestions = rows >= 0, found.best + np.int32(1)
         self.table.set_suggestions(rows[here], suggestions[here], found.confidences[here])
         for at in np.flatnonzero(~here).tolist():
             known = self._absent.setdefault(found.keys[at], ImageRecord())
             known.suggestion, known.confidence = int(suggestions[at]), float(found.confidences[at])
+            self._suggests_absent = True
+
+    def set_suggestions_by_row(
+        self,
+        model: str,
+        classes: Sequence[str],
+        suggestions: NDArray[np.int32],
+        confidences: NDArray[np.float32],
+    ) -> None:
+        """The same for the images listed first, without any loop over them; nothing is suggested for all others.
+
+        Args:
+            model: What people call it.
+            classes: Names.
+            suggestions: For each row, 0 for nothing, else the position of its class from 1.
+            confidences: For each row; NaN where there is none.
+        """
+        self.shown_model = SuggestedClasses(model, classes)
+        self._forget_absent_suggestions()
+        self.table.set_suggestions_of_first(suggestions, confidences)
+
+    def _forget_absent_suggestions(self) -> None:
+        if self._suggests_absent:
+            for key in [key for key, known in self._absent.items() if known.suggestion]:
+                self._change_absent(key, _forget_suggestion)
+            self._suggests_absent = False
 
     def set_compared(self, found: ModelSuggestions, rows: Rows) -> None:
         """The same of the model that it is compared with."""
@@ -152,6 +178,7 @@ class ImageStates:
         self.listing = listing
         self._list_all_absent()
         self._absent.update(lost)
+        self._suggests_absent |= any(known.suggestion for known in lost.values())
         self.missing += sum(known.class_id != 0 for known in lost.values())
         labelled = [key.path for key, known in self._absent.items() if known.class_id]
         self.unused = self.listing.count_listed(labelled)

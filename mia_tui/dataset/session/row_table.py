@@ -193,6 +193,14 @@ class RowTable:
         self.suggestions[:], self.confidences[:] = 0, nan
         self.suggestions[rows], self.confidences[rows] = suggestions, confidences
 
+    def set_suggestions_of_first(
+        self, suggestions: NDArray[np.int32], confidences: NDArray[np.float32]
+    ) -> None:
+        """The same for the first rows, given one after the other."""
+        count = len(suggestions)
+        self.suggestions[:count], self.confidences[:count] = suggestions, confidences
+        self.suggestions[count:], self.confidences[count:] = 0, nan
+
     def set_compared(self, rows: Rows, suggestions: NDArray[np.int32]) -> None:
         """The same of the model that it is compared with."""
         self.compared[:] = 0

@@ -126,6 +126,42 @@ class LabelSession:
         self._states.shown_model.match_anew(self._classes)
         self._suggestions_changed()
 
+    def update_suggestions(
+        self,
+        model: str,
+        class_ids: Sequence[int],
+        suggestions: NDArray[np.int32],
+        confidences: NDArray[np.float32],
+        *,
+        is_other: bool,
+    ) -> Rows:
+        """Replace the suggestions shown by those of a model that learns while the person labels.
+
+        Takes well under a millisecond for 100,000 images. Which images are shown, and in which order, stays as it was
+        when filter and order were chosen: it must not change with every label.
+
+        Returns:
+            The rows whose suggested class is another one now.
+
+        Args:
+            model: What people call it.
+            class_ids: Its classes, which the dataset has.
+            suggestions: For each row, 0 for nothing, else the position of its class from 1; rows that are missing
+                at the end have none.
+            confidences: For each row; NaN where there is none.
+            is_other: Whether another model was shown before.
+        """
+        states = self._states
+        before = states.shown_model.ids(self._classes)[states.table.suggestions]
+        classes = [self._classes.of(class_id) for class_id in class_ids]
+        names = ["" if known is None else known.name for known in classes]
+        states.set_suggestions_by_row(model, names, suggestions, confidences)
+        states.shown_model.match_anew(self._classes)
+        if is_other:
+            self._suggestions_changed()
+        after = states.shown_model.ids(self._classes)[states.table.suggestions]
+        return np.flatnonzero(before != after).astype(np.int32)
+
     def compare_with(self, found: ModelSuggestions, rows: Rows | None = None) -> None:
         """Compare the model shown with another one, for the filter where they differ; as `set_suggestions`."""
         self._states.set_compared(found, self.listing.rows(found.keys) if rows is None else rows)
@@ -136,6 +172,12 @@ class LabelSession:
         if self.filter.state in _OF_MODELS or self.order == "confidence":
             self.refresh_view(keeps_current=True)
             self._selection.keep(self.view)
+
+    def label_arrays(self) -> tuple[Rows, NDArray[np.bool_], NDArray[np.bool_]]:
+        """Copies, for a thread: the class id of each row (0: none), whether it is skipped, which ids are active."""
+        table = self._states.table
+        active = self._classes.are_active(len(table.labels))
+        return table.class_ids.copy(), (table.bits & SKIPPED) != 0, active
 
     @property
     def model(self) -> str:
@@ -209,6 +251,10 @@ class LabelSession:
             return False
         self._view.move_to(place)
         return True
+
+    def is_shown(self, row: int) -> bool:
+        """Whether an image is among those that are shown."""
+        return self._view.place_of(row) is not None
 
     def next_unlabelled(self, *, backwards: bool = False, wrap: bool = False) -> bool:
         """Go to the next image that has no label and was not skipped. False if there is none.

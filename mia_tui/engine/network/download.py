@@ -135,5 +135,6 @@ def _failed(url: str, error: BaseException) -> WeightsError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return WeightsError(
         f"Downloading {url} failed: {printable(reason)}.",
-        "Try again, or download it elsewhere and pass it with --weights FILE.",
+        "Try again, download it elsewhere and pass it with --weights FILE, or take the backbone efficientnetlite0, "
+        "whose weights are always on this disk.",
     )

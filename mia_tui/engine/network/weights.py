@@ -18,10 +18,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from mia_tui.catalog.backbones import HUB, find_backbone
+from mia_tui.catalog.backbones import HUB, SHIPPED, find_backbone
 from mia_tui.config import weights_cache
 from mia_tui.decoding import BadRecord
-from mia_tui.engine.network import download
+from mia_tui.engine.network import download, shipped
 from mia_tui.engine.network.backbones import head_modules, head_names, timm_name
 from mia_tui.engine.network.torch_file import (
     HoldsCode,
@@ -52,6 +52,9 @@ def find_weights(backbone: str, weights: str, *, on_download: Callable[[str], No
     """
     if weights != weights_cache.IMAGENET_WEIGHTS:
         return weights_cache.given_weights(backbone, weights)
+    row = find_backbone(backbone)
+    if row is not None and row.source == SHIPPED:
+        return shipped.find_file()
     tag, source = _published(backbone)
     on_hub = not source.startswith(("http://", "https://"))
     cached = weights_cache.hub_file(source) if on_hub else weights_cache.url_file(source)
@@ -150,8 +153,8 @@ def _unreachable(backbone: str, tag: str, address: str, on_hub: bool) -> Weights
     )
     return WeightsError(
         f"The ImageNet weights {tag} of {printable(backbone)} are not on this disk, and {host} {offline}.",
-        f"Download {address} on another computer and name it with --weights FILE, set {places}, or use "
-        "--weights none.",
+        f"Download {address} on another computer and name it with --weights FILE, set {places}, take the backbone "
+        "efficientnetlite0, whose weights are always on this disk, or use --weights none.",
     )
 
 
@@ -186,6 +189,8 @@ def _fitting(model: nn.Module, state: State, in_channels: int) -> State:
 
 def _renamed(model: nn.Module, state: State) -> State:
     """Names of other programs converted to timm's, by the converter in timm's module of each network."""
+    if shipped.has_other_names(state):
+        return shipped.renamed(model, state)
     module: Any = sys.modules[type(model).__module__]
     if hasattr(module, "checkpoint_filter_fn"):
         return dict(module.checkpoint_filter_fn(state, model))

@@ -137,6 +137,13 @@ _OTHERS = {
         "from the first image",
         ("metrics",),
     ),
+    "features": KindWords(
+        "feature job",
+        "after the current batch, and what is done is kept",
+        "What it has done is kept, but for the last images.",
+        "where it ended",
+        (),
+    ),
 }
 
 

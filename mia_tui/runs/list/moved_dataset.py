@@ -14,6 +14,7 @@ from typing import TypeVar, cast
 
 import msgspec
 
+from mia_tui.config.features import FeaturesConfig
 from mia_tui.config.jobs import JobConfig
 from mia_tui.config.predict import NetworkConfig
 from mia_tui.config.train import TrainConfig
@@ -230,7 +231,7 @@ def _config_here(
             config = msgspec.structs.replace(config, val=str(_val(Path(config.val), job, folder)))
         if config.weights in ("none", IMAGENET_WEIGHTS):
             return config
-    if not isinstance(config, TrainConfig | NetworkConfig):
+    if not isinstance(config, TrainConfig | NetworkConfig | FeaturesConfig) or config.weights is None:
         return config
     weights = Path(config.weights)
     for old, new in moves:

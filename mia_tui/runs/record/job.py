@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from mia_tui.config.evaluate import EvaluateConfig
+from mia_tui.config.features import FeaturesConfig
 from mia_tui.config.jobs import JOB_CONFIGS, JobConfig
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import MOST_THREADS, TrainConfig
@@ -53,7 +54,7 @@ class Job(msgspec.Struct, Generic[Config], frozen=True, kw_only=True):
         config: The settings.
         dataset: Absolute path of the folder that paths of images are relative to.
         state: Absolute path of the state folder that holds the run.
-        classes: In the order of the logits.
+        classes: In the order of the logits; none where a job is not about classes.
         threads: CPU threads of the worker (in a training, another number gives other weights); None until the first
             attempt begins and takes the cores that are free.
         command: The command line that does the same again.
@@ -67,7 +68,7 @@ class Job(msgspec.Struct, Generic[Config], frozen=True, kw_only=True):
     config: Config
     dataset: Folder
     state: Folder
-    classes: Classes
+    classes: Annotated[list[JobClass], Meta(max_length=MOST_CLASSES)]
     threads: Threads | None
     command: Text
     created_at: Time
@@ -77,6 +78,8 @@ class Job(msgspec.Struct, Generic[Config], frozen=True, kw_only=True):
     numbering: Annotated[int, Meta(ge=1, le=FRAME_NUMBERING)] = 1
 
     def __post_init__(self) -> None:
+        if not self.classes and self.config.kind != FeaturesConfig.kind:
+            raise ValueError("there are no classes")
         check_classes(self.classes)
 
     @property
@@ -88,6 +91,7 @@ AnyJob = Job[JobConfig]
 TrainJob = Job[TrainConfig]
 PredictJob = Job[PredictConfig]
 EvaluateJob = Job[EvaluateConfig]
+FeaturesJob = Job[FeaturesConfig]
 
 
 def job_type(kind: str) -> type[AnyJob]:

@@ -30,6 +30,7 @@ from typing import Any, Literal, TypeVar, cast
 import msgspec
 
 from mia_tui.config.evaluate import EvaluateConfig
+from mia_tui.config.features import FeaturesConfig
 from mia_tui.config.jobs import JobConfig
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import TrainConfig
@@ -55,6 +56,7 @@ from mia_tui.runs.record.encoding import (
 from mia_tui.runs.record.job import (
     AnyJob,
     EvaluateJob,
+    FeaturesJob,
     Job,
     PredictJob,
     RunNotes,
@@ -373,6 +375,10 @@ class RunDir:
     def evaluate_job(self) -> EvaluateJob:
         """As `train_job`, of an evaluation."""
         return self._job_of(EvaluateConfig)
+
+    def features_job(self) -> FeaturesJob:
+        """As `train_job`, of a job that makes features."""
+        return self._job_of(FeaturesConfig)
 
     def _job_of(self, kind: type[OfKind]) -> Job[OfKind]:
         job = self.job()

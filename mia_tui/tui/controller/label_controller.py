@@ -33,6 +33,7 @@ from mia_tui.tui.controller.seen import SeenImages
 from mia_tui.tui.controller.store_thread import StoreThread, WriteResult
 from mia_tui.tui.controller.suggestions import ShownSuggestions
 from mia_tui.tui.controller.ways_back import WaysBack
+from mia_tui.tui.live.live_suggestions import LiveSuggestions
 
 Value = TypeVar("Value")
 
@@ -60,6 +61,7 @@ class LabelController:
     Attributes:
         session: What is known; belongs to the event loop's thread.
         suggestions: Whose suggestions are shown.
+        live: Those that are learned from the labels, anew after each.
         ways_back: What led to the images that are shown.
         seen: Which images were on the screen as tiles.
         saved: What was written last, None before the first.
@@ -84,6 +86,7 @@ class LabelController:
         self._asked_state = state
         self.state = find_state(dataset, state)
         self.suggestions = ShownSuggestions(self, state)
+        self.live = LiveSuggestions(self)
         self.ways_back = WaysBack(self.session)
         self.seen = SeenImages()
         self.store_thread = StoreThread(lambda: find_state(dataset, state).labels_db, self.annotator)
@@ -116,6 +119,7 @@ class LabelController:
         """Call `LabelSession.replace_listing`, but never between two steps of a change."""
         async with self._updating:
             self.session.replace_listing(listing, placed)
+        self.live.images_changed()
 
     def changed_rows(self) -> list[int]:
         """Rows whose label or marks changed since the last call."""
@@ -184,6 +188,11 @@ class LabelController:
         """Replace the suggestions that are shown; as `LabelSession.set_suggestions`."""
         self.session.set_suggestions(found, rows)
         self._changed_rows = list(range(min(len(self.session.listing), _MOST_ROWS)))
+
+    def repaint(self, rows: Rows) -> None:
+        """Suggestions for these rows are others than before."""
+        # A screen that is covered does not ask for them, so only the last ones are kept.
+        self._changed_rows = (self._changed_rows + rows[:_MOST_ROWS].tolist())[-_MOST_ROWS:]
 
     async def keep_facts(self, facts: Sequence[tuple[ImageFile, str]]) -> None:
         """Keep fingerprints of files. This is no step that undo knows, and the status line does not mention it.
@@ -361,13 +370,15 @@ class LabelController:
                 applied: Applied = end.value
                 break
             await asyncio.sleep(0)
-        # A screen that is covered does not ask for them, so only the last ones are kept.
-        self._changed_rows = (self._changed_rows + applied.rows[:_MOST_ROWS].tolist())[-_MOST_ROWS:]
+        self.repaint(applied.rows)
+        is_by_person = not by_other_program and len(changes) > applied.by_others
         if by_other_program or applied.by_others:
             self.session.join(applied.rows)
         while len(changes) > _AT_ONCE:  # to free 100,000 at once takes 40 ms
             del changes[-_AT_ONCE:]
             await asyncio.sleep(0)
+        if changes:
+            self.live.labels_changed(by_person=is_by_person)
         return applied
 
     async def _load(self) -> None:
@@ -378,6 +389,7 @@ class LabelController:
         for _ in self.session.load_in_steps(snapshot.classes, snapshot.labels, snapshot.marks):
             await asyncio.sleep(0)
         self._changed_rows = list(range(min(len(self.session.listing), _MOST_ROWS)))
+        self.live.labels_changed()
 
     def _class_name(self, class_id: int) -> str:
         image_class = self.session.class_of(class_id)

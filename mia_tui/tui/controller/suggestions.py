@@ -1,16 +1,21 @@
-"""Whose suggestions an open dataset shows: those predicted last, or those that the person chose.
+"""Whose suggestions an open dataset shows: those predicted last, those learned live, or those that the person chose.
 
-The suggestions of each run are a set of their own, and one set is shown at a time: they are never mixed. Sets are
-read in a thread. Only the one that is shown is kept, and the one it is compared with.
+The suggestions of each run are a set of their own, and so are the live ones; one set is shown at a time: they are
+never mixed. Sets are read in a thread. Only the one that is shown is kept, and the one it is compared with.
+
+What the person chose stays, also at the next start. Where they did not choose, the newest prediction is shown until
+they give a label, and the live suggestions from then on.
 """
 
 import asyncio
-from dataclasses import replace
+import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mia_tui.config.user.kept import SuggestionSource, keep, kept_settings
 from mia_tui.dataset.listing.listing import Rows
 from mia_tui.dataset.session.suggested import ModelSuggestions
 from mia_tui.dataset.stacks import unshown_words, unused_labels
@@ -20,6 +25,22 @@ from mia_tui.text import counted, name_some, printable, when
 if TYPE_CHECKING:
     from mia_tui.runs.prediction.suggestions import SuggestionSet
     from mia_tui.tui.controller.label_controller import LabelController
+    from mia_tui.tui.live.learner import Learning
+
+
+@dataclass(frozen=True)
+class LiveSet:
+    """The live suggestions, as they are now.
+
+    Attributes:
+        model: What people call them.
+        predicted_at: When they were learned, in Unix seconds.
+        images: For how many images there are some.
+    """
+
+    model: str = field(compare=False)
+    predicted_at: float = field(compare=False)
+    images: int = field(compare=False)
 
 
 class ShownSuggestions:
@@ -30,15 +51,70 @@ class ShownSuggestions:
         state: What was named with --state.
 
     Attributes:
-        shown: The set that is shown; None if there is none.
+        shown: The set of a run that is shown; None if there is none.
+        is_live: Whether the live suggestions are shown.
         compared: The set that it is compared with; None if it never was.
     """
 
     def __init__(self, controller: "LabelController", state: Path | None) -> None:
         self._controller, self._state = controller, state
         self.shown: SuggestionSet | None = None
-        self.compared: SuggestionSet | None = None
+        self.compared: SuggestionSet | LiveSet | None = None
         self._newest: SuggestionSet | None = None
+        self.is_live = False
+        self._chosen: SuggestionSource | None = kept_settings().suggestions
+        self._labels = False  # whether the person has given labels since the dataset was opened
+
+    @property
+    def wants_live(self) -> bool:
+        """Whether live suggestions are to be shown as soon as there are some."""
+        if not self._controller.live.is_on or self._chosen == "runs":
+            return False
+        return self._chosen == "live" or self._labels or self.shown is None
+
+    @property
+    def live_set(self) -> LiveSet | None:
+        """The live suggestions; None while there are none."""
+        live = self._controller.live
+        return (
+            LiveSet(live.model, time.time(), live.learning.features) if live.learning and live.model else None
+        )
+
+    def labels_given(self) -> None:
+        """The person has given labels."""
+        self._labels = True
+
+    def show_live(self, learning: "Learning", model: str) -> None:
+        """Show what was learned last, in place of what is shown.
+
+        Args:
+            learning: Of the images that are listed.
+            model: What people call it.
+        """
+        assert learning.learned is not None
+        changed = self._controller.session.update_suggestions(
+            model,
+            learning.learned.classes.tolist(),
+            learning.suggestions,
+            learning.confidences,
+            is_other=not self.is_live,
+        )
+        self._controller.repaint(changed)
+        self.shown, self.is_live = None, True
+
+    def choose_live(self) -> str:
+        """Show the live suggestions from now on; returns a sentence about it."""
+        self._choose("live")
+        live = self._controller.live
+        live.start()
+        if live.learning is not None and live.learning.learned is not None:
+            self.show_live(live.learning, live.model)
+        live.relearn()
+        return "The live suggestions are shown."
+
+    def _choose(self, source: SuggestionSource) -> None:
+        self._chosen = source
+        keep(suggestions=source)
 
     async def known(self) -> "list[SuggestionSet]":
         """All sets for this dataset, those that were predicted last first."""
@@ -57,6 +133,8 @@ class ShownSuggestions:
         if newest == self._newest and (self.shown is None or self.shown in known):
             return None
         self._newest = newest
+        if self.is_live:
+            return None if newest is None else _announced(newest)
         found = await asyncio.to_thread(read_newest, known)
         if found is not None:
             return None if found[0] == self.shown else await self._show(*found, known)
@@ -74,30 +152,48 @@ class ShownSuggestions:
         """
         from mia_tui.runs.prediction.suggestions import read_suggestions
 
-        return await self._show(chosen, await asyncio.to_thread(read_suggestions, chosen), await self.known())
+        found = await asyncio.to_thread(read_suggestions, chosen)
+        self._choose("runs")
+        return await self._show(chosen, found, await self.known())
 
-    async def compare(self, other: "SuggestionSet") -> None:
-        """Compare the set that is shown with another one.
+    async def compare(self, other: "SuggestionSet | LiveSet") -> None:
+        """Compare the set that is shown with another one; with the live suggestions, as they are now.
 
         Raises:
             RunError: If it cannot be read.
         """
         from mia_tui.runs.prediction.suggestions import read_suggestions
 
-        found = await asyncio.to_thread(read_suggestions, other)
-        if self.shown is not None and other.model == self.shown.model:
+        if isinstance(other, LiveSet):
+            found = await self._live_now(other.model)
+        else:
+            found = await asyncio.to_thread(read_suggestions, other)
+        if other.model == self._controller.session.model:
             found = replace(found, model=f"{other.model} of {when(other.predicted_at)}")
         rows = await self._rows(found)
         self._controller.session.compare_with(found, rows)
         self.compared = other
         await _free(found)
 
+    async def _live_now(self, model: str) -> ModelSuggestions:
+        """The live suggestions in the form of those of a run."""
+        learning, session = self._controller.live.learning, self._controller.session
+        if learning is None or learning.learned is None:
+            return _nothing()
+        known = [session.class_of(class_id) for class_id in learning.learned.classes.tolist()]
+        rows = np.flatnonzero(learning.suggestions).astype(np.int32)
+        keys = await asyncio.to_thread(session.keys_later(rows))
+        names = tuple("" if each is None else each.name for each in known)
+        return ModelSuggestions(
+            model, names, keys, learning.suggestions[rows] - 1, learning.confidences[rows]
+        )
+
     async def _show(
         self, chosen: "SuggestionSet", found: ModelSuggestions, known: "list[SuggestionSet]"
     ) -> str:
         rows = await self._rows(found)
         self._controller.suggest(found, rows)
-        self.shown = chosen
+        self.shown, self.is_live = chosen, False
         session = self._controller.session
         images = len(session.listing)
         words = f"{counted(chosen.images, 'suggestion')} of {printable(chosen.model)}."
@@ -127,6 +223,11 @@ class ShownSuggestions:
         listing = self._controller.session.listing
         rows = await asyncio.to_thread(listing.rows, found.keys)
         return rows if self._controller.session.listing is listing else None
+
+
+def _announced(newest: "SuggestionSet") -> str:
+    images = counted(newest.images, "image")
+    return f"{printable(newest.model)} suggests classes for {images}; the command Suggestions shows them."
 
 
 def _nothing() -> ModelSuggestions:

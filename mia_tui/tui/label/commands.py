@@ -21,6 +21,7 @@ from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.label.choice_commands import ChoiceCommands
 from mia_tui.tui.label.picture.view_commands import ViewCommands
 from mia_tui.tui.label.picture.view_settings import ViewSettings
+from mia_tui.tui.label.suggestions.live_commands import LiveCommands
 from mia_tui.tui.label.suggestions.suggestion_commands import SuggestionCommands
 from mia_tui.tui.review.commands import ReviewCommands
 from mia_tui.tui.widgets.ink import Ink
@@ -161,6 +162,7 @@ class LabelCommands(SessionCommands):
     Attributes:
         auto: Whether the key of a class assigns it and moves to the next image.
         reviewing: What is reviewed.
+        useful: Goes to the most useful image, once or again and again.
     """
 
     _screen: "LabelScreen"
@@ -177,6 +179,8 @@ class LabelCommands(SessionCommands):
         super().__init__(controller, screen, ink)
         self._view_settings, self.auto = view_settings, auto
         self.reviewing = ReviewCommands(controller, screen, ink)
+        live = LiveCommands(controller, screen)
+        self.useful = live.useful
         self.by_name |= {
             "assign": partial(self._assign, advance=False),
             "assign_next": partial(self._assign, advance=True),
@@ -187,6 +191,7 @@ class LabelCommands(SessionCommands):
             "redo": partial(self._step_back, redo=True),
             "unlink": self._unlink,
             "auto": self._toggle_auto,
+            **live.by_name,
             "next": partial(self.move, 1),
             "previous": partial(self.move, -1),
             "page_next": lambda: self.move(screen.page),
@@ -240,8 +245,25 @@ class LabelCommands(SessionCommands):
 
     async def move(self, by: int) -> None:
         """Show the image so many places further; below zero, back."""
-        if not self._session.move(by):
+        if self._is_led and by == 1:
+            if not await self._go_on():
+                self._say_last()
+        elif self._is_led and by == -1:
+            if not self.useful.go_back():
+                self._screen.say("This is the first image that you went to.")
+        elif not self._session.move(by):
             self._screen.say(f"This is the {'last' if by > 0 else 'first'} image of the list.")
+
+    @property
+    def _is_led(self) -> bool:
+        """Whether the next image is the most useful one; a review has an order of its own."""
+        return self.useful.is_on and self.reviewing.review.queue is None
+
+    async def _go_on(self) -> bool:
+        """Go to the next image: the next in the list, or the most useful one. False if there is none."""
+        if not self._is_led:
+            return self._session.move(1)
+        return await self.useful.go_on() or self._session.next_unlabelled(wrap=True)
 
     async def _assign(self, *, advance: bool) -> None:
         key = self._session.current
@@ -257,7 +279,7 @@ class LabelCommands(SessionCommands):
         await self._controller.assign([key], chosen)
         if advance:
             self._screen.did("assign_next")
-        if advance and not self._session.move(1):
+        if advance and not await self._go_on():
             self._say_last()
 
     async def _add_first_class(self) -> bool:
@@ -271,6 +293,9 @@ class LabelCommands(SessionCommands):
         return bool(added)
 
     def _say_last(self) -> None:
+        if self.useful.is_on:
+            self._screen.say("All images shown have a label or are skipped.")
+            return
         left, skipped = self._session.counts.left, self._session.counts.skipped
         key = self._screen.key("next_unlabelled")
         todo = f"{left:,} have no label: {key} goes there." if left else "All have a label."
@@ -294,7 +319,7 @@ class LabelCommands(SessionCommands):
         elif not await self._accept_new(key, state.suggestion.name):
             return
         self._screen.did("accept")
-        if not self._session.move(1):
+        if not await self._go_on():
             self._say_last()
         if state.image_class is not None and state.differs:
             names = f"{state.suggestion.name} replaced {state.image_class.name}"
@@ -381,7 +406,7 @@ class LabelCommands(SessionCommands):
             return
         skipped = self._session.state_of(row).skipped
         await self._controller.skip([key], not skipped)
-        if not skipped and not self._session.move(1):
+        if not skipped and not await self._go_on():
             self._say_last()
 
     async def _flag(self) -> None:

@@ -62,6 +62,11 @@ class LeftColumn(Vertical):
         """Images on a page of the list."""
         return max(1, self.list.size.height - 1) if self._list_panel.display else 10
 
+    @property
+    def shows_probabilities(self) -> bool:
+        """Whether there is room for the probabilities of the classes."""
+        return self._bars_panel.display
+
     def toggle_list(self) -> None:
         """Show or hide the list, whatever the width."""
         self._wants_list = not self._list_panel.display

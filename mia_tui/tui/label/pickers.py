@@ -18,6 +18,7 @@ from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
     from mia_tui.runs.prediction.suggestions import SuggestionSet
+    from mia_tui.tui.controller.suggestions import LiveSet
 
 _MODEL_COLUMNS, _MENU_NAME_COLUMNS = 26, 30
 
@@ -114,14 +115,14 @@ def channels(names: Mapping[int, str], present: ChannelChoice, ink: Ink) -> Pick
 
 
 def suggestions(
-    known: "Sequence[SuggestionSet]",
-    shown: "SuggestionSet | None",
+    known: "Sequence[SuggestionSet | LiveSet]",
+    shown: "SuggestionSet | LiveSet | None",
     images: int,
     ink: Ink,
     *,
     title: str,
     hint: str,
-) -> "PickDialog[SuggestionSet]":
+) -> "PickDialog[SuggestionSet | LiveSet]":
     """A set of suggestions: its model, when it was predicted, and how many of the images it covers.
 
     Args:
@@ -134,7 +135,7 @@ def suggestions(
     """
     names = [ink.fit_left(each.model, _MODEL_COLUMNS) for each in known]
     columns = max(map(ink.width, names), default=0)
-    choices: list[Choice[SuggestionSet]] = []
+    choices: list[Choice[SuggestionSet | LiveSet]] = []
     for name, each in zip(names, known, strict=True):
         text = f"{ink.pad(name, columns)}  {when(each.predicted_at):12}  {counted(each.images, 'image')}"
         choices.append(Choice(text, each, Text(ink.pointer if each == shown else " ")))

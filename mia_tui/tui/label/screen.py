@@ -141,6 +141,7 @@ class LabelScreen(SessionScreen[None]):
             self._view_settings,
             self._image,
             self,
+            upcoming=self.commands.useful.upcoming,
             painted=self._take_picture,
             preload=preload,
         )
@@ -157,12 +158,14 @@ class LabelScreen(SessionScreen[None]):
 
     def on_mount(self) -> None:
         self._background_tasks.start()
+        self.controller.live.listeners.append(self.show)
         self.app.app_resume_signal.subscribe(self, lambda _: self._picture.terminal_forgot())
         idle_work = use_idle_time(self.controller, is_idle=self._is_idle, remember=self.remember)
         self.run_worker(idle_work, name="idle tasks")
 
     def on_unmount(self) -> None:
         self._background_tasks.stop()
+        self.controller.live.stop()
         self.asked_network.close()
         self._probabilities.close()
         self._picture.close()
@@ -265,6 +268,7 @@ class LabelScreen(SessionScreen[None]):
 
     def on_screen_suspend(self) -> None:
         self._covered = True
+        self.controller.live.look_at(None)
         self._picture.withdraw()
 
     def on_screen_resume(self) -> None:
@@ -385,6 +389,7 @@ class LabelScreen(SessionScreen[None]):
         if self._covered:
             return
         session, row = self.session, self.session.current_row
+        self.controller.live.look_at(row)
         if session.classes != self._classes_shown:  # others may have added some: they may need more lines
             self._classes_shown = session.classes
             self._left.list.forget()
@@ -405,7 +410,9 @@ class LabelScreen(SessionScreen[None]):
         found = self._review.probabilities(session.current)
         self._left.show(self.controller.changed_rows(), row, state, found)
         model = self._review.model(session.current) or network.model or session.model
-        framed = framing(state, self.context.ink, self._accept_key, model, compared)
+        has_others = not (self._left.shows_probabilities or self._was_blind or found)
+        others = self._probabilities.after_best(row, state) if has_others else ()
+        framed = framing(state, self.context.ink, self._accept_key, model, compared, others)
         framed = Framing("audit", "none") if self._was_blind else framed
         self._framing = replace(framed, below=self._scale_bar)
         self._frame.show(self._framing)

@@ -44,7 +44,14 @@ STATE_WORDS = {
 }
 
 
-def framing(state: RowState | None, ink: Ink, accept: str, model: str = "", compared: str = "") -> Framing:
+def framing(
+    state: RowState | None,
+    ink: Ink,
+    accept: str,
+    model: str = "",
+    compared: str = "",
+    others: Sequence[tuple[str, float]] = (),
+) -> Framing:
     """The frame around an image.
 
     Args:
@@ -53,6 +60,7 @@ def framing(state: RowState | None, ink: Ink, accept: str, model: str = "", comp
         accept: The key that accepts a suggestion, empty if none does.
         model: Whose suggestions are shown.
         compared: The model that it is compared with, empty for none.
+        others: The classes after the suggested one with their probabilities, where nothing else lists them.
     """
     if state is None:
         return Framing("", "none")
@@ -81,6 +89,8 @@ def framing(state: RowState | None, ink: Ink, accept: str, model: str = "", comp
         does = "adds this class" if state.suggests_new else "accepts"
         text = _suggested(state) + (f"  {accept} {does}" if accept else "")
         notes.insert(0, model)
+        if others:
+            notes.insert(0, ", ".join(f"{name} {percent(share)}" for name, share in others))
         return Framing(text, "suggestion", state.suggestion.colour, ink.separator.join(notes))
     return Framing("no label", "none", None, ink.separator.join(notes))
 

@@ -43,6 +43,13 @@ _ACTIONS: tuple[Action, ...] = (
         opens=True,
     ),
     Action(
+        "live",
+        (),
+        "Live suggestions",
+        "Learn suggestions from your labels, anew after each, with what a network sees in the images; again: stop.",
+        _LABEL,
+    ),
+    Action(
         "add_new_classes",
         (),
         "Add the model's classes",
@@ -88,6 +95,20 @@ _ACTIONS: tuple[Action, ...] = (
         ("ctrl+r",),
         "Previous unlabelled",
         "Go to the previous image without a label.",
+        _MOVE,
+    ),
+    Action(
+        "useful",
+        ("tab",),
+        "Most useful",
+        "Go to the image whose label helps the suggestions most, wherever it is in the list.",
+        _MOVE,
+    ),
+    Action(
+        "useful_next",
+        ("shift+tab",),
+        "Most useful first",
+        "Go on to the most useful image after each label, instead of the next in the list; again: as before.",
         _MOVE,
     ),
     Action(

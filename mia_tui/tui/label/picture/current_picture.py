@@ -35,6 +35,7 @@ class CurrentPicture:
         view_settings: How images are shown.
         view: Where pictures are shown.
         screen: The screen.
+        upcoming: Rows that are likely next, where those are not the next ones in the list; empty if they are.
         painted: Called when a picture is painted, or a card that says why there is none.
         preload: What was read already.
     """
@@ -47,12 +48,14 @@ class CurrentPicture:
         view: ImageView,
         screen: "LabelScreen",
         *,
+        upcoming: Callable[[], list[int]],
         painted: Callable[[PictureResult], None],
         preload: Preload | None = None,
     ) -> None:
         terminal = context.terminal
         self._session, self._view_settings, self._view = controller.session, view_settings, view
-        self._terminal, self._screen, self._painted = terminal, screen, painted
+        self._terminal, self._screen = terminal, screen
+        self._upcoming, self._painted = upcoming, painted
         self._changed: deque[ImageKey] = deque()  # images whose files changed
         self._missed: dict[ImageKey, str] = {}  # images whose files are gone, and when that was noticed
         self._picture_cache = PictureCache(
@@ -96,7 +99,8 @@ class CurrentPicture:
             key = replace(key, frame=self._view_settings.frame)
         if not self._view.size:  # not laid out yet
             return
-        ahead = tuple(session.listing.key(other) for other in session.neighbours(_AHEAD, _BEHIND))
+        likely = self._upcoming() or session.neighbours(_AHEAD, _BEHIND)
+        ahead = tuple(map(session.listing.key, likely))
         self._scheduler.show(DisplayTarget(key, self._view_settings.display, self._view.panel, ahead))
 
     def show_card(self, *lines: str) -> None:

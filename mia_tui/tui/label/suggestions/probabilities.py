@@ -1,4 +1,5 @@
-"""The probabilities of all classes for the image on screen: from the network that is asked, else from the disk.
+"""The probabilities of all classes for the image on screen: from the network that is asked, from what was learned
+live, else from the disk.
 
 What lies around the image seen last is in memory; other images are looked for in a thread, of which only the newest
 matters.
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
     from mia_tui.runs.prediction.probabilities import ClassProbabilities, ProbabilityFile
+
+_MOST_CLASSES = 3
+_LEAST_SHOWN = 0.005  # rounds to 1 %
 
 ONLY_BEST = "only the best is known"
 
@@ -84,12 +88,28 @@ class ProbabilityReader:
             return ShownProbabilities(self._asked.name, note="asking the network")
         if state.suggestion is None:
             return ShownProbabilities(session.model, note="no suggestion for this image")
+        if self._controller.suggestions.is_live:
+            return ShownProbabilities(session.model, self._learned(row))
         found = self._find(key, row)
         if found is not None:
             pairs = list(zip(found.classes, found.probabilities, strict=True))
             return ShownProbabilities(session.model, tuple((self._class(name), p) for name, p in pairs))
         best = ((state.suggestion, state.confidence),)
         return ShownProbabilities(session.model, best, "" if self._is_looking else ONLY_BEST)
+
+    def _learned(self, row: int) -> tuple[tuple[ImageClass, float | None], ...]:
+        learning, class_of = self._controller.live.learning, self._controller.session.class_of
+        pairs = [] if learning is None else learning.probabilities(row)
+        return tuple((known, share) for class_id, share in pairs if (known := class_of(class_id)) is not None)
+
+    def after_best(self, row: int | None, state: RowState | None) -> tuple[tuple[str, float], ...]:
+        """The classes after the suggested one that were learned live, for an image without a label."""
+        if row is None or state is None or state.image_class is not None or self._asked.is_on:
+            return ()
+        lines = self._learned(row)[1:_MOST_CLASSES] if self._controller.suggestions.is_live else ()
+        return tuple(
+            (known.name, share) for known, share in lines if share is not None and share >= _LEAST_SHOWN
+        )
 
     def close(self) -> None:
         """Look for nothing more."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from mia_tui.dataset.model import ImageKey
 from mia_tui.text import counted, name_some
 from mia_tui.tui.controller.label_controller import LabelController
+from mia_tui.tui.controller.suggestions import LiveSet
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.ink import Ink
@@ -36,13 +37,13 @@ class SuggestionCommands:
 
     async def compare(self) -> bool:
         """Choose what the suggestions shown are compared with; if there is one other set, that. False if nothing."""
-        suggestions = self._controller.suggestions
-        others = [each for each in await suggestions.known() if each != suggestions.shown]
-        if suggestions.shown is None or not others:
-            what = "no other" if suggestions.shown is not None else "no"
+        suggestions, model = self._controller.suggestions, self._session.model
+        others = [each for each in await self._known() if each != self._shown]
+        if not model or not others:
+            what = "no other" if model else "no"
             self._screen.say(f"There is nothing to compare: {what} prediction of this dataset was made yet.")
             return False
-        title = f"Where {self._ink.fit_left(suggestions.shown.model, _MODEL_COLUMNS)} differs from which?"
+        title = f"Where {self._ink.fit_left(model, _MODEL_COLUMNS)} differs from which?"
         hint = "{ok} shows the images for which both suggest a class, and not the same."
         chosen = others[0] if len(others) == 1 else await self._pick(others, title, hint)
         if chosen is not None:
@@ -75,22 +76,36 @@ class SuggestionCommands:
         return bool(names)
 
     async def _choose(self) -> None:
-        known = await self._controller.suggestions.known()
+        known = await self._known()
         if not known:
             key = self._screen.key("predict")
             self._screen.say(f"No prediction of this dataset was made yet; {key} makes one.")
             return
         hint = "{ok} shows these and no others, {cancel} changes nothing."
         chosen = await self._pick(known, "Whose suggestions?", hint)
-        if chosen is not None:
+        if isinstance(chosen, LiveSet):
+            self._screen.say(self._controller.suggestions.choose_live())
+        elif chosen is not None:
             self._screen.say(await self._controller.suggestions.show(chosen))
 
-    async def _pick(self, known: "list[SuggestionSet]", title: str, hint: str) -> "SuggestionSet | None":
+    async def _known(self) -> "list[SuggestionSet | LiveSet]":
+        suggestions = self._controller.suggestions
+        live = suggestions.live_set
+        return [*([] if live is None else [live]), *await suggestions.known()]
+
+    @property
+    def _shown(self) -> "SuggestionSet | LiveSet | None":
+        suggestions = self._controller.suggestions
+        return suggestions.live_set if suggestions.is_live else suggestions.shown
+
+    async def _pick(
+        self, known: "list[SuggestionSet | LiveSet]", title: str, hint: str
+    ) -> "SuggestionSet | LiveSet | None":
         from mia_tui.tui.label import pickers
 
-        shown, images = self._controller.suggestions.shown, len(self._session.listing)
+        images = len(self._session.listing)
         return await self._screen.ask(
-            pickers.suggestions(known, shown, images, self._ink, title=title, hint=hint)
+            pickers.suggestions(known, self._shown, images, self._ink, title=title, hint=hint)
         )
 
     async def _add_new_classes(self) -> None:

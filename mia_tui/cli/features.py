@@ -1,0 +1,138 @@
+"""`mia-tui features`: what a network sees in each image, as numbers in the user's cache folder."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mia_tui.cli.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
+from mia_tui.cli.network import find_network, warn_of_unreadable
+from mia_tui.cli.options import Command, Option, dataset_argument, json_option, state_option
+from mia_tui.cli.report import Report
+from mia_tui.text import counted, printable
+
+if TYPE_CHECKING:
+    from mia_tui.runs.record.layout import RunDir
+
+
+@click.command("features", cls=Command)
+@dataset_argument
+@click.option(
+    "--network",
+    "network_text",
+    cls=Option,
+    metavar="RUN",
+    help="A trained network: a run's folder or name, best, last, or a weights file (.safetensors). By default "
+    "efficientnetlite0 with its ImageNet weights, which come with the program.",
+)
+@click.option(
+    "--device", cls=Option, default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."
+)
+@click.option(
+    "--batch-size",
+    cls=Option,
+    type=click.IntRange(min=1, max=1_000_000),
+    default=64,
+    show_default=True,
+    help="Images per batch.",
+)
+@click.option(
+    "--threads",
+    cls=Option,
+    type=click.IntRange(min=1, max=4096),
+    help="CPU threads; by default the cores that are free.",
+)
+@click.option(
+    "--detach", cls=Option, is_flag=True, help="Work in the background; the terminal may be closed."
+)
+@after_option
+@json_option
+@state_option
+def command(
+    dataset: Path,
+    network_text: str | None,
+    device: str,
+    batch_size: int,
+    threads: int | None,
+    detach: bool,
+    after: str | None,
+    as_json: bool,
+    state: Path | None,
+) -> int:
+    """Make the features of the images of DATASET: numbers that tell which images look alike.
+
+    The app needs them to suggest classes while you label; it makes them by itself. They are mean and deviation of
+    every stage of a network, kept in your cache folder. New and changed images get features, all others have them
+    already; renamed files and copies of a dataset find theirs by content. If it is interrupted, the same command
+    continues where it stopped.
+    """
+    from mia_tui.cli.open import user_settings
+    from mia_tui.dataset.scan.scan import check_root
+    from mia_tui.runs.features.create import create_features
+
+    report = Report(as_json=as_json)
+    check_root(dataset)
+    weights = None
+    if network_text is not None:
+        _, weights = find_network(network_text, dataset, state)
+    run = create_features(
+        dataset,
+        weights,
+        state=state,
+        threads=threads,
+        after=run_to_wait_for(report, after, dataset, state, anywhere=True),
+        command=shlex.join(["mia-tui", *sys.argv[1:]]),
+        device=device,
+        batch_size=batch_size,
+        most_bytes=int(user_settings().features_gb * 1e9),
+    )
+    return start_detached(report, run) if detach else _make(report, run)
+
+
+def _make(report: Report, run: "RunDir") -> int:
+    """Make the features in this terminal and print a summary."""
+    from mia_tui.cli.output.progress import EpochProgress
+    from mia_tui.runs.record.state import read_state
+
+    before = read_state(run)
+    with EpochProgress(report, metric=before.metric, state=before) as progress:
+        result = work_in_front(report, run, progress, record_events=False)
+    code = exit_code(result)
+    if result.outcome == "finished":
+        assert progress.state.result is not None
+        warn_of_unreadable(report, progress.state.result)
+        _summarise(report, run, progress.state.result.problem_count)
+    elif result.error is None:
+        report.note("Stopped; the same command continues where it stopped.")
+    return code
+
+
+def _summarise(report: Report, run: "RunDir", unread: int) -> None:
+    from mia_tui.features.layout import table_folder
+    from mia_tui.features.room import bytes_of
+    from mia_tui.features.table import FeatureTable
+
+    job = run.features_job()
+    table = FeatureTable.open(Path(job.dataset), job.config.network_id)
+    if table is None:  # removed at once, to make room for others
+        return
+    folder = table_folder(Path(job.dataset), job.config.network_id)
+    size, images = bytes_of(folder), len(table)
+    report.say(
+        f"{counted(images, 'image')}, {table.network.dims:,} features each by {printable(table.network.name)}: "
+        f"{size / 1e6:.1f} MB in {printable(folder.path)}."
+    )
+    report.record(
+        {
+            "run": str(run.path),
+            "network": table.network.name,
+            "network_id": table.network.id,
+            "dims": table.network.dims,
+            "images": images,
+            "skipped": unread,
+            "bytes": size,
+            "folder": str(folder.path),
+        }
+    )

@@ -1,0 +1,91 @@
+"""Which images belong together: frames of a stack, images of a slide or patient by their names, copies.
+
+What is alike in stain and light must not be judged by itself: images of one group are never told apart in folds.
+"""
+
+import re
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mia_tui.dataset.listing.listing import Listing
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.split.name_groups import find_name_groups
+
+Rows = NDArray[np.int32]
+
+_BLOCKS, _BLOCK = 20, 100  # names that a pattern is looked for in, in blocks, since neighbours share a slide
+_AT_ONCE = 1000  # names that are searched before other threads get their turn
+_PAUSE_S = 0.002
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+
+def group_numbers(images: Listing) -> Rows:
+    """For each image a number that it shares with the frames of its file and the images of its slide."""
+    first_rows = images.arrays.first_rows
+    counts = np.diff(first_rows, append=np.int32(len(images)))
+    files = _by_name(images, first_rows)
+    grouped: Rows = np.repeat(np.arange(len(first_rows), dtype=np.int32) if files is None else files, counts)
+    return grouped
+
+
+def _by_name(images: Listing, first_rows: Rows) -> Rows | None:
+    """For each file the number of its slide, or what else its name tells; None where names tell nothing."""
+    files = len(first_rows)
+    starts = range(0, files, max(_BLOCK, files // _BLOCKS))
+    some = [first_rows[file] for start in starts for file in range(start, min(start + _BLOCK, files))]
+    found = find_name_groups({ImageKey(images.path(int(row))): 0 for row in some})
+    if found is None:
+        return None
+    pattern = re.compile(found.pattern)
+    numbers = np.arange(files, dtype=np.int32)
+    first_of: dict[str, int] = {}
+    for start in range(0, files, _AT_ONCE):
+        for file in range(start, min(start + _AT_ONCE, files)):
+            match = pattern.search(images.path(int(first_rows[file])))
+            if match is not None:
+                numbers[file] = first_of.setdefault("|".join(match.groups()) or match[0], file)
+        time.sleep(_PAUSE_S)
+    return numbers
+
+
+def content_hashes(features: NDArray[np.float16]) -> NDArray[np.uint64]:
+    """A number for each image, equal where all its features are: for copies.
+
+    Args:
+        features: Shape (n, dims).
+    """
+    words = features.view(np.uint16).astype(np.uint64)
+    weights = (np.arange(1, words.shape[1] + 1, dtype=np.uint64) * _MULTIPLIER) | np.uint64(1)
+    weights ^= weights >> np.uint64(29)
+    found: NDArray[np.uint64] = (words * (weights | np.uint64(1))).sum(axis=1, dtype=np.uint64)
+    return found
+
+
+def join_copies(groups: Rows, hashes: NDArray[np.uint64]) -> Rows:
+    """The groups, those of copies made one.
+
+    Args:
+        groups: Of each image, shape (N,).
+        hashes: As `content_hashes` gives them, shape (N,).
+    """
+    order = np.argsort(hashes, kind="stable")
+    same = np.flatnonzero(hashes[order][1:] == hashes[order][:-1])
+    if not len(same):
+        return groups
+    parent: dict[int, int] = {}
+
+    def root(number: int) -> int:
+        while (above := parent.get(number, number)) != number:
+            number = above
+        return number
+
+    for one, other in zip(groups[order[same]].tolist(), groups[order[same + 1]].tolist(), strict=True):
+        low, high = sorted((root(one), root(other)))
+        parent[high] = low
+    now = np.arange(int(groups.max()) + 1, dtype=np.int32)
+    for number in parent:
+        now[number] = root(number)
+    joined: Rows = now[groups]
+    return joined

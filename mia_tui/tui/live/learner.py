@@ -1,0 +1,204 @@
+"""What is learned from the labels of an open dataset: suggestions for its images, and which is worth labelling next.
+
+Everything here runs in the thread of `learner_thread`. Rows are those of the list of images; the rows of the features
+have another order, and an image may have none yet. `Learning.places` leads from the former to the latter.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mia_tui.active.choice import next_images
+from mia_tui.active.suggester import Learned, Suggester
+from mia_tui.dataset.listing.arrays import ListingArrays
+from mia_tui.dataset.listing.listing import Listing
+from mia_tui.features.table import FeatureTable
+from mia_tui.tui.live.groups import content_hashes, group_numbers, join_copies
+from mia_tui.tui.live.live_suggestions import AHEAD
+
+Rows = NDArray[np.int32]
+
+_START = 32  # images of the start that are chosen at once
+_AT_ONCE = 8192  # features that are taken over before labels are learned again
+_HASHED_AT_ONCE = 512
+_LEAST_CLASSES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class LabelState:
+    """The labels of a moment.
+
+    Attributes:
+        listing: The images; only to tell whether they are still the same.
+        arrays: Those of the listing.
+        class_ids: Of each image, 0 without a label, shape (images,).
+        skipped: Whether each was skipped.
+        active: By id, whether a class is not archived.
+        shown: Rows that the next image may be chosen from.
+        current: Row of the image on screen.
+        chooses: Whether a next image is wanted.
+    """
+
+    listing: Listing
+    arrays: ListingArrays
+    class_ids: Rows
+    skipped: NDArray[np.bool_]
+    active: NDArray[np.bool_]
+    shown: Rows
+    current: int | None
+    chooses: bool
+
+    @property
+    def labelled(self) -> NDArray[np.bool_]:
+        """Whether each image has a label."""
+        found: NDArray[np.bool_] = self.active[self.class_ids]
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Learning:
+    """What was learned from a `LabelState`. Nothing in it changes, so any thread may read it.
+
+    Attributes:
+        state: The labels.
+        learned: None before there are labels of two classes with features.
+        places: For each row its row in the features, -1 for none, shape (images,).
+        suggestions: For each row, 0 for nothing, else the position of the class in `learned.classes` from 1.
+        confidences: Its probability, NaN where there is none.
+        features: How many images have features.
+        next_rows: Rows worth labelling next, the best first; empty unless the state asks for them.
+    """
+
+    state: LabelState
+    learned: Learned | None
+    places: Rows
+    suggestions: Rows
+    confidences: NDArray[np.float32]
+    features: int
+    next_rows: list[int] = field(default_factory=list)
+
+    def probabilities(self, row: int) -> list[tuple[int, float]]:
+        """Class ids with their probabilities for the image of a row, the most probable first; empty if unknown."""
+        if self.learned is None or row >= len(self.places) or self.places[row] < 0:
+            return []
+        shares = self.learned.probabilities(self.places[row : row + 1])[0]
+        order = np.argsort(-shares, kind="stable")
+        return [(int(self.learned.classes[at]), float(shares[at])) for at in order]
+
+
+class Learner:
+    """Learns from the labels again and again, while features are still being made.
+
+    Args:
+        table: The features.
+    """
+
+    def __init__(self, table: FeatureTable) -> None:
+        self.table = table
+        self.suggester = Suggester(table.network.dims)
+        self._listing: Listing | None = None  # the app's, to know it again
+        self._images = Listing()  # our own: the app's may grow meanwhile
+        self._by_image: Rows = np.empty(0, np.int32)  # the group of each image
+        self._has_grown = False  # images may have features now that had none
+        self._places: Rows = np.empty(0, np.int32)
+        self._hashes = np.empty(0, np.uint64)  # of the features of each image
+        self._start: list[int] = []  # rows of features; chosen for the first labels
+        self._started_from = 0
+
+    def grow(self) -> bool:
+        """Take over some of the features that were made since the last call; returns whether there were any."""
+        self.table.refresh()
+        before = len(self.suggester)
+        if len(self.table) == before:
+            return False
+        features = self.table.rows(before, min(before + _AT_ONCE, len(self.table)))
+        self.suggester.add(features)
+        for start in range(0, len(features), _HASHED_AT_ONCE):
+            some = content_hashes(features[start : start + _HASHED_AT_ONCE])
+            self._hashes = np.concatenate([self._hashes, some])
+        self._has_grown = True
+        return True
+
+    @property
+    def places(self) -> Rows:
+        """For each image as they were listed last its row in the features, -1 for none."""
+        return self._places
+
+    @property
+    def hashes(self) -> NDArray[np.uint64]:
+        """Of the features of each image, for copies."""
+        return self._hashes
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether more features are known than were taken over."""
+        return len(self.table) > len(self.suggester)
+
+    def learn(self, state: LabelState) -> Learning:
+        """Learn from all labels of a moment."""
+        self._find_images(state)
+        places = self._places
+        rows = np.flatnonzero(state.labelled[: len(places)] & (places >= 0))
+        class_ids = state.class_ids[rows]
+        learned = None
+        if len(np.unique(class_ids)) >= _LEAST_CLASSES:
+            learned = self.suggester.learn(places[rows], class_ids)
+        suggestions = np.zeros(len(places), np.int32)
+        confidences = np.full(len(places), np.nan, np.float32)
+        has = np.flatnonzero(places >= 0)
+        if learned is not None:
+            suggestions[has] = learned.best[places[has]] + 1
+            confidences[has] = learned.confidences[places[has]]
+        chosen = self._next_rows(state, learned) if state.chooses else []
+        return Learning(state, learned, places, suggestions, confidences, len(has), chosen)
+
+    def among(self, rows: Rows) -> NDArray[np.bool_]:
+        """Which rows of the features are those of some images; for the functions of `active`."""
+        places = self._places[rows[rows < len(self._places)]]
+        found = np.zeros(len(self.suggester), np.bool_)
+        found[places[places >= 0]] = True
+        return found
+
+    def rows(self, features: Rows) -> list[int]:
+        """The images that rows of the features belong to."""
+        owners = np.full(len(self.suggester), -1, np.int32)
+        has = np.flatnonzero(self._places >= 0)
+        owners[self._places[has]] = has
+        return [int(row) for row in owners[features] if row >= 0]
+
+    def _find_images(self, state: LabelState) -> None:
+        is_same = self._listing is state.listing and len(self._images) == state.arrays.images
+        if not is_same:
+            self._listing, self._images = state.listing, Listing(state.arrays)
+            self._by_image = group_numbers(self._images)
+        if not is_same or self._has_grown:
+            self._has_grown = False
+            self._places = self.table.places(self._images)
+            self.suggester.set_groups(self._groups())
+
+    def _groups(self) -> Rows:
+        """Which rows of the features belong together; those of no image are groups of their own."""
+        groups = np.arange(len(self.suggester), dtype=np.int32)
+        has = np.flatnonzero(self._places >= 0)
+        groups[self._places[has]] = self._by_image[has] + np.int32(len(groups))
+        return join_copies(groups, self._hashes)
+
+    def _next_rows(self, state: LabelState, learned: Learned | None) -> list[int]:
+        """Those worth labelling but the image on screen, which is among them first, so that they differ from it."""
+        wanted = np.zeros(len(state.class_ids), np.bool_)
+        wanted[state.shown] = True
+        wanted &= ~state.labelled & ~state.skipped
+        among = self.among(np.flatnonzero(wanted).astype(np.int32))
+        chosen = self._from_start(among) if learned is None else None
+        if chosen is None:
+            chosen = self.rows(next_images(self.suggester, learned, among, AHEAD + 1))
+        return [row for row in chosen if row != state.current][:AHEAD]
+
+    def _from_start(self, among: NDArray[np.bool_]) -> list[int] | None:
+        """The images of the start that have no label yet. It is chosen once, and anew with twice as many features."""
+        left = [row for row in self._start if among[row]]
+        if len(left) <= 1 or len(self.suggester) >= 2 * self._started_from:
+            left = self._start = next_images(self.suggester, None, among, _START).tolist()
+            self._started_from = len(self.suggester)
+        return self.rows(np.array(left[: AHEAD + 1], np.int32))

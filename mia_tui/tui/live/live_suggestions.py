@@ -1,0 +1,215 @@
+"""Suggestions that are learned while a person labels: the part that belongs to the event loop.
+
+Nothing is opened or imported before labels of two classes are there, or somebody asks. From then on a thread learns
+from the newest labels, and what it learned takes the place of the suggestions that are shown, if those are the live
+ones. The image on screen keeps its suggested class once a person has had time to read it: the next key is meant for
+what they saw.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from mia_tui.errors import DataError, MiaError
+from mia_tui.text import counted
+
+if TYPE_CHECKING:
+    from mia_tui.features.table import FeatureTable
+    from mia_tui.tui.controller.label_controller import LabelController
+    from mia_tui.tui.live.learner import Learner, Learning
+    from mia_tui.tui.live.learner_thread import LearnerThread
+
+Value = TypeVar("Value")
+
+AHEAD = 3
+"""Images that are chosen ahead, so that their pictures are ready."""
+
+_READ_S = 0.15  # so long an image is on screen before its suggestion counts as read
+_LEAST_CLASSES = 2
+
+
+def open_features(dataset: Path) -> "FeatureTable | None":
+    """The features of a dataset; None while there are none. For the thread."""
+    from mia_tui.features.table import FeatureTable
+
+    return FeatureTable.open(dataset)
+
+
+class LiveSuggestions:
+    """What is learned from the labels of one dataset while it is open.
+
+    Args:
+        controller: The dataset.
+
+    Attributes:
+        is_on: Whether the person wants live suggestions.
+        learning: What was learned last for the images as they are listed now; None before that.
+        listeners: Called when something new was learned, or learning has failed.
+        failure: Why nothing is learned any more; empty if that is not so.
+        passed: Rows that a next image is not chosen from, besides those with a label: they were looked at.
+        chooses: Whether next images are chosen along with each learning.
+    """
+
+    def __init__(self, controller: "LabelController") -> None:
+        self._controller = controller
+        self.is_on = False
+        self.learning: Learning | None = None
+        self.listeners: list[Callable[[], None]] = []
+        self.failure = ""
+        self.passed: list[int] = []
+        self.chooses = False
+        self._thread: LearnerThread | None = None
+        self._is_due = False
+        self._is_stale = True  # the labels changed since they were handed to the thread
+        self._held: Learning | None = None  # to be shown once the person goes on
+        self._on_screen: int | None = None  # row
+        self._on_screen_since = 0.0
+
+    # What happens
+
+    def labels_changed(self, *, by_person: bool = False) -> None:
+        """Labels or classes are others than before; `by_person`: the one at this app did something."""
+        self._is_stale = True
+        if by_person and self.is_on and self._thread is None and self.has_two_classes:
+            self.start()
+        if by_person and self.is_on:
+            self._controller.suggestions.labels_given()
+        self.relearn()
+
+    def images_changed(self) -> None:
+        """Other images are listed than before."""
+        self.passed, self.learning, self._held = [], None, None
+        self.labels_changed()
+
+    def relearn(self) -> None:
+        """Learn again as soon as the keys that wait have been obeyed, if anybody wants to know."""
+        if self._thread is not None and self._is_wanted and not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self._send)
+
+    def look_at(self, row: int | None) -> None:
+        """This image is on screen now; None while something else is."""
+        if row != self._on_screen:
+            self._on_screen, self._on_screen_since = row, time.monotonic()
+            if self._held is not None:
+                held, self._held = self._held, None
+                self._show(held)
+
+    @property
+    def has_two_classes(self) -> bool:
+        """Whether images of two classes are labelled."""
+        return sum(count > 0 for count in self._controller.session.counts.by_class.values()) >= _LEAST_CLASSES
+
+    @property
+    def is_learning(self) -> bool:
+        """Whether the features are watched, and labels learned once there are some."""
+        return self._thread is not None
+
+    @property
+    def model(self) -> str:
+        """What people call what was learned last; empty if that is nothing."""
+        learned = None if self.learning is None else self.learning.learned
+        if learned is None:
+            return ""
+        return f"live, {'sample of' if learned.sampled else 'from'} {counted(learned.labels, 'label')}"
+
+    def start(self) -> None:
+        """Watch the features, and learn from labels once there are some; nothing happens if that has begun."""
+        from mia_tui.tui.live.learner_thread import LearnerThread
+
+        if self._thread is None and not self.failure:
+            dataset = self._controller.dataset
+            self._thread = LearnerThread(lambda: open_features(dataset), took=self._take, failed=self._fail)
+            self.relearn()
+
+    def stop(self) -> None:
+        """Learn no more, and forget what was learned."""
+        if self._thread is not None:
+            self._thread.end()
+        self._thread, self.learning, self._held, self._is_stale = None, None, None, True
+
+    async def ask(self, job: "Callable[[Learner], Value]") -> Value:
+        """Do something with what is known of the images, in the thread, after the newest labels were learned.
+
+        Raises:
+            DataError: If nobody has looked at the images yet.
+        """
+        self.start()
+        if self._thread is None:
+            raise DataError(self.failure)
+        if self._is_stale:
+            self._send()
+        return await self._thread.ask(job)
+
+    async def learn_now(self) -> None:
+        """Learn from the newest labels, and wait for that.
+
+        Raises:
+            DataError: If nobody has looked at the images yet.
+        """
+        self._is_stale = True
+        await self.ask(lambda learner: None)  # what was learned has been taken by then
+
+    # To the thread and back
+
+    @property
+    def _is_wanted(self) -> bool:
+        return self.chooses or self._controller.suggestions.wants_live
+
+    def _send(self) -> None:
+        self._is_due = False
+        if self._thread is None:
+            return
+        from mia_tui.tui.live.learner import LabelState
+
+        session = self._controller.session
+        class_ids, skipped, active = session.label_arrays()
+        shown = session.view
+        if self.passed:
+            shown = shown[~np.isin(shown, np.array(self.passed, np.int32))]
+        self._is_stale = False
+        self._thread.learn(
+            LabelState(
+                session.listing, session.listing.arrays, class_ids, skipped, active,
+                shown.copy(), session.current_row, self.chooses,
+            )
+        )  # fmt: skip
+
+    def _take(self, learning: "Learning") -> None:
+        if self._thread is None or learning.state.listing is not self._controller.session.listing:
+            return
+        self.learning = learning
+        if self._changes_what_is_read(learning):
+            self._held = learning
+        else:
+            self._held = None
+            self._show(learning)
+        for tell in self.listeners:
+            tell()
+
+    def _show(self, learning: "Learning") -> None:
+        if learning.learned is not None and self._controller.suggestions.wants_live:
+            self._controller.suggestions.show_live(learning, self.model)
+
+    def _changes_what_is_read(self, learning: "Learning") -> bool:
+        """Whether the image on screen would get another suggestion than the one that a person has read by now."""
+        row = self._on_screen
+        if row is None or row >= len(learning.suggestions) or learning.learned is None:
+            return False
+        state = self._controller.session.state_of(row)
+        if state.image_class is not None or state.suggestion is None:
+            return False
+        if time.monotonic() - self._on_screen_since < _READ_S:
+            return False
+        number = int(learning.suggestions[row])
+        return number == 0 or int(learning.learned.classes[number - 1]) != state.suggestion.id
+
+    def _fail(self, error: MiaError) -> None:
+        self.stop()
+        self.failure = str(error)
+        for tell in self.listeners:
+            tell()

@@ -1,0 +1,280 @@
+"""Suggestions that are learned while labelling: shown after each label, beside those of runs, and the next images."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from run_support import make_suggestions
+from textual.pilot import Pilot
+from tui_support import (
+    label,
+    labels_in,
+    make_context,
+    make_images,
+    opened,
+    press,
+    run,
+    screen_text,
+    told,
+    wait_until,
+)
+
+from mia_tui.config.user.settings import UserConfig
+from mia_tui.dataset.listing.listing import Listing
+from mia_tui.dataset.model import ImageKey
+from mia_tui.features.table import FeatureNetwork
+from mia_tui.tui.label.screen import LabelScreen
+from mia_tui.tui.live import live_suggestions
+
+IMAGES, DIMS = 60, 16
+LIVE = UserConfig(toast_s=600.0, live_suggestions=True)
+WIDE = 120, 40
+
+
+class MadeFeatures:
+    """Features of the images of `make_images`: three kinds by turns, as far as they are made."""
+
+    def __init__(self, made: int) -> None:
+        self.network = FeatureNetwork("test", "test", DIMS)
+        random = np.random.default_rng(3)
+        kinds = random.normal(0, 1, (3, DIMS))[np.arange(IMAGES) % 3]
+        self._all = (kinds * 3 + random.normal(0, 0.5, (IMAGES, DIMS))).astype(np.float16)
+        self._seen, self.made = 0, made
+
+    def refresh(self) -> bool:
+        has_more, self._seen = self.made > self._seen, self.made
+        return has_more
+
+    def __len__(self) -> int:
+        return self._seen
+
+    def rows(self, start: int, stop: int) -> NDArray[np.float16]:
+        return self._all[start:stop]
+
+    def places(self, listing: Listing) -> NDArray[np.int32]:
+        places = np.full(len(listing), -1, np.int32)
+        rows = listing.rows([ImageKey(f"image-{number:03}.png") for number in range(self._seen)])
+        places[rows[rows >= 0]] = np.flatnonzero(rows >= 0)
+        return places
+
+
+@pytest.fixture
+def features(monkeypatch: pytest.MonkeyPatch) -> MadeFeatures:
+    made = MadeFeatures(IMAGES)
+    monkeypatch.setattr(live_suggestions, "open_features", lambda dataset: made)
+    return made
+
+
+@pytest.fixture
+def cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "user"))
+    return make_images(tmp_path / "cells", IMAGES, classes=("round", "flat", "long"))
+
+
+def live(pilot: Pilot[int]) -> live_suggestions.LiveSuggestions:
+    screen = next(each for each in pilot.app.screen_stack if isinstance(each, LabelScreen))
+    return screen.controller.live
+
+
+async def see(pilot: Pilot[int], words: str) -> None:
+    await wait_until(pilot, lambda: words in screen_text(pilot.app))
+
+
+async def learned(pilot: Pilot[int], labels: int) -> None:
+    """Wait until so many labels were learned from."""
+    await wait_until(pilot, lambda: live(pilot).model == f"live, from {labels} labels")
+
+
+async def give(pilot: Pilot[int], *keys: str) -> None:
+    """Label one image after the other by the keys of classes."""
+    for key in keys:
+        await press(pilot, key, "f2")
+
+
+def test_from_the_second_class_on_every_image_has_a_suggestion(cells: Path, features: MadeFeatures) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            await give(pilot, "1")
+            assert not live(pilot).is_learning
+            await give(pilot, "2", "3")
+            await learned(pilot, 3)
+            await see(pilot, "live, from 3 labels")
+            await see(pilot, "round? ")
+            assert screen_text(pilot.app).count("(1)") >= 5
+            assert len(labels_in(cells)) == 3  # suggestions are no labels
+            await press(pilot, "enter")
+            assert labels_in(cells)["image-003.png"].source == "accepted"
+            await learned(pilot, 4)
+            await press(pilot, "ctrl+z")
+            await learned(pilot, 3)
+
+    run(test())
+
+
+def test_labels_of_others_are_learned_as_well(cells: Path, features: MadeFeatures) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            await give(pilot, "1", "2")
+            await learned(pilot, 2)
+            label(cells, "long", ["image-002.png", "image-005.png"], annotator="bob")
+            await learned(pilot, 4)
+
+    run(test())
+
+
+def test_a_small_window_has_the_three_best_classes_in_the_frame(cells: Path, features: MadeFeatures) -> None:
+    async def test() -> None:
+        async with opened(cells, context=make_context(user=LIVE)) as pilot:
+            await give(pilot, "1", "2", "3")
+            await learned(pilot, 3)
+            await see(pilot, "live, from 3 labels")
+            line = screen_text(pilot.app).splitlines()[0]
+            assert "round?" in line and ("flat" in line or "long" in line) and line.count("%") >= 2
+
+    run(test())
+
+
+def test_images_get_suggestions_as_their_features_are_made(cells: Path, features: MadeFeatures) -> None:
+    features.made = 20
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            await give(pilot, "1", "2", "3")
+            await learned(pilot, 3)
+            learning = live(pilot).learning
+            assert learning is not None and learning.features == 20
+            features.made = IMAGES
+            await wait_until(pilot, lambda: live(pilot).learning.features == IMAGES)  # type: ignore[union-attr]
+            await press(pilot, "end")
+            await see(pilot, "? ")
+
+    run(test())
+
+
+def test_the_suggestion_that_a_person_reads_does_not_change_under_their_key(
+    cells: Path, features: MadeFeatures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_suggestions, "_READ_S", 0.0)
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            await give(pilot, "1", "2")
+            await learned(pilot, 2)
+            await press(pilot, "right")
+            await see(pilot, "round? ")
+            label(
+                cells, "long", [f"image-{number:03}.png" for number in range(6, IMAGES, 3)], annotator="bob"
+            )
+            await learned(pilot, 2 + 18)
+            assert "round? " in screen_text(pilot.app).splitlines()[0]
+            await press(pilot, "enter")
+            assert labels_in(cells)["image-003.png"].class_id == 1
+            await press(pilot, "right", "right")
+            await see(pilot, "live, from 2")
+
+    run(test())
+
+
+def test_what_a_run_predicted_is_shown_until_the_person_labels_and_where_they_choose_it(
+    cells: Path, features: MadeFeatures
+) -> None:
+    names = [f"image-{number:03}.png" for number in range(IMAGES)]
+    make_suggestions(cells / "mia", dict.fromkeys(names, ("flat", 0.7)), network="vgg16", classes=["flat"])
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            assert "flat? 70%" in screen_text(pilot.app)
+            await give(pilot, "1", "2")
+            await see(pilot, "live, from 2 labels")
+            await press(pilot, "ctrl+s")
+            assert "▸ live, from 2 labels" in screen_text(pilot.app)
+            await press(pilot, "down", "enter")
+            await see(pilot, "flat? 70%")
+            await give(pilot, "3")
+            await see(pilot, "flat? 70%")
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            await give(pilot, "3")
+            await press(pilot, "end")
+            assert "flat? 70%" in screen_text(pilot.app)  # the choice is kept
+            make_suggestions(cells / "mia", {names[-1]: ("long", 0.9)}, network="resnet18", classes=["long"])
+            await see(pilot, "long? 90%")
+
+    run(test())
+
+
+def test_a_newer_prediction_announces_itself(cells: Path, features: MadeFeatures) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            await give(pilot, "1", "2")
+            await see(pilot, "live, from 2 labels")
+            make_suggestions(
+                cells / "mia", {"image-000.png": ("long", 0.9)}, network="resnet18", classes=["long"]
+            )
+            await wait_until(pilot, lambda: "resnet18 suggests classes for 1 image" in told(pilot.app))
+            assert "live, from 2 labels" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_the_most_useful_image_is_a_key_away_and_labelling_goes_on_with_them(
+    cells: Path, features: MadeFeatures
+) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            screen = next(each for each in pilot.app.screen_stack if isinstance(each, LabelScreen))
+            await press(pilot, "shift+tab")
+            useful = screen.commands.useful
+            assert useful.is_on
+            await wait_until(pilot, lambda: useful.can_choose)
+            seen = [screen.session.current_row]
+            for key in "123123":
+                await give(pilot, key)
+                seen.append(screen.session.current_row)
+            assert len(set(seen)) == len(seen) and seen != sorted(seen)
+            assert len(labels_in(cells)) == 6
+            await press(pilot, "left", "left")
+            assert screen.session.current_row == seen[-3]
+            await press(pilot, "right")
+            assert screen.session.current_row == seen[-2]
+            await press(pilot, "f4")
+            assert screen.session.current_row == seen[-1]
+            await press(pilot, "shift+tab", "right")
+            assert screen.session.current_row == seen[-1] + 1
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            await press(pilot, "shift+tab")
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            screen = next(each for each in pilot.app.screen_stack if isinstance(each, LabelScreen))
+            assert screen.commands.useful.is_on
+
+    run(test())
+
+
+def test_the_pictures_that_are_prepared_are_those_of_the_images_that_come(
+    cells: Path, features: MadeFeatures
+) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            screen = next(each for each in pilot.app.screen_stack if isinstance(each, LabelScreen))
+            await press(pilot, "shift+tab")
+            await give(pilot, "1", "2", "3")
+            await learned(pilot, 3)
+            await pilot.pause()
+            expected = screen.commands.useful.upcoming()
+            assert len(expected) == 4
+            await press(pilot, "right")
+            assert screen.session.current_row == expected[0]
+
+    run(test())
+
+
+def test_every_image_gets_its_turn(cells: Path, features: MadeFeatures) -> None:
+    async def test() -> None:
+        async with opened(cells, context=make_context(user=LIVE)) as pilot:
+            await press(pilot, "shift+tab")
+            for number in range(IMAGES):
+                await give(pilot, "123"[number % 3])
+            assert len(labels_in(cells)) == IMAGES
+            await see(pilot, "All images shown have a label or are skipped.")
+
+    run(test())
