@@ -236,7 +236,7 @@ def test_sure_suggestions_that_were_seen_as_tiles_are_taken_in_one_step(tmp_path
     cells = make_images(tmp_path / "many", 60, classes=("round", "flat"))
     names = [f"image-{number:03}.png" for number in range(60)]
     what = {
-        name: ("flat" if number % 2 else "round", 0.999 - number / 100) for number, name in enumerate(names)
+        name: ("flat" if number % 2 else "round", 0.999 - number / 70) for number, name in enumerate(names)
     }
     make_suggestions(cells / "mia", what, network="vgg16")
 

@@ -173,7 +173,7 @@ class RowTable:
 
     def set_unfamiliar(self, rows: Rows) -> None:
         """Replace which images are far from all classes."""
-        before = np.flatnonzero(self.bits & UNFAMILIAR)
+        before = np.flatnonzero(self.bits & UNFAMILIAR).astype(np.int32)
         self.set_bits(before, UNFAMILIAR, np.zeros(len(before), np.bool_))
         self.set_bits(rows, UNFAMILIAR, np.ones(len(rows), np.bool_))
 
