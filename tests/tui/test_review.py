@@ -266,3 +266,38 @@ def test_sure_suggestions_that_were_seen_as_tiles_are_taken_in_one_step(tmp_path
             assert labels_in(cells) == {}
 
     run(test())
+
+
+def test_the_end_of_an_audit_shows_how_far_the_labelling_is(cells: Path) -> None:
+    what = {name: ("flat" if number else "round", 0.9) for number, name in enumerate(NAMES)}
+    make_suggestions(cells / "mia", what, network="vgg16", classes=["flat", "round"])
+
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
+            await begin(pilot, "Audit")
+            await press(pilot, "enter", "2", "2", "2", "2", "2", "2")
+            await wait_until(pilot, lambda: "Labelled 6" in screen_text(pilot.app))
+            text = screen_text(pilot.app)
+            assert "How far are we?" in text
+            assert "Labelled 6 · suggestions right: 83 % (83-83, from 6 audited)" in text
+            assert "Suggestions: 5 of 6 right that were drawn at random from 6" in text
+            assert "Labels: none was audited" in text
+            await press(pilot, "enter")  # audits again: there are only labels now
+            assert "6 of 6 labels" in screen_text(pilot.app)
+            await press(pilot, "escape", "ctrl+d")
+            assert "(6 suggestions done)" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_how_far_the_labelling_is_can_be_asked_before_anything_was_audited(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            await begin(pilot, "How far")
+            await wait_until(pilot, lambda: "Labelled 0" in screen_text(pilot.app))
+            text = screen_text(pilot.app)
+            assert "Suggestions: none was audited, so how many are right is not known." in text
+            await press(pilot, "enter")
+            assert "There is nothing to audit: neither a label nor a suggestion." in screen_text(pilot.app)
+
+    run(test())

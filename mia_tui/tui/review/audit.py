@@ -14,7 +14,7 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession
 from mia_tui.dataset.store.review.records import AuditKind, AuditRow, Draw
-from mia_tui.text import counted, when
+from mia_tui.text import counted
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.dialogs import Choice, PickDialog
 from mia_tui.tui.review.queue import Doubt, ReviewQueue
@@ -63,11 +63,6 @@ class Audit:
         now = len(session.rows_of(_STATES[self.kind]))
         own = len(self.answered) if self.kind == "suggestion" else 0  # they are labels now
         return is_current(self.drawn_from, now + own)
-
-    @property
-    def words(self) -> str:
-        """What was drawn, and when."""
-        return f"{counted(len(self.answered), self.kind)} of {len(self.rows):,} drawn {when(self.drawn_at)}"
 
 
 def audits_of(rows: Sequence[AuditRow]) -> list[Audit]:

@@ -277,7 +277,7 @@ class ReviewCommands:
 
     async def _end_audit(self) -> None:
         """All are answered: show what came of it."""
-        await self.by_name["leave"]()
+        self._controller.ways_back.take(self._screen.SCOPE_NAME)
         await self._show_progress()
 
     async def _show_progress(self) -> None:

@@ -11,7 +11,7 @@ from mia_tui.active.outlook import LearningCurve, Outlook, learning_curve, outlo
 from mia_tui.dataset.session.session import LabelSession
 from mia_tui.dataset.store.review.records import AuditKind
 from mia_tui.errors import DataError
-from mia_tui.text import counted
+from mia_tui.text import when
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.review.audit import KINDS, Audit, newest, open_audit, read_audits
 from mia_tui.tui.runs.figures.text_plots import Curve, Plot
@@ -50,7 +50,8 @@ class Progress:
     def sentence(self) -> str:
         """All of it in one line."""
         found = {kind: audit.estimate for kind, audit in self.audits.items()}
-        return progress_sentence(self.labelled, found.get("suggestion"), found.get("label"), self.more)
+        more = self.more if self.more is not None and self.more.share is not None else None
+        return progress_sentence(self.labelled, found.get("suggestion"), found.get("label"), more)
 
 
 async def read_progress(controller: LabelController) -> Progress:
@@ -81,28 +82,27 @@ async def read_progress(controller: LabelController) -> Progress:
 
 def lines_of(progress: Progress, session: LabelSession) -> list[str]:
     """What stands above the curve, line by line."""
-    lines = [f"{counted(progress.labelled, 'image')} labelled, {progress.left:,} left."]
+    lines = []
     for kind in KINDS:
         audit = progress.audits.get(kind)
         if audit is None:
-            lines.append(f"How many {kind}s are right is not known: none was audited.")
+            lines.append(f"{kind.capitalize()}s: none was audited, so how many are right is not known.")
             continue
         found = audit.estimate
-        share = percents(found.share, found.low, found.high)
-        lines.append(f"{kind.capitalize()}s right: {share}, with 95 % confidence); {audit.words}.")
+        lines.append(
+            f"{kind.capitalize()}s: {found.right:,} of {found.audited:,} right that were drawn at random from "
+            f"{found.population:,}, {when(audit.drawn_at)}; in brackets what is likely for all of them (95 %)."
+        )
         if not audit.is_current(session):
-            lines.append(
-                f"  It was drawn from {audit.drawn_from:,} images, and these are others now: audit again."
-            )
-    if progress.more is not None and progress.more.share is not None:
-        more = progress.more
-        share = percents(progress.more.share, more.low, more.high)
-        lines.append(f"{more.more:,} more labels: {share}) of the suggestions right.")
-    elif progress.more is not None:
-        lines.append(f"What more labels bring cannot be told: {progress.more.why_not}.")
-    lines.append(
-        "Only images drawn at random tell this: those that you or the program chose are no fair sample."
-    )
+            lines.append("The images are others now than those it was drawn from: audit again.")
+    more = progress.more
+    if more is not None and more.share is not None:
+        lines.append(
+            f"With {more.more:,} more labels, {percents(more.share, more.low, more.high)}) are likely right."
+        )
+    elif more is not None:
+        lines.append(f"What more labels bring cannot be told: {more.why_not}.")
+    lines.append("Only a random sample tells this: images that you or the program chose are no fair one.")
     return lines
 
 
@@ -120,7 +120,8 @@ def plot_of(progress: Progress) -> Plot | None:
             for count in labels
         ]
         shares = np.array([np.nan if each.share is None else 100 * each.share for each in found])
-        curves.append(Curve("suggestions, expected", labels, shares, "dashes"))
+        if np.isfinite(shares).any():
+            curves.append(Curve("suggestions, expected", labels, shares, "dashes"))
     return Plot("% right", "labels", tuple(curves))
 
 
