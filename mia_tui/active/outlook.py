@@ -30,7 +30,7 @@ class LearningCurve:
     Attributes:
         labels: Numbers of labels, ascending; the last is all of them.
         errors: Share of wrong ones among the other labelled images, float64.
-        exponents: Of the power law, by resampling the parts: float64, shape (resamples,).
+        exponents: Of the power law, by resampling images and parts: float64, shape (resamples,).
     """
 
     labels: Rows
@@ -77,26 +77,19 @@ def learning_curve(
     together = np.arange(len(points)) if groups is None else np.unique(groups, return_inverse=True)[1]
     if len(points) < _FEWEST_LABELS or len(classes) < 2 or together.max() + 1 < 2 * len(_SHARES):
         return None
-    targets = np.eye(len(classes))[positions]
-    z = np.hstack([points, np.ones((len(points), 1), np.float32)]).astype(np.float64)
-    sizes, errors = [], []
-    for share in _SHARES:
-        learned, wrong = zip(*(_try(z, targets, together, share, rng) for _ in range(_DRAWS)), strict=True)
-        sizes.append(float(np.mean(learned)))
-        errors.append(wrong)
-    scores = held_out_scores(points, positions.astype(np.int32), len(classes), together.astype(np.int32))
-    tried = np.array(errors)
-    all_wrong = np.full(_DRAWS, (scores.argmax(axis=1) != positions).mean())
-    tried, labels = np.vstack([tried, all_wrong]), np.array([*sizes, len(points)])
-    # A draw more or less is what resampling varies; half an error keeps the logarithm finite.
-    floor = 0.5 / len(points)
-    picks = rng.integers(_DRAWS, size=(_RESAMPLES, len(labels), _DRAWS))
-    means = np.take_along_axis(tried[None], picks, axis=2).mean(axis=2)
-    means[:, -1] = _resampled_share(scores.argmax(axis=1) != positions, rng)
-    logs = np.log(np.maximum(means, floor))
+    tried, wrong = _tries(points, positions.astype(np.int32), len(classes), together.astype(np.int32), rng)
+    labels = len(points) - tried.sum(axis=2).mean(axis=1)
+    labels[-1] = len(points)
+    # Groups are drawn anew with replacement, and so are the parts of each size.
+    weights = rng.multinomial(
+        together.max() + 1, np.full(together.max() + 1, 1 / (together.max() + 1)), _RESAMPLES
+    )
+    found = np.array([_errors(tried, wrong, each[together], rng) for each in weights])
+    logs = np.log(np.maximum(found, 0.5 / len(points)))  # half an error keeps the logarithm finite
     along = np.log(labels) - np.log(labels).mean()
     exponents = -(logs * along).sum(axis=1) / np.square(along).sum()
-    return LearningCurve(np.round(labels).astype(np.int32), tried.mean(axis=1), exponents)
+    errors = wrong.sum(axis=(1, 2)) / tried.sum(axis=(1, 2))
+    return LearningCurve(np.round(labels).astype(np.int32), errors, exponents)
 
 
 def outlook(found: Estimate, curve: LearningCurve | None, more: int, labelled: int) -> Outlook:
@@ -151,24 +144,34 @@ def _why_not(found: Estimate, curve: LearningCurve | None, more: int, labelled: 
     return ""
 
 
-def _try(
-    z: NDArray[np.float64],
-    targets: NDArray[np.float64],
-    together: NDArray[np.intp],
-    share: float,
-    rng: np.random.Generator,
-) -> tuple[int, float]:
-    """Learn from a random part of the groups; how many images it has, and how many of the others are wrong."""
-    number = int(together.max()) + 1
-    part = rng.permutation(number)[: max(2, round(share * number))]
-    learned = np.isin(together, part)
-    own = z[learned]
-    weights = np.linalg.solve(own.T @ own + RIDGE * np.eye(z.shape[1]), own.T @ targets[learned])
-    said = (z[~learned] @ weights).argmax(axis=1)
-    return int(learned.sum()), float((said != targets[~learned].argmax(axis=1)).mean())
+def _tries(
+    points: NDArray[np.float32], positions: Rows, classes: int, together: Rows, rng: np.random.Generator
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which images each head was tried on, and of which it said another class, shape (sizes, draws, M).
+
+    The heads of the last size learned from all other groups.
+    """
+    z = np.hstack([points, np.ones((len(points), 1), np.float32)]).astype(np.float64)
+    targets, number = np.eye(classes)[positions], int(together.max()) + 1
+    tried = np.ones((len(_SHARES) + 1, _DRAWS, len(points)), np.bool_)
+    said = np.empty(tried.shape, np.intp)
+    for size, share in enumerate(_SHARES):
+        for draw in range(_DRAWS):
+            part = rng.permutation(number)[: max(2, round(share * number))]
+            tried[size, draw] = left = ~np.isin(together, part)
+            own = z[~left]
+            gram = own.T @ own + RIDGE * np.eye(z.shape[1])
+            said[size, draw] = (z @ np.linalg.solve(gram, own.T @ targets[~left])).argmax(axis=1)
+    said[-1] = held_out_scores(points, positions, classes, together).argmax(axis=1)
+    return tried, tried & (said != positions)
 
 
-def _resampled_share(wrong: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float64]:
-    picks = rng.binomial(len(wrong), wrong.mean(), size=_RESAMPLES)
-    shares: NDArray[np.float64] = picks / len(wrong)
+def _errors(
+    tried: NDArray[np.bool_], wrong: NDArray[np.bool_], weights: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """The share of wrong ones for each size, with images that count so many times, of some of the draws."""
+    draws = rng.integers(_DRAWS, size=_DRAWS)
+    shares: NDArray[np.float64] = (wrong[:, draws] @ weights).sum(axis=1) / (tried[:, draws] @ weights).sum(
+        axis=1
+    )
     return shares

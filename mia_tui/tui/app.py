@@ -4,16 +4,14 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
-from textual.app import SystemCommand
 from textual.binding import BindingType
-from textual.command import CommandPalette
 from textual.geometry import Size
 from textual.screen import Screen
 from textual.theme import Theme
@@ -27,19 +25,19 @@ from mia_tui.tui.controller.idle_imports import import_screens
 from mia_tui.tui.controller.idle_tasks import finish_fingerprints
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.driver import TerminalDriver, leave_at_once
-from mia_tui.tui.keys.bindings import key_name, keys_of, palette_lines
-from mia_tui.tui.keys.palette import CommandProvider
+from mia_tui.tui.keys.bindings import key_name, keys_of, other_words, palette_lines
 from mia_tui.tui.keys.serializer import KeySerializer
 from mia_tui.tui.label.left_column import LOW_ROWS, NARROW_COLUMNS
 from mia_tui.tui.label.screen import LabelScreen
 from mia_tui.tui.pictures.preload import Preload
 from mia_tui.tui.read_messages import ReadMessages
-from mia_tui.tui.screen import KeyedScreen, Palette
+from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.textual_private import FaultKeepingApp, QuickScreen, messages_shown
 from mia_tui.tui.theme import default_theme, own_themes, readable_variables, theme_names
 
 if TYPE_CHECKING:
     from mia_tui.tui.home.screen import HomeScreen
+    from mia_tui.tui.keys.palette import PaletteCommand
     from mia_tui.tui.pictures.tmux_watch import TmuxWatch
 
 HUNG_UP = 129
@@ -65,9 +63,8 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
 
     BINDINGS: ClassVar[list[BindingType]] = []  # each screen handles its keys, with the user's settings
     TITLE = "mia-tui"
-    COMMANDS: ClassVar[set[Any]] = {CommandProvider}
     CSS_PATH = "app.tcss"
-    ENABLE_COMMAND_PALETTE = False  # by a fixed key, that is
+    ENABLE_COMMAND_PALETTE = False  # Textual's
     # Where messages find room depends on them: app.tcss.
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW_COLUMNS, "-wide")]  # noqa: RUF012  # as Textual has it
     VERTICAL_BREAKPOINTS = [(0, "-low"), (LOW_ROWS, "-high")]  # noqa: RUF012
@@ -86,7 +83,6 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         self._read_messages = ReadMessages(self)
         self._key_serializer = KeySerializer(self, super().on_event)
         type(self).NOTIFICATION_TIMEOUT = context.user.toast_s
-        self.use_command_palette = True
         self._pressed_at = time.monotonic()
         self._window = self.size
         self._is_covered = False  # by a sentence: the window is too small
@@ -268,22 +264,34 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         if self.screen_stack and isinstance(self.screen, KeyedScreen):
             self.screen.messages_changed(messages_shown(self))
 
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+    def palette_commands(self, screen: Screen[Any]) -> "Iterator[PaletteCommand]":
+        """What the palette finds on a screen."""
+        from mia_tui.tui.keys.palette import PaletteCommand
         from mia_tui.tui.manual.text import TOPICS
 
+        user_keys = self.context.user.keys
+        scope = screen.SCOPE_NAME if isinstance(screen, KeyedScreen) else ""
+        others = other_words(scope)
         if isinstance(screen, KeyedScreen):
-            for name, title, help in palette_lines(screen.SCOPE_NAME, self.context.user.keys):
-                yield SystemCommand(title, help, partial(screen.run_command, name))
+            for name, title, keys, help in palette_lines(scope, user_keys):
+                run = partial(screen.run_command, name)
+                yield PaletteCommand(title, help, run, keys, others.get(name, ""))
             for topic, page in TOPICS.items():
-                open_page = partial(screen.queue.do, partial(screen.show_manual, topic), opens=True)
-                yield SystemCommand(f"Manual: {page}", "A page of the manual.", open_page, discover=False)
+                run = partial(screen.queue.do, partial(screen.show_manual, topic), opens=True)
+                title = f"Manual: {page}"
+                words = others.get(title, "")
+                yield PaletteCommand(title, "A page of the manual.", run, "", words, is_listed=False)
         if self.context.tour is not None:
-            yield SystemCommand("Tour", "Take up the tour of the demo again.", self.context.tour.take_up)
-        yield SystemCommand("Theme", "Other colours: dark, light and many more.", self.action_change_theme)
+            yield PaletteCommand("Tour", "Take up the tour of the demo again.", self.context.tour.take_up)
+        help = "Other colours: dark, light and many more."
+        yield PaletteCommand("Theme", help, self.action_change_theme, "", others.get("Theme", ""))
 
     def action_command_palette(self) -> None:
-        if not CommandPalette.is_open(self):  # type: ignore[arg-type]  # it takes apps without a result only
-            self.push_screen(Palette(id="--command-palette"))
+        from mia_tui.tui.keys.palette import Palette
+
+        if not self.screen.is_modal:
+            palette = Palette(list(self.palette_commands(self.screen)), self.context.ink)
+            self.push_screen(palette, lambda run: None if run is None else self.call_later(run))
 
     async def action_quit(self) -> None:
         """Close when all commands that were asked for are done."""

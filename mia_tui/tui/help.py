@@ -18,7 +18,6 @@ from mia_tui.terminal.model import Terminal
 from mia_tui.text import has_words, printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.bindings import key_name, keys_of, said_key, shown_key
-from mia_tui.tui.keys.palette import PALETTE_KEYS
 from mia_tui.tui.keys.tables import SCOPES, Action
 from mia_tui.tui.screen import KeyedModal
 from mia_tui.tui.widgets.ink import Ink
@@ -219,11 +218,6 @@ class HelpScreen(KeyedModal[None]):
         others = [name for name in SCOPES if name != scope]
         for name in others if self._shows_all else [name for name in ("dialog", "help") if name != scope]:
             yield from _sections_of(name, context, scope)
-        palette = shown_key(next(iter(keys_of("label", context.user.keys)["command_palette"]), ""))
-        yield HelpSection(
-            f"In the palette ({palette})" if palette else "In the palette",
-            tuple((keys, meaning, "palette") for keys, meaning in PALETTE_KEYS),
-        )
         keys = keys_of("label", context.user.keys)
         if scope in ("label", "grid"):
             yield _legend(context.ink, said_key("label", keys, "accept"))

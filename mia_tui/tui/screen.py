@@ -44,7 +44,7 @@ from mia_tui.tui.keys.command_queue import Command, CommandQueue
 from mia_tui.tui.keys.tables import SCOPES
 from mia_tui.tui.pictures.strips import JoinedStrip
 from mia_tui.tui.quick_paint import paint_quickly
-from mia_tui.tui.textual_private import CoveredScreen, QuickScreen, SmallPalette, SwitchingApp, lines_of
+from mia_tui.tui.textual_private import CoveredScreen, QuickScreen, SwitchingApp, lines_of
 from mia_tui.tui.widgets.key_line import KeyLine
 
 Answer = TypeVar("Answer")
@@ -349,10 +349,6 @@ class ScreenOver(ModalScreen[Answer], QuickScreen[Answer], inherit_bindings=Fals
         is_text = isinstance(self.app, SwitchingApp) and self.app.pictures_are_text
         lines = lines_of(stack[place - 1], self.size, crop, JoinedStrip if is_text else Strip.join)
         return super().render_lines(crop) if lines is None else lines
-
-
-class Palette(SmallPalette, ScreenOver[None]):
-    """The commands of a screen."""
 
 
 class KeyedModal(ScreenOver[Answer], inherit_bindings=False):

@@ -21,7 +21,6 @@ from textual._xterm_parser import XTermParser
 from textual.app import App, ReturnType
 from textual.await_complete import AwaitComplete
 from textual.await_remove import AwaitRemove
-from textual.command import CommandList, CommandPalette
 from textual.dom import DOMNode
 from textual.drivers.linux_driver import LinuxDriver
 from textual.geometry import Region, Size
@@ -366,14 +365,6 @@ class FaultKeepingApp(SwitchingApp[ReturnType], inherit_bindings=False):
         """Send something to the terminal that is no part of a screen; an app has no public way to its driver."""
         if self._driver is not None:
             self._driver.write(data)
-
-
-class SmallPalette(CommandPalette):
-    """Textual's palette, without its fault at PgUp and PgDn in a window of two rows, where no line is laid out."""
-
-    def _action_command_list(self, action: str) -> None:
-        if self.query_one(CommandList)._index_to_line:
-            super()._action_command_list(action)
 
 
 # Messages over a screen

@@ -1,5 +1,6 @@
 """One table of keys: no clashes in it, the user's keys on every screen, the palette with keys."""
 
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -153,7 +154,7 @@ def test_the_palette_has_the_key_that_the_user_gave_it_and_no_other(dataset: Pat
     async def test() -> None:
         async with opened(dataset, context=with_keys(command_palette=("f11",))) as pilot:
             await press(pilot, "ctrl+p")
-            assert "Assign, next  F2" not in screen_text(pilot.app)
+            assert "Type what you want to do" not in screen_text(pilot.app)
             await open_palette(pilot, "f11")
 
     run(test())
@@ -164,11 +165,11 @@ def test_the_palette_shows_keys_and_obeys(dataset: Path) -> None:
         async with opened(dataset, context=with_keys(undo=("f11",))) as pilot:
             await open_palette(pilot)
             await type_text(pilot, "flag")
-            await wait_until(pilot, lambda: "Flag  !" in screen_text(pilot.app))
-            await press(pilot, "down", "enter")
+            await wait_until(pilot, lambda: re.search(r"Flag +!", screen_text(pilot.app)))
+            await press(pilot, "enter")
             await settle(pilot)
             await wait_until(pilot, lambda: "flagged" in screen_text(pilot.app))
-        assert ("undo", "Undo  F11") in [line[:2] for line in palette_lines("label", {"undo": ("f11",)})]
+        assert ("undo", "Undo", "F11") in [line[:3] for line in palette_lines("label", {"undo": ("f11",)})]
 
     run(test())
 
@@ -179,7 +180,7 @@ def test_the_palette_of_the_grid_has_the_commands_of_the_grid(dataset: Path) -> 
             await press(pilot, "f7")
             await open_palette(pilot)
             await type_text(pilot, "mark all")
-            await wait_until(pilot, lambda: "Mark all  Ctrl+A" in screen_text(pilot.app))
+            await wait_until(pilot, lambda: re.search(r"Mark all +Ctrl\+A", screen_text(pilot.app)))
             await press(pilot, "enter")
             await wait_until(pilot, lambda: "12 images marked" in screen_text(pilot.app))
 
@@ -208,7 +209,7 @@ def test_the_footer_at_80_columns_shows_what_matters_and_no_half_words(
 
 async def open_palette(pilot: Pilot[Any], key: str = "ctrl+p") -> None:
     await pilot.press(key)
-    await wait_until(pilot, lambda: "Ctrl+" in screen_text(pilot.app) and "Search" in screen_text(pilot.app))
+    await wait_until(pilot, lambda: "Type what you want to do" in screen_text(pilot.app))
 
 
 def test_sentences_name_the_keys_that_the_user_gave(dataset: Path, tmp_path: Path) -> None:
@@ -362,7 +363,7 @@ def test_a_new_key_is_a_line_of_its_table_and_is_then_known_to_all(
             assert isinstance(pilot.app.screen, HelpScreen)
             line = next(line for line in screen_text(pilot.app).splitlines() if "Light the lamp." in line)
             assert line.split()[2] == shown_key(key)
-        in_palette = ("light", f"Light  {shown_key(key)}", "Light the lamp.")
+        in_palette = ("light", "Light", shown_key(key), "Light the lamp.")
         assert in_palette in palette_lines("lamp", context.user.keys)
 
     run(test())

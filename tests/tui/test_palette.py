@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.command import DiscoveryHit
 from tui_support import make_images, opened, press, run, screen_text, type_text, wait_until
 
-from mia_tui.tui.keys.palette import CommandProvider
+from mia_tui.tui.grid.screen import GridScreen
+from mia_tui.tui.keys.palette import NOTHING_FOUND, found_by
 from mia_tui.tui.keys.tables import SCOPES
 from mia_tui.tui.keys.tables.other_words import OTHER_WORDS, OTHER_WORDS_OF_TITLES
 from mia_tui.tui.manual.screen import ManualScreen
@@ -26,11 +26,9 @@ def test_other_words_are_for_commands_and_pages_that_there_are() -> None:
     assert set(OTHER_WORDS_OF_TITLES) <= pages | {"Theme"}
 
 
-async def found(app: Any, query: str) -> list[str]:
+def found(app: Any, query: str) -> list[str]:
     """The titles that are found, the best first."""
-    hits = [hit async for hit in CommandProvider(app.screen).search(query)]
-    hits.sort(key=lambda hit: -hit.score)
-    return [str(hit.text) for hit in hits]
+    return [command.title for command in found_by(query, list(app.palette_commands(app.screen)))]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +60,7 @@ def test_what_people_call_a_command_finds_it(cells: Path, keys: list[str], query
     async def test() -> None:
         async with opened(cells) as pilot:
             await press(pilot, *keys)
-            titles = await found(pilot.app, query)
+            titles = found(pilot.app, query)
             assert any(name.startswith(title) for name in titles[:4]), titles
 
     run(test())
@@ -71,11 +69,9 @@ def test_what_people_call_a_command_finds_it(cells: Path, keys: list[str], query
 def test_what_is_found_by_its_title_comes_first_and_nonsense_finds_nothing(cells: Path) -> None:
     async def test() -> None:
         async with opened(cells) as pilot:
-            assert (await found(pilot.app, "classes"))[0].startswith("Classes")
-            assert await found(pilot.app, "qqqq") == []
-            listed = [hit async for hit in CommandProvider(pilot.app.screen).discover()]
-            assert all(isinstance(hit, DiscoveryHit) for hit in listed)
-            assert not any("Manual: " in str(hit.text) for hit in listed), "pages are found by typing"
+            assert found(pilot.app, "classes")[0].startswith("Classes")
+            assert found(pilot.app, "qqqq") == []
+            assert not any("Manual: " in title for title in found(pilot.app, "")), "pages are found by typing"
 
     run(test())
 
@@ -91,6 +87,36 @@ def test_a_page_of_the_manual_is_opened_and_a_search_in_vain_is_said(cells: Path
             assert "Several people, several places" in screen_text(pilot.app)
             await press(pilot, "escape", "ctrl+p")
             await type_text(pilot, "qqqq")
-            await wait_until(pilot, lambda: "No matches found" in screen_text(pilot.app))
+            await wait_until(pilot, lambda: NOTHING_FOUND in screen_text(pilot.app))
+
+    run(test())
+
+
+def test_the_palette_says_what_the_command_under_the_cursor_does_and_runs_it(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            await press(pilot, "ctrl+p")
+            await wait_until(pilot, lambda: "Give this image the current class." in screen_text(pilot.app))
+            await press(pilot, "down", "down", "down", "up", "pagedown", "pageup")
+            await type_text(pilot, "grid")
+            await wait_until(pilot, lambda: "See many images at once" in screen_text(pilot.app))
+            await press(pilot, "enter")
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, GridScreen))
+            await press(pilot, "ctrl+p", "q", "q", "q", "enter")
+            await wait_until(pilot, lambda: "closes this" in screen_text(pilot.app))
+            await press(pilot, "escape")
+            assert isinstance(pilot.app.screen, GridScreen)
+
+    run(test())
+
+
+def test_a_click_runs_a_command(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            await press(pilot, "ctrl+p")
+            await type_text(pilot, "grid")
+            await wait_until(pilot, lambda: "See many images at once" in screen_text(pilot.app))
+            await pilot.click("#palette-lines", offset=(4, 0))
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, GridScreen))
 
     run(test())

@@ -164,17 +164,6 @@ def test_what_is_written_to_the_terminal_goes_through_the_driver(monkeypatch: py
     run(test())
 
 
-def test_the_palette_takes_page_keys_in_a_window_of_two_rows() -> None:
-    async def test() -> None:
-        app = App[None]()
-        async with running(app, size=(40, 2)) as pilot:
-            app.push_screen(private.SmallPalette())
-            await pilot.pause()
-            await pilot.press("pagedown", "pageup", "escape")
-
-    asyncio.run(test())
-
-
 def test_one_message_of_two_is_taken_away() -> None:
     async def test() -> None:
         app = App[None]()

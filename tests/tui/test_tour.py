@@ -174,8 +174,8 @@ def test_escape_leaves_it_and_the_palette_or_the_next_start_takes_it_up_again(ce
             await press(pilot, "1", "f2", "escape")
             await see(pilot, "The tour is left; Ctrl+P, Tour takes it up again.")
             assert "Tour: " not in screen_text(pilot.app)
-            tours = [each for each in pilot.app.get_system_commands(pilot.app.screen) if each.title == "Tour"]
-            tours[0].callback()
+            tours = [each for each in pilot.app.palette_commands(pilot.app.screen) if each.title == "Tour"]
+            tours[0].run()
             await see(pilot, "Tour: 2 of 6")
         async with opened(cells, context=with_tour(cells), size=(120, 40)) as pilot:
             await see(pilot, "Tour: 2 of 6")
@@ -215,7 +215,7 @@ def test_without_a_tour_there_is_no_panel_and_no_command(cells: Path) -> None:
     async def test() -> None:
         async with opened(cells) as pilot:
             assert not pilot.app.screen.query("#tour")
-            assert "Tour" not in [each.title for each in pilot.app.get_system_commands(pilot.app.screen)]
+            assert "Tour" not in [each.title for each in pilot.app.palette_commands(pilot.app.screen)]
 
     run(test())
 

@@ -11,6 +11,7 @@ from importlib import import_module
 
 PIECES = (
     "mia_tui.tui.dialogs",
+    "mia_tui.tui.keys.palette",
     "mia_tui.tui.help",
     "mia_tui.tui.grid.screen",
     "mia_tui.tui.classes.screen",

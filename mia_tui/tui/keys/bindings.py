@@ -86,26 +86,24 @@ def said_key(scope: str, keys: Mapping[str, Sequence[str]], command: str) -> str
     return f"{shown_key(palette[0])}, {title}" if palette else title
 
 
-def palette_lines(scope: str, wanted: UserKeys) -> list[tuple[str, str, str]]:
-    """The commands of a screen for the palette: id, title with its keys, help."""
+def palette_lines(scope: str, wanted: UserKeys) -> list[tuple[str, str, str, str]]:
+    """The commands of a screen for the palette: id, title, keys, help."""
     keys = keys_of(scope, wanted)
     return [
-        (action.id, "  ".join([action.title, *map(shown_key, keys[action.id])]), action.help)
+        (action.id, action.title, "  ".join(map(shown_key, keys[action.id])), action.help)
         for action in SCOPES[scope].actions
         if action.id != "command_palette"
     ]
 
 
-def other_words(scope: str, wanted: UserKeys) -> dict[str, str]:
-    """Other words for what the palette lists, by the titles that it shows."""
+def other_words(scope: str) -> dict[str, str]:
+    """Other words for what the palette lists: by the id of a command of the screen, and by other titles."""
     from mia_tui.tui.keys.tables.other_words import OTHER_WORDS, OTHER_WORDS_OF_TITLES
 
     found = dict(OTHER_WORDS_OF_TITLES)
     if scope in SCOPES:
-        by_command: dict[str, str] = {}
-        for words in (OTHER_WORDS.get(scope, {}), *OTHER_WORDS.values()):
-            by_command = {**words, **by_command}
-        found |= {title: by_command.get(name, "") for name, title, _ in palette_lines(scope, wanted)}
+        for words in (*reversed(OTHER_WORDS.values()), OTHER_WORDS.get(scope, {})):
+            found |= words
     return found
 
 

@@ -1,4 +1,4 @@
-"""The keys of dialogs: a text, a choice from a list, a question, the check before a training."""
+"""The keys of dialogs: a text, a choice from a list, a question, the palette, the check before a training."""
 
 from mia_tui.tui.keys.tables.model import Action, make_scope
 
