@@ -49,7 +49,6 @@ from mia_tui.tui.later import later
 from mia_tui.tui.pictures.cache import PictureResult
 from mia_tui.tui.pictures.image_view import ImageView
 from mia_tui.tui.pictures.preload import Preload
-from mia_tui.tui.review.queue import ANSWERS
 from mia_tui.tui.widgets.mouse import RIGHT_BUTTON
 
 if TYPE_CHECKING:
@@ -462,7 +461,7 @@ class LabelScreen(SessionScreen[None]):
         )
         self._status.show(*line)
         room = columns - ink.width(self._work)
-        hint = self._review.hint({name: self.key(name) for name in ANSWERS}, room) or class_key_hint(
+        hint = self._review.hint(self.key, room) or class_key_hint(
             self.session.classes,
             auto=self.commands.auto,
             keys=(self.key("assign"), self.key("assign_next")),

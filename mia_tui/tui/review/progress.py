@@ -125,7 +125,7 @@ def plot_of(progress: Progress) -> Plot | None:
     return Plot("% right", "labels", tuple(curves))
 
 
-def _curve(learner: "Learner", class_ids: np.ndarray) -> LearningCurve | None:  # type: ignore[type-arg]
+def _curve(learner: "Learner", class_ids: np.ndarray) -> LearningCurve | None:
     suggester, places = learner.suggester, learner.places
     rows = np.flatnonzero((class_ids[: len(places)] > 0) & (places >= 0))
     groups = None if suggester.groups is None else suggester.groups[places[rows]]

@@ -4,7 +4,7 @@ A queue is a filter with an order of its own. It is on for as long as the sessio
 filter and a way back need not know of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -25,8 +25,6 @@ TITLES: dict[Doubted, str] = {
     "unfamiliar": "images unlike all classes",
 }
 AUDIT_TITLE = "audit"
-ANSWERS = "accept", "assign_next", "keep", "twin", "flag", "skip", "grid", "leave"
-"""Commands whose keys the hint names."""
 
 
 @dataclass(frozen=True)
@@ -179,11 +177,11 @@ class Review:
         keys = map(session.listing.key, session.view.tolist())
         return [place for place, key in enumerate(keys) if queue.is_open(key, session)]
 
-    def hint(self, key_of: Mapping[str, str], columns: int) -> list[Piece]:
+    def hint(self, key_of: Callable[[str], str], columns: int) -> list[Piece]:
         """What is asked about the image on screen, and by which keys it is answered; empty if no queue is on.
 
         Args:
-            key_of: The keys in force of the commands in `ANSWERS`.
+            key_of: The key of a command.
             columns: The room there is; keys that do not fit are left out.
         """
         queue, key = self.queue, self._session.current
@@ -203,16 +201,16 @@ class Review:
         return pieces
 
 
-def _keys_of(queue: ReviewQueue, doubt: Doubt, key_of: Mapping[str, str]) -> list[tuple[str, str]]:
+def _keys_of(queue: ReviewQueue, doubt: Doubt, key_of: Callable[[str], str]) -> list[tuple[str, str]]:
     if queue.kind == "audit":
-        return [(key_of["leave"], "stops; it can be continued")]
-    keys = [(key_of["assign_next"], "keeps it") if doubt.said else (key_of["keep"], "leaves it")]
+        return [(key_of("leave"), "stops; it can be continued")]
+    keys = [(key_of("assign_next"), "keeps it") if doubt.said else (key_of("keep"), "leaves it")]
     if doubt.suggested:
-        keys.insert(0, (key_of["accept"], "changes it"))
+        keys.insert(0, (key_of("accept"), "changes it"))
     if doubt.twin is not None:
-        keys.append((key_of["twin"], "shows the other"))
+        keys.append((key_of("twin"), "shows the other"))
     if queue.kind == "unfamiliar":
-        keys += [(key_of["flag"], "flags"), (key_of["skip"], "skips"), (key_of["grid"], "together")]
+        keys += [(key_of("flag"), "flags"), (key_of("skip"), "skips"), (key_of("grid"), "together")]
     return keys
 
 
