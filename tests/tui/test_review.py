@@ -3,14 +3,19 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from run_support import make_suggestions
 from textual.pilot import Pilot
 from tui_support import label, labels_in, make_images, opened, press, run, screen_text, type_text, wait_until
 
+from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.features.layout import FeatureNetwork
 from mia_tui.tui.grid.screen import GridScreen
+from mia_tui.tui.live import live_suggestions
 from mia_tui.tui.review import finder
 from mia_tui.tui.review.finder import FoundDoubts
 from mia_tui.tui.review.queue import TITLES, Doubt, Doubted
@@ -128,10 +133,10 @@ def test_a_label_that_looks_wrong_is_changed_or_kept_by_one_key(
             await begin(pilot, "Labels that")
             text = screen_text(pilot.app)
             assert "1/3  image-003.png" in text
-            assert "You said round, the model says flat, 97%." in text
-            assert "Enter changes it" in text and "F2 keeps it" in text
+            assert "You said round, the model says flat 97%." in text
+            assert "Enter changes" in text and "F2 keeps" in text
             await press(pilot, "enter")
-            assert "You said round, the model says flat, 80%." in screen_text(pilot.app)
+            assert "You said round, the model says flat 80%." in screen_text(pilot.app)
             await press(pilot, "f2")
             assert "3/3  image-001.png" in screen_text(pilot.app)
             assert kept(cells, "label") == {NAMES[0]}
@@ -192,7 +197,7 @@ def test_unfamiliar_images_are_flagged_one_by_one_or_together_in_the_grid(
         async with opened(cells, size=(120, 30)) as pilot:
             await begin(pilot, "Unlike")
             text = screen_text(pilot.app)
-            assert "1/2  image-004.png" in text and "Unlike all classes: a class, or none of these?" in text
+            assert "1/2  image-004.png" in text and "Unlike all classes: which one, or none of these?" in text
             await press(pilot, "f7", "ctrl+a", "!", "f7")
             assert "decided" in screen_text(pilot.app)
         with LabelStore(cells / "mia" / "labels.db") as store:
@@ -301,3 +306,103 @@ def test_how_far_the_labelling_is_can_be_asked_before_anything_was_audited(cells
             assert "There is nothing to audit: neither a label nor a suggestion." in screen_text(pilot.app)
 
     run(test())
+
+
+def test_the_question_is_shortened_where_its_keys_would_not_fit(
+    cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LabelStore(cells / "mia" / "labels.db") as store:
+        store.rename_class(ROUND, "round and large")
+        store.rename_class(FLAT, "flat and small")
+    label(cells, "round and large", NAMES[:1])
+    doubt(monkeypatch, "label", [Doubt(KEYS[0], ROUND, FLAT, 0.97)])
+
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            await begin(pilot, "Labels that")
+            assert "round and large? Model: flat and small 97%.  Enter changes  F2 keeps" in screen_text(
+                pilot.app
+            )
+
+    run(test())
+
+
+class MadeFeatures:
+    """Features of the images of `make_images`: three kinds by turns, two that are the same and two like no other."""
+
+    def __init__(self) -> None:
+        self.network = FeatureNetwork("test", "test", 16)
+        random = np.random.default_rng(3)
+        kinds = random.normal(0, 1, (4, 16)) * 3
+        self._rows = (kinds[np.arange(60) % 3] + random.normal(0, 0.5, (60, 16))).astype(np.float16)
+        self._rows[[40, 41]] = (kinds[3] + random.normal(0, 0.5, (2, 16))).astype(np.float16)
+        self._rows[31] = self._rows[30]
+        self._seen = 0
+        self.is_replaced = False
+
+    def refresh(self) -> bool:
+        before, self._seen = self._seen, len(self._rows)
+        return before != self._seen
+
+    def __len__(self) -> int:
+        return self._seen
+
+    @property
+    def digests(self) -> NDArray[np.void]:
+        return np.zeros(self._seen, "V20")
+
+    def rows(self, start: int, stop: int) -> NDArray[np.float16]:
+        return self._rows[start:stop]
+
+    def places(self, listing: Listing) -> NDArray[np.int32]:
+        places = np.full(len(listing), -1, np.int32)
+        places[listing.rows([ImageKey(f"image-{number:03}.png") for number in range(60)])] = np.arange(60)
+        return places
+
+
+def test_what_is_doubtful_is_found_from_features_and_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "user"))
+    monkeypatch.setattr(live_suggestions, "open_features", lambda dataset: MadeFeatures())
+    cells = make_images(tmp_path / "cells", 60, classes=("round", "flat", "long"))
+    names = ("round", "flat", "long")
+    said = {number: names[number % 3] for number in range(32)} | {7: "long"}  # 31 looks as 30, and is flat
+    for name in names:
+        label(cells, name, [f"image-{number:03}.png" for number, what in said.items() if what == name])
+
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
+            await press(pilot, "ctrl+d")
+            await wait_until(pilot, lambda: "Labels that look wrong (2)" in screen_text(pilot.app))
+            text = screen_text(pilot.app)
+            assert "Near-duplicates with different labels (2)" in text
+            await press(pilot, "escape")
+            await begin(pilot, "Labels that")
+            text = screen_text(pilot.app)
+            assert "image-007.png" in text or "image-031.png" in text
+            assert (
+                "You said long, the model says flat" in text or "You said flat, the model says round" in text
+            )
+            await press(pilot, "f2", "escape")
+            await begin(pilot, "Labels that")
+            assert "1/1" in screen_text(pilot.app)  # what was kept is not asked again
+            await press(pilot, "escape")
+            await begin(pilot, "Near")
+            assert "which looks the same, is" in screen_text(pilot.app)
+            await press(pilot, "escape")
+            await begin(pilot, "Unlike")
+            text = screen_text(pilot.app)
+            assert "image-040.png" in text or "image-041.png" in text
+            assert "unlike all classes" in frame(text)
+            await press(pilot, "escape", "f5")
+            await type_text(pilot, "unlike")
+            await press(pilot, "enter")
+            assert "[unlike all classes, as far as that is known]" in screen_text(pilot.app)
+            assert "unlike all classes" in frame(screen_text(pilot.app))
+
+    run(test())
+
+
+def frame(text: str) -> str:
+    return text.splitlines()[0]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mia_tui.active.audit import percents
 from mia_tui.active.outlook import LearningCurve, Outlook, learning_curve, outlook, progress_sentence
@@ -18,6 +19,8 @@ from mia_tui.tui.runs.figures.text_plots import Curve, Plot
 
 if TYPE_CHECKING:
     from mia_tui.tui.live.learner import Learner
+
+Rows = NDArray[np.int32]
 
 MORE_LABELS = 40
 _MOST_TIMES = 3.0  # the curve goes on to so many times the labels
@@ -66,7 +69,7 @@ async def read_progress(controller: LabelController) -> Progress:
     why_not = ""
     try:
         curve = await controller.live.ask(
-            lambda learner: _curve(learner, np.where(active[class_ids], class_ids, 0))
+            lambda learner: _curve(learner, np.where(active[class_ids], class_ids, 0).astype(np.int32))
         )
     except DataError as error:
         curve, why_not = None, str(error)
@@ -125,7 +128,7 @@ def plot_of(progress: Progress) -> Plot | None:
     return Plot("% right", "labels", tuple(curves))
 
 
-def _curve(learner: "Learner", class_ids: np.ndarray) -> LearningCurve | None:
+def _curve(learner: "Learner", class_ids: Rows) -> LearningCurve | None:
     suggester, places = learner.suggester, learner.places
     rows = np.flatnonzero((class_ids[: len(places)] > 0) & (places >= 0))
     groups = None if suggester.groups is None else suggester.groups[places[rows]]

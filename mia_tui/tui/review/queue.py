@@ -188,11 +188,12 @@ class Review:
         doubt = self.doubt_about(key)
         if queue is None or doubt is None or key is None:
             return []
-        ink = self._ink
-        question = _words_of(queue, doubt, self._session)
+        ink, keys = self._ink, _keys_of(queue, doubt, key_of)
+        questions = _questions(queue, doubt, self._session)
         if queue.kind != "audit" and not queue.is_open(key, self._session):
-            question = f"{question.rstrip('.')}: decided."
-        keys = _keys_of(queue, doubt, key_of)
+            questions = [f"{words.rstrip('.?')}: decided." for words in questions]
+        room = columns - sum(ink.width(f"  {name} {does}") for name, does in keys)
+        question = next((words for words in questions if ink.width(words) <= room), questions[-1])
         pieces: list[Piece] = [(question, None)]
         for name, does in keys:
             room = columns - ink.width("".join(text for text, _ in pieces))
@@ -203,30 +204,36 @@ class Review:
 
 def _keys_of(queue: ReviewQueue, doubt: Doubt, key_of: Callable[[str], str]) -> list[tuple[str, str]]:
     if queue.kind == "audit":
-        return [(key_of("leave"), "stops; it can be continued")]
-    keys = [(key_of("assign_next"), "keeps it") if doubt.said else (key_of("keep"), "leaves it")]
+        return [(key_of("leave"), "stops")]
+    keys = [(key_of("assign_next"), "keeps")] if doubt.said else []
     if doubt.suggested:
-        keys.insert(0, (key_of("accept"), "changes it"))
+        keys.insert(0, (key_of("accept"), "changes"))
     if doubt.twin is not None:
         keys.append((key_of("twin"), "shows the other"))
     if queue.kind == "unfamiliar":
-        keys += [(key_of("flag"), "flags"), (key_of("skip"), "skips"), (key_of("grid"), "together")]
+        keys += [(key_of("flag"), "flags"), (key_of("skip"), "skips"), (key_of("keep"), "leaves it")]
+        keys += [(key_of("grid"), "shows all")]
     return keys
 
 
-def _words_of(queue: ReviewQueue, doubt: Doubt, session: LabelSession) -> str:
-    """The question about an image."""
+def _questions(queue: ReviewQueue, doubt: Doubt, session: LabelSession) -> list[str]:
+    """The question about an image, in full and shorter."""
     said, suggested = _name(doubt.said, session), _name(doubt.suggested, session)
     if queue.kind == "audit":
-        return f"Audit, {queue.answered:,} of {queue.asked:,} done: which class is it? Its key answers."
+        done = f"Audit, {queue.answered:,} of {queue.asked:,} done"
+        return [f"{done}: which class is it? Its key answers.", f"{done}: which class is it?"]
     if queue.kind == "duplicate" and doubt.twin is not None:
-        return f"You said {said}; {printable(doubt.twin.path)}, which looks the same, is {suggested}."
+        twin = printable(doubt.twin.path)
+        return [
+            f"You said {said}; {twin}, which looks the same, is {suggested}.",
+            f"You said {said}; one that looks the same is {suggested}.",
+        ]
     if queue.kind == "label":
-        sure = "" if doubt.probability is None else f", {percent(doubt.probability)}"
-        return f"You said {said}, the model says {suggested}{sure}."
+        sure = "" if doubt.probability is None else f" {percent(doubt.probability)}"
+        return [f"You said {said}, the model says {suggested}{sure}.", f"{said}? Model: {suggested}{sure}."]
     if queue.kind == "outlier":
-        return f"You said {said}; no other {said} looks like it."
-    return "Unlike all classes: a class, or none of these?"
+        return [f"You said {said}; no other labelled image looks like it."]
+    return ["Unlike all classes: which one, or none of these?", "Unlike all classes: none of these?"]
 
 
 def _name(class_id: int, session: LabelSession) -> str:
