@@ -20,7 +20,7 @@ The packages, from the top down; each imports only from those below it:
 
 Where things go
 ---------------
-    backbone            a row in catalog/backbones.py
+    backbone            a row in catalog/backbones.py; weights that come with the program: engine/network/shipped.py
     loss                a line in catalog/losses.py, and its formula in engine/training/losses.py; a parameter is a
                         field in config/train.py (as `focal_gamma`), with a value in config/recipes.py
     metric              a line in catalog/metrics.py, and its formula in runs/evaluation/confusion.py
@@ -104,11 +104,12 @@ Each line passes through its modules in this order.
         builds the network (engine/training/learner.py) and trains. What happens goes to events.jsonl
         (runs/worker/attempt.py, runs/record/log.py); tui/runs/follow.py reads it, runs/record/state.py adds it up.
     a label to the suggestions that are learned from it
-        `_apply` of tui/controller/label_controller.py -> `labels_changed` of tui/live/live_suggestions.py, which gives
-        the newest labels to the thread of tui/live/learner_thread.py: tui/live/learner.py takes features from
+        `_apply` of tui/controller/label_controller.py -> `labels_changed` of tui/live/live_suggestions.py, which
+        gives the newest labels to the thread of tui/live/learner_thread.py: tui/live/learner.py takes features from
         features/table.py and learns (active/suggester.py). What was learned comes back as arrays by row:
-        tui/controller/suggestions.py gives them to the session, if the live suggestions are shown. The next image worth
-        a label is chosen along with that (active/choice.py); tui/live/useful_images.py goes there.
+        tui/controller/suggestions.py gives them to the session, if the live suggestions are shown. The next image
+        worth a label is chosen along with that (active/choice.py); tui/live/useful_images.py goes there. The job that
+        makes features is started by tui/live/feature_job.py once images of two classes are labelled.
     a prediction to the dashed frame
         `create_prediction` of runs/prediction/create.py -> worker.py -> engine/jobs/predict.py lists the images
         once (runs/prediction/listing.py) and writes a row for each (runs/prediction/predictions.py, from
@@ -118,6 +119,12 @@ Each line passes through its modules in this order.
         After Ctrl+K, tui/label/suggestions/asked_network.py puts the answer of image_predictor.py in their place.
         The probabilities of the other classes are in a file of their own (runs/prediction/probabilities.py), which
         tui/label/suggestions/probabilities.py searches for the image on screen.
+    features of all images
+        `create_features` or `start_features` of runs/features/create.py -> worker.py -> engine/jobs/features.py lists
+        the images, asks features/table.py which have none, copies those of known content
+        (features/known_content.py), and gives the others to engine/inference/features.py, whose network pools its
+        stages (engine/inference/stages.py). features/writer.py adds the rows; whoever has the table open sees them
+        at its next `refresh`. What files there are is in features/layout.py; features/room.py removes old ones.
     stop, kill, resume
         runs/worker/control.py leaves a file, which is all that reaches another computer, and signals
         (runs/worker/signals.py); the worker asks after each step

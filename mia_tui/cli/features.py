@@ -11,9 +11,11 @@ from mia_tui.cli.jobs import after_option, exit_code, run_to_wait_for, start_det
 from mia_tui.cli.network import find_network, warn_of_unreadable
 from mia_tui.cli.options import Command, Option, dataset_argument, json_option, state_option
 from mia_tui.cli.report import Report
-from mia_tui.text import counted, printable
+from mia_tui.text import counted, encode_name, printable
 
 if TYPE_CHECKING:
+    from mia_tui.dataset.listing.listing import Listing
+    from mia_tui.features.table import FeatureTable
     from mia_tui.runs.record.layout import RunDir
 
 
@@ -70,13 +72,15 @@ def command(
     """
     from mia_tui.cli.open import user_settings
     from mia_tui.dataset.scan.scan import check_root
-    from mia_tui.runs.features.create import create_features
+    from mia_tui.runs.features.create import create_features, network_id
 
     report = Report(as_json=as_json)
     check_root(dataset)
     weights = None
     if network_text is not None:
         _, weights = find_network(network_text, dataset, state)
+    if _has_all(report, dataset, network_id(weights), state):
+        return 0
     run = create_features(
         dataset,
         weights,
@@ -88,10 +92,10 @@ def command(
         batch_size=batch_size,
         most_bytes=int(user_settings().features_gb * 1e9),
     )
-    return start_detached(report, run) if detach else _make(report, run)
+    return start_detached(report, run) if detach else _make(report, run, dataset, state)
 
 
-def _make(report: Report, run: "RunDir") -> int:
+def _make(report: Report, run: "RunDir", dataset: Path, state: Path | None) -> int:
     """Make the features in this terminal and print a summary."""
     from mia_tui.cli.output.progress import EpochProgress
     from mia_tui.runs.record.state import read_state
@@ -103,36 +107,60 @@ def _make(report: Report, run: "RunDir") -> int:
     if result.outcome == "finished":
         assert progress.state.result is not None
         warn_of_unreadable(report, progress.state.result)
-        _summarise(report, run, progress.state.result.problem_count)
+        found = _found(dataset, run.features_job().config.network_id, state)
+        if found is not None:
+            _summarise(report, *found, run)
     elif result.error is None:
         report.note("Stopped; the same command continues where it stopped.")
     return code
 
 
-def _summarise(report: Report, run: "RunDir", unread: int) -> None:
-    from mia_tui.features.layout import table_folder
-    from mia_tui.features.room import bytes_of
-    from mia_tui.features.table import FeatureTable
+def _has_all(report: Report, dataset: Path, network: str, state: Path | None) -> bool:
+    """Whether a job would find nothing to do, which takes no torch to find out; says what there is then."""
+    found = _found(dataset, network, state)
+    if found is None or len(found[0].missing(found[1])):
+        return False
+    table, listing = found
+    unread = int((table.places(listing) < 0).sum())
+    if unread:
+        report.warn(f"{counted(unread, 'image')} could not be read, and did not change since.")
+    _summarise(report, table, listing)
+    return True
 
-    job = run.features_job()
-    table = FeatureTable.open(Path(job.dataset), job.config.network_id)
-    if table is None:  # removed at once, to make room for others
-        return
-    folder = table_folder(Path(job.dataset), job.config.network_id)
-    size, images = bytes_of(folder), len(table)
+
+def _found(dataset: Path, network: str, state: Path | None) -> "tuple[FeatureTable, Listing] | None":
+    """The features that there are, and the images; None if there are none."""
+    from mia_tui.dataset.scan.incremental import list_images
+    from mia_tui.features.table import FeatureTable
+    from mia_tui.runs.features.create import stacks_of
+
+    table = FeatureTable.open(dataset, network)
+    if table is None:
+        return None
+    found = list_images(dataset, stacks=stacks_of(dataset, state))
+    return None if found is None else (table, found.listing)
+
+
+def _summarise(
+    report: Report, table: "FeatureTable", listing: "Listing", run: "RunDir | None" = None
+) -> None:
+    from mia_tui.features.room import bytes_of
+
+    network, size = table.network, bytes_of(table.folder)
+    images = int((table.places(listing) >= 0).sum())
     report.say(
-        f"{counted(images, 'image')}, {table.network.dims:,} features each by {printable(table.network.name)}: "
-        f"{size / 1e6:.1f} MB in {printable(folder.path)}."
+        f"{counted(images, 'image has', 'images have')} {network.dims:,} features by {printable(network.name)}: "
+        f"{size / 1e6:.1f} MB in {printable(table.folder.path)}."
     )
     report.record(
         {
-            "run": str(run.path),
-            "network": table.network.name,
-            "network_id": table.network.id,
-            "dims": table.network.dims,
+            "run": None if run is None else str(run.path),
+            "network": network.name,
+            "network_id": network.id,
+            "dims": network.dims,
             "images": images,
-            "skipped": unread,
+            "skipped": len(listing) - images,
             "bytes": size,
-            "folder": str(folder.path),
+            "folder": encode_name(str(table.folder.path)),
         }
     )

@@ -1,10 +1,11 @@
 """Where ImageNet weights are on this disk, found without importing torch or timm.
 
-Those of efficientnetlite0 are in a package. For all others two caches are searched: timm's model hub (`huggingface_hub` keeps it) and
-torch's (`torch.hub`), in the places those two libraries take from the
-environment: HF_HUB_CACHE, HF_HOME, TORCH_HOME, XDG_CACHE_HOME. A folder named
-by the user may be such a cache, or simply hold a file of weights. The look-up
-of huggingface_hub itself would take 0.2-0.5 s to import, for each list of
+Those of efficientnetlite0 are in a package. For all others two caches are
+searched: timm's model hub (`huggingface_hub` keeps it) and torch's
+(`torch.hub`), in the places those two libraries take from the environment:
+HF_HUB_CACHE, HF_HOME, TORCH_HOME, XDG_CACHE_HOME. A folder named by the user
+may be such a cache, or simply hold a file of weights. The look-up of
+huggingface_hub itself would take 0.2-0.5 s to import, for each list of
 backbones, and reads the environment only once.
 """
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.features.layout import RECORD, TableDescription, TableFolder, all_tables
+from mia_tui.features.layout import RECORD, TableDescription, TableFolder, all_tables, is_same_input
 from mia_tui.features.writer import ImageRow
 
 _UNKNOWN = bytes(RECORD["digest"].itemsize)
@@ -62,7 +62,7 @@ def _tables_like(description: TableDescription) -> Iterator[tuple[TableFolder, N
         if folder.path.name != description.id:
             continue
         here = folder.description()
-        if here is None or (here.dims, here.input_map) != (description.dims, description.input_map):
+        if here is None or here.dims != description.dims or not _is_same(here, description):
             continue
         try:
             records = np.fromfile(folder.images(here.generation), RECORD)
@@ -70,6 +70,11 @@ def _tables_like(description: TableDescription) -> Iterator[tuple[TableFolder, N
             continue
         if len(records):
             yield folder, records
+
+
+def _is_same(here: TableDescription, wanted: TableDescription) -> bool:
+    one, two = here.input_map, wanted.input_map
+    return is_same_input(one, two) or is_same_input(two, one)
 
 
 def _found(

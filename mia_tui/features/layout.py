@@ -34,7 +34,7 @@ DEFAULT_NETWORK = "efficientnetlite0-96"
 """Id of the network that comes with the program, at the size of its input."""
 
 FORMAT = 1
-"""Raised when features are computed otherwise, or the files are of another form: those of before are not used then."""
+"""Raised when features are computed otherwise, or the files have another form: those of before are not used then."""
 
 DIGEST_BYTES = 20
 
@@ -47,7 +47,7 @@ RECORD = np.dtype(
     }
 )
 """Of an image: where its path ends in the file of names, bytes and time of its file, its frame, the CRC-32 of its
-features, the digest of its file (zeros where unknown, see `hashes.file_hash`), and its place in `TRAINED_ON`."""
+features, the digest of its file (`hashes.file_hash`; zeros where unknown), and its part, a place in `TRAINED_ON`."""
 
 TRAINED_ON = ("", "train", "val", "test")
 """The part of an image in the training of a network; empty for none."""
@@ -102,6 +102,12 @@ class TableDescription(msgspec.Struct, frozen=True, kw_only=True):
     def row_bytes(self) -> int:
         """Bytes of the features of one image."""
         return 2 * self.dims
+
+
+def is_same_input(before: InputMap, now: InputMap) -> bool:
+    """Whether images that were read by one map look the same by another, which may know more types of numbers."""
+    known = now.limits[: len(before.limits)]
+    return (before.mode, before.channels, before.limits) == (now.mode, now.channels, known)
 
 
 class UnreadImage(msgspec.Struct, frozen=True):

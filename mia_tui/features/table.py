@@ -43,11 +43,12 @@ class FeatureTable:
 
     Attributes:
         network: The network.
+        folder: Where it is.
     """
 
     def __init__(self, folder: TableFolder, description: TableDescription) -> None:
         self.network: FeatureNetwork = description.network
-        self._folder, self._description = folder, description
+        self.folder, self._description = folder, description
         self._rows: NDArray[np.float16] = np.empty((0, description.dims), np.float16)
         self._records = _NO_RECORDS
         self._keys: NDArray[np.int64] = np.empty(0, np.int64)  # sorted
@@ -70,8 +71,8 @@ class FeatureTable:
             return None
         table = cls(folder, description)
         table.refresh()
-        with suppress(OSError):
-            os.utime(folder.description_file)  # those that were not used for longest are removed first
+        with suppress(OSError), open_to_read(folder.description_file) as file:
+            os.utime(file.fileno())  # those that were not used for longest are removed first
         return table
 
     def refresh(self) -> bool:
@@ -83,7 +84,7 @@ class FeatureTable:
         count = len(self._records) + len(records)
         try:
             rows = np.memmap(
-                self._folder.rows(self._description.generation), "<f2", "r", shape=(count, self.network.dims)
+                self.folder.rows(self._description.generation), "<f2", "r", shape=(count, self.network.dims)
             )
         except (OSError, ValueError):  # removed, or shorter than it should be
             return False
@@ -96,7 +97,7 @@ class FeatureTable:
     @property
     def is_replaced(self) -> bool:
         """Whether it was written anew or removed since it was opened: it grows no more, and can be opened again."""
-        return self._folder.description() != self._description
+        return self.folder.description() != self._description
 
     def __len__(self) -> int:
         return len(self._records)
@@ -147,7 +148,7 @@ class FeatureTable:
     def missing(self, listing: Listing) -> Rows:
         """Rows of a listing that a job has work for: without features, and not known to be unreadable."""
         rows = np.flatnonzero(self.places(listing) < 0).astype(np.int32)
-        unread = {(bad.path, bad.frame): (bad.size, bad.mtime_ns) for bad in self._folder.unread_images()}
+        unread = {(bad.path, bad.frame): (bad.size, bad.mtime_ns) for bad in self.folder.unread_images()}
         if not unread or not len(rows):
             return rows
         sizes, times = listing.sizes[rows].tolist(), listing.mtimes_ns[rows].tolist()
@@ -160,7 +161,7 @@ class FeatureTable:
     def _read_records(self, start: int) -> NDArray[Any]:
         """The records behind the first ones; an incomplete one is not there yet."""
         try:
-            with open_to_read(self._folder.images(self._description.generation)) as file:
+            with open_to_read(self.folder.images(self._description.generation)) as file:
                 file.seek(start * RECORD.itemsize)
                 data = file.read()
         except OSError:
@@ -172,7 +173,7 @@ class FeatureTable:
         start = int(self._records["name_end"][-1]) if len(self._records) else 0
         length = int(records["name_end"][-1]) - start
         try:
-            with open_to_read(self._folder.names(self._description.generation)) as file:
+            with open_to_read(self.folder.names(self._description.generation)) as file:
                 file.seek(start)
                 data = file.read(max(0, length))
         except OSError:

@@ -28,6 +28,7 @@ from mia_tui.features.layout import (
     TableDescription,
     TableFolder,
     UnreadImage,
+    is_same_input,
     table_folder,
 )
 from mia_tui.files import (
@@ -121,33 +122,27 @@ class FeatureWriter:
     def begin(self, description: TableDescription) -> None:
         """Go on with the rows that are there, or begin anew if they are of another network or input.
 
+        A map that knows more types of numbers than before is taken over; the rows that are there stay as they are.
+
         Raises:
             RunError: If the disk does not take it.
         """
         here = self.description
         generation = 1 if here is None else here.generation
         wanted = msgspec.structs.replace(description, generation=generation)
-        if here is not None and (here.dims, here.input_map) != (wanted.dims, wanted.input_map):
+        if here is not None and not (
+            here.dims == wanted.dims and is_same_input(here.input_map, wanted.input_map)
+        ):
             wanted = msgspec.structs.replace(wanted, generation=generation + 1)
         try:
             self._open_files(wanted.generation)
-            self._cut_torn_end(wanted)
+            if here is None or wanted.generation != here.generation:  # files of what nobody knows
+                self._count = self._name_end = 0
+                self._cut(wanted)
+            else:
+                self._cut_torn_end(wanted)
             if wanted != here:
                 self._describe(wanted)
-        except OSError as error:
-            raise cache_error(error, self.folder.path) from error
-        self.description = wanted
-
-    def extend_input(self, description: TableDescription) -> None:
-        """Describe the input of images to come; that of the rows that are there is the same as before.
-
-        Raises:
-            RunError: If the disk does not take it.
-        """
-        assert self.description is not None
-        wanted = msgspec.structs.replace(self.description, input_map=description.input_map)
-        try:
-            self._describe(wanted)
         except OSError as error:
             raise cache_error(error, self.folder.path) from error
         self.description = wanted

@@ -36,6 +36,7 @@ EXCEPTIONS = {
     "dataset/interchange/folders_export.py: target.symlink_to": "makes a new name or fails",
     "dataset/interchange/folders_export.py: target.hardlink_to": "makes a new name or fails",
     "dataset/interchange/folders_export.py: os.utime": "of a descriptor",
+    "features/table.py: os.utime": "of a descriptor",
     "runs/worker/launch.py: os.utime": "of a descriptor",
     "runs/list/orphaned_state.py: left.rename": "names a folder anew, or a link, and follows neither",
     "runs/worker/signals.py: os.open": "only to see whose lock it is; it follows no link",
@@ -46,6 +47,7 @@ EXCEPTIONS = {
 
 NO_FILES = (
     "RunDir.open",
+    "FeatureTable.open",
     "zipfile.ZipFile.open",
     "structs.replace",
     "msgspec.structs.replace",

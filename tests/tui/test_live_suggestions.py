@@ -23,9 +23,10 @@ from tui_support import (
 from mia_tui.config.user.settings import UserConfig
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
-from mia_tui.features.table import FeatureNetwork
+from mia_tui.features.layout import FeatureNetwork
 from mia_tui.tui.label.screen import LabelScreen
 from mia_tui.tui.live import live_suggestions
+from mia_tui.tui.live.feature_job import FeatureJob
 
 IMAGES, DIMS = 60, 16
 LIVE = UserConfig(toast_s=600.0, live_suggestions=True)
@@ -49,6 +50,14 @@ class MadeFeatures:
     def __len__(self) -> int:
         return self._seen
 
+    @property
+    def is_replaced(self) -> bool:
+        return False
+
+    @property
+    def digests(self) -> NDArray[np.void]:
+        return np.zeros(self._seen, "V20")
+
     def rows(self, start: int, stop: int) -> NDArray[np.float16]:
         return self._all[start:stop]
 
@@ -62,6 +71,11 @@ class MadeFeatures:
 @pytest.fixture
 def features(monkeypatch: pytest.MonkeyPatch) -> MadeFeatures:
     made = MadeFeatures(IMAGES)
+
+    async def start(*_: object, **__: object) -> int:
+        return 0
+
+    monkeypatch.setattr(FeatureJob, "start", start)
     monkeypatch.setattr(live_suggestions, "open_features", lambda dataset: made)
     return made
 

@@ -1,20 +1,23 @@
 """`mia-tui labels`: import and export labels, count them, split the dataset."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
 from mia_tui.cli.images import scan_images
+from mia_tui.cli.labels.annotators import agreement_command, disputes_command, second_command
 from mia_tui.cli.labels.export import (
     choose_export,
     export_labels,
 )
+from mia_tui.cli.labels.format_option import format_option, one_of
 from mia_tui.cli.labels.import_file import (
+    check_copy_options,
     check_suggestions,
     choose_format,
     import_as_suggestions,
+    show_conflicts,
     show_plan,
     take_fingerprints_of,
 )
@@ -27,7 +30,6 @@ from mia_tui.cli.labels.stats import (
     without_fixed,
 )
 from mia_tui.cli.options import (
-    Decorator,
     Function,
     Group,
     Option,
@@ -35,13 +37,13 @@ from mia_tui.cli.options import (
     field_option,
     json_option,
     path_argument,
+    path_option,
     require_command,
     state_options,
 )
 from mia_tui.cli.report import Report
 from mia_tui.dataset.interchange.formats import (
     ExistingLabels,
-    LabelFormat,
     Transfer,
     export_formats,
     import_formats,
@@ -56,58 +58,6 @@ if TYPE_CHECKING:
     from mia_tui.dataset.store.label_store import LabelStore
 
 
-if TYPE_CHECKING:
-    _ParamType = click.ParamType[str]
-else:
-    _ParamType = click.ParamType  # takes no type argument in click 8.1
-
-
-def _choice(*words: str) -> "click.Choice[str]":
-    return click.Choice(words, case_sensitive=False)
-
-
-class _FormatName(_ParamType):
-    """The names of the label formats that are registered when they are asked for."""
-
-    name = "format"
-
-    def __init__(self, formats: Callable[[], list[LabelFormat]]) -> None:
-        self._formats = formats
-
-    def _names(self) -> list[str]:
-        return [known.name for known in self._formats()]
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
-        return f"[{'|'.join(self._names())}]"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return _choice(*self._names()).convert(value, param, ctx)
-
-
-class _FormatOption(Option):
-    """--format, whose help says what each registered format reads or writes."""
-
-    def __init__(self, *args: Any, describe: Callable[[], str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._describe = describe
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        self.help = self._describe()
-        return super().get_help_record(ctx)
-
-
-def _format_option(
-    formats: Callable[[], list[LabelFormat]], help_of: Callable[[LabelFormat], str]
-) -> Decorator:
-    return click.option(
-        "--format",
-        "file_format",
-        cls=_FormatOption,
-        type=_FormatName(formats),
-        describe=lambda: " ".join(f"{known.name}: {help_of(known)}." for known in formats()),
-    )
-
-
 def _where_options(function: Function) -> Function:
     """--labels, --frames, --state and --annotator; they arrive as `**where` for `_dataset`."""
     return field_option("labels")(field_option("frames")(state_options(function)))
@@ -116,45 +66,47 @@ def _where_options(function: Function) -> Function:
 @click.group("labels", cls=Group, invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """Import, export, count and split labels."""
+    """Import, export, count and split labels; compare those of several people."""
     require_command(ctx)
 
 
-command.add_command(stacks_command)
+for each in (stacks_command, second_command, agreement_command, disputes_command):
+    command.add_command(each)
 
 
 @command.command("import", short_help="Import labels of another program.")
 @dataset_argument
 @path_argument("file", required=False)
-@_format_option(import_formats, lambda known: known.import_help)
+@format_option(import_formats, lambda known: known.import_help)
 @click.option("--classes", cls=Option, metavar="A,B,…", help="Names of MIA's class numbers, from 0.")
 @click.option(
     "--unknown-classes",
     cls=Option,
-    type=_choice("create", "refuse"),
+    type=one_of("create", "refuse"),
     default="create",
     help="Classes the dataset does not have yet. [default create]",
 )
 @click.option(
     "--unmatched",
     cls=Option,
-    type=_choice("skip", "refuse"),
+    type=one_of("skip", "refuse"),
     default="skip",
     help="Rows that name no image. [default skip]",
 )
 @click.option(
     "--existing",
     cls=Option,
-    type=_choice(*get_args(ExistingLabels)),
-    default="replace",
-    help="Other labels that images have already. [default replace]",
+    type=one_of(*get_args(ExistingLabels)),
+    help="Other labels that images have already; newer and opinion only for a labels.db: the later label stays, or "
+    "theirs becomes an opinion beside the label. [default replace, keep for a labels.db]",
 )
+@path_option("--conflicts-out", "CSV file for the images that a labels.db labels otherwise.")
 @click.option("--dry-run", cls=Option, is_flag=True, help="Say what would change, and write nothing.")
 @click.option(
     "--as",
     "wanted",
     cls=Option,
-    type=_choice("labels", "suggestions"),
+    type=one_of("labels", "suggestions"),
     default="labels",
     help="suggestions: predictions of a model, which the app shows and only a person makes labels. [default labels]",
 )
@@ -174,7 +126,8 @@ def import_command(
     classes: str | None,
     unknown_classes: Literal["create", "refuse"],
     unmatched: Literal["skip", "refuse"],
-    existing: ExistingLabels,
+    existing: ExistingLabels | None,
+    conflicts_out: Path | None,
     dry_run: bool,
     wanted: Literal["labels", "suggestions"],
     pages: bool,
@@ -191,6 +144,11 @@ def import_command(
     nothing. A file that ends in .jsonl has an object with the same names on each line.
 
     --dry-run says how many images would get a label, and which have another one now; --existing keep leaves those.
+
+    The labels.db of a copy of DATASET (somebody else's, or a backup) is merged: its labels come with their annotators
+    and times, and so do notes, flags, opinions and audits. Images are found by path, or by content if they were
+    renamed. Where both sides labelled an image otherwise, that is a conflict: it is listed, and your label stays
+    unless --existing says otherwise. `mia-tui labels disputes` lists what was kept as an opinion.
 
     With --as suggestions a column probability is read, too, and classes that DATASET does not have are offered as new
     in the app; the file is listed as a prediction that has finished.
@@ -216,13 +174,21 @@ def import_command(
 
     report = Report(as_json=as_json)
     chosen = choose_format(file, file_format, classes)
+    check_copy_options(chosen, existing, conflicts_out)
     if wanted == "suggestions":
         check_suggestions(chosen, annotator, existing, dry_run=dry_run)
     found, place = _scan(report, dataset, state, frames, writes=not dry_run, label_file=file)
     counted_as, predicted = (frames or "first") if pages else None, wanted == "suggestions"
     read = read_labels_of(dataset, found, chosen, file, classes, probabilities=predicted, pages=counted_as)
     if dry_run:
-        show_plan(report, place, read, unknown_classes=unknown_classes, unmatched=unmatched)
+        show_plan(
+            report,
+            place,
+            read,
+            unknown_classes=unknown_classes,
+            unmatched=unmatched,
+            conflicts_out=conflicts_out,
+        )
         return
     if predicted and file is not None:
         import_as_suggestions(
@@ -246,11 +212,13 @@ def import_command(
         existing=existing,
         first=lambda store: _follow(report, store, found, dataset),
     )
-    report.say(f"{counted(done.images, 'image')} labelled, {done.changed:,} of them new or changed.")
+    labelled = "with a label there" if read.copy else "labelled"
+    report.say(f"{counted(done.images, 'image')} {labelled}, {done.changed:,} of them new or changed.")
     if done.created:
         report.say(f"New classes: {name_some(done.created, limit=20)}.")
     for note in done.notes:
         report.warn(note)
+    conflicts = show_conflicts(report, done.conflicts, conflicts_out)
     take_fingerprints_of(report, dataset, place.labels_db, annotator)
     report.record(
         {
@@ -260,6 +228,7 @@ def import_command(
             "skipped": done.skipped,
             "kept": done.kept,
             "notes": done.notes,
+            **conflicts,
         }
     )
 
@@ -267,11 +236,11 @@ def import_command(
 @command.command("export", short_help="Write labels for other programs.")
 @dataset_argument
 @path_argument("file", required=False)
-@_format_option(export_formats, lambda known: known.export_help)
+@format_option(export_formats, lambda known: known.export_help)
 @click.option(
     "--transfer",
     cls=Option,
-    type=_choice(*get_args(Transfer)),
+    type=one_of(*get_args(Transfer)),
     help="How --format folders puts the images there. [default copy]",
 )
 @click.option(

@@ -1,5 +1,6 @@
 """What `mia-tui labels import` checks and reads; the formats are those of `dataset.interchange.formats`."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,15 +15,18 @@ from mia_tui.dataset.interchange.formats import (
     import_formats,
 )
 from mia_tui.errors import ConfigError
-from mia_tui.text import encode_name, printable
+from mia_tui.text import counted, encode_cell, encode_name, printable
 
 if TYPE_CHECKING:
     from mia_tui.cli.report import Report
+    from mia_tui.dataset.interchange.copies.merging import Conflict
     from mia_tui.dataset.interchange.importing import UnknownClasses, Unmatched
     from mia_tui.dataset.scan.scan import Scan
     from mia_tui.paths import StateFolder
 
 _FINGERPRINTS_S = 60.0
+_MOST_CONFLICTS = 20  # that are printed; --json and --conflicts-out have all
+_CONFLICT_COLUMNS = ("file", "frame", "mine", "mine_by", "mine_at", "theirs", "theirs_by", "theirs_at")
 
 
 def choose_format(file: Path | None, file_format: str | None, classes: str | None) -> LabelFormat:
@@ -56,8 +60,80 @@ def choose_format(file: Path | None, file_format: str | None, classes: str | Non
     return chosen
 
 
+def check_copy_options(
+    chosen: LabelFormat, existing: ExistingLabels | None, conflicts_out: Path | None
+) -> None:
+    """Refuse options that only the labels.db of a copy has a use for.
+
+    Raises:
+        ConfigError: If another format is chosen, or the file for conflicts is there.
+    """
+    if chosen.name == "labels.db":
+        if conflicts_out is not None and conflicts_out.exists():
+            raise ConfigError(f"{printable(conflicts_out)} exists already.", "Name another file.")
+        return
+    if existing in ("newer", "opinion"):
+        raise ConfigError(
+            f"--existing {existing} is for a labels.db, which says who labelled what and when.",
+            "Use replace or keep.",
+        )
+    if conflicts_out is not None:
+        raise ConfigError(
+            "--conflicts-out is for a labels.db.", "--dry-run --json lists the other labels of other files."
+        )
+
+
+def show_conflicts(
+    report: "Report", conflicts: "Sequence[Conflict]", out: Path | None
+) -> dict[str, list[dict[str, object]]]:
+    """Print where the labels.db of a copy has another class than the dataset, and write it; returns it for --json.
+
+    Raises:
+        DataError: If the file cannot be written.
+    """
+    rows: list[dict[str, object]] = [
+        {
+            "file": encode_name(one.key.path),
+            "frame": one.key.frame,
+            "mine": one.mine,
+            "mine_by": one.mine_by,
+            "mine_at": one.mine_at,
+            "theirs": one.theirs,
+            "theirs_by": one.theirs_by,
+            "theirs_at": one.theirs_at,
+        }
+        for one in conflicts
+    ]
+    if out is not None:
+        _write_conflicts(out, rows)
+    if rows:
+        shown = [
+            (one.key.path, f"{one.mine} ({one.mine_by})", f"{one.theirs} ({one.theirs_by})")
+            for one in conflicts[:_MOST_CONFLICTS]
+        ]
+        report.say()
+        report.table(("file", "here", "there"), shown)
+        more = len(rows) - len(shown)
+        report.say(f"{counted(len(rows), 'conflict')}" + (f", {more:,} of them not shown." if more else "."))
+    return {"conflicts": rows}
+
+
+def _write_conflicts(out: Path, rows: "Sequence[Mapping[str, object]]") -> None:
+    import csv
+    import io
+
+    from mia_tui.dataset.interchange.export_file import replace_file
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_CONFLICT_COLUMNS)
+    for row in rows:
+        writer.writerow([encode_cell(str(row[name])) for name in _CONFLICT_COLUMNS])
+    replace_file(out, text.getvalue().encode())
+
+
 def check_suggestions(
-    chosen: LabelFormat, annotator: str | None, existing: ExistingLabels, *, dry_run: bool
+    chosen: LabelFormat, annotator: str | None, existing: ExistingLabels | None, *, dry_run: bool
 ) -> None:
     """Refuse what does not go with suggestions.
 
@@ -71,7 +147,7 @@ def check_suggestions(
         )
     if annotator is not None:
         raise ConfigError("--annotator names who labels, and suggestions are no labels.", "Leave it out.")
-    if existing != "replace" or dry_run:
+    if existing is not None or dry_run:
         option = "--dry-run" if dry_run else "--existing"
         raise ConfigError(f"{option} is about labels, and suggestions change none.", "Leave it out.")
 
@@ -83,8 +159,9 @@ def show_plan(
     *,
     unknown_classes: "UnknownClasses",
     unmatched: "Unmatched",
+    conflicts_out: Path | None = None,
 ) -> None:
-    """Say what an import would change; nothing is written.
+    """Say what an import would change; nothing is written but the file for conflicts.
 
     Raises:
         LabelFileError: If the file is refused.
@@ -102,6 +179,7 @@ def show_plan(
         report.say(sentence)
     for note in plan.notes:
         report.warn(note)
+    conflicts = show_conflicts(report, plan.compared.conflicts, conflicts_out) if plan.compared else {}
     report.say("Nothing was written.")
     report.record(
         {
@@ -115,6 +193,7 @@ def show_plan(
             "by_people": plan.by_people,
             "created": plan.created,
             "notes": plan.notes,
+            **conflicts,
         }
     )
 
@@ -144,7 +223,7 @@ def import_as_suggestions(
     from mia_tui.dataset.interchange.importing import check_file
     from mia_tui.paths import typed_dataset
     from mia_tui.runs.prediction.import_file import import_suggestions
-    from mia_tui.text import counted, name_some
+    from mia_tui.text import name_some
 
     known = _known_classes(found, place)
     notes = [
@@ -188,7 +267,6 @@ def take_fingerprints_of(report: "Report", dataset: Path, labels_db: Path, annot
     """
     from mia_tui.dataset.fingerprints import take_all_fingerprints
     from mia_tui.dataset.store.label_store import LabelStore
-    from mia_tui.text import counted
 
     with (
         LabelStore(labels_db, annotator=annotator) as store,

@@ -15,11 +15,13 @@ from mia_tui.dataset.model import ImageKey, Part
 from mia_tui.text import counted, printable
 
 if TYPE_CHECKING:
+    from mia_tui.dataset.interchange.copies.reading import LabelCopy
     from mia_tui.dataset.scan.scan import Scan
 
 Transfer = Literal["copy", "hardlink", "symlink"]
-ExistingLabels = Literal["replace", "keep"]
-"""What becomes of a label that an image has already, where a file has another class."""
+ExistingLabels = Literal["replace", "keep", "newer", "opinion"]
+"""What becomes of a label that an image has already, where a file has another class. Which one is newer, and whose
+opinion it may be kept as beside the label here, only a labels.db says."""
 LabelOption = Literal["--classes", "--transfer", "--parts", "--overwrite", "--include-missing"]
 
 
@@ -31,6 +33,7 @@ class LabelFile:
         name: What was read, for messages: the file's name.
         labels: Class name of each image.
         probabilities: Of the class of each image, as far as they were asked for and known.
+        copy: All that a labels.db says; None for other files.
         classes: The file's classes if their order means something, as for MIA's numbers; unused ones too.
         unmatched: Rows that name no image of the dataset.
         outside: Rows that name a path outside the dataset.
@@ -54,6 +57,12 @@ class LabelFile:
     source: Literal["folders", "store"] = "store"
     notes: tuple[str, ...] = ()
     probabilities: dict[ImageKey, float] = field(default_factory=dict)
+    copy: "LabelCopy | None" = None
+
+    @property
+    def existing(self) -> ExistingLabels:
+        """What becomes of other labels that images have unless somebody chooses."""
+        return "replace" if self.copy is None else "keep"
 
 
 @dataclass(frozen=True)
@@ -192,6 +201,13 @@ def _read_jsonl(source: ImportSource) -> LabelFile:
     return read_jsonl(source.file, source.scan, dataset=source.dataset, probabilities=source.probabilities)
 
 
+def _read_label_copy(source: ImportSource) -> LabelFile:
+    from mia_tui.dataset.interchange.copies.reading import read_label_copy
+
+    assert source.file is not None
+    return read_label_copy(source.file, source.scan, dataset=source.dataset)
+
+
 def _write_csv(content: ExportContent) -> ExportResult:
     from mia_tui.dataset.interchange.csv_labels import write_labels
 
@@ -282,5 +298,13 @@ register(
         writes="dataset",
         options=frozenset({"--classes", "--overwrite"}),
         keeps_empty_classes=True,  # a class's number in MIA's files is its position in the store
+    )
+)
+register(
+    LabelFormat(
+        "labels.db",
+        _read_label_copy,
+        import_help="FILE of a copy of the dataset, with annotators, notes and opinions",
+        suffixes=(".db",),
     )
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from mia_tui.dataset.class_rules import class_name
+from mia_tui.dataset.interchange.copies.merging import Comparison, Conflict, compare, merge
 from mia_tui.dataset.interchange.formats import ExistingLabels, LabelFile
 from mia_tui.dataset.labelled_images import META_SOURCE
 from mia_tui.dataset.model import ImageKey
@@ -33,6 +34,7 @@ class ImportReport:
         skipped: Rows that were not used, for any reason.
         kept: Images that kept the label they had.
         notes: Sentences that say what was skipped, kept or left out.
+        conflicts: Where the labels.db of a copy has another class, whatever became of it.
     """
 
     images: int
@@ -41,6 +43,7 @@ class ImportReport:
     skipped: int
     kept: int
     notes: tuple[str, ...]
+    conflicts: tuple[Conflict, ...] = ()
 
 
 def import_into(
@@ -50,7 +53,7 @@ def import_into(
     annotator: str | None = None,
     unknown_classes: UnknownClasses = "create",
     unmatched: Unmatched = "skip",
-    existing: ExistingLabels = "replace",
+    existing: ExistingLabels | None = None,
     first: Callable[[LabelStore], object] = lambda store: None,
 ) -> ImportReport:
     """`import_labels` into a labels.db that need not exist yet; it is only created if the file is accepted.
@@ -86,26 +89,29 @@ def import_labels(
     *,
     unknown_classes: UnknownClasses = "create",
     unmatched: Unmatched = "skip",
-    existing: ExistingLabels = "replace",
+    existing: ExistingLabels | None = None,
 ) -> ImportReport:
     """Write the labels of a file to the store, as one step that can be undone.
 
     Labels of a CSV file or of MIA replace those in the store, unless these are to be kept; the class of a folder
-    never replaces a label that a person gave.
+    never replaces a label that a person gave; those of a labels.db replace none, unless chosen.
 
     Args:
         store: Labels of the dataset.
         file: What was read.
         unknown_classes: What to do with classes that the dataset does not have.
         unmatched: What to do with rows that match no image, or several, and with broken label files.
-        existing: What becomes of other labels that images have already.
+        existing: What becomes of other labels that images have already; None for `LabelFile.existing`.
 
     Raises:
         LabelFileError: If rows or classes are refused, or the file has no usable label; nothing is imported.
         StoreError: If the store cannot be written; nothing is imported.
     """
+    existing = existing or file.existing
     known = {image_class.name for image_class in store.classes()}
     faults = check_file(file, known=known, unknown_classes=unknown_classes, unmatched=unmatched)
+    if file.copy is not None:
+        return _merge(store, file, faults, existing, create=unknown_classes == "create")
     names = {key: class_name(name) for key, name in file.labels.items()}
     with store.transaction():
         ids, created = _class_ids(store, file, create=unknown_classes == "create")
@@ -133,6 +139,32 @@ def import_labels(
     )
 
 
+def _merge(
+    store: LabelStore, file: LabelFile, faults: list[str], existing: ExistingLabels, *, create: bool
+) -> ImportReport:
+    """Take over what the labels.db of a copy says, as one step."""
+    assert file.copy is not None
+    with store.transaction():
+        found = compare(store, file.copy)
+        ids, created = _class_ids(store, file, create=create)
+        changed, taken = merge(store, file.copy, found, ids, existing)
+        store.set_meta(META_SOURCE, file.source)
+    kept = [
+        one
+        for one in found.conflicts
+        if existing in ("keep", "opinion") or (existing == "newer" and one.theirs_at <= one.mine_at)
+    ]
+    return ImportReport(
+        images=len(file.labels),
+        changed=changed,
+        created=tuple(created),
+        skipped=_skipped(file),
+        kept=len(kept),
+        notes=(*faults, *file.notes, *taken),
+        conflicts=tuple(found.conflicts),
+    )
+
+
 def check_file(
     file: LabelFile,
     *,
@@ -156,7 +188,7 @@ def check_file(
         raise LabelFileError(
             f"{file.name} is refused. {' '.join(faults)}", "Correct it; nothing was imported."
         )
-    if not file.labels:
+    if not file.labels and (file.copy is None or file.copy.is_empty):
         raise LabelFileError(
             f"{file.name} labels no image of the dataset. {' '.join(faults)}".rstrip(),
             "File names are relative to the dataset's folder, as cells/a.png.",
@@ -253,6 +285,7 @@ class ImportPlan:
         counts: Images of each class in the file, the largest first.
         created: Classes that the dataset does not have.
         notes: Sentences that say what cannot be used.
+        compared: How the labels.db of a copy differs; None for other files.
     """
 
     file: LabelFile
@@ -263,6 +296,7 @@ class ImportPlan:
     counts: Mapping[str, int]
     created: tuple[str, ...]
     notes: tuple[str, ...]
+    compared: Comparison | None = None
 
     @property
     def sentences(self) -> list[str]:
@@ -280,6 +314,11 @@ class ImportPlan:
             people = f", {self.by_people:,} of them by a person" if self.by_people else ""
             has = "has another label" if len(self.different) == 1 else "have another label"
             words.append(f"{len(self.different):,} {has}{people}: {some}.")
+        if self.compared is not None and (self.compared.later or self.compared.earlier):
+            later, earlier = len(self.compared.later), len(self.compared.earlier)
+            words.append(
+                f"Changed since the copy was made: {later:,} there, {earlier:,} here; the later one stays."
+            )
         if self.created:
             words.append(f"New classes: {name_some(self.created, _MOST_CLASSES)}.")
         return words
@@ -309,19 +348,23 @@ def plan_import(
     faults = check_file(file, known=active, unknown_classes=unknown_classes, unmatched=unmatched)
     present = {} if store is None else store.labels()
     names = {key: class_name(name) for key, name in file.labels.items()}
+    compared = None if file.copy is None else compare(store, file.copy)
     different = {
         key: (old, name)
         for key, name in names.items()
         if key in present and (old := classes.get(present[key].class_id, "")) != name
     }
+    if compared is not None:
+        different = {one.key: (one.mine, one.theirs) for one in compared.conflicts}
     ordered = [class_name(name) for name in file.classes] or _class_names(file)
     return ImportPlan(
         file,
-        new=sum(key not in present for key in names),
-        same=sum(key in present for key in names) - len(different),
+        new=len(compared.new) if compared else sum(key not in present for key in names),
+        same=len(compared.same) if compared else sum(key in present for key in names) - len(different),
         different=different,
         by_people=sum(present[key].source != "import" for key in different),
         counts=dict(Counter(names.values()).most_common()),
         created=tuple(name for name in dict.fromkeys(ordered) if name not in active),
         notes=(*faults, *file.notes),
+        compared=compared,
     )

@@ -18,7 +18,15 @@ from mia_tui.dataset.session.class_list import ClassList
 from mia_tui.dataset.session.counts import LabellingSpeed, SessionCounts
 from mia_tui.dataset.session.filters import Filter, Order, in_order, is_labelled, joining, matching
 from mia_tui.dataset.session.image_states import ImageStates
-from mia_tui.dataset.session.row_table import SKIPPED, Rows, RowState, row_state
+from mia_tui.dataset.session.row_table import (
+    FLAGGED,
+    MISSING,
+    SKIPPED,
+    UNREADABLE,
+    Rows,
+    RowState,
+    row_state,
+)
 from mia_tui.dataset.session.shown_rows import Selection, ShownRows
 from mia_tui.dataset.session.suggested import ModelSuggestions
 from mia_tui.dataset.store.records import Change, Label, Mark
@@ -372,6 +380,21 @@ class LabelSession:
     def rows_of(self, filter: Filter) -> Rows:
         """The rows that match a filter, whatever is shown; ascending."""
         return np.flatnonzero(matching(filter, self._states, self._classes)).astype(np.int32)
+
+    def open_rows(self) -> NDArray[np.bool_]:
+        """For each row, whether it is shown, has no label, and is neither skipped nor flagged nor unreadable."""
+        table = self._states.table
+        shown = np.zeros(len(self.listing), np.bool_)
+        shown[self.view] = True
+        bits = table.bits & (SKIPPED | FLAGGED | MISSING | UNREADABLE)
+        shown &= ~is_labelled(table, self._classes) & (bits == 0)
+        return shown
+
+    def suggested(self) -> tuple[Rows, NDArray[np.float32]]:
+        """Copies: for each row the class that the model shown suggests, 0 for none that the dataset has; how sure."""
+        table = self._states.table
+        ids = self._states.shown_model.ids(self._classes)[table.suggestions]
+        return ids, table.confidences.copy()
 
     def clear_selection(self) -> None:
         self._selection.clear()

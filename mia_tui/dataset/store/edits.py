@@ -21,13 +21,14 @@ from mia_tui.dataset.model import ImageClass, ImageKey, Part
 from mia_tui.dataset.store import rows
 from mia_tui.dataset.store.history import ChangeRecorder, NewChange
 from mia_tui.dataset.store.queries import StoreQueries
-from mia_tui.dataset.store.records import ChangeKind, Label, LabelOrigin
+from mia_tui.dataset.store.records import ChangeKind, Label, LabelOrigin, Opinion
 from mia_tui.dataset.store.store_file import StoreFile
 from mia_tui.dataset.store.transactions import StoreWriter
 from mia_tui.errors import DataError
 from mia_tui.text import printable
 
 _AT_ONCE = 4096  # images, changes: so many objects are freed within a millisecond
+_OPINION_KINDS: tuple[rows.OpinionKind, ...] = ("opinion", "decision")
 _KINDS: dict[rows.MarkColumn, ChangeKind] = {"flagged": "flag", "skipped": "skip", "note": "note"}
 
 
@@ -349,13 +350,22 @@ def _write_images(
 
 
 def _move_labels(connection: sqlite3.Connection, recorder: ChangeRecorder, class_id: int, into: int) -> int:
-    """Give all labels of one class to another; who made them, when and how stays."""
+    """Give all labels and opinions of one class to another; who made them, when and how stays."""
     found = connection.execute(
         f"SELECT image_id, {rows.LABEL_COLUMNS} FROM label WHERE class_id = ? ORDER BY image_id", (class_id,)
     ).fetchall()
     connection.execute("UPDATE label SET class_id = ? WHERE class_id = ?", (into, class_id))
     labels = ((row[0], Label(*row[1:])) for row in found)
     recorder.add_many(("label", id, label, replace(label, class_id=into), None) for id, label in labels)
+    for kind in _OPINION_KINDS:
+        said = [
+            (id, Opinion(*opinion))
+            for id, *opinion in connection.execute(
+                f"SELECT image_id, {rows.OPINION_COLUMNS} FROM {kind} WHERE class_id = ?", (class_id,)
+            )
+        ]
+        connection.execute(f"UPDATE {kind} SET class_id = ? WHERE class_id = ?", (into, class_id))
+        recorder.add_many((kind, id, one, replace(one, class_id=into), None) for id, one in said)
     return len(found)
 
 

@@ -7,7 +7,8 @@ classes can be rebuilt from it. One `LabelStore` belongs to one thread. File
 names are stored as bytes (`os.fsencode`), so any name is returned unchanged.
 
 `LabelStore` opens the file, undoes steps and moves labels with
-their files. It inherits its queries from `queries`, its edits from `edits`, and those of a review from `review`.
+their files. It inherits its queries from `queries`, its edits from `edits`, and
+what belongs to several annotators and to reviews from `review`.
 """
 
 import getpass
@@ -23,16 +24,17 @@ from mia_tui.dataset.store import file_changes, frame_numbers, history
 from mia_tui.dataset.store.errors import as_store_errors
 from mia_tui.dataset.store.file_changes import AppliedFileChanges, FileChanges, Hashing
 from mia_tui.dataset.store.frame_numbers import FramesNow, WrittenFrames
-from mia_tui.dataset.store.migrations import schema_version
+from mia_tui.dataset.store.migrations import migrate, schema_version
 from mia_tui.dataset.store.queries import META_ROOT
 from mia_tui.dataset.store.records import Step
-from mia_tui.dataset.store.review.edits import ReviewEdits
-from mia_tui.dataset.store.store_file import StoreFile, make_file
+from mia_tui.dataset.store.review.leases import StoreLeases
+from mia_tui.dataset.store.review.merging import StoreMerging
+from mia_tui.dataset.store.store_file import StoreFile, check_content, make_file, read_content
 from mia_tui.dataset.store.undo import undo_or_redo
 from mia_tui.text import encode_name, printable
 
 
-class LabelStore(ReviewEdits):
+class LabelStore(StoreMerging, StoreLeases):
     """Labels, classes and split of one dataset.
 
     Args:
@@ -69,6 +71,30 @@ class LabelStore(ReviewEdits):
                 return None
         store = cls.__new__(cls)
         store._open(file, connection, annotator)
+        return store
+
+    @classmethod
+    def read_other(cls, path: Path) -> Self:
+        """Another labels.db, only to be read: all of it is read into memory, and the file is never written to.
+
+        Files of earlier versions are brought to the current schema in memory.
+
+        Raises:
+            StoreError: If it cannot be read, or is no labels.db.
+        """
+        content = read_content(path)
+        connection = sqlite3.connect(":memory:", isolation_level=None)
+        try:
+            with as_store_errors(path):
+                connection.deserialize(content)
+                check_content(connection)
+                store = cls.__new__(cls)
+                store._open(StoreFile(path), connection, None)
+                migrate(connection)
+                connection.execute("PRAGMA query_only = ON")
+        except BaseException:
+            connection.close()
+            raise
         return store
 
     def _open(self, file: StoreFile, connection: sqlite3.Connection, annotator: str | None) -> None:

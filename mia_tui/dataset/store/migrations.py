@@ -120,6 +120,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             at REAL NOT NULL,
             PRIMARY KEY (image_id, annotator)
         ) WITHOUT ROWID""",
+        """CREATE TABLE second_pass (                -- images that others label again, without seeing the label
+            image_id INTEGER PRIMARY KEY REFERENCES image (id),
+            drawn_at REAL NOT NULL
+        )""",
+        """CREATE TABLE decision (                   -- how a person decided a dispute; the class is the label
+            image_id INTEGER PRIMARY KEY REFERENCES image (id),
+            annotator TEXT NOT NULL,
+            class_id INTEGER NOT NULL REFERENCES class (id),
+            at REAL NOT NULL
+        )""",
         """CREATE TABLE lease (                      -- who is at work on which image
             image_id INTEGER PRIMARY KEY REFERENCES image (id),
             holder TEXT NOT NULL,                  -- one open program
@@ -131,6 +141,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 
 NUMBERED_FROM = 3
 """The version from which on a file says which numbering its frames have."""
+
+REVIEWED_FROM = 4
+"""The version from which on there are tables for reviews: opinions, decisions, leases, audits."""
 
 VERSION = len(MIGRATIONS)
 

@@ -6,7 +6,9 @@ from typing import Any, Literal
 from mia_tui.dataset.model import ImageKey
 
 LabelOrigin = Literal["person", "import", "accepted", "page"]
-ChangeKind = Literal["label", "class", "flag", "skip", "note", "path", "frame", "kept", "audit"]
+ChangeKind = Literal[
+    "label", "class", "flag", "skip", "note", "path", "frame", "kept", "audit", "opinion", "decision"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,15 @@ class Label:
     annotator: str
     source: LabelOrigin
     updated_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What an annotator says an image is, beside its label; `at` is in Unix seconds."""
+
+    class_id: int
+    annotator: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +58,8 @@ class Change:
         image: The image, if the change is about one.
         before: The value before; None is none. A label is {class_id, annotator, source, updated_at}, a class the
             fields of `ImageClass`, a flag or skip a bool, a path as `encode_name` writes it, a frame its number, an
-            issue or audit the columns of its row that change (`review.edits`).
+            issue or audit the columns of its row that change (`review.edits`), an opinion or decision {class_id,
+            annotator, at}.
         after: The value after.
         undoes: The change that this one reversed.
     """

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from mia_tui.dataset.class_rules import LONGEST_NAME
 from mia_tui.dataset.model import FRAME_NUMBERING, ImageClass, ImageKey
-from mia_tui.dataset.store.records import Change, ChangeKind, Label, LabelOrigin, Mark
+from mia_tui.dataset.store.records import Change, ChangeKind, Label, LabelOrigin, Mark, Opinion
 from mia_tui.decoding import BadRecord, Count, JsonReader, Text, Time, check
 
 # Bits of image.flagged
@@ -26,6 +26,8 @@ _FIRST, _MOST = (
 )  # rows checked together: few at first for callers that stop soon, then many, which is faster per row
 
 MarkColumn = Literal["flagged", "skipped", "note"]
+OpinionKind = Literal["opinion", "decision"]
+"""A table of opinions: those of a second pass, one of each annotator, or decisions, one of each image."""
 _INSERT = f"INSERT INTO image (path, frame, numbering) VALUES (?, ?, {FRAME_NUMBERING})"
 CLASS_COLUMNS = "id, name, colour, key, position, archived"
 LABEL_COLUMNS = "class_id, annotator, source, updated_at"
@@ -39,6 +41,8 @@ _Key = Annotated[str, Meta(min_length=1, max_length=1)]
 _Name = Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
 ClassFields = tuple[Count, _Name, _Colour, _Key | None, int, bool | Annotated[int, Meta(ge=0, le=1)]]
 LabelFields = tuple[Count, str, LabelOrigin, Time]
+OPINION_COLUMNS = "class_id, annotator, at"
+OpinionFields = tuple[Count, str, Time]
 StoredFrame = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]  # below -1: see `frame_numbers`
 MarkFields = tuple[bytes, StoredFrame, Count, Count, str | None]  # path, frame, flagged, skipped, note
 _ChangeFields = tuple[
@@ -61,6 +65,12 @@ class _LabelValue(TypedDict):
     annotator: str
     source: LabelOrigin
     updated_at: Time
+
+
+class _OpinionValue(TypedDict):
+    class_id: Count
+    annotator: str
+    at: Time
 
 
 class _ClassValue(TypedDict):
@@ -96,6 +106,8 @@ _VALUES: dict[ChangeKind, JsonReader[Any]] = {
     "note": JsonReader(str),
     "path": JsonReader(Text),
     "frame": JsonReader(StoredFrame),
+    "opinion": JsonReader(_OpinionValue),
+    "decision": JsonReader(_OpinionValue),
     "kept": JsonReader(_KeptValue),
     "audit": JsonReader(_AuditValue),
 }
@@ -195,6 +207,39 @@ def write_label_rows(connection: sqlite3.Connection, labels: Mapping[int, Label 
     connection.executemany(
         "DELETE FROM label WHERE image_id = ?", ((id,) for id, label in labels.items() if label is None)
     )
+
+
+def opinion_row(
+    connection: sqlite3.Connection, kind: OpinionKind, image_id: int, annotator: str
+) -> Opinion | None:
+    """What an annotator says of an image; the decision about it, whoever made it."""
+    whose = " AND annotator = ?" if kind == "opinion" else ""
+    row = connection.execute(
+        f"SELECT {OPINION_COLUMNS} FROM {kind} WHERE image_id = ?{whose}",
+        (image_id, annotator) if whose else (image_id,),
+    ).fetchone()
+    return None if row is None else Opinion(*check(row, OpinionFields))
+
+
+def write_opinion(
+    connection: sqlite3.Connection,
+    kind: OpinionKind,
+    image_id: int,
+    before: Opinion | None,
+    after: Opinion | None,
+) -> None:
+    """Put an opinion in the place of another, or of none; without a new one, delete it."""
+    if before is not None:
+        whose = " AND annotator = ?" if kind == "opinion" else ""
+        connection.execute(
+            f"DELETE FROM {kind} WHERE image_id = ?{whose}",
+            (image_id, before.annotator) if whose else (image_id,),
+        )
+    if after is not None:
+        connection.execute(
+            f"INSERT INTO {kind} (image_id, {OPINION_COLUMNS}) VALUES (?, ?, ?, ?)",
+            (image_id, after.class_id, after.annotator, after.at),
+        )
 
 
 def write_marks(

@@ -22,10 +22,13 @@ from mia_tui.files import (
     identity,
     let_go,
     open_to_read,
+    read,
 )
 from mia_tui.text import printable
 
 _BESIDE = (JOURNAL, "-wal", "-shm")  # what SQLite may keep beside a file
+_LARGEST_READ = 1 << 30  # bytes; a million labels with their history are less
+_TRIES, _AGAIN_S = 20, 0.1
 _SETTLED_NS = 2_000_000_000  # no file system has coarser timestamps
 _MOST_BYTES = 1 << 24  # of a value or a row; a few larger ones would fill the memory
 # https://www.sqlite.org/fileformat2.html#the_rollback_journal; a journal that ends with it names a super-journal.
@@ -52,6 +55,49 @@ def make_file(path: Path) -> bool:
     except OSError as error:
         raise disk_error(error, path, StoreError, elsewhere=LABELS_ELSEWHERE) from error
     return True
+
+
+def check_content(connection: sqlite3.Connection) -> None:
+    """Before anything else: refuse what is no labels.db of ours, and values that would fill the memory.
+
+    Raises:
+        BadRecord: As `check_schema`.
+    """
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
+    connection.execute("PRAGMA trusted_schema = OFF")
+    check_schema(connection)
+
+
+def read_content(path: Path) -> bytes:
+    """All bytes of a labels.db that may be in use elsewhere, as they are between two transactions.
+
+    Raises:
+        StoreError: If it cannot be read, is too large, or a transaction in it was not ended.
+    """
+    journal = path.with_name(path.name + JOURNAL)
+    for _ in range(_TRIES):
+        try:
+            before = path.stat()
+            content = read(path, follow=True, most_bytes=_LARGEST_READ)
+            begins = read(journal)[:1] if journal.exists() else b""
+            settled = begins in (b"", b"\0") and path.stat().st_mtime_ns == before.st_mtime_ns
+        except OSError as error:
+            raise StoreError(
+                f"{printable(path)} cannot be read: {error.strerror}.", "Check the path."
+            ) from error
+        if settled:
+            break
+        time.sleep(_AGAIN_S)
+    else:
+        raise StoreError(
+            f"{printable(path)} is being written, or a program that wrote it was killed.",
+            "Try again in a moment, or open it once with mia-tui, which repairs it.",
+        )
+    if not content:
+        raise StoreError(f"{printable(path)} is empty.", "Name another file.")
+    if content[18:20] == b"\2\2":  # the journal mode of other programs, which needs files beside it
+        content = content[:18] + b"\1\1" + content[20:]
+    return content
 
 
 class StoreFile:
@@ -129,9 +175,7 @@ class StoreFile:
         with as_store_errors(self.path):
             connection = sqlite3.connect(uri, uri=True, timeout=errors.BUSY_TIMEOUT_S, isolation_level=None)
             try:
-                connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
-                connection.execute("PRAGMA trusted_schema = OFF")
-                check_schema(
+                check_content(
                     connection
                 )  # before the journal mode is set: the file of another program stays as it is
                 connection.execute("PRAGMA journal_mode = PERSIST")

@@ -21,11 +21,16 @@ from mia_tui.dataset.store import history, rows
 from mia_tui.dataset.store.edits import free_in_steps
 from mia_tui.dataset.store.history import ChangeRecorder
 from mia_tui.dataset.store.records import Change, ChangeKind, Label, Step
-from mia_tui.dataset.store.review.undo import reverse_answer, reverse_kept
+from mia_tui.dataset.store.review.undo import reverse_answer, reverse_kept, reverse_opinion
 from mia_tui.errors import StoreConflict
 from mia_tui.text import counted, decode_name, name_some, printable
 
 _AT_ONCE = 4096  # changes
+_USERS = """SELECT annotator FROM label WHERE class_id = :class
+    UNION SELECT annotator FROM opinion WHERE class_id = :class
+    UNION SELECT annotator FROM decision WHERE class_id = :class
+    UNION SELECT annotator FROM kept WHERE class_id = :class
+    UNION SELECT COALESCE(annotator, 'an audit') FROM audit WHERE :class IN (class_id, said_class_id) LIMIT 1"""
 
 
 def undo_or_redo(connection: sqlite3.Connection, recorder: ChangeRecorder, batch: int | None) -> Step | None:
@@ -241,13 +246,7 @@ def _remove_class(reversal: Reversal, present: ImageClass, left: Mapping[str, An
     # A position may differ: other classes were moved or added since.
     if replace(present, position=left["position"]) != ImageClass(**left):
         raise reversal.overwritten("class", present.id, f'the class "{present.name}"')
-    user = reversal.connection.execute(
-        """SELECT annotator FROM label WHERE class_id = :id UNION ALL
-        SELECT annotator FROM opinion WHERE class_id = :id UNION ALL
-        SELECT annotator FROM kept WHERE class_id = :id UNION ALL
-        SELECT 'an audit' FROM audit WHERE said_class_id = :id OR class_id = :id LIMIT 1""",
-        {"id": present.id},
-    ).fetchone()
+    user = reversal.connection.execute(_USERS, {"class": present.id}).fetchone()
     if user is not None:
         raise reversal.refusal(f'would remove the class "{present.name}", which {user[0]} uses')
     reversal.connection.execute("DELETE FROM class WHERE id = ?", (present.id,))
@@ -343,6 +342,8 @@ _REVERSE: dict[ChangeKind, Callable[[Reversal, Sequence[Change]], list[tuple[Any
     "note": _reverse_marks("note", _reverse_mark("note")),
     "path": _one_by_one(_reverse_path),
     "frame": _one_by_one(_reverse_frame),
+    "opinion": _one_by_one(reverse_opinion("opinion")),
+    "decision": _one_by_one(reverse_opinion("decision")),
     "kept": _one_by_one(reverse_kept),
     "audit": _one_by_one(reverse_answer),
 }
@@ -378,7 +379,7 @@ def _names_in(changes: Sequence[Change]) -> dict[int, str]:
 
 def _label_phrase(labels: Sequence[Change], names: Mapping[int, str]) -> str:
     images = _image_phrase(labels)
-    if any(change.after and change.after["source"] == "import" for change in labels):
+    if any(change.after and _is_imported(change) for change in labels):
         return f"import of {counted(len(labels), 'label')}"
     wanted = {None if change.after is None else change.after["class_id"] for change in labels}
     if len(wanted) > 1:
@@ -387,6 +388,11 @@ def _label_phrase(labels: Sequence[Change], names: Mapping[int, str]) -> str:
     if class_id is None:
         return f"{images} without a label"
     return f"{images} to {_quoted(names.get(class_id))}"
+
+
+def _is_imported(change: Change) -> bool:
+    """Whether the label came from a file, or from the labels.db of somebody else."""
+    return bool(change.after["source"] == "import" or change.after["annotator"] != change.annotator)
 
 
 def _merge_phrase(
@@ -449,6 +455,8 @@ def _mark_phrase(changes: Sequence[Change]) -> str:
         return f"{images} {'flagged' if after else 'no longer flagged'}"
     if kinds == {"skip"}:
         return f"{images} {'skipped' if after else 'no longer skipped'}"
+    if kinds <= {"opinion", "decision"}:
+        return f"{'decision' if 'decision' in kinds else 'opinion'} on {images}"
     if kinds == {"kept"}:
         return f"{images} kept as labelled" if after else f"{images} no longer kept as labelled"
     if kinds == {"audit"}:

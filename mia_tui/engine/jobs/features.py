@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -138,7 +139,7 @@ class _Making:
         if not len(rows):
             return
         self._attempt.phase(
-            "working", f"comparing {counted(len(rows), 'image')} with those that have features"
+            "loading", f"comparing {counted(len(rows), 'image')} with those that have features"
         )
         copied: set[ImageKey] = set()
         for start in range(0, len(rows), _BLOCK):
@@ -153,6 +154,10 @@ class _Making:
     def compute(self) -> None:
         """Make the features of all others; what was made stays, however this ends."""
         total, config = len(self._listing), self._job.config
+        if not len(self._missing):
+            self._index.save()
+            self._writer.put_unread([])
+            return
         done = total - len(self._missing)
         already = f"; {counted(done, 'image has', 'images have')} some already" if done else ""
         self._attempt.phase("working", f"features of {counted(len(self._missing), 'image')}{already}")
@@ -223,13 +228,14 @@ class _Making:
         return maker
 
     def _measured(self) -> InputMap:
-        """How values of files become brightness: as for the rows that are there, or as a training measures it."""
-        here = self._writer.description
-        if here is not None:
-            return here.input_map
+        """How values of files become brightness: as a training measures it.
+
+        Types of numbers that are known from the rows that are there keep their limits. If most images have other
+        channels now, all rows are made anew.
+        """
         rows = np.linspace(0, len(self._listing) - 1, min(len(self._listing), _SPREAD)).astype(np.int32)
         try:
-            return measure_input(
+            measured = measure_input(
                 self._root,
                 self._listing.keys(rows),
                 shipped_settings(),
@@ -238,6 +244,15 @@ class _Making:
             )
         except DecodeError as error:
             raise DataError(f"No image can be used. The first fault: {error.message}", error.hint) from error
+        if self._attempt.should_stop():  # then it is of a part of the sample
+            raise WorkStopped
+        before = None if self._writer.description is None else self._writer.description.input_map
+        if before is None or (before.mode, before.channels) != (measured.mode, measured.channels):
+            return measured
+        known = {limits.dtype for limits in before.limits}
+        new = [limits for limits in measured.limits if limits.dtype not in known]
+        bits: Literal[8, 16] = 16 if 16 in (before.bits, measured.bits) else 8
+        return msgspec.structs.replace(measured, limits=[*before.limits, *new], bits=bits)
 
     def _make_room(self) -> None:
         description = self._writer.description

@@ -76,7 +76,7 @@ def create_features(
             "weights": None if weights is None else str(weights.resolve()),
             "network_id": network_id(weights),
             "network": named,
-            "stacks": _stacks(dataset, state),
+            "stacks": stacks_of(dataset, state),
             **settings,
         },
         FeaturesConfig,
@@ -147,6 +147,23 @@ def running_features(
     return live[-1] if live else None
 
 
+def stacks_of(dataset: Path, state: Path | None) -> StackMode:
+    """Whether a stack is one image of a dataset.
+
+    Args:
+        dataset: Its folder.
+        state: The folder given with --state.
+
+    Raises:
+        StoreError: If there is a labels.db that cannot be read.
+    """
+    store = LabelStore.open_existing(find_state(dataset, state).labels_db)
+    if store is None:
+        return "frames"
+    with store:
+        return store.stack_mode()
+
+
 def _runs(dataset: Path, wanted: str | None, state: Path | None) -> Iterator[RunDir]:
     """The runs that make features of a dataset by a network, or by any; oldest first."""
     for run in list_runs(_place(dataset, state)):
@@ -162,12 +179,3 @@ def _runs(dataset: Path, wanted: str | None, state: Path | None) -> Iterator[Run
 
 def _place(dataset: Path, state: Path | None) -> StateFolder:
     return user_jobs(dataset) if state is None else StateFolder(state)
-
-
-def _stacks(dataset: Path, state: Path | None) -> StackMode:
-    """Whether a stack is one image of the dataset."""
-    store = LabelStore.open_existing(find_state(dataset, state).labels_db)
-    if store is None:
-        return "frames"
-    with store:
-        return store.stack_mode()

@@ -14,6 +14,8 @@ PIECES = (
     "mia_tui.tui.keys.palette",
     "mia_tui.tui.help",
     "mia_tui.tui.grid.screen",
+    "mia_tui.active.pages",
+    "mia_tui.tui.look_alikes.screen",
     "mia_tui.tui.classes.screen",
     "mia_tui.config.train",
     "mia_tui.config.check",

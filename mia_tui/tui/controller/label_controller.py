@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -34,6 +34,9 @@ from mia_tui.tui.controller.store_thread import StoreThread, WriteResult
 from mia_tui.tui.controller.suggestions import ShownSuggestions
 from mia_tui.tui.controller.ways_back import WaysBack
 from mia_tui.tui.live.live_suggestions import LiveSuggestions
+
+if TYPE_CHECKING:
+    from mia_tui.tui.look_alikes.pages import Pages
 
 Value = TypeVar("Value")
 
@@ -64,6 +67,7 @@ class LabelController:
         live: Those that are learned from the labels, anew after each.
         ways_back: What led to the images that are shown.
         seen: Which images were on the screen as tiles.
+        look_alikes: Its pages of look-alikes; None before they are first opened.
         saved: What was written last, None before the first.
         source: Where labels came from last: folders, store, or None.
     """
@@ -89,6 +93,7 @@ class LabelController:
         self.live = LiveSuggestions(self)
         self.ways_back = WaysBack(self.session)
         self.seen = SeenImages()
+        self.look_alikes: Pages | None = None
         self.store_thread = StoreThread(lambda: find_state(dataset, state).labels_db, self.annotator)
 
     async def load(self) -> None:

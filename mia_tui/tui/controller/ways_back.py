@@ -14,7 +14,9 @@ from mia_tui.dataset.session.session import LabelSession
 if TYPE_CHECKING:
     from mia_tui.tui.open_dataset import RunPlace
 
-Taken = Literal["find", "filter", "folders", "run", "grid", "undo", "review"]
+Taken = Literal["find", "filter", "folders", "run", "grid", "look_alikes", "undo", "review"]
+
+_OPENED = ("grid", "look_alikes")  # screens that an image is opened from
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,8 @@ class Way:
     """A step that led to other images.
 
     Attributes:
-        by: What was done; `grid` is the opening of an image from there, `undo` a step taken back on an image that was
-            not shown.
+        by: What was done; `grid` and `look_alikes` are the opening of an image from there, `undo` a step taken back
+            on an image that was not shown.
         scope: The screen on which it was done.
         before: The filter until then.
         shown: The filter since then.
@@ -96,14 +98,17 @@ class WaysBack:
         self._ways.append(Way("undo", scope, before, self._session.filter, image))
         return True
 
-    def opened_from_grid(self) -> None:
-        """An image was opened from the grid."""
+    def opened_from(self, by: Literal["grid", "look_alikes"]) -> None:
+        """An image was opened from the grid, or from a page of look-alikes, over which nothing is shown any more."""
+        if by == "grid" and self._ways and self._ways[-1].by == "look_alikes":
+            return  # which lay over the grid: Esc leads there
         shown = self._session.filter
-        self._ways.append(Way("grid", "label", shown, shown))
+        self._ways.append(Way(by, "label", shown, shown))
 
-    def grid_opened(self) -> None:
-        """The grid was opened from where images are labelled: it need not be returned to a second time."""
-        self._ways = [way for way in self._ways if way.by != "grid"]
+    def opened(self, by: Literal["grid", "look_alikes"]) -> None:
+        """The grid, or pages of look-alikes, were opened: they need not be returned to a second time."""
+        gone = _OPENED if by == "grid" else (by,)
+        self._ways = [way for way in self._ways if way.by not in gone]
 
     def take(self, scope: str) -> Way | None:
         """Take the last step of a screen back; None if there is none.
@@ -113,9 +118,9 @@ class WaysBack:
         """
         while self._ways:
             last = self._ways[-1]
-            if last.by != "grid" and last.shown != self._session.filter:
+            if last.by not in _OPENED and last.shown != self._session.filter:
                 self._ways.pop()
-            elif scope != "label" and (last.scope != scope or last.by == "grid"):
+            elif scope != "label" and (last.scope != scope or last.by in _OPENED):
                 return None
             else:
                 self._ways.pop()
@@ -124,7 +129,7 @@ class WaysBack:
         return None
 
     def _show_again(self, way: Way) -> None:
-        if way.by == "grid":
+        if way.by in _OPENED:
             return
         self._session.set_filter(way.before, way.order)
         row = None if way.image is None else self._session.listing.row(way.image)

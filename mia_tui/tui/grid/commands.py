@@ -23,6 +23,7 @@ from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
     from mia_tui.tui.grid.screen import GridScreen
+    from mia_tui.tui.mosaic.tile_pictures import TilePictures
 
 MANY = 20
 """With more images than this, a command asks first."""
@@ -220,6 +221,16 @@ class GridCommands(SessionCommands):
 
     async def open_grid(self) -> None:
         await self.leave_screen()
+
+    async def show_pages(self, *, like: ImageKey | None = None, returns: bool = False) -> bool:
+        is_opened = await super().show_pages(like=like, returns=returns)
+        if is_opened:
+            self._screen.leave(opened=True)
+        return is_opened
+
+    @property
+    def tile_pictures(self) -> "TilePictures":
+        return self._screen.tile_pictures
 
     async def _open(self) -> None:
         if self._session.current is not None:

@@ -36,6 +36,7 @@ class GridScreen(SessionScreen[bool]):
 
     Attributes:
         tiles: Shows the images.
+        tile_pictures: Their pictures.
     """
 
     SCOPE_NAME = "grid"
@@ -54,6 +55,7 @@ class GridScreen(SessionScreen[bool]):
         if pictures is None:
             pictures = TilePictures(controller.dataset, context.terminal, context.flow_control)
             self._own_pictures = pictures
+        self.tile_pictures = pictures
         tiles = SessionTiles(self.session, context.ink)
         self.tiles = Mosaic(tiles, pictures, context.flow_control, context.ink, id="grid")
 

@@ -68,6 +68,8 @@ def find_labels(dataset: Path, folders: Sequence[str]) -> list[FoundLabels]:
                 ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122  # a Path for each image takes long
                 if ending not in endings or entry.name.startswith((".", "~$")) or not is_file(entry):
                     continue
+                if ending == ".db" and not any(word in entry.name.lower() for word in _LIKELY):
+                    continue  # of a desktop, as thumbs.db
                 size = entry.stat().st_size
                 if 0 < size <= _LARGEST_BYTES:
                     words = f"{printable(entry.name)}, {size_words(size)}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mia_tui.config.user.kept import keep_offered, kept_settings
 from mia_tui.dataset.interchange.formats import ExistingLabels, LabelFile, LabelFormat, format_named
-from mia_tui.dataset.interchange.importing import ImportPlan, import_labels, plan_import
+from mia_tui.dataset.interchange.importing import ImportPlan, ImportReport, import_labels, plan_import
 from mia_tui.dataset.interchange.reading import read_labels_of
 from mia_tui.dataset.scan.incremental import scan_of
 from mia_tui.errors import DataError, MiaError
@@ -20,9 +20,15 @@ from mia_tui.tui.interchange.found_files import FoundLabels, find_labels, labels
 if TYPE_CHECKING:
     from mia_tui.tui.screen import KeyedScreen
 
-ImportAs = Literal["labels", "others", "suggestions"]
-"""As labels, as labels of images that have no other one, or as suggestions of a model."""
+ImportAs = ExistingLabels | Literal["suggestions"]
+"""As labels, and what becomes of other labels that images have; or as suggestions of a model."""
 
+_COPY_ANSWERS: list[tuple[str, ImportAs | None]] = [
+    ("Keep mine", "keep"),
+    ("Take theirs", "replace"),
+    ("The newer", "newer"),
+    ("As opinions", "opinion"),
+]
 _NUMBERS = "What are MIA's classes 0, 1, 2 … called? With commas between."
 _NUMBERS_HINT = "{ok} reads the labels; empty: class 0, class 1 …"
 
@@ -151,10 +157,13 @@ class LabelImport:
         """Say what would change, and do what the person says; False if that is nothing."""
         ink = self._screen.context.ink
         answers: list[tuple[str, ImportAs | None]] = [("No", None)]
-        answers.append(("Replace" if plan.different else "Import", "labels"))
-        if plan.different:
-            answers.append(("Keep mine", "others"))
-        if found.file is not None:
+        if plan.compared is not None:
+            answers += _COPY_ANSWERS if plan.different else [("Merge", "keep")]
+        else:
+            answers.append(("Replace" if plan.different else "Import", "replace"))
+            if plan.different:
+                answers.append(("Keep mine", "keep"))
+        if found.file is not None and plan.compared is None:
             answers.insert(1 if found.is_predicted else len(answers), ("As suggestions", "suggestions"))
         title = f"Import {found.words}?"
         if offers and found.file is not None:
@@ -165,21 +174,31 @@ class LabelImport:
         if chosen == "suggestions":
             await self._suggest(found, plan.file)
         elif chosen is not None:
-            await self._write(plan.file, keep_others=chosen == "others")
+            await self._write(plan.file, chosen)
         return chosen is not None
 
-    async def _write(self, read: LabelFile, *, keep_others: bool) -> None:
+    async def _write(self, read: LabelFile, existing: ExistingLabels) -> None:
         what = f"{counted(len(read.labels), 'label')} of {read.name}"
-        existing: ExistingLabels = "keep" if keep_others else "replace"
         report = await self._controller.write(
             lambda store: import_labels(store, read, existing=existing), what
         )
         undo = self._screen.key("undo")
+        if read.copy is not None:
+            self._say_merged(read, report, existing)
+            return
         kept = f"; {report.kept:,} kept another label" if report.kept else ""
         self._screen.say(
             f"{counted(report.images - report.kept, 'image')} labelled by {printable(read.name)}, "
             f"{report.changed:,} of them new or changed{kept}; {undo} undoes it."
         )
+
+    def _say_merged(self, read: LabelFile, report: ImportReport, existing: ExistingLabels) -> None:
+        words = f"{counted(report.changed, 'label')} of {printable(read.name)} taken over"
+        if report.conflicts and existing == "opinion":
+            words += f"; {len(report.conflicts):,} differ from yours: the command Disputes shows them"
+        elif report.kept:
+            words += f"; {report.kept:,} kept another label"
+        self._screen.say(f"{words}; {self._screen.key('undo')} undoes it.")
 
     async def _suggest(self, found: FoundLabels, read: LabelFile) -> None:
         from mia_tui.runs.prediction.import_file import import_suggestions

@@ -108,6 +108,7 @@ class BackgroundTasks:
         from mia_tui.tui.runs.watch import RunNewsWatch
 
         if not self._stopped:
+            self._controller.live.open_again()
             self.runs = RunNewsWatch(
                 self._controller.dataset,
                 self._state,

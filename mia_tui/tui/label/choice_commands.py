@@ -30,6 +30,7 @@ class ChoiceCommands:
         ink: Characters and styles, for dialogs.
         compare: Chooses what the suggestions shown are compared with; False if nothing.
         open_grid: Goes to the grid.
+        return_to_pages: Shows the page of look-alikes again that was left to see one of its images.
         leave_screen: Goes back where there is no way back among the images.
 
     Attributes:
@@ -44,10 +45,12 @@ class ChoiceCommands:
         *,
         compare: Callable[[], Awaitable[bool]],
         open_grid: Command,
+        return_to_pages: Command,
         leave_screen: Command,
     ) -> None:
         self._controller, self._session, self._screen, self._ink = controller, controller.session, screen, ink
         self._compare, self._open_grid, self._leave_screen = compare, open_grid, leave_screen
+        self._return_to_pages = return_to_pages
         self.by_name: dict[str, Command] = {
             "leave": self.leave,
             "find": self._find,
@@ -75,6 +78,8 @@ class ChoiceCommands:
             await self._leave_screen()
         elif way.by == "grid":
             await self._open_grid()
+        elif way.by == "look_alikes":
+            await self._return_to_pages()
         elif way.place is not None:
             await self._return_to_run(way.place)
         else:

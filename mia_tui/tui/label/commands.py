@@ -29,6 +29,7 @@ from mia_tui.tui.widgets.ink import Ink
 if TYPE_CHECKING:
     from mia_tui.tui.label.screen import LabelScreen
     from mia_tui.tui.label.session_screen import SessionScreen
+    from mia_tui.tui.mosaic.tile_pictures import TilePictures
     from mia_tui.tui.screen import KeyedScreen
 
 
@@ -77,6 +78,7 @@ class SessionCommands(ABC):
             ink,
             compare=self._suggestions.compare,
             open_grid=self.open_grid,
+            return_to_pages=self._return_to_pages,
             leave_screen=self.leave_screen,
         )
         self.by_name: dict[str, Command] = {
@@ -88,6 +90,8 @@ class SessionCommands(ABC):
             "next_unlabelled": partial(self._unlabelled, backwards=False),
             "previous_unlabelled": partial(self._unlabelled, backwards=True),
             "classes": self._open_classes,
+            "look_alikes": self.open_look_alikes,
+            "find_like": self.find_like,
             "help": screen.show_help,
         }
 
@@ -134,6 +138,32 @@ class SessionCommands(ABC):
         from mia_tui.tui.classes.screen import ClassesScreen
 
         await self._screen.ask(ClassesScreen(self._controller, self._screen.context))
+
+    # Look-alikes
+
+    async def open_look_alikes(self) -> None:
+        """Show pages of look-alikes."""
+        await self.show_pages()
+
+    async def find_like(self) -> None:
+        """Show the images that are most like the current one."""
+        if self._session.current is not None:
+            await self.show_pages(like=self._session.current)
+
+    async def show_pages(self, *, like: ImageKey | None = None, returns: bool = False) -> bool:
+        """Show pages of look-alikes; as `opening.open_look_alikes`."""
+        from mia_tui.tui.look_alikes.opening import open_look_alikes
+
+        screen, pictures = self._screen, self.tile_pictures
+        return await open_look_alikes(self._controller, screen, pictures, like=like, returns=returns)
+
+    async def _return_to_pages(self) -> None:
+        await self.show_pages(returns=True)
+
+    @property
+    @abstractmethod
+    def tile_pictures(self) -> "TilePictures":
+        """The pictures of tiles, which are kept while the dataset is open."""
 
     @abstractmethod
     async def leave_screen(self) -> None:
@@ -427,15 +457,18 @@ class LabelCommands(SessionCommands):
 
     # Other screens
 
+    @property
+    def tile_pictures(self) -> "TilePictures":
+        return self._screen.tile_pictures
+
     async def open_grid(self) -> None:
         if self.reviewing.stays_blind():
             return
         from mia_tui.tui.grid.screen import GridScreen
 
-        self._controller.ways_back.grid_opened()
-        pictures = self._screen.tile_pictures
-        if await self._screen.ask(GridScreen(self._controller, self._screen.context, pictures)):
-            self._controller.ways_back.opened_from_grid()
+        self._controller.ways_back.opened("grid")
+        if await self._screen.ask(GridScreen(self._controller, self._screen.context, self.tile_pictures)):
+            self._controller.ways_back.opened_from("grid")
         self._screen.did("grid")
 
     async def leave_screen(self) -> None:

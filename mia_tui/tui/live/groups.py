@@ -5,6 +5,7 @@ What is alike in stain and light must not be judged by itself: images of one gro
 
 import re
 import time
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,6 @@ Rows = NDArray[np.int32]
 _BLOCKS, _BLOCK = 20, 100  # names that a pattern is looked for in, in blocks, since neighbours share a slide
 _AT_ONCE = 1000  # names that are searched before other threads get their turn
 _PAUSE_S = 0.002
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
 def group_numbers(images: Listing) -> Rows:
@@ -50,28 +50,26 @@ def _by_name(images: Listing, first_rows: Rows) -> Rows | None:
     return numbers
 
 
-def content_hashes(features: NDArray[np.float16]) -> NDArray[np.uint64]:
-    """A number for each image, equal where all its features are: for copies.
+def content_numbers(digests: NDArray[Any]) -> NDArray[np.uint64]:
+    """A number for each file that copies share; one of its own where the content is not known.
 
     Args:
-        features: Shape (n, dims).
+        digests: Of the content, `V20`, zeros where unknown, shape (N,).
     """
-    words = features.view(np.uint16).astype(np.uint64)
-    weights = (np.arange(1, words.shape[1] + 1, dtype=np.uint64) * _MULTIPLIER) | np.uint64(1)
-    weights ^= weights >> np.uint64(29)
-    found: NDArray[np.uint64] = (words * (weights | np.uint64(1))).sum(axis=1, dtype=np.uint64)
-    return found
+    beginnings = np.ascontiguousarray(digests).view(np.uint8).reshape(len(digests), digests.itemsize)[:, :8]
+    numbers: NDArray[np.uint64] = np.ascontiguousarray(beginnings).view(np.uint64)[:, 0]
+    return np.where(numbers == 0, np.arange(len(numbers), dtype=np.uint64), numbers)
 
 
-def join_copies(groups: Rows, hashes: NDArray[np.uint64]) -> Rows:
+def join_copies(groups: Rows, contents: NDArray[np.uint64]) -> Rows:
     """The groups, those of copies made one.
 
     Args:
         groups: Of each image, shape (N,).
-        hashes: As `content_hashes` gives them, shape (N,).
+        contents: As `content_numbers` gives them, shape (N,).
     """
-    order = np.argsort(hashes, kind="stable")
-    same = np.flatnonzero(hashes[order][1:] == hashes[order][:-1])
+    order = np.argsort(contents, kind="stable")
+    same = np.flatnonzero(contents[order][1:] == contents[order][:-1])
     if not len(same):
         return groups
     parent: dict[int, int] = {}

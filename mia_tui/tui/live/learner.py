@@ -14,14 +14,13 @@ from mia_tui.active.suggester import Learned, Suggester
 from mia_tui.dataset.listing.arrays import ListingArrays
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.features.table import FeatureTable
-from mia_tui.tui.live.groups import content_hashes, group_numbers, join_copies
+from mia_tui.tui.live.groups import content_numbers, group_numbers, join_copies
 from mia_tui.tui.live.live_suggestions import AHEAD
 
 Rows = NDArray[np.int32]
 
 _START = 32  # images of the start that are chosen at once
 _AT_ONCE = 8192  # features that are taken over before labels are learned again
-_HASHED_AT_ONCE = 512
 _LEAST_CLASSES = 2
 
 
@@ -102,7 +101,6 @@ class Learner:
         self._by_image: Rows = np.empty(0, np.int32)  # the group of each image
         self._has_grown = False  # images may have features now that had none
         self._places: Rows = np.empty(0, np.int32)
-        self._hashes = np.empty(0, np.uint64)  # of the features of each image
         self._start: list[int] = []  # rows of features; chosen for the first labels
         self._started_from = 0
 
@@ -114,9 +112,6 @@ class Learner:
             return False
         features = self.table.rows(before, min(before + _AT_ONCE, len(self.table)))
         self.suggester.add(features)
-        for start in range(0, len(features), _HASHED_AT_ONCE):
-            some = content_hashes(features[start : start + _HASHED_AT_ONCE])
-            self._hashes = np.concatenate([self._hashes, some])
         self._has_grown = True
         return True
 
@@ -126,9 +121,9 @@ class Learner:
         return self._places
 
     @property
-    def hashes(self) -> NDArray[np.uint64]:
-        """Of the features of each image, for copies."""
-        return self._hashes
+    def contents(self) -> NDArray[np.uint64]:
+        """For each row of the features a number, the same for files of the same content."""
+        return content_numbers(self.table.digests[: len(self.suggester)])
 
     @property
     def is_behind(self) -> bool:
@@ -182,7 +177,7 @@ class Learner:
         groups = np.arange(len(self.suggester), dtype=np.int32)
         has = np.flatnonzero(self._places >= 0)
         groups[self._places[has]] = self._by_image[has] + np.int32(len(groups))
-        return join_copies(groups, self._hashes)
+        return join_copies(groups, content_numbers(self.table.digests[: len(groups)]))
 
     def _next_rows(self, state: LabelState, learned: Learned | None) -> list[int]:
         """Those worth labelling but the image on screen, which is among them first, so that they differ from it."""

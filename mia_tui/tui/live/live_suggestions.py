@@ -47,6 +47,7 @@ class LiveSuggestions:
 
     Attributes:
         is_on: Whether the person wants live suggestions.
+        needs_features: Called when features are to be learned from, which may have to be made first.
         learning: What was learned last for the images as they are listed now; None before that.
         listeners: Called when something new was learned, or learning has failed.
         failure: Why nothing is learned any more; empty if that is not so.
@@ -57,6 +58,7 @@ class LiveSuggestions:
     def __init__(self, controller: "LabelController") -> None:
         self._controller = controller
         self.is_on = False
+        self.needs_features: Callable[[], object] = lambda: None
         self.learning: Learning | None = None
         self.listeners: list[Callable[[], None]] = []
         self.failure = ""
@@ -64,6 +66,7 @@ class LiveSuggestions:
         self.chooses = False
         self._thread: LearnerThread | None = None
         self._is_due = False
+        self._is_needed = False  # whether labels were given to learn from, since other images were listed
         self._is_stale = True  # the labels changed since they were handed to the thread
         self._held: Learning | None = None  # to be shown once the person goes on
         self._on_screen: int | None = None  # row
@@ -74,15 +77,17 @@ class LiveSuggestions:
     def labels_changed(self, *, by_person: bool = False) -> None:
         """Labels or classes are others than before; `by_person`: the one at this app did something."""
         self._is_stale = True
-        if by_person and self.is_on and self._thread is None and self.has_two_classes:
-            self.start()
-        if by_person and self.is_on:
+        if by_person and self.is_on and self.has_two_classes:
             self._controller.suggestions.labels_given()
+            if not self._is_needed:
+                self._is_needed = True
+                self.start()
+                self.needs_features()
         self.relearn()
 
     def images_changed(self) -> None:
         """Other images are listed than before."""
-        self.passed, self.learning, self._held = [], None, None
+        self.passed, self.learning, self._held, self._is_needed = [], None, None, False
         self.labels_changed()
 
     def relearn(self) -> None:
@@ -125,6 +130,11 @@ class LiveSuggestions:
             dataset = self._controller.dataset
             self._thread = LearnerThread(lambda: open_features(dataset), took=self._take, failed=self._fail)
             self.relearn()
+
+    def open_again(self) -> None:
+        """After the first pictures: learn from the labels of earlier visits, if that is to be shown."""
+        if self.is_on and self._is_wanted and self.has_two_classes:
+            self.start()
 
     def stop(self) -> None:
         """Learn no more, and forget what was learned."""

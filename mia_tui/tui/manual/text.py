@@ -24,6 +24,7 @@ TOPICS = {
     "training": "Training from the app",
     "settings": "Settings of a training",
     "reviewing": "Suggestions and reviewing",
+    "features": "Features of images",
     "results": "Evaluating and predicting",
     "headless": "Without a screen, and on clusters",
     "sharing": "Several people, several places",

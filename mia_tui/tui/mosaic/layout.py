@@ -78,6 +78,43 @@ def lay_out(width: int, height: int, rows: int, cell_px: tuple[int, int], shape:
     return TileLayout(panel, per_line, lines, width)
 
 
+@lru_cache(maxsize=64)
+def lay_out_at_once(
+    width: int, height: int, most: int, least_px: int, cell_px: tuple[int, int], shape: float
+) -> TileLayout:
+    """The layout of so many tiles that all are seen at once; of fewer where pictures would become too small.
+
+    Args:
+        width: Columns.
+        height: Rows.
+        most: Tiles.
+        least_px: Pixels that the smaller side of a picture should have.
+        cell_px: Width and height of a cell.
+        shape: Width to height of the images.
+    """
+    for count in range(most, 0, -1):
+        layout, size = max(
+            (_in_lines(lines, count, width, height, cell_px, shape) for lines in range(1, count + 1)),
+            key=lambda made: made[1],
+        )
+        if size >= least_px or count == 1:
+            break
+    return layout
+
+
+def _in_lines(
+    lines: int, count: int, width: int, height: int, cell_px: tuple[int, int], shape: float
+) -> tuple[TileLayout, float]:
+    """The layout of tiles in so many lines, and the smaller side of a picture in pixels; below 0 if it cannot be."""
+    per_line = -(-count // lines)
+    columns, rows = width // per_line - FRAME_COLUMNS, height // lines - FRAME_ROWS
+    layout = TileLayout(Panel(max(1, columns), max(1, rows), *cell_px), per_line, lines, width)
+    if columns + FRAME_COLUMNS < _NARROWEST or rows < 1:
+        return layout, -1.0
+    seen_height = min(rows * cell_px[1], columns * cell_px[0] / shape)
+    return layout, min(seen_height, seen_height * shape)
+
+
 def _lines(height: int, wanted: int) -> int:
     """Lines of about the wanted height that leave few rows over."""
     few = max(1, height // wanted)

@@ -329,20 +329,19 @@ class Mosaic(ScrollView, can_focus=False):
             del self._rows[key]
 
     def _want(self) -> None:
-        """Request the pictures in view, then those of the next page, then of the page before."""
-        seen, count, page, key = self.seen, len(self._tiles), self.per_page, self._tiles.key
-        self._positions = {key(position): position for position in seen}
-        beside = [
-            *range(seen.stop, min(count, seen.stop + page)),
-            *range(max(0, seen.start - page), seen.start),
-        ]
-        self._pictures.want(
-            TilesWanted(tuple(self._positions), tuple(map(key, beside)), self.tile_layout.panel)
-        )
+        """Request the pictures in view, then those that are likely seen next."""
+        self._positions = {self._tiles.key(position): position for position in self.seen}
+        self._pictures.want(TilesWanted(tuple(self._positions), self.keys_beside(), self.tile_layout.panel))
         if self._pictures.are_ready:  # the thread would hold up the paint
             self.call_after_refresh(self._pictures.request)
         else:
             self._pictures.request()
+
+    def keys_beside(self) -> tuple[ImageKey, ...]:
+        """The images that are likely seen next: those of the next page, then of the page before."""
+        seen, page = self.seen, self.per_page
+        after = range(seen.stop, min(len(self._tiles), seen.stop + page))
+        return tuple(map(self._tiles.key, (*after, *range(max(0, seen.start - page), seen.start))))
 
     def _corner(self, position: int) -> tuple[int, int]:
         layout = self.tile_layout

@@ -144,7 +144,7 @@ def _find(learner: "Learner", labels: _Labels) -> _DoubtfulRows:  # in the threa
         return _DoubtfulRows([], [], [], [], len(rows))
     issues = label_issues(suggester.points, labelled, class_ids, groups)
     vectors = directions(suggester.points)
-    contents = np.unique(learner.hashes, return_inverse=True)[1].astype(np.int32)
+    contents = np.unique(learner.contents, return_inverse=True)[1].astype(np.int32)
     pairs = different_duplicates(vectors, labelled, class_ids, contents)
     far = owners[outliers(vectors, labelled, groups)[0]]
     wanted = np.zeros(len(suggester), np.bool_)

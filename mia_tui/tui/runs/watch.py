@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mia_tui.catalog.metrics import MetricName, metric_words
+from mia_tui.config.evaluate import EvaluateConfig
+from mia_tui.config.features import FeaturesConfig
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
@@ -24,6 +26,12 @@ _IDLE_EVERY = 2  # polls; the hundreds of runs that have ended are read less oft
 _MOST = 20  # newest runs of this user, and of each dataset, that are read
 _NEWS_SEARCH_EVERY = 4  # polls
 _NO_SUGGESTIONS = 0, 0
+_VERBS = {
+    TrainConfig.kind: "Training",
+    PredictConfig.kind: "Predicting",
+    EvaluateConfig.kind: "Evaluating",
+    FeaturesConfig.kind: "Looking at the images",
+}
 _MOST_NEWS = 50  # newest runs of a dataset whose end is reported
 
 
@@ -261,8 +269,9 @@ class RunNewsWatch(PollingThread):
             if not lives(reader.run):
                 del self._followed[path]
                 row = reader.refresh()
-                if row is not None and not row.lives and row.status != "created":
-                    yield reader.run.path, _ended_sentence(row)
+                if row is None or row.lives or row.status == "created" or _is_expected(row):
+                    continue
+                yield reader.run.path, _ended_sentence(row)
 
 
 def _dataset_of(row: RunSummary) -> Path:
@@ -293,22 +302,34 @@ def work_words(rows: Sequence[RunSummary]) -> str:
     """How far runs at work are, such as `Training: epoch 7 of 20, best macro F1 0.94`; empty if there is none."""
     if not rows:
         return ""
-    newest = max(rows, key=lambda row: (row.status == "running", row.created_at))
+    newest = max(rows, key=_importance)
     more = f", and {counted(len(rows) - 1, 'more run')}" if len(rows) > 1 else ""
     return f"{_progress_words(newest)}{more}"
 
 
+def _importance(row: RunSummary) -> tuple[bool, bool, float]:
+    """What a line has room for: a run that a person started, at work, the newest."""
+    return row.kind != FeaturesConfig.kind, row.status == "running", row.created_at
+
+
 def _progress_words(row: RunSummary) -> str:
     is_training = row.kind == TrainConfig.kind
-    verb = "Training" if is_training else "Predicting" if row.kind == PredictConfig.kind else "Evaluating"
+    verb = _VERBS.get(row.kind, "Working")
     if row.status != "running":
         return f"{verb}: {row.status}"
+    if row.kind == FeaturesConfig.kind and row.progress:
+        return f"{verb}: {row.progress[0]:,} of {row.progress[1]:,}"
     if not is_training:
         return f"{verb}: {row.progress[0]:,} of {counted(row.progress[1], 'image')}" if row.progress else verb
     if not row.epochs:
         return f"{verb}: {printable(row.phase)}" if row.phase else f"{verb}: epoch 1 of {row.total_epochs:,}"
     best = "" if row.best is None else f", best {metric_words(row.metric)} {row.best:.2f}"
     return f"{verb}: epoch {row.epochs:,} of {row.total_epochs:,}{best}"
+
+
+def _is_expected(row: RunSummary) -> bool:
+    """Whether nobody needs to be told of the end: features are made without a question, and used without a word."""
+    return row.kind == FeaturesConfig.kind and row.status in ("finished", "stopped")
 
 
 def _ended_sentence(row: RunSummary) -> str:
@@ -321,6 +342,10 @@ def _ended_sentence(row: RunSummary) -> str:
     words = {"lost": "was lost: its worker died", "failed": "failed", "damaged": "is damaged"}
     what = words.get(row.status, f"has {row.status}" if row.status == "finished" else f"is {row.status}")
     note = f" {printable(row.note)}" if row.note and row.status != "lost" else ""
+    if row.kind == FeaturesConfig.kind and row.status == "finished":
+        return (
+            "The network has looked at all images: suggestions that are learned while you label cover them."
+        )
     if row.result and row.status == "finished":
         return f"The {subject} {what}: {printable(row.result)}"
     return f"The {subject} {what}{best}.{note}"

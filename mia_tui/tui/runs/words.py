@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import msgspec
 
 from mia_tui.catalog.metrics import metric_words
+from mia_tui.config.features import FeaturesConfig
 from mia_tui.config.fields import show_value
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import TrainConfig
@@ -20,7 +21,7 @@ from mia_tui.tui.widgets.bars import BarLine, bar
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.text_line import Piece
 
-_TRAINS, _PREDICTS = TrainConfig.kind, PredictConfig.kind
+_TRAINS, _PREDICTS, _MAKES_FEATURES = TrainConfig.kind, PredictConfig.kind, FeaturesConfig.kind
 _FULL_DISK = "The disk that holds its folder is full"
 
 
@@ -118,7 +119,11 @@ def without_effect(status: str) -> frozenset[str]:
 def _saved(snapshot: RunSnapshot) -> str:
     """Where a run continues, in words."""
     state = snapshot.state
-    if kind_of_job(snapshot) == _PREDICTS and state.reached is not None and state.reached[0]:
+    if (
+        kind_of_job(snapshot) in (_PREDICTS, _MAKES_FEATURES)
+        and state.reached is not None
+        and state.reached[0]
+    ):
         return "where it stopped"
     if state.checkpoint is None:
         return "from the beginning"
@@ -304,7 +309,7 @@ def settings_text(job: AnyJob | None) -> str:
     head = [
         *([printable(job.command), ""] if job.command else []),
         f"  {'dataset':<{room}} {printable(job.dataset)}",
-        f"  {'classes':<{room}} {len(job.classes)}: {classes}{more}",
+        *([f"  {'classes':<{room}} {len(job.classes)}: {classes}{more}"] if job.classes else []),
     ]
     return "\n".join([*head, "", "* differs from the default", *lines])
 

@@ -1,8 +1,10 @@
-"""Undoing and redoing what was kept and answered in a review."""
+"""Undoing and redoing what was kept, answered and said in a review."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mia_tui.dataset.store.records import Change
+from mia_tui.dataset.store import rows
+from mia_tui.dataset.store.records import Change, Opinion
 from mia_tui.dataset.store.review.edits import answer_value, kept_value, write_answer, write_kept
 from mia_tui.dataset.store.rows import class_of
 from mia_tui.text import printable
@@ -44,6 +46,27 @@ def reverse_answer(reversal: "Reversal", change: Change) -> tuple[Any, Any]:
         _check_class(reversal, change, change.before[name])
     write_answer(reversal.connection, change.before)
     return present, change.before
+
+
+def reverse_opinion(kind: rows.OpinionKind) -> "Callable[[Reversal, Change], tuple[Any, Any]]":
+    """Takes back what somebody said of an image, or how a dispute was decided, or says it again.
+
+    It raises StoreConflict if that changed since, or the class is gone.
+    """
+
+    def reverse_one(reversal: "Reversal", change: Change) -> tuple[Any, Any]:
+        before, after = (
+            None if value is None else Opinion(**value) for value in (change.before, change.after)
+        )
+        annotator = (change.after or change.before)["annotator"]
+        if rows.opinion_row(reversal.connection, kind, change.target_id, annotator) != after:
+            raise reversal.overwritten(kind, change.target_id, f"the {kind} on {_name(change)}")
+        if before is not None:
+            _check_class(reversal, change, before.class_id)
+        rows.write_opinion(reversal.connection, kind, change.target_id, after, before)
+        return change.after, change.before
+
+    return reverse_one
 
 
 def _check_class(reversal: "Reversal", change: Change, class_id: int | None) -> None:

@@ -16,6 +16,7 @@ __all__ = ["SCOPES", "Action", "Scope"]
 _NAMES = (
     "label",
     "grid",
+    "look_alikes",
     "classes",
     "runs",
     "run",

@@ -66,6 +66,8 @@ SCOPE = make_scope(
             "order",
             "folders",
             "grid",
+            "look_alikes",
+            "find_like",
             "classes",
         ),
         *shared("train", "predict", "runs", "help", "manual", "command_palette", "quit"),

@@ -148,6 +148,22 @@ _ACTIONS: tuple[Action, ...] = (
         "grid", ("f7",), "Grid", "See many images at once, mark some and set their class.", _MARK, opens=True
     ),
     Action(
+        "look_alikes",
+        ('"',),
+        "Look-alikes",
+        "See pages of images that are suggested to be of one class: take a page by one key.",
+        _MARK,
+        opens=True,
+    ),
+    Action(
+        "find_like",
+        ("@",),
+        "Find the like",
+        "See the images that are most like this one, nearest first, to give all of them its class.",
+        _MARK,
+        opens=True,
+    ),
+    Action(
         "classes",
         ("f8",),
         "Classes",

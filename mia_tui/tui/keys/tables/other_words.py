@@ -28,6 +28,8 @@ OTHER_WORDS = {
         "rescan": "refresh reload files",
         "stacks": "frames z time volume",
         "grid": "thumbnails gallery overview many bulk",
+        "look_alikes": "pages similar bulk active learning suggestions accept many",
+        "find_like": "similar nearest neighbours search by image",
         "classes": "rename class delete class remove class new class colour color merge archive categories",
         "zoom_in": "larger magnify enlarge",
         "zoom_out": "smaller",
@@ -47,6 +49,12 @@ OTHER_WORDS = {
         "help": "shortcuts bindings hotkeys",
         "manual": "documentation docs guide",
         "quit": "exit leave close",
+    },
+    "look_alikes": {
+        "take": "accept confirm label all",
+        "pass_on": "skip page next page",
+        "leave_out": "reject remove wrong",
+        "choose": "which class filter",
     },
     "grid": {
         "mark": "select",

@@ -1,0 +1,258 @@
+"""One page of look-alikes after the other: which comes next, which were taken or passed, what it has cost so far."""
+
+import asyncio
+import time
+from collections.abc import Sequence, Set
+
+import numpy as np
+
+from mia_tui.dataset.listing.listing import Rows
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.session.session import Applied, RowState
+from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.tui.controller.label_controller import LabelController
+from mia_tui.tui.look_alikes.page import MOST, LookAlikePage
+from mia_tui.tui.look_alikes.sources import LearnedHead, PageSource
+
+_SOON_S = 0.04
+_PASSED_FOR = 3  # pages that are taken before the class of a passed one comes by itself again
+
+
+class Pages:
+    """The pages of an open dataset; kept while it is open.
+
+    Args:
+        controller: The dataset.
+        head: What is learned while labelling.
+
+    Attributes:
+        head: As given.
+        page: What is shown; None if nothing is left.
+        ahead: Images that are likely on the next page.
+        most: Images that the person wants on a page.
+        class_id: The class that the person chose; None: the one of which most can be taken at once.
+        keys: Keys and clicks so far.
+        labelled: Images that these have labelled, without those that were undone.
+    """
+
+    def __init__(self, controller: LabelController, head: LearnedHead) -> None:
+        self._controller, self._session, self.head = controller, controller.session, head
+        self.page: LookAlikePage | None = None
+        self.ahead: tuple[ImageKey, ...] = ()
+        self.most = MOST
+        self.class_id: int | None = None
+        self.keys = self.labelled = 0
+        self._source: PageSource | None = None
+        self._before: list[tuple[PageSource, LookAlikePage | None, int | None]] = []  # to go back to
+        self._taken: list[LookAlikePage] = []
+        self._passed: list[LookAlikePage] = []
+        self._passed_classes: dict[int, int] = {}  # how many pages had been taken then
+        self._set_aside: set[ImageKey] = set()  # were left out or passed
+        self._prepared: tuple[LookAlikePage, LookAlikePage] | None = None  # a page, and the one behind it
+
+    async def try_source(self, source: PageSource, *, beside: bool = False) -> bool:
+        """Take pages from here from now on, if there is one.
+
+        Args:
+            source: Makes the pages.
+            beside: Whether `end_beside` leads back to the page of before.
+        """
+        page = await self._made(source, MOST, None)
+        if page is None:
+            return False
+        if beside and self._source is not None:
+            self._before.append((self._source, self.page, self.class_id))
+        else:
+            self._before.clear()
+            self._forget_passed()
+        self._source, self.page, self.class_id = source, page, None
+        return True
+
+    def end_beside(self) -> bool:
+        """Go back to the page before `try_source` with `beside`; False if there is none."""
+        if not self._before:
+            return False
+        self._source, self.page, self.class_id = self._before.pop()
+        return True
+
+    def choose_class(self, class_id: int | None) -> None:
+        """Show pages of one class from now on; None: of the one of which most can be taken at once."""
+        self.class_id = class_id
+        self._passed_classes.clear()
+
+    def suggested(self, class_id: int) -> int:
+        """How many images without a label are suggested to be of a class."""
+        return 0 if self._source is None else self._source.suggested(self._rows()).get(class_id, 0)
+
+    async def show_next(self, count: int) -> None:
+        """Show the next page, of at most so many images.
+
+        It comes from the newest labels if these are learned within `_SOON_S`; else it is what was prepared.
+        """
+        if self._source is None:
+            return
+        before, prepared = self.page, self._prepared
+        making = asyncio.ensure_future(self._made(self._source, count, self.class_id))
+        if before is not None and prepared is not None and prepared[0] is before:
+            await asyncio.wait((making,), timeout=_SOON_S)
+            if not making.done() and not self._is_stale(prepared[1]):
+                making.cancel()
+                self.page = prepared[1]
+                return
+        self.page = await making
+
+    async def look_ahead(self, count: int) -> None:
+        """Find out which page is likely the one behind the one that is shown."""
+        shown, source = self.page, self._source
+        if shown is None or source is None:
+            self.ahead = ()
+            return
+        after = await self._made(source, count, self.class_id, without=set(shown.keys))
+        if self.page is shown:
+            self.ahead = () if after is None else after.keys
+            self._prepared = None if after is None else (shown, after)
+
+    async def take(self) -> int:
+        """Write the labels of the page, as one step. Images without a class are not shown again by themselves.
+
+        Returns:
+            How many images were labelled.
+
+        Raises:
+            StoreError: If they cannot be written; nothing changed.
+        """
+        page = self.page
+        assert page is not None
+        taken, corrected = page.labels(leave_out=set(self.left_out(page)))
+        count, changed = len(taken) + len(corrected), 0
+        if count:
+            changed = await self._controller.write(
+                lambda store: _write_page(store, page.class_id, taken, corrected), f"a page of {count:,}"
+            )
+            self._taken.append(page)
+            self.labelled += changed
+        now = time.monotonic()
+        for _ in range(changed):
+            self._session.speed.add_label(now)
+        self._set_aside |= set(page.keys) - set(taken) - {key for key, _ in corrected}
+        return changed
+
+    def pass_on(self) -> None:
+        """Leave the page as it is: its images wait, and its class, until some pages of other classes are taken."""
+        if self.page is None:
+            return
+        self._passed.append(self.page)
+        self._passed_classes[self.page.class_id] = len(self._taken)
+        self._set_aside |= set(self.page.keys)
+
+    def pass_back(self) -> bool:
+        """Show the page again that was passed last; False if there is none."""
+        if not self._passed:
+            return False
+        self.page = self._passed.pop()
+        self._passed_classes.pop(self.page.class_id, None)
+        self._set_aside -= set(self.page.keys)
+        return True
+
+    def undone(self, applied: Applied) -> bool:
+        """Show the page again whose labels were undone; False if these were others."""
+        if not self._taken or not len(applied.rows):
+            return False
+        page = self._taken[-1]
+        listing = self._session.listing
+        undone = {listing.key(row) for row in applied.rows.tolist()}
+        if not undone <= set(page.keys):
+            return False
+        self._taken.pop()
+        self._set_aside -= set(page.keys)
+        self.labelled -= len(undone)
+        self.page = page
+        return True
+
+    def redone(self, applied: Applied) -> bool:
+        """Whether the labels of the page that is shown were written again, which counts as taking it."""
+        page, listing = self.page, self._session.listing
+        if page is None or not len(applied.rows):
+            return False
+        if not {listing.key(row) for row in applied.rows.tolist()} <= set(page.keys):
+            return False
+        self._taken.append(page)
+        self.labelled += len(applied.rows)
+        return True
+
+    def left_out(self, page: LookAlikePage) -> dict[int, str]:
+        """Positions of images that get no label whatever the page says, and why, in a word."""
+        found = {}
+        for position, key in enumerate(page.keys):
+            why = why_left_out(self.state_of(key))
+            if why:
+                found[position] = why
+        return found
+
+    def state_of(self, key: ImageKey) -> RowState | None:
+        """What is known of an image; None if it is not in the dataset any more."""
+        row = self._session.listing.row(key)
+        return None if row is None else self._session.state_of(row)
+
+    @property
+    def waiting(self) -> int:
+        """Images that were left out or passed, and have no label yet."""
+        return sum(not why_left_out(self.state_of(key)) for key in self._set_aside)
+
+    def see_all_again(self) -> None:
+        """Images that were left out or passed may be on pages again."""
+        self._set_aside.clear()
+        self._forget_passed()
+
+    def _forget_passed(self) -> None:
+        self._passed_classes.clear()
+        self._passed.clear()
+
+    def _is_stale(self, page: LookAlikePage) -> bool:
+        """Whether a page that was prepared is not to be shown any more."""
+        is_other = self.class_id not in (None, page.class_id) or page.class_id in self._passed_now()
+        return is_other or not self._set_aside.isdisjoint(page.keys) or bool(self.left_out(page))
+
+    def _passed_now(self) -> set[int]:
+        """Classes that do not come by themselves now."""
+        if self.class_id is not None:
+            return set()
+        taken = len(self._taken)
+        return {class_id for class_id, then in self._passed_classes.items() if taken < then + _PASSED_FOR}
+
+    def _rows(self, without: Set[ImageKey] = frozenset()) -> Rows:
+        """The images that may be on a page."""
+        session = self._session
+        may = session.open_rows()
+        aside = session.listing.rows([*self._set_aside, *without])
+        may[aside[aside >= 0]] = False
+        return np.flatnonzero(may).astype(np.int32)
+
+    async def _made(
+        self, source: PageSource, count: int, class_id: int | None, without: Set[ImageKey] = frozenset()
+    ) -> LookAlikePage | None:
+        rows, passed, count = self._rows(without), self._passed_now(), min(count, MOST)
+        page = await source.page(rows, count, class_id, passed)
+        if page is None and passed:
+            page = await source.page(rows, count, class_id, set())
+        return page
+
+
+def why_left_out(state: RowState | None) -> str:
+    """Why an image gets no label from a page, in a word; empty if it may get one."""
+    if state is None or state.missing:
+        return "gone"
+    if state.problem is not None:
+        return "unreadable"
+    if state.image_class is not None:
+        return "labelled"
+    return "flagged" if state.flagged else "skipped" if state.skipped else ""
+
+
+def _write_page(
+    store: LabelStore, class_id: int, taken: Sequence[ImageKey], corrected: Sequence[tuple[ImageKey, int]]
+) -> int:
+    """Label the images of a page in one step; returns how many changed."""
+    with store.transaction():
+        changed = store.set_labels(((key, class_id) for key in taken), source="page")
+        return changed + store.set_labels(corrected, source="person")

@@ -1,0 +1,196 @@
+"""Pages of look-alikes: images of one suggested class as tiles; mark what is wrong, one key takes the others.
+
+Layout and handlers; what the keys do is in `commands`, which page is shown in `pages`.
+"""
+
+from functools import partial
+
+from rich.style import Style
+from textual import on
+from textual.app import ComposeResult
+
+from mia_tui.tui.context import Context
+from mia_tui.tui.controller.label_controller import LabelController
+from mia_tui.tui.label.session_screen import SessionScreen, saving_words
+from mia_tui.tui.label.words import class_keys, filter_words
+from mia_tui.tui.look_alikes import words
+from mia_tui.tui.look_alikes.commands import LookAlikesCommands
+from mia_tui.tui.look_alikes.pages import Pages
+from mia_tui.tui.look_alikes.tiles import PageMosaic, PageTiles
+from mia_tui.tui.mosaic.mosaic import Mosaic
+from mia_tui.tui.mosaic.tile_pictures import TilePictures
+from mia_tui.tui.widgets.text_line import Piece
+
+_NEWS_S = 0.5
+_NAME = 48  # columns of a file's name
+
+
+class LookAlikesScreen(SessionScreen[bool]):
+    """The pages of a dataset. Ends with True if an image was opened, else False.
+
+    Args:
+        controller: The dataset.
+        context: What screens share.
+        pages: What is shown; its first page is there already.
+        pictures: Those of the tiles.
+
+    Attributes:
+        tiles: Shows the images.
+        tile_pictures: Their pictures.
+        pages: What is shown.
+    """
+
+    SCOPE_NAME = "look_alikes"
+    MANUAL_PAGE = "lookalikes"
+    commands: LookAlikesCommands
+
+    def __init__(
+        self, controller: LabelController, context: Context, pages: Pages, pictures: TilePictures
+    ) -> None:
+        super().__init__(controller, context)
+        self.pages, self.tile_pictures = pages, pictures
+        self.commands = LookAlikesCommands(controller, self, context.ink)
+        self._message = ""
+        self._saving = ""
+        self._looked_ahead_of: object = None
+        self._page_tiles = PageTiles(pages, self.session, context.ink)
+        self.tiles = PageMosaic(self._page_tiles, pictures, context.flow_control, context.ink, id="grid")
+
+    def compose(self) -> ComposeResult:
+        yield self._facts
+        yield self.tiles
+        yield self._class_bar
+        yield self._messages
+        yield self._status
+        yield self.key_line
+
+    def on_mount(self) -> None:
+        self.set_interval(_NEWS_S, self.show)
+        self.app.app_resume_signal.subscribe(self, lambda _: self.tiles.terminal_forgot())
+        self.call_after_refresh(self.show)
+
+    def on_resize(self) -> None:
+        self.tiles.window_changed()
+
+    # For the commands
+
+    @property
+    def letters(self) -> str:
+        """The letters of the tiles."""
+        return self._page_tiles.letters
+
+    def say(self, message: str) -> None:
+        self._message = message
+
+    def leave(self, *, opened: bool) -> None:
+        self.tiles.withdraw()  # at once: the next screen shows pictures of its own
+        self.dismiss(opened)
+
+    def command_begins(self) -> None:
+        super().command_begins()
+        self.pages.keys += 1
+
+    # Messages
+
+    @on(Mosaic.TileClicked)
+    def _tile_clicked(self, event: Mosaic.TileClicked) -> None:
+        if event.position >= len(self._page_tiles):
+            return
+        page, position = self.pages.page, event.position
+        if event.opened:
+            self.queue.do(partial(self.commands.open_clicked, page, position), opens=True)
+        elif event.mark or event.through:
+            self.queue.do(partial(self.commands.mark_clicked, page, position, through=event.through))
+        else:
+            self.queue.do(partial(self.commands.click, page, position, leaves_out=event.asks))
+
+    @on(Mosaic.PictureMade)
+    def _note_problem(self, event: Mosaic.PictureMade) -> None:
+        ready = event.ready
+        row = self.session.listing.row(ready.request.key)
+        if row is not None and self.session.state_of(row).problem != ready.problem:
+            self.session.set_problem(row, ready.problem, missing=ready.missing)
+            self.show()
+
+    def on_screen_suspend(self) -> None:
+        self.tiles.withdraw()
+
+    def on_screen_resume(self) -> None:
+        self.tiles.come_back()
+        self.show()
+
+    # Painting
+
+    def command_is_slow(self, waiting: int) -> None:
+        if self.is_saving:
+            self._saving = saving_words(waiting)
+            self._show_lines()
+
+    def command_ended(self) -> None:
+        self._saving = ""
+        super().command_ended()
+        if self._looked_ahead_of is not self.pages.page:
+            self._looked_ahead_of = self.pages.page
+            self.run_worker(self._look_ahead(), group="look ahead", exclusive=True)
+
+    async def _look_ahead(self) -> None:
+        """Have the pictures made that are likely on the next page, once those of this one are on the screen."""
+        await self.pages.look_ahead(self.tiles.per_page)
+        self.tiles.want_again()
+
+    def show(self) -> None:
+        """Paint what has changed, by a key or by other people."""
+        if not self.is_current or not self.tiles.size.width:
+            return
+        for warning in self.controller.warnings():
+            self.show_message(warning, warning=True)
+        page = self.pages.page
+        if page is not None:
+            page.cut(self.tiles.per_page)
+        self.tiles.update()
+        chosen = self.pages.class_id if page is None else page.class_id
+        self._class_bar.show(self.session.classes, self.session.counts.by_class, chosen, auto=False)
+        self._show_lines()
+
+    def _show_lines(self) -> None:
+        session, ink, page, columns = self.session, self.context.ink, self.pages.page, self._facts.size.width
+        counts = words.progress(
+            session.counts.labelled, len(session.listing), self.pages.keys, self.pages.labelled
+        )
+        said = self._message or self._saving
+        shown = filter_words(session, columns, ink)
+        if page is None:
+            sentences = self._why_nothing()
+            self._facts.show([(sentences[0], Style(bold=True))], [(shown, ink.dim())])
+            self._messages.show([(" ".join(sentences[1:]), None)])
+            self._status.show([(said, Style(bold=True))], [(counts, ink.dim())])
+            return
+        out = self.pages.left_out(page)
+        taken, corrected = page.labels(leave_out=set(out))
+        labelled = len(taken) + len(corrected)
+        changes = words.changes(len(corrected), len(page) - labelled)
+        right: list[Piece] = [(changes, Style(bold=True))] if changes else []
+        right += [(f"  {shown}", ink.dim())] if shown else []
+        self._facts.show(words.title(page, session.class_of(page.class_id), ink), right)
+        hint = words.hint(
+            self.letters,
+            class_keys(session.classes),
+            len(page.marked),
+            self.key("take"),
+            labelled,
+            columns,
+            ink,
+        )
+        self._messages.show(hint)
+        name = ink.fit_left(page.images[page.position].key.path, _NAME)
+        self._status.show([(said, Style(bold=True)) if said else (name, ink.dim())], [(counts, ink.dim())])
+
+    def _why_nothing(self) -> list[str]:
+        image_class = None if self.pages.class_id is None else self.session.class_of(self.pages.class_id)
+        return words.why_nothing(
+            waiting=self.pages.waiting,
+            chosen="" if image_class is None else image_class.name,
+            again=self.key("look_alikes"),
+            other=self.key("choose"),
+            taken=self.pages.labelled,
+        )
