@@ -325,6 +325,8 @@ class RowState:
         problem: A sentence that says why the image cannot be shown; None if it can.
         missing: Whether the problem is that the file does not exist.
         unfamiliar: Whether it is far from all classes.
+        said: What people said of it beside the label, name and class of each; only where disputes are shown.
+        is_decided: Whether somebody decided between those.
     """
 
     image_class: ImageClass | None
@@ -338,6 +340,8 @@ class RowState:
     problem: str | None
     missing: bool
     unfamiliar: bool = False
+    said: tuple[tuple[str, str], ...] = ()
+    is_decided: bool = False
 
     @property
     def differs(self) -> bool:

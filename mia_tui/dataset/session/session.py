@@ -18,6 +18,7 @@ from mia_tui.dataset.session.class_list import ClassList
 from mia_tui.dataset.session.counts import LabellingSpeed, SessionCounts
 from mia_tui.dataset.session.filters import Filter, Order, in_order, is_labelled, joining, matching
 from mia_tui.dataset.session.image_states import ImageStates
+from mia_tui.dataset.session.people import SaidByPeople, shuffled
 from mia_tui.dataset.session.row_table import (
     FLAGGED,
     MISSING,
@@ -93,7 +94,7 @@ class LabelSession:
         self._states.replace(listing, placed)
         self._selection = self._selection.moved(placed, len(listing))
         new = self._in_order(matching(self.filter, self._states, self._classes) & is_new)
-        self._view.follow(placed, new, in_rows=self.order == "name", reverse=self.reverse)
+        self._view.follow(placed, new, in_rows=self._is_in_rows, reverse=self.reverse)
 
     def load_in_steps(
         self, classes: Sequence[ImageClass], labels: Mapping[ImageKey, Label], marks: Mapping[ImageKey, Mark]
@@ -207,7 +208,7 @@ class LabelSession:
         new = joining(rows, self.view, self.filter, self._states, self._classes)
         if new is not None:
             same = np.arange(len(self.listing), dtype=np.int32)
-            self._view.follow(same, self._in_order(new), in_rows=self.order == "name", reverse=self.reverse)
+            self._view.follow(same, self._in_order(new), in_rows=self._is_in_rows, reverse=self.reverse)
 
     def set_problem(self, row: int, problem: str | None, *, missing: bool = False) -> None:
         """Record why an image could not be shown; None if it could."""
@@ -277,6 +278,9 @@ class LabelSession:
     def unlabelled_place(self, *, backwards: bool = False, wrap: bool = False) -> int | None:
         """The position that `next_unlabelled` goes to; None if there is none."""
         table = self._states.table
+        if self.is_blind:
+            wanted = self.people.in_second_pass(self.listing, left=True)
+            return self._view.next_place(wanted, backwards=backwards, wrap=wrap)
         wanted = ~is_labelled(table, self._classes) & (table.bits & SKIPPED == 0)
         return self._view.next_place(wanted, backwards=backwards, wrap=wrap)
 
@@ -348,7 +352,31 @@ class LabelSession:
     def state_of(self, row: int) -> RowState:
         """The state of an image."""
         states = self._states
-        return row_state(states.table, self._classes, states.shown_model, states.compared_model, row)
+        state = row_state(states.table, self._classes, states.shown_model, states.compared_model, row)
+        if self.is_blind:
+            return states.people.as_blind(self.listing.key(row), state, self._classes)
+        if self.shows_disputes:
+            return states.people.with_opinions(self.listing.key(row), state, self._classes)
+        return state
+
+    @property
+    def people(self) -> SaidByPeople:
+        """What several people said beside the labels."""
+        return self._states.people
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether this is a second pass, in which nothing may tell what others say: no label, suggestion or path."""
+        return self.filter.state == "second_pass"
+
+    @property
+    def shows_disputes(self) -> bool:
+        """Whether a class that is given now decides a dispute."""
+        return self.filter.state == "disputed"
+
+    def name_of(self, row: int, position: int) -> str:
+        """What an image is called: its path, in a blind pass its number among those shown."""
+        return f"image {position + 1:,}" if self.is_blind else self.listing.path(row)
 
     def all_have(self, rows: Rows, bit: int) -> bool:
         """Whether each of these images is FLAGGED, or SKIPPED (of `row_table`)."""
@@ -408,6 +436,13 @@ class LabelSession:
         listing = self.listing
         return lambda: listing.keys(rows)
 
+    @property
+    def _is_in_rows(self) -> bool:
+        """Whether what is shown is in the order of the listing, or the reverse."""
+        return self.order == "name" and not self.is_blind
+
     def _in_order(self, shown: NDArray[np.bool_]) -> Rows:
+        if self.is_blind:
+            return shuffled(shown)
         given = self.filter.among or ()
         return in_order(shown, self.order, self.reverse, self._states, self._classes, given)

@@ -165,11 +165,18 @@ class LabelController:
         )
 
     async def assign(self, keys: Sequence[ImageKey], class_id: int, *, source: LabelOrigin = "person") -> int:
-        """Put images into a class, as one step. Returns how many changed."""
-        changed = await self.write(
-            partial(LabelStore.set_labels, items=[(key, class_id) for key in keys], source=source),
-            f"{_of(keys)} = {self._class_name(class_id)}",
-        )
+        """Put images into a class, as one step. Returns how many changed.
+
+        In a second pass that is an opinion beside the label, and where disputes are shown, a decision.
+        """
+        what = f"{_of(keys)} = {self._class_name(class_id)}"
+        items = [(key, class_id) for key in keys]
+        job = partial(LabelStore.set_labels, items=items, source=source)
+        if self.session.is_blind:
+            job, what = partial(LabelStore.give_opinions, items=items), "second opinion"
+        elif self.session.shows_disputes:
+            job = partial(LabelStore.decide, items=items)
+        changed = await self.write(job, what)
         if len(keys) == 1:
             self.session.speed.add_label(time.monotonic())
         return changed
@@ -188,6 +195,16 @@ class LabelController:
 
         await self.write(job, f"{_of([key])} = {printable(name)}")
         self.session.speed.add_label(time.monotonic())
+
+    async def begin_second_pass(self) -> int:
+        """Find out what there is to label again for this person; returns how many images.
+
+        Raises:
+            StoreError: If labels.db cannot be read.
+        """
+        mine = await self.store_thread.read(lambda store: store.second_pass_of(self.annotator))
+        self.session.people.mine = mine or {}
+        return len(self.session.people.mine)
 
     def suggest(self, found: ModelSuggestions, rows: Rows | None) -> None:
         """Replace the suggestions that are shown; as `LabelSession.set_suggestions`."""
@@ -249,7 +266,11 @@ class LabelController:
         return len(self._labelled)
 
     async def clear(self, keys: Sequence[ImageKey]) -> int:
-        """Remove labels, as one step. Returns how many changed."""
+        """Remove labels, or in a second pass what was said, as one step. Returns how many changed."""
+        if self.session.is_blind:
+            return await self.write(
+                lambda store: store.give_opinions((key, None) for key in keys), "second opinion withdrawn"
+            )
         return await self.write(
             lambda store: store.set_labels(((key, None) for key in keys), source="person"),
             f"{_of(keys)}: no label",
@@ -391,6 +412,7 @@ class LabelController:
         if self.store_thread.is_open:
             self.state = find_state(self.dataset, self._asked_state)
         self.source, self.saved = snapshot.source, None
+        self.session.people.load(snapshot.opinions, snapshot.decisions)
         for _ in self.session.load_in_steps(snapshot.classes, snapshot.labels, snapshot.marks):
             await asyncio.sleep(0)
         self._changed_rows = list(range(min(len(self.session.listing), _MOST_ROWS)))

@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar
 
 from mia_tui.dataset.model import ImageClass, ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.dataset.store.records import Change, Label, Mark
+from mia_tui.dataset.store.records import Change, Label, Mark, Opinion
 from mia_tui.errors import StoreReplaced
 from mia_tui.text import printable
 
@@ -41,6 +41,8 @@ class StoreSnapshot:
     classes: tuple[ImageClass, ...] = ()
     labels: dict[ImageKey, Label] = field(default_factory=dict)
     marks: dict[ImageKey, Mark] = field(default_factory=dict)
+    opinions: dict[ImageKey, dict[str, Opinion]] = field(default_factory=dict)
+    decisions: dict[ImageKey, Opinion] = field(default_factory=dict)
     generation: int = 0
     source: str | None = None
 
@@ -182,7 +184,9 @@ class StoreThread:
         # Read first: a change may then be returned twice, but is never missed.
         seen, version = store.last_change_with_time(), store.data_version()
         classes, source = tuple(store.classes(archived=True)), store.meta(META_SOURCE)
-        snapshot = StoreSnapshot(classes, store.labels(), store.marks(), generation, source)
+        snapshot = StoreSnapshot(
+            classes, store.labels(), store.marks(), store.opinions(), store.decisions(), generation, source
+        )
         self._seen, self._version, self._loaded = seen, version, True
         return snapshot
 

@@ -19,6 +19,7 @@ from mia_tui.dataset.session.session import Applied
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.label.choice_commands import ChoiceCommands
+from mia_tui.tui.label.people_commands import PeopleCommands
 from mia_tui.tui.label.picture.view_commands import ViewCommands
 from mia_tui.tui.label.picture.view_settings import ViewSettings
 from mia_tui.tui.label.suggestions.live_commands import LiveCommands
@@ -111,6 +112,12 @@ class SessionCommands(ABC):
     def reveal(self, applied: Applied) -> str:
         """Go where something changed; returns what to say about that."""
 
+    def hides_notes(self) -> bool:
+        """Whether notes are not shown, and so not changed; says why."""
+        if self._session.is_blind:
+            self._screen.say("Notes of others are hidden in a blind second pass, so none is written there.")
+        return self._session.is_blind
+
     def _go_to(self, row: int) -> str:
         """Go to an image, also where it is not among those that are shown; returns what to say about that."""
         if not self._controller.ways_back.reveal(row, self._screen.SCOPE_NAME):
@@ -130,7 +137,8 @@ class SessionCommands(ABC):
         if self._session.next_unlabelled(backwards=backwards, wrap=True):
             self._screen.say(f"Continued from the {'end' if backwards else 'beginning'} of the list.")
         else:
-            self._screen.say("All images shown have a label or are skipped.")
+            what = "were labelled again" if self._session.is_blind else "have a label or are skipped"
+            self._screen.say(f"All images shown {what}.")
 
     # Classes
 
@@ -237,16 +245,23 @@ class LabelCommands(SessionCommands):
         }
         self.by_name |= ViewCommands(view_settings, screen, ink).by_name
         self.by_name |= self.reviewing.by_name
+        self._people = PeopleCommands(controller, screen, ink)
+        self.by_name |= self._people.by_name
 
     # Labelling
 
     async def use_class(self, class_id: int) -> None:
-        """Make a class the current one; in auto mode assign it and move to the next image; in a review answer."""
+        """Make a class the current one; in auto mode, a dispute or a review, assign it and go to the next image."""
         self._session.choose_class(class_id)
         if self.reviewing.takes_classes:
             await self.reviewing.answer(class_id)
-        elif self.auto:
+        elif self.labels_at_once:
             await self._assign(advance=True)
+
+    @property
+    def labels_at_once(self) -> bool:
+        """Whether the key of a class labels the image."""
+        return self.auto or self._session.shows_disputes
 
     async def go_to(self, key: ImageKey) -> None:
         """Show another image of the list; nothing happens if it does not exist any more."""
@@ -323,6 +338,9 @@ class LabelCommands(SessionCommands):
         return bool(added)
 
     def _say_last(self) -> None:
+        if self._session.is_blind or self._session.shows_disputes:
+            self._screen.say(self._people.last_words())
+            return
         if self.useful.is_on:
             self._screen.say("All images shown have a label or are skipped.")
             return
@@ -335,6 +353,9 @@ class LabelCommands(SessionCommands):
 
     async def _accept(self) -> None:
         if await self.reviewing.accept():
+            return
+        if self._session.shows_disputes:
+            await self._people.keep_label()
             return
         row, key = self._session.current_row, self._session.current
         state = None if row is None else self._screen.seen(row)
@@ -362,6 +383,9 @@ class LabelCommands(SessionCommands):
         return await self._suggestions.accept_new(key, name, self._session.model, self._session.new_classes)
 
     async def _toggle_asking(self) -> None:
+        if self._session.is_blind:
+            self._screen.say("No network is asked in a blind second pass.")
+            return
         network = self._screen.asked_network
         if self.reviewing.stays_blind():
             return
@@ -446,7 +470,7 @@ class LabelCommands(SessionCommands):
 
     async def _note(self) -> None:
         row, key = self._session.current_row, self._session.current
-        if row is None or key is None:
+        if row is None or key is None or self.hides_notes():
             return
         from mia_tui.tui.dialogs import TextDialog
 
@@ -460,6 +484,10 @@ class LabelCommands(SessionCommands):
     @property
     def tile_pictures(self) -> "TilePictures":
         return self._screen.tile_pictures
+
+    async def show_pages(self, *, like: ImageKey | None = None, returns: bool = False) -> bool:
+        """As every screen does, but not in an audit."""
+        return not self.reviewing.stays_blind() and await super().show_pages(like=like, returns=returns)
 
     async def open_grid(self) -> None:
         if self.reviewing.stays_blind():

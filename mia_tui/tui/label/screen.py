@@ -438,7 +438,7 @@ class LabelScreen(SessionScreen[None]):
     def _show_classes(self) -> None:
         session = self.session
         self._class_bar.show(
-            session.classes, session.counts.by_class, session.current_class, auto=self.commands.auto
+            session.classes, session.counts.by_class, session.current_class, auto=self.commands.labels_at_once
         )
 
     def _show_lines(self) -> None:
@@ -463,7 +463,7 @@ class LabelScreen(SessionScreen[None]):
         room = columns - ink.width(self._work)
         hint = self._review.hint(self.key, room) or class_key_hint(
             self.session.classes,
-            auto=self.commands.auto,
+            auto=self.commands.labels_at_once,
             keys=(self.key("assign"), self.key("assign_next")),
             auto_key=self.key("auto"),
             columns=room,

@@ -40,6 +40,8 @@ STATE_WORDS = {
     "differs": "where label and suggestion differ",
     "models_differ": "where two models differ",
     "unfamiliar": "unlike all classes, as far as that is known",
+    "disputed": "where people differ",
+    "second_pass": "of the second pass",
     "unreadable": "found missing or unreadable so far",
 }
 
@@ -73,6 +75,12 @@ def framing(
         )
         if shown
     ]
+    if state.said:
+        who = ", ".join(f"{name}: {said}" for name, said in state.said)
+        keeps = (
+            "decided" if state.is_decided else f"{accept} keeps it" if accept and state.image_class else ""
+        )
+        notes[:0] = [who, keeps] if keeps else [who]
     model, compared = _short_models(model, compared, ink)
     if compared and state.compared is not None and state.compared != state.suggestion:
         notes.insert(0, f"{compared}: {state.compared.name}?")
@@ -114,7 +122,7 @@ def facts(
     if row is None or session.position is None:
         return [(shown_filter(session.filter, session, ink) or "No images", None)], []
     key = session.listing.key(row)
-    path = key.path if is_named else ""
+    path = session.name_of(row, session.position) if is_named else ""
     position = f"{session.position + 1:,}/{len(session.view):,}  "
     more: list[Piece] = []
     frames = session.listing.frames_of(row)
@@ -276,6 +284,8 @@ def shown_filter(filter: Filter, session: LabelSession, ink: Ink) -> str:
     elif filter.state == "models_differ" and session.compared_model:
         model, compared = _short_models(session.model, session.compared_model, ink)
         words.append(f"where {model} and {compared} differ")
+    elif filter.state == "second_pass":
+        words.append(f"blind second pass, {session.people.progress}")
     elif filter.state != "all":
         words.append(STATE_WORDS[filter.state])
     if filter.text:

@@ -71,6 +71,9 @@ class ReviewChooser(PickDialog[Begun]):
             **self._asked,
             "progress": "",
         }
+        disputes = len(session.rows_of(Filter("disputed")))
+        if disputes:
+            inside["disputes"] = f"{disputes:,}"
         return [
             Choice(f"{words} ({inside[name]})" if inside[name] else words, name)
             for name, words in _WORDS.items()

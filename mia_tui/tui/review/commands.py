@@ -1,11 +1,13 @@
 """What the keys of a review do: begin one, keep a label or change it, go on to the next image that is doubtful."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.filters import Filter, Order
 from mia_tui.dataset.store.records import LabelOrigin
+from mia_tui.errors import DataError
 from mia_tui.text import counted, percent, printable
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
@@ -91,11 +93,16 @@ class ReviewCommands:
             await self._begin_audit()
         elif chosen == "progress":
             await self._show_progress()
+        elif chosen == "disputes":
+            await self._screen.commands.by_name["disputes"]()
         else:
             await self._show_suggestions(chosen)
 
     async def _show_suggestions(self, chosen: "Begun") -> None:
         screen = self._screen
+        if not self._session.model:
+            with suppress(DataError):  # nobody has looked at the images
+                await self._controller.live.learn_now()
         if not self._session.model:
             predict, ask = screen.key("predict"), screen.key("ask")
             screen.say(f"There are no suggestions yet: {predict} makes them, {ask} asks a network.")
