@@ -77,7 +77,9 @@ def measure(dataset: Path, home: Path, is_on: bool, say: list[str]) -> None:
     with open_app(dataset, home, "half", command=watched(dataset, "--graphics", "half")) as app:
         if is_on:
             app.wait_for(f"live, from {LABELS} labels", timeout_s=180)
-            say.append(f"  on: first suggestions {time.perf_counter() - app.started_at:.1f} s after the start")
+            say.append(
+                f"  on: first suggestions {time.perf_counter() - app.started_at:.1f} s after the start"
+            )
         app.quiet(8.0)
         memory, begun = app.memory_bytes(), time.perf_counter()
         answers, waits = [], []
@@ -94,7 +96,9 @@ def measure(dataset: Path, home: Path, is_on: bool, say: list[str]) -> None:
         app.wait()
     stall = largest_stall_ms(home / "stalls", begun, ended)
     word = "on" if is_on else "off"
-    say.append(f" {word:>3}: F2 {times_of(answers)}; largest block of the loop {stall:.0f} ms; {memory >> 20} MiB")
+    say.append(
+        f" {word:>3}: F2 {times_of(answers)}; largest block of the loop {stall:.0f} ms; {memory >> 20} MiB"
+    )
     if waits:
         say.append(
             f"  on: key to suggestions on screen: median {statistics.median(waits):.0f}, largest {max(waits):.0f} ms"
