@@ -1,4 +1,4 @@
-"""Suggestions learned while labelling, through a real pty: from a label to the suggestions, and what F2 takes meanwhile.
+"""Suggestions learned while labelling, through a real pty: from a label to suggestions, and what F2 takes meanwhile.
 
     pytest -m benchmark tests/benchmarks/test_live_suggestions.py -s
 
