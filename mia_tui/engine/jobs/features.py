@@ -65,11 +65,11 @@ def work(attempt: Attempt, job: FeaturesJob) -> Outcome:
     """
     config, root = job.config, Path(job.dataset)
     choice = pick_device(config.device)
-    set_up(choice.device, threads=job.threads or usable_cores(), deterministic=False)
+    threads = job.threads or usable_cores()
+    set_up(choice.device, threads=threads, deterministic=False)
     attempt.started(device=describe(choice.device))
     if choice.warning:
         attempt.warn(f"Computing on the CPU: {choice.warning}")
-    threads = job.threads or usable_cores()
     with FeatureWriter(root, config.network_id) as writer, ThreadPoolExecutor(threads, "digest") as pool:
         try:
             making = _Making(attempt, job, writer, _listed(attempt, job), choice.device, pool)
@@ -108,6 +108,7 @@ class _Making:
         writer: Takes the rows.
         listing: The images.
         device: Of the network.
+        pool: Reads files for their digests.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class _Making:
         writer: FeatureWriter,
         listing: Listing,
         device: torch.device,
+        pool: ThreadPoolExecutor,
     ) -> None:
         self._attempt, self._job, self._writer, self._listing = attempt, job, writer, listing
         self._root = Path(job.dataset)

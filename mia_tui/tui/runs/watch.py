@@ -328,7 +328,7 @@ def _progress_words(row: RunSummary) -> str:
 
 
 def _is_expected(row: RunSummary) -> bool:
-    """Whether nobody needs to be told of the end: features are made without a question, and stopped without a word."""
+    """Whether nobody needs to be told of the end: features are made without a question, and stopped alike."""
     return row.kind == FeaturesConfig.kind and row.status == "stopped"
 
 
