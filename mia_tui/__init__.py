@@ -41,8 +41,8 @@ Where things go
                         dataset/images/network/brightness.py, its name in `Intensity` of config/train.py and
                         `IntensityMode` of dataset/images/intensity.py
     label format        a record in dataset/interchange/formats.py, and its reader or writer in a module beside it
-    kind of label issue a function in `_ISSUES` of cli/live/issues.py, its numbers in active/ (label_issues.py,
-                        duplicates.py, unfamiliar.py), its name in `IssueKind` of dataset/store/review/records.py
+    kind of label issue a function in `_ISSUES` of cli/live/issues.py, its numbers in a module of active/, its name in
+                        `IssueKind` of dataset/store/review/records.py
     prediction format   a record in runs/prediction/formats.py
     command             a line in cli/main.py, and its module in cli/
     key                 a line in the table of its screen in tui/keys/tables/, what it does in `by_name` of the
