@@ -38,6 +38,7 @@ from mia_tui.tui.label.suggestions.asked_network import AskedNetwork
 from mia_tui.tui.label.suggestions.probabilities import ProbabilityReader
 from mia_tui.tui.label.words import (
     class_key_hint,
+    dispute_hint,
     facts,
     first_hint,
     framing,
@@ -444,9 +445,12 @@ class LabelScreen(SessionScreen[None]):
             scanned=self._dataset_sync.scanned,
         )
         self._status.show(*line)
+        if self.session.shows_disputes:
+            self._messages.show(dispute_hint(self.session.classes, self._accept_key, ink), [])
+            return
         hint = class_key_hint(
             self.session.classes,
-            auto=self.commands.labels_at_once,
+            auto=self.commands.auto,
             keys=(self.key("assign"), self.key("assign_next")),
             auto_key=self.key("auto"),
             columns=columns - ink.width(self._work),
