@@ -50,8 +50,9 @@ Where things go
                         in `PIECES` of tui/controller/idle_imports.py; what makes it quick: tui/screen.py
     step of the tour    a `TourStep` in tui/tour/tour.py, and `did` of the screen where it happens
     choice that is kept a field in config/user/kept.py
-    judgement of people a table in dataset/store/migrations.py, its queries and edits in dataset/store/review/, how it is
-                        undone in dataset/store/review/undo.py; what a session shows of it in dataset/session/people.py
+    what people judge   a table in dataset/store/migrations.py, its queries and edits in dataset/store/review/, how
+                        it is undone in dataset/store/review/undo.py, what is shown of it in
+                        dataset/session/people.py
     kind of terminal    what is asked of it in terminal/answers.py, what it can do in terminal/choose.py, a line in
                         tui/manual/pages/terminals.md, and a model of it, which the tests have
     action on runs      a class in runs/actions/, a key in tui/keys/tables/runs.py, and a command in cli/runs/

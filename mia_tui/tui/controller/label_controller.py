@@ -172,12 +172,13 @@ class LabelController:
             job, what = partial(LabelStore.give_opinions, items=items), "second opinion"
         elif self.session.shows_disputes:
             job = partial(LabelStore.decide, items=items)
-        if self.leases.are_needed:
-            changed, leases = await self.write(self.leases.with_label(job, keys), what)
+        self.leases.worked()
+        wanted = self.leases.due(keys)
+        if wanted:
+            changed, leases = await self.write(self.leases.with_label(job, wanted), what)
             self.leases.learn(leases)
         else:
             changed = await self.write(job, what)
-            self.leases.worked()
         if len(keys) == 1:
             self.session.speed.add_label(time.monotonic())
         return changed
