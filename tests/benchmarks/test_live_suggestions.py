@@ -1,4 +1,4 @@
-"""Suggestions learned while labelling, through a real pty: from a label to the suggestions, and what F2 takes meanwhile.
+"""Suggestions learned while labelling, through a real pty: from a label to the suggestions; F2 meanwhile.
 
     pytest -m benchmark tests/benchmarks/test_live_suggestions.py -s
 
@@ -63,21 +63,23 @@ def test_labels_of_many_images(
     dataset = add_classes(linked(tmp_path / "images", photos, images), CLASSES)
     label_some(dataset, images)
     begun = time.perf_counter()
-    write_features(dataset, tmp_path / "on" / "cache", images)
+    write_features(dataset, tmp_path / "on" / "xdg_cache_home", images)
     say.append(f"{images:,} images; features written in {time.perf_counter() - begun:.0f} s")
     for name in ("on", "off"):
         measure(dataset, tmp_path / name, name == "on", say)
 
 
 def measure(dataset: Path, home: Path, is_on: bool, say: list[str]) -> None:
-    settings = home / "config" / "mia-tui" / "config.toml"
+    settings = home / "xdg_config_home" / "mia-tui" / "config.toml"
     settings.parent.mkdir(parents=True)
     settings.write_text(f"live_suggestions = {str(is_on).lower()}\n")
-    os.environ["XDG_CACHE_HOME"] = str(home / "cache")
+
     with open_app(dataset, home, "half", command=watched(dataset, "--graphics", "half")) as app:
         if is_on:
-            app.wait_for(f"live, from {LABELS} labels", timeout_s=180)
-            say.append(f"  on: first suggestions {time.perf_counter() - app.started_at:.1f} s after the start")
+            app.wait_for(f"live, from {LABELS} labels", timeout_s=30)
+            say.append(
+                f"  on: first suggestions {time.perf_counter() - app.started_at:.1f} s after the start"
+            )
         app.quiet(8.0)
         memory, begun = app.memory_bytes(), time.perf_counter()
         answers, waits = [], []
@@ -87,14 +89,16 @@ def measure(dataset: Path, home: Path, is_on: bool, say: list[str]) -> None:
             answers.append(app.measure("f2"))
             if is_on:
                 text = f"live, from {LABELS + number + 1} labels"
-                app.wait_for(text, timeout_s=60)
+                app.wait_for(text, timeout_s=10)
                 waits.append(1000 * (time_of(app.chunks(mark), text) - pressed_at))
         ended = time.perf_counter()
         app.press("ctrl+q")
         app.wait()
     stall = largest_stall_ms(home / "stalls", begun, ended)
     word = "on" if is_on else "off"
-    say.append(f" {word:>3}: F2 {times_of(answers)}; largest block of the loop {stall:.0f} ms; {memory >> 20} MiB")
+    say.append(
+        f" {word:>3}: F2 {times_of(answers)}; largest block of the loop {stall:.0f} ms; {memory >> 20} MiB"
+    )
     if waits:
         say.append(
             f"  on: key to suggestions on screen: median {statistics.median(waits):.0f}, largest {max(waits):.0f} ms"

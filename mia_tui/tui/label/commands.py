@@ -324,6 +324,10 @@ class LabelCommands(SessionCommands):
         if state.suggestion is None:
             self._screen.say("There is no suggestion of a model for this image.")
             return
+        if self._controller.live.has_just_changed and not self._screen.asked_network.is_on:
+            name, accept = state.suggestion.name, self._screen.key("accept")
+            self._screen.say(f"The suggestion has just changed: {accept} again accepts {name}.")
+            return
         if not state.suggests_new:
             await self._controller.assign([key], state.suggestion.id, source="accepted")
         elif not await self._accept_new(key, state.suggestion.name):
