@@ -21,7 +21,7 @@ from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.session.filters import ORDERS, STATES, Filter
 from mia_tui.dataset.session.session import LabelSession
-from mia_tui.dataset.store.records import Mark
+from mia_tui.dataset.store.records import Mark, Opinion
 
 FIVE = ("a.png", "b.png", "c.png", "d.png", "e.png")
 
@@ -154,11 +154,14 @@ def test_each_state_shows_what_its_name_says() -> None:
     suggest(session, a=(2, 0.5), b=(2, 0.9), c=(5, 0.7))
     other = {ImageKey("a.png"): ("flat", 0.5), ImageKey("b.png"): ("round", 0.5)}
     session.compare_with(suggestions(other, model="vgg16"))
+    session.people.load({ImageKey("b.png"): {"bob": Opinion(1, "bob", 1.0)}}, {})
+    session.people.mine = {ImageKey("a.png"): None}
     session.set_problem(4, "It is cut short.")
     session.set_problem(5, "It is gone.", missing=True)
     expected = {
         "all": "abcdef", "unlabelled": "cdef", "labelled": "ab", "class": "ab", "flagged": "c", "skipped": "d",
         "noted": "d", "suggested": "c", "differs": "a", "models_differ": "b", "unreadable": "ef",
+        "disputed": "b", "second_pass": "a",
     }  # fmt: skip
     assert set(expected) == set(STATES)
     for state in STATES:

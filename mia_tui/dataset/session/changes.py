@@ -52,6 +52,7 @@ def apply_in_steps(
             yield
         some = changes[start : start + _STEP]
         touched += _apply_to_images(some, states)
+        touched.append(_apply_opinions(some, states, annotator))
         edits += [
             (change.target_id, class_of_dict(change.after)) for change in some if change.kind == "class"
         ]
@@ -88,6 +89,16 @@ def _apply_to_images(changes: Sequence[Change], states: ImageStates) -> list[Row
         if change.image is not None:
             last[change.kind][change.image] = change.after
     return [_APPLY[kind](states, of_kind) for kind, of_kind in last.items() if kind in _APPLY]
+
+
+def _apply_opinions(changes: Sequence[Change], states: ImageStates, annotator: str) -> Rows:
+    said = [change for change in changes if change.kind in ("opinion", "decision")]
+    if not said:
+        return np.empty(0, np.int32)
+    for change in said:
+        states.people.apply(change, annotator)
+    rows = states.listing.rows([change.image for change in said if change.image is not None])
+    return rows[rows >= 0]
 
 
 def _label(states: ImageStates, last: Mapping[ImageKey, Any]) -> Rows:

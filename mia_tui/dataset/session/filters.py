@@ -22,11 +22,13 @@ State = Literal[
     "suggested",
     "differs",
     "models_differ",
+    "disputed",
+    "second_pass",
     "unreadable",
 ]
 STATES: tuple[State, ...] = (
     "all", "unlabelled", "labelled", "class", "flagged", "skipped", "noted", "suggested", "differs",
-    "models_differ", "unreadable",
+    "models_differ", "disputed", "second_pass", "unreadable",
 )  # fmt: skip
 
 Order = Literal["name", "time", "class", "confidence"]
@@ -41,8 +43,9 @@ class Filter:
 
     Attributes:
         state: suggested: without a label but with a suggestion of a model; differs: with a label that differs from
-            the suggestion; models_differ: where the two models of the session suggest different classes; unreadable:
-            missing or damaged, as far as that is known.
+            the suggestion; models_differ: where the two models of the session suggest different classes; disputed:
+            where label and opinions of people differ; second_pass: what this person labels again; unreadable: missing
+            or damaged, as far as that is known.
         class_id: Images of this class; if `state` is suggested, those for which a model suggests it.
         text: Part of the path, in upper or lower case.
         folder: Images in this folder or below it; empty for all.
@@ -142,6 +145,10 @@ def _in_state(filter: Filter, states: ImageStates, classes: ClassList, start: in
         shown = ~labelled & suggested
     elif filter.state == "differs":
         shown = labelled & suggested & (model_ids[suggestions] != class_ids)
+    elif filter.state == "disputed":
+        shown = states.people.disputed(states.listing, table, classes)[start:]
+    elif filter.state == "second_pass":
+        shown = states.people.in_second_pass(states.listing)[start:]
     elif filter.state == "models_differ":
         shown = suggested & _models_differ(states, classes, start)
     else:

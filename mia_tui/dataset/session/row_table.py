@@ -318,6 +318,8 @@ class RowState:
         compared: What the model suggests that this one is compared with; None if nothing.
         problem: A sentence that says why the image cannot be shown; None if it can.
         missing: Whether the problem is that the file does not exist.
+        said: What people said of it beside the label, name and class of each; only where disputes are shown.
+        is_decided: Whether somebody decided between those.
     """
 
     image_class: ImageClass | None
@@ -330,6 +332,8 @@ class RowState:
     note: str | None
     problem: str | None
     missing: bool
+    said: tuple[tuple[str, str], ...] = ()
+    is_decided: bool = False
 
     @property
     def differs(self) -> bool:

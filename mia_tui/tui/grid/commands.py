@@ -318,7 +318,7 @@ class GridCommands(SessionCommands):
     async def _note(self) -> None:
         """Write one note for all of them."""
         keys = await self._keys_to_change()
-        if not keys:
+        if not keys or self.hides_notes():
             return
         images = counted(len(keys), "image")
         if len(keys) > 1:

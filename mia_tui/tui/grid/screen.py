@@ -159,7 +159,7 @@ class GridScreen(SessionScreen[bool]):
             room = self._facts.size.width - ink.width(ink.shown(f"{place}  {label}  {shown}"))
             label = label if room >= _LEAST_NAME else ""  # the filter is always shown
             room = self._facts.size.width - ink.width(ink.shown(f"{place}  {label}  {shown}"))
-            name = ink.fit_left(session.listing.path(row), min(_NAME, room))
+            name = ink.fit_left(session.name_of(row, session.position), min(_NAME, room))
             left = [(place, Style(bold=True)), (name, None)]
             right = [(label, None)]
         if shown:

@@ -16,9 +16,11 @@ from mia_tui.config.user.kept import keep, kept_settings
 from mia_tui.config.user.settings import UserConfig
 from mia_tui.dataset.model import WHOLE_STACK, ImageKey
 from mia_tui.dataset.session.session import Applied
+from mia_tui.text import counted
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.label.choice_commands import ChoiceCommands
+from mia_tui.tui.label.people_commands import PeopleCommands
 from mia_tui.tui.label.picture.view_commands import ViewCommands
 from mia_tui.tui.label.picture.view_settings import ViewSettings
 from mia_tui.tui.label.suggestions.live_commands import LiveCommands
@@ -110,6 +112,12 @@ class SessionCommands(ABC):
     def reveal(self, applied: Applied) -> str:
         """Go where something changed; returns what to say about that."""
 
+    def hides_notes(self) -> bool:
+        """Whether notes are not shown, and so not changed; says why."""
+        if self._session.is_blind:
+            self._screen.say("Notes of others are hidden in a blind second pass, so none is written there.")
+        return self._session.is_blind
+
     def _go_to(self, row: int) -> str:
         """Go to an image, also where it is not among those that are shown; returns what to say about that."""
         if not self._controller.ways_back.reveal(row, self._screen.SCOPE_NAME):
@@ -124,12 +132,24 @@ class SessionCommands(ABC):
             await self.use_class(chosen)
 
     async def _unlabelled(self, *, backwards: bool) -> None:
-        if self._session.next_unlabelled(backwards=backwards):
-            return
-        if self._session.next_unlabelled(backwards=backwards, wrap=True):
-            self._screen.say(f"Continued from the {'end' if backwards else 'beginning'} of the list.")
-        else:
-            self._screen.say("All images shown have a label or are skipped.")
+        while True:
+            wraps = not self._session.next_unlabelled(backwards=backwards)
+            if wraps and not self._session.next_unlabelled(backwards=backwards, wrap=True):
+                self._screen.say(self._why_none_left())
+                return
+            if wraps:
+                self._screen.say(f"Continued from the {'end' if backwards else 'beginning'} of the list.")
+            if await self._controller.leases.hold():
+                return
+
+    def _why_none_left(self) -> str:
+        """Why there is no image to label next."""
+        if self._session.is_blind:
+            return "All images shown were labelled again."
+        left = int(self._session.leased.sum()) if self._session.has_leased else 0
+        if left:
+            return f"All others have a label or are skipped; {counted(left, 'image')} somebody else is labelling."
+        return "All images shown have a label or are skipped."
 
     # Classes
 
@@ -208,6 +228,7 @@ class LabelCommands(SessionCommands):
         self._view_settings, self.auto = view_settings, auto
         live = LiveCommands(controller, screen)
         self.useful = live.useful
+        controller.leases.upcoming = self.useful.upcoming
         self.by_name |= {
             "assign": partial(self._assign, advance=False),
             "assign_next": partial(self._assign, advance=True),
@@ -231,14 +252,21 @@ class LabelCommands(SessionCommands):
             "grid": self.open_grid,
         }
         self.by_name |= ViewCommands(view_settings, screen, ink).by_name
+        self._people = PeopleCommands(controller, screen, ink)
+        self.by_name |= self._people.by_name
 
     # Labelling
 
     async def use_class(self, class_id: int) -> None:
-        """Make a class the current one; in auto mode assign it and move to the next image."""
+        """Make a class the current one; in auto mode, or to decide a dispute, assign it and go to the next image."""
         self._session.choose_class(class_id)
-        if self.auto:
+        if self.labels_at_once:
             await self._assign(advance=True)
+
+    @property
+    def labels_at_once(self) -> bool:
+        """Whether the key of a class labels the image."""
+        return self.auto or self._session.shows_disputes
 
     async def go_to(self, key: ImageKey) -> None:
         """Show another image of the list; nothing happens if it does not exist any more."""
@@ -265,19 +293,23 @@ class LabelCommands(SessionCommands):
 
     async def move(self, by: int) -> None:
         """Show the image so many places further; below zero, back."""
-        if self.useful.is_on and by == 1:
+        if self._goes_to_useful and by == 1:
             if not await self._go_on():
                 self._say_last()
-        elif self.useful.is_on and by == -1:
+        elif self._goes_to_useful and by == -1:
             if not self.useful.go_back():
                 self._screen.say("This is the first image that you went to.")
         elif not self._session.move(by):
             self._screen.say(f"This is the {'last' if by > 0 else 'first'} image of the list.")
 
+    @property
+    def _goes_to_useful(self) -> bool:
+        return self.useful.is_on and not self._session.is_second_look
+
     async def _go_on(self) -> bool:
         """Go to the next image: the next in the list, or the most useful one. False if there is none."""
-        if not self.useful.is_on:
-            return self._session.move(1)
+        if not self._goes_to_useful:
+            return self._session.go_on()
         return await self.useful.go_on() or self._session.next_unlabelled(wrap=True)
 
     async def _assign(self, *, advance: bool) -> None:
@@ -305,6 +337,9 @@ class LabelCommands(SessionCommands):
         return bool(added)
 
     def _say_last(self) -> None:
+        if self._session.is_second_look:
+            self._screen.say(self._people.last_words())
+            return
         if self.useful.is_on:
             self._screen.say("All images shown have a label or are skipped.")
             return
@@ -316,6 +351,9 @@ class LabelCommands(SessionCommands):
         self._screen.say(f"This was the last image of the list. {todo}")
 
     async def _accept(self) -> None:
+        if self._session.shows_disputes:
+            await self._people.keep_label()
+            return
         row, key = self._session.current_row, self._session.current
         state = None if row is None else self._screen.asked_network.seen(key, self._session.state_of(row))
         if state is None or key is None:
@@ -346,6 +384,9 @@ class LabelCommands(SessionCommands):
         return await self._suggestions.accept_new(key, name, self._session.model, self._session.new_classes)
 
     async def _toggle_asking(self) -> None:
+        if self._session.is_blind:
+            self._screen.say("No network is asked in a blind second pass.")
+            return
         network = self._screen.asked_network
         if network.is_on:
             network.turn_off()
@@ -424,7 +465,7 @@ class LabelCommands(SessionCommands):
 
     async def _note(self) -> None:
         row, key = self._session.current_row, self._session.current
-        if row is None or key is None:
+        if row is None or key is None or self.hides_notes():
             return
         from mia_tui.tui.dialogs import TextDialog
 

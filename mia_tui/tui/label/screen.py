@@ -38,6 +38,7 @@ from mia_tui.tui.label.suggestions.asked_network import AskedNetwork
 from mia_tui.tui.label.suggestions.probabilities import ProbabilityReader
 from mia_tui.tui.label.words import (
     class_key_hint,
+    dispute_hint,
     facts,
     first_hint,
     framing,
@@ -425,7 +426,7 @@ class LabelScreen(SessionScreen[None]):
     def _show_classes(self) -> None:
         session = self.session
         self._class_bar.show(
-            session.classes, session.counts.by_class, session.current_class, auto=self.commands.auto
+            session.classes, session.counts.by_class, session.current_class, auto=self.commands.labels_at_once
         )
 
     def _show_lines(self) -> None:
@@ -444,6 +445,9 @@ class LabelScreen(SessionScreen[None]):
             scanned=self._dataset_sync.scanned,
         )
         self._status.show(*line)
+        if self.session.shows_disputes:
+            self._messages.show(dispute_hint(self.session.classes, self._accept_key, ink), [])
+            return
         hint = class_key_hint(
             self.session.classes,
             auto=self.commands.auto,

@@ -39,6 +39,8 @@ STATE_WORDS = {
     "suggested": "with a model's suggestion only",
     "differs": "where label and suggestion differ",
     "models_differ": "where two models differ",
+    "disputed": "where people differ",
+    "second_pass": "of the second pass",
     "unreadable": "found missing or unreadable so far",
 }
 
@@ -66,6 +68,9 @@ def framing(
     notes = [
         sign for sign, shown in ((f"{ink.flag} flagged", state.flagged), ("skipped", state.skipped)) if shown
     ]
+    if state.said:
+        keeps = f"{accept} keeps it" if accept and state.image_class else ""
+        notes[:0] = [*_said_by_class(state), *filter(None, ["decided" if state.is_decided else keeps])]
     model, compared = _short_models(model, compared, ink)
     if compared and state.compared is not None and state.compared != state.suggestion:
         notes.insert(0, f"{compared}: {state.compared.name}?")
@@ -88,6 +93,14 @@ def framing(
     return Framing("no label", "none", None, ink.separator.join(notes))
 
 
+def _said_by_class(state: RowState) -> list[str]:
+    """Who named which class, as `round: anna, bob`."""
+    by_class: dict[str, list[str]] = {}
+    for who, name in state.said:
+        by_class.setdefault(name, []).append(who)
+    return [f"{name}: {', '.join(people)}" for name, people in by_class.items()]
+
+
 def facts(
     session: LabelSession,
     view: RenderedImage | None,
@@ -104,7 +117,7 @@ def facts(
     row = session.current_row
     if row is None or session.position is None:
         return [(shown_filter(session.filter, session, ink) or "No images", None)], []
-    key = session.listing.key(row)
+    key, path = session.listing.key(row), session.name_of(row, session.position)
     position = f"{session.position + 1:,}/{len(session.view):,}  "
     more: list[Piece] = []
     frames = session.listing.frames_of(row)
@@ -121,13 +134,13 @@ def facts(
         right.insert(1, f"{view.scale_in(box_px) * 100:.0f} %")
     shown = filter_words(session, columns, ink)
     if not shown:
-        left = [(position, _BOLD), (ink.fit_left(key.path, _NAME_COLUMNS), None), *more]
+        left = [(position, _BOLD), (ink.fit_left(path, _NAME_COLUMNS), None), *more]
         room = columns - _GAP - sum(ink.width(ink.shown(text)) for text, _ in left)
         while right and ink.width(ink.separator.join(right)) > room:
             del right[0]
         return left, [(ink.separator.join(right), ink.dim())]
     room = columns - ink.width(f"{position}  {shown}")
-    name = ink.fit_left(key.path, min(_NAME_COLUMNS, room))
+    name = ink.fit_left(path, min(_NAME_COLUMNS, room))
     left = [(position, _BOLD), (name, None)]
     room -= ink.width(name)
     for text, style in more:
@@ -215,6 +228,13 @@ def class_key_hint(
     return [(sign, ink.accent() + Style(reverse=True)), (" ", None), *pieces] if auto else pieces
 
 
+def dispute_hint(classes: Sequence[ImageClass], accept: str, ink: Ink) -> list[Piece]:
+    """What the keys do where disputes are shown."""
+    keeps = [(accept, ink.accent()), (" keeps the label", ink.dim())] if accept else []
+    between: list[Piece] = [("; ", ink.dim())] if keeps else []
+    return [(class_keys(classes), ink.accent()), (" decide and go on", ink.dim()), *between, *keeps]
+
+
 def tile_key_hint(classes: Sequence[ImageClass], marked: int, ink: Ink) -> list[Piece]:
     """What the key of a class does in the grid, where so many images are marked."""
     of_classes = class_keys(classes)
@@ -266,6 +286,8 @@ def shown_filter(filter: Filter, session: LabelSession, ink: Ink) -> str:
     elif filter.state == "models_differ" and session.compared_model:
         model, compared = _short_models(session.model, session.compared_model, ink)
         words.append(f"where {model} and {compared} differ")
+    elif filter.state == "second_pass":
+        words.append(f"blind second pass, {session.people.progress}")
     elif filter.state != "all":
         words.append(STATE_WORDS[filter.state])
     if filter.text:

@@ -55,6 +55,21 @@ _ACTIONS: tuple[Action, ...] = (
         "Add all classes that the model suggests and that you do not have yet.",
         _LABEL,
     ),
+    Action(
+        "second_pass",
+        (),  # begun once a day: the palette is enough
+        "Second pass",
+        "Label images again that others labelled, without seeing what they said; their labels stay.",
+        _LABEL,
+        opens=True,
+    ),
+    Action(
+        "disputes",
+        (),
+        "Disputes",
+        "Show the images on which people differ; the key of a class decides.",
+        _LABEL,
+    ),
     Action("clear", ("delete", "backspace"), "Clear", "Remove the label.", _LABEL),
     Action("undo", ("ctrl+z",), "Undo", "Undo my last step, on whichever image it was.", _LABEL),
     Action("redo", ("ctrl+y",), "Redo", "Redo what was undone.", _LABEL),

@@ -7,6 +7,8 @@ OTHER_WORDS = {
         "accept": "confirm agree suggestion review",
         "ask": "infer classify this image model",
         "suggestions": "model prediction choose",
+        "second_pass": "blind annotators agreement kappa repeat quality control",
+        "disputes": "annotators differ conflicts consensus adjudicate",
         "clear": "remove label delete label unlabel",
         "undo": "back revert step",
         "redo": "again",
