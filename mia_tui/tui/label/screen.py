@@ -443,6 +443,7 @@ class LabelScreen(SessionScreen[None]):
             time.monotonic(),
             ink,
             scanned=self._dataset_sync.scanned,
+            useful_first=self.commands.useful.is_on,
         )
         self._status.show(*line)
         if self.session.shows_disputes:

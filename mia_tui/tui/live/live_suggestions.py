@@ -6,7 +6,6 @@ ones. Where that gives the image on screen another suggestion after a person has
 at once is meant for what they saw: `has_just_changed`.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from mia_tui.errors import DataError, MiaError
 from mia_tui.text import counted
+from mia_tui.tui.later import later
 
 if TYPE_CHECKING:
     from mia_tui.features.table import FeatureTable
@@ -28,6 +28,7 @@ Value = TypeVar("Value")
 AHEAD = 3
 """Images that are chosen ahead, so that their pictures are ready."""
 
+_PAINTED_S = 0.012  # after a label the next image is painted first
 _READ_S = 0.15  # so long an image is on screen before its suggestion counts as read
 _REACTION_S = 0.3  # so long a key may still be meant for the suggestion of before
 _LEAST_CLASSES = 2
@@ -95,7 +96,7 @@ class LiveSuggestions:
         """Learn again as soon as the keys that wait have been obeyed, if anybody wants to know."""
         if self._thread is not None and self._is_wanted and not self._is_due:
             self._is_due = True
-            asyncio.get_running_loop().call_soon(self._send)
+            later(_PAINTED_S, self._send)
 
     def look_at(self, row: int | None) -> None:
         """This image is on screen now; None while something else is."""
@@ -186,8 +187,9 @@ class LiveSuggestions:
         shown = session.view
         if session.has_leased:
             shown = shown[~session.leased[shown]]
-        if self.passed:
-            shown = shown[~np.isin(shown, np.array(self.passed, np.int32))]
+        passed = [row for row in self.passed if row != session.current_row]
+        if passed:
+            shown = shown[~np.isin(shown, np.array(passed, np.int32))]
         self._is_stale = False
         self._thread.learn(
             LabelState(
