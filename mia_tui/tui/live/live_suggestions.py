@@ -28,7 +28,7 @@ Value = TypeVar("Value")
 AHEAD = 3
 """Images that are chosen ahead, so that their pictures are ready."""
 
-_PAINTED_S = 0.012  # after a label the next image is painted first
+_PAINTED_S = 0.02  # after a label the next image is painted first
 _READ_S = 0.15  # so long an image is on screen before its suggestion counts as read
 _REACTION_S = 0.3  # so long a key may still be meant for the suggestion of before
 _LEAST_CLASSES = 2
