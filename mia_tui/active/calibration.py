@@ -2,7 +2,9 @@
 
 Scores of labelled images are taken as if these had not been labelled (Guo et al. 2017, temperature scaling, on scores
 by cross-validation). Images that were chosen to be labelled are harder than the others, so each counts for as many
-images as there are with margins like its own.
+images as there are with margins like its own. Where few labels speak, they move the temperature little from the usual
+one, 1 / (3.6 + 2.4 ln C), which was right for random labels of blood cells, drawn cells and digits (0.16 with
+3 classes, 0.13 with 6, 0.11 with 10).
 """
 
 import numpy as np
@@ -12,8 +14,10 @@ from mia_tui.active.head import softmax
 
 _TEMPERATURES = np.geomspace(0.02, 2.0, 47).astype(np.float32)
 _BINS = 5  # of margins
-_PRIOR = 8.0  # labels that speak for the temperature below
-_USUAL = 0.15
+_MOST = 20.0  # times as many images as others that one can stand for
+_PRIOR = (
+    40.0  # the labels that outweigh the usual temperature: with fewer, few mistakes say how sure is too sure
+)
 
 
 def best_temperature(
@@ -27,7 +31,8 @@ def best_temperature(
         counts: For how many images each stands, shape (M,).
     """
     rows = np.arange(len(scores))
-    prior = (np.log(_TEMPERATURES / _USUAL)) ** 2 * _PRIOR
+    usual = 1 / (3.6 + 2.4 * np.log(scores.shape[1]))
+    prior = np.square(np.log(_TEMPERATURES / usual)) * _PRIOR
     counts = counts / max(float(counts.sum()), 1e-9) * len(rows)
     losses = []
     for temperature in _TEMPERATURES:
@@ -50,7 +55,7 @@ def stands_for(margins: NDArray[np.float32], of_all: NDArray[np.float32]) -> NDA
     there = np.bincount(np.searchsorted(edges, of_all), minlength=_BINS) / max(1, len(of_all))
     here = np.searchsorted(edges, margins)
     known = np.bincount(here, minlength=_BINS) / max(1, len(margins))
-    found: NDArray[np.float32] = (there[here] / np.maximum(known[here], 1 / _BINS / 4)).astype(np.float32)
+    found: NDArray[np.float32] = (there[here] / np.maximum(known[here], 1 / _BINS / _MOST)).astype(np.float32)
     return found
 
 

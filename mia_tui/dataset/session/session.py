@@ -219,6 +219,10 @@ class LabelSession:
         """Record why an image could not be shown; None if it could."""
         self._states.table.set_problem(row, problem, missing=missing)
 
+    def set_unfamiliar(self, rows: Rows) -> None:
+        """Replace which images are far from all classes; those that are shown stay shown."""
+        self._states.table.set_unfamiliar(rows)
+
     @property
     def view(self) -> Rows:
         """The rows that are shown, in order, int32; not to be written to. Labelling does not remove any."""
@@ -299,9 +303,17 @@ class LabelSession:
         self.go_to(row)
         return True
 
-    def set_filter(self, filter: Filter) -> None:
-        """Show other images. The current one stays if it is among them, else the next one becomes current."""
+    def set_filter(self, filter: Filter, order: tuple[Order, bool] | None = None) -> None:
+        """Show other images. The current one stays if it is among them, else the next one becomes current.
+
+        Args:
+            filter: Which images.
+            order: Their order, and whether it is reversed; None for the present one.
+        """
+        if order is None and self.order == "given" and filter.among is None:
+            order = "name", False
         self.filter = filter
+        self.order, self.reverse = order or (self.order, self.reverse)
         self.refresh_view()
         self._selection.keep(self.view)
 
@@ -487,4 +499,5 @@ class LabelSession:
     def _in_order(self, shown: NDArray[np.bool_]) -> Rows:
         if self.is_blind:
             return shuffled(shown)
-        return in_order(shown, self.order, self.reverse, self._states, self._classes)
+        given = self.filter.among or ()
+        return in_order(shown, self.order, self.reverse, self._states, self._classes, given)

@@ -30,6 +30,7 @@ from mia_tui.errors import StoreError, StoreReplaced
 from mia_tui.paths import find_state
 from mia_tui.text import counted, name_some, printable
 from mia_tui.tui.controller.leases import ImageLeases
+from mia_tui.tui.controller.seen import SeenImages
 from mia_tui.tui.controller.store_thread import StoreThread, WriteResult
 from mia_tui.tui.controller.suggestions import ShownSuggestions
 from mia_tui.tui.controller.ways_back import WaysBack
@@ -67,6 +68,7 @@ class LabelController:
         live: Those that are learned from the labels, anew after each.
         ways_back: What led to the images that are shown.
         leases: Which images others are about to label.
+        seen: Which images were on the screen as tiles.
         look_alikes: Its pages of look-alikes; None before they are first opened.
         saved: What was written last, None before the first.
         source: Where labels came from last: folders, store, or None.
@@ -92,6 +94,7 @@ class LabelController:
         self.suggestions = ShownSuggestions(self, state)
         self.live = LiveSuggestions(self)
         self.ways_back = WaysBack(self.session)
+        self.seen = SeenImages()
         self.look_alikes: Pages | None = None
         self.leases = ImageLeases(self)
         self.store_thread = StoreThread(lambda: find_state(dataset, state).labels_db, self.annotator)
@@ -159,6 +162,13 @@ class LabelController:
         if is_mine:
             self.saved = LastSave(what, time.time())
         return written.value
+
+    async def accept_all(self, suggested: Sequence[tuple[ImageKey, int]]) -> int:
+        """Accept the suggestions for images, as one step. Returns how many changed."""
+        keys = [key for key, _ in suggested]
+        return await self.write(
+            partial(LabelStore.set_labels, items=suggested, source="accepted"), f"{_of(keys)}: accepted"
+        )
 
     async def assign(self, keys: Sequence[ImageKey], class_id: int, *, source: LabelOrigin = "person") -> int:
         """Put images into a class, as one step. Returns how many changed.

@@ -25,6 +25,7 @@ from mia_tui.tui.label.picture.view_commands import ViewCommands
 from mia_tui.tui.label.picture.view_settings import ViewSettings
 from mia_tui.tui.label.suggestions.live_commands import LiveCommands
 from mia_tui.tui.label.suggestions.suggestion_commands import SuggestionCommands
+from mia_tui.tui.review.commands import ReviewCommands
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
@@ -210,6 +211,7 @@ class LabelCommands(SessionCommands):
 
     Attributes:
         auto: Whether the key of a class assigns it and moves to the next image.
+        reviewing: What is reviewed.
         useful: Goes to the most useful image, once or again and again.
     """
 
@@ -226,6 +228,7 @@ class LabelCommands(SessionCommands):
     ) -> None:
         super().__init__(controller, screen, ink)
         self._view_settings, self.auto = view_settings, auto
+        self.reviewing = ReviewCommands(controller, screen, ink)
         live = LiveCommands(controller, screen)
         self.useful = live.useful
         controller.leases.upcoming = self.useful.upcoming
@@ -235,6 +238,8 @@ class LabelCommands(SessionCommands):
             "accept": self._accept,
             "ask": self._toggle_asking,
             "clear": self._clear,
+            "undo": partial(self._step_back, redo=False),
+            "redo": partial(self._step_back, redo=True),
             "unlink": self._unlink,
             "auto": self._toggle_auto,
             **live.by_name,
@@ -252,15 +257,18 @@ class LabelCommands(SessionCommands):
             "grid": self.open_grid,
         }
         self.by_name |= ViewCommands(view_settings, screen, ink).by_name
+        self.by_name |= self.reviewing.by_name
         self._people = PeopleCommands(controller, screen, ink)
         self.by_name |= self._people.by_name
 
     # Labelling
 
     async def use_class(self, class_id: int) -> None:
-        """Make a class the current one; in auto mode, or to decide a dispute, assign it and go to the next image."""
+        """Make a class the current one; in auto mode, a dispute or a review, assign it and go to the next image."""
         self._session.choose_class(class_id)
-        if self.labels_at_once:
+        if self.reviewing.takes_classes:
+            await self.reviewing.answer(class_id)
+        elif self.labels_at_once:
             await self._assign(advance=True)
 
     @property
@@ -282,44 +290,51 @@ class LabelCommands(SessionCommands):
         row = self._session.current_row
         if row is None or self._session.current != key:
             return
-        state = self._screen.asked_network.seen(key, self._session.state_of(row))
+        state = self._screen.seen(row)
         chosen = await self._screen.ask(
             pickers.image_menu(self._session, state, key.path, self._ink, can_accept=True)
         )
-        if isinstance(chosen, int):
+        if isinstance(chosen, int) and self.reviewing.takes_classes:
+            await self.reviewing.answer(chosen)
+        elif isinstance(chosen, int):
             await self._controller.assign([key], chosen)
         elif chosen is not None:
             await self.by_name[chosen]()
 
     async def move(self, by: int) -> None:
         """Show the image so many places further; below zero, back."""
-        if self._goes_to_useful and by == 1:
+        if self._is_led and by == 1:
             if not await self._go_on():
                 self._say_last()
-        elif self._goes_to_useful and by == -1:
+        elif self._is_led and by == -1:
             if not self.useful.go_back():
                 self._screen.say("This is the first image that you went to.")
         elif not self._session.move(by):
             self._screen.say(f"This is the {'last' if by > 0 else 'first'} image of the list.")
 
     @property
-    def _goes_to_useful(self) -> bool:
-        return self.useful.is_on and not self._session.is_second_look
+    def _is_led(self) -> bool:
+        """Whether the next image is the most useful one; a review and a second look have orders of their own."""
+        is_elsewhere = self._session.is_second_look or self.reviewing.review.queue is not None
+        return self.useful.is_on and not is_elsewhere
 
     async def _go_on(self) -> bool:
         """Go to the next image: the next in the list, or the most useful one. False if there is none."""
-        if not self._goes_to_useful:
+        if not self._is_led:
             return self._session.go_on()
         return await self.useful.go_on() or self._session.next_unlabelled(wrap=True)
 
     async def _assign(self, *, advance: bool) -> None:
         key = self._session.current
-        if key is None:
+        if key is None or await self.reviewing.keep_label():
             return
         if self._session.current_class is None and not await self._add_first_class():
             return
         chosen = self._session.current_class
         assert chosen is not None
+        if self.reviewing.takes_classes:
+            await self.reviewing.answer(chosen)
+            return
         await self._controller.assign([key], chosen)
         if advance:
             self._screen.did("assign_next")
@@ -351,11 +366,13 @@ class LabelCommands(SessionCommands):
         self._screen.say(f"This was the last image of the list. {todo}")
 
     async def _accept(self) -> None:
+        if await self.reviewing.accept():
+            return
         if self._session.shows_disputes:
             await self._people.keep_label()
             return
         row, key = self._session.current_row, self._session.current
-        state = None if row is None else self._screen.asked_network.seen(key, self._session.state_of(row))
+        state = None if row is None else self._screen.seen(row)
         if state is None or key is None:
             self._screen.say("There is no image to accept a suggestion for.")
             return
@@ -388,6 +405,8 @@ class LabelCommands(SessionCommands):
             self._screen.say("No network is asked in a blind second pass.")
             return
         network = self._screen.asked_network
+        if self.reviewing.stays_blind():
+            return
         if network.is_on:
             network.turn_off()
             self._screen.say("The network is not asked any more.")
@@ -401,6 +420,10 @@ class LabelCommands(SessionCommands):
         key = self._session.current
         if key is not None and not await self._controller.clear([key]):
             self._screen.say("This image has no label.")
+
+    async def _step_back(self, *, redo: bool) -> None:
+        await step_back(self._controller, self._screen, self.reveal, redo=redo)
+        await self.reviewing.refresh()
 
     async def _unlink(self) -> None:
         step = await self._controller.undo_links()
@@ -480,7 +503,13 @@ class LabelCommands(SessionCommands):
     def tile_pictures(self) -> "TilePictures":
         return self._screen.tile_pictures
 
+    async def show_pages(self, *, like: ImageKey | None = None, returns: bool = False) -> bool:
+        """As every screen does, but not in an audit."""
+        return not self.reviewing.stays_blind() and await super().show_pages(like=like, returns=returns)
+
     async def open_grid(self) -> None:
+        if self.reviewing.stays_blind():
+            return
         from mia_tui.tui.grid.screen import GridScreen
 
         self._controller.ways_back.opened("grid")
