@@ -141,7 +141,7 @@ class LabelScreen(SessionScreen[None]):
             self._view_settings,
             self._image,
             self,
-            upcoming=self.commands.useful.upcoming,
+            upcoming=self.commands.moving.upcoming,
             painted=self._take_picture,
             preload=preload,
         )
