@@ -66,8 +66,8 @@ def test_the_next_page(dataset: Path, tmp_path: Path, say: list[str], graphics: 
     complete = median(page.painted_s for page in pages)
     slowest = 1000 * max(page.first_paint_s for page in pages)
     say.append(
-        f"{graphics:>6}: Enter to the texts and frames of the next page median {text:.0f} ms (slowest {slowest:.0f}), "
-        f"to its last picture {complete:.0f} ms; a page of the grid {median(page.painted_s for page in grid):.0f} ms"
+        f"{graphics:>6}: Enter to texts and frames of the next page median {text:.0f} ms (slowest {slowest:.0f}), to "
+        f"its last picture {complete:.0f} ms; a page of the grid {median(page.painted_s for page in grid):.0f} ms"
     )
 
 
