@@ -108,11 +108,19 @@ def _label(states: ImageStates, last: Mapping[ImageKey, Any]) -> Rows:
     return states.set_labels(list(last), class_ids, sources)
 
 
+def _touch(states: ImageStates, last: Mapping[ImageKey, Any]) -> Rows:
+    """Nothing of it is shown with the images, but an undo goes to them."""
+    rows = states.listing.rows(list(last))
+    return rows[rows >= 0]
+
+
 _APPLY: dict[ChangeKind, Callable[[ImageStates, Mapping[ImageKey, Any]], Rows]] = {
     "label": _label,
     "flag": lambda states, last: states.set_bits(list(last), FLAGGED, list(last.values())),
     "skip": lambda states, last: states.set_bits(list(last), SKIPPED, list(last.values())),
     "note": lambda states, last: states.set_notes(list(last), list(last.values())),
+    "kept": _touch,
+    "audit": _touch,
 }
 
 

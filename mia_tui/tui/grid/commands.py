@@ -107,6 +107,7 @@ class GridCommands(SessionCommands):
             "note": self._note,
             "mark": self._mark,
             "mark_all": self._mark_all,
+            "take_seen": self._take_seen,
             "open": self._open,
             "leave": self._leave,
             "grid": self.open_grid,
@@ -266,6 +267,27 @@ class GridCommands(SessionCommands):
             self._screen.say(f"There is no class yet: {self._screen.key('classes')} adds some.")
         else:
             await self.use_class(current)
+
+    async def _take_seen(self) -> None:
+        """Accept the suggestions of images that were on the screen, above a confidence that is asked for."""
+        from mia_tui.tui.review.sure import seen_suggestions, threshold_dialog
+
+        self._screen.note_seen()
+        found, unseen = seen_suggestions(self._session, self._controller.seen)
+        if not found:
+            why = (
+                f"{counted(unseen, 'image')} with one were not on the screen yet"
+                if unseen
+                else "none has one"
+            )
+            self._screen.say(f"There is no suggestion to take here: {why}.")
+            return
+        least = await self._screen.ask(threshold_dialog(found, unseen, self._ink))
+        if least is None:
+            return
+        taken = [(each.key, each.class_id) for each in found if each.confidence >= least]
+        changed = await self._controller.accept_all(taken)
+        self._screen.say(f"{counted(changed, 'suggestion')} taken; {self._screen.key('undo')} undoes that.")
 
     async def _clear(self) -> None:
         keys = await self._keys_to_change()

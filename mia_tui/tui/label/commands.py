@@ -16,6 +16,7 @@ from mia_tui.config.user.kept import keep, kept_settings
 from mia_tui.config.user.settings import UserConfig
 from mia_tui.dataset.model import WHOLE_STACK, ImageKey
 from mia_tui.dataset.session.session import Applied
+from mia_tui.text import counted
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.label.choice_commands import ChoiceCommands
@@ -24,6 +25,7 @@ from mia_tui.tui.label.picture.view_commands import ViewCommands
 from mia_tui.tui.label.picture.view_settings import ViewSettings
 from mia_tui.tui.label.suggestions.live_commands import LiveCommands
 from mia_tui.tui.label.suggestions.suggestion_commands import SuggestionCommands
+from mia_tui.tui.review.commands import ReviewCommands
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
@@ -131,13 +133,24 @@ class SessionCommands(ABC):
             await self.use_class(chosen)
 
     async def _unlabelled(self, *, backwards: bool) -> None:
-        if self._session.next_unlabelled(backwards=backwards):
-            return
-        if self._session.next_unlabelled(backwards=backwards, wrap=True):
-            self._screen.say(f"Continued from the {'end' if backwards else 'beginning'} of the list.")
-        else:
-            what = "were labelled again" if self._session.is_blind else "have a label or are skipped"
-            self._screen.say(f"All images shown {what}.")
+        while True:
+            wraps = not self._session.next_unlabelled(backwards=backwards)
+            if wraps and not self._session.next_unlabelled(backwards=backwards, wrap=True):
+                self._screen.say(self._why_none_left())
+                return
+            if wraps:
+                self._screen.say(f"Continued from the {'end' if backwards else 'beginning'} of the list.")
+            if await self._controller.leases.hold():
+                return
+
+    def _why_none_left(self) -> str:
+        """Why there is no image to label next."""
+        if self._session.is_blind:
+            return "All images shown were labelled again."
+        left = int(self._session.leased.sum()) if self._session.has_leased else 0
+        if left:
+            return f"All others have a label or are skipped; {counted(left, 'image')} somebody else is labelling."
+        return "All images shown have a label or are skipped."
 
     # Classes
 
@@ -201,6 +214,7 @@ class LabelCommands(SessionCommands):
 
     Attributes:
         auto: Whether the key of a class assigns it and moves to the next image.
+        reviewing: What is reviewed.
         useful: Goes to the most useful image, once or again and again.
     """
 
@@ -217,14 +231,18 @@ class LabelCommands(SessionCommands):
     ) -> None:
         super().__init__(controller, screen, ink)
         self._view_settings, self.auto = view_settings, auto
+        self.reviewing = ReviewCommands(controller, screen, ink)
         live = LiveCommands(controller, screen)
         self.useful = live.useful
+        controller.leases.upcoming = self.useful.upcoming
         self.by_name |= {
             "assign": partial(self._assign, advance=False),
             "assign_next": partial(self._assign, advance=True),
             "accept": self._accept,
             "ask": self._toggle_asking,
             "clear": self._clear,
+            "undo": partial(self._step_back, redo=False),
+            "redo": partial(self._step_back, redo=True),
             "unlink": self._unlink,
             "auto": self._toggle_auto,
             **live.by_name,
@@ -242,15 +260,18 @@ class LabelCommands(SessionCommands):
             "grid": self.open_grid,
         }
         self.by_name |= ViewCommands(view_settings, screen, ink).by_name
+        self.by_name |= self.reviewing.by_name
         self._people = PeopleCommands(controller, screen, ink)
         self.by_name |= self._people.by_name
 
     # Labelling
 
     async def use_class(self, class_id: int) -> None:
-        """Make a class the current one; in auto mode, or to decide a dispute, assign it and go to the next image."""
+        """Make a class the current one; in auto mode, a dispute or a review, assign it and go to the next image."""
         self._session.choose_class(class_id)
-        if self.labels_at_once:
+        if self.reviewing.takes_classes:
+            await self.reviewing.answer(class_id)
+        elif self.labels_at_once:
             await self._assign(advance=True)
 
     @property
@@ -272,40 +293,51 @@ class LabelCommands(SessionCommands):
         row = self._session.current_row
         if row is None or self._session.current != key:
             return
-        state = self._screen.asked_network.seen(key, self._session.state_of(row))
+        state = self._screen.seen(row)
         chosen = await self._screen.ask(
             pickers.image_menu(self._session, state, key.path, self._ink, can_accept=True)
         )
-        if isinstance(chosen, int):
+        if isinstance(chosen, int) and self.reviewing.takes_classes:
+            await self.reviewing.answer(chosen)
+        elif isinstance(chosen, int):
             await self._controller.assign([key], chosen)
         elif chosen is not None:
             await self.by_name[chosen]()
 
     async def move(self, by: int) -> None:
         """Show the image so many places further; below zero, back."""
-        if self.useful.is_on and by == 1:
+        if self._is_led and by == 1:
             if not await self._go_on():
                 self._say_last()
-        elif self.useful.is_on and by == -1:
+        elif self._is_led and by == -1:
             if not self.useful.go_back():
                 self._screen.say("This is the first image that you went to.")
         elif not self._session.move(by):
             self._screen.say(f"This is the {'last' if by > 0 else 'first'} image of the list.")
 
+    @property
+    def _is_led(self) -> bool:
+        """Whether the next image is the most useful one; a review and a second look have orders of their own."""
+        is_elsewhere = self._session.is_second_look or self.reviewing.review.queue is not None
+        return self.useful.is_on and not is_elsewhere
+
     async def _go_on(self) -> bool:
         """Go to the next image: the next in the list, or the most useful one. False if there is none."""
-        if not self.useful.is_on:
-            return self._session.move(1)
+        if not self._is_led:
+            return self._session.go_on()
         return await self.useful.go_on() or self._session.next_unlabelled(wrap=True)
 
     async def _assign(self, *, advance: bool) -> None:
         key = self._session.current
-        if key is None:
+        if key is None or await self.reviewing.keep_label():
             return
         if self._session.current_class is None and not await self._add_first_class():
             return
         chosen = self._session.current_class
         assert chosen is not None
+        if self.reviewing.takes_classes:
+            await self.reviewing.answer(chosen)
+            return
         await self._controller.assign([key], chosen)
         if advance:
             self._screen.did("assign_next")
@@ -323,7 +355,7 @@ class LabelCommands(SessionCommands):
         return bool(added)
 
     def _say_last(self) -> None:
-        if self._session.is_blind or self._session.shows_disputes:
+        if self._session.is_second_look:
             self._screen.say(self._people.last_words())
             return
         if self.useful.is_on:
@@ -337,11 +369,13 @@ class LabelCommands(SessionCommands):
         self._screen.say(f"This was the last image of the list. {todo}")
 
     async def _accept(self) -> None:
+        if await self.reviewing.accept():
+            return
         if self._session.shows_disputes:
             await self._people.keep_label()
             return
         row, key = self._session.current_row, self._session.current
-        state = None if row is None else self._screen.asked_network.seen(key, self._session.state_of(row))
+        state = None if row is None else self._screen.seen(row)
         if state is None or key is None:
             self._screen.say("There is no image to accept a suggestion for.")
             return
@@ -370,6 +404,8 @@ class LabelCommands(SessionCommands):
             self._screen.say("No network is asked in a blind second pass.")
             return
         network = self._screen.asked_network
+        if self.reviewing.stays_blind():
+            return
         if network.is_on:
             network.turn_off()
             self._screen.say("The network is not asked any more.")
@@ -383,6 +419,10 @@ class LabelCommands(SessionCommands):
         key = self._session.current
         if key is not None and not await self._controller.clear([key]):
             self._screen.say("This image has no label.")
+
+    async def _step_back(self, *, redo: bool) -> None:
+        await step_back(self._controller, self._screen, self.reveal, redo=redo)
+        await self.reviewing.refresh()
 
     async def _unlink(self) -> None:
         step = await self._controller.undo_links()
@@ -462,7 +502,13 @@ class LabelCommands(SessionCommands):
     def tile_pictures(self) -> "TilePictures":
         return self._screen.tile_pictures
 
+    async def show_pages(self, *, like: ImageKey | None = None, returns: bool = False) -> bool:
+        """As every screen does, but not in an audit."""
+        return not self.reviewing.stays_blind() and await super().show_pages(like=like, returns=returns)
+
     async def open_grid(self) -> None:
+        if self.reviewing.stays_blind():
+            return
         from mia_tui.tui.grid.screen import GridScreen
 
         self._controller.ways_back.opened("grid")

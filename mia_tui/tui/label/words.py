@@ -39,6 +39,7 @@ STATE_WORDS = {
     "suggested": "with a model's suggestion only",
     "differs": "where label and suggestion differ",
     "models_differ": "where two models differ",
+    "unfamiliar": "unlike all classes, as far as that is known",
     "disputed": "where people differ",
     "second_pass": "of the second pass",
     "unreadable": "found missing or unreadable so far",
@@ -66,7 +67,13 @@ def framing(
     if state is None:
         return Framing("", "none")
     notes = [
-        sign for sign, shown in ((f"{ink.flag} flagged", state.flagged), ("skipped", state.skipped)) if shown
+        sign
+        for sign, shown in (
+            (f"{ink.flag} flagged", state.flagged),
+            ("skipped", state.skipped),
+            ("unlike all classes", state.unfamiliar),
+        )
+        if shown
     ]
     if state.said:
         who = ", ".join(f"{name}: {said}" for name, said in state.said)
@@ -103,16 +110,19 @@ def facts(
     settings: Sequence[str],
     ink: Ink,
     columns: int,
+    *,
+    is_named: bool = True,
 ) -> tuple[list[Piece], list[Piece]]:
     """The line about the image: its position and name on the left, its size and view settings on the right.
 
     Where there is no room, the size is left out first. The filter is always shown: size and settings are left out for
-    it, then the beginning of the name.
+    it, then the beginning of the name. `is_named` is False where a name could tell the class, as in an audit.
     """
     row = session.current_row
     if row is None or session.position is None:
         return [(shown_filter(session.filter, session, ink) or "No images", None)], []
-    key, path = session.listing.key(row), session.name_of(row, session.position)
+    key = session.listing.key(row)
+    path = session.name_of(row, session.position) if is_named else ""
     position = f"{session.position + 1:,}/{len(session.view):,}  "
     more: list[Piece] = []
     frames = session.listing.frames_of(row)
@@ -120,7 +130,7 @@ def facts(
         place = "" if view is None else place_in_words(view.scene, view.place, frames)
         of_stack = f"  {place or f'frame {key.frame + 1}/{frames}'}"
         more.append((f"  stack of {frames} frames" if key.frame == WHOLE_STACK else of_stack, None))
-    note = session.state_of(row).note
+    note = session.state_of(row).note if is_named else None
     if note:
         more.append((f"  {ink.noted} {printable(note)}", Style(italic=True)))
     right = list(settings)

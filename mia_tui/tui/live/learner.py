@@ -116,6 +116,16 @@ class Learner:
         return True
 
     @property
+    def places(self) -> Rows:
+        """For each image as they were listed last its row in the features, -1 for none."""
+        return self._places
+
+    @property
+    def contents(self) -> NDArray[np.uint64]:
+        """For each row of the features a number, the same for files of the same content."""
+        return content_numbers(self.table.digests[: len(self.suggester)])
+
+    @property
     def is_behind(self) -> bool:
         """Whether more features are known than were taken over."""
         return len(self.table) > len(self.suggester)

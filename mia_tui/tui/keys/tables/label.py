@@ -9,6 +9,7 @@ from dataclasses import replace
 from mia_tui.tui.keys.tables.model import Action, make_scope
 
 _LABEL, _MOVE, _MARK, _VIEW, _APP = "Labelling", "Moving", "Marks and lists", "View", "The app"
+_REVIEW = "Review"
 
 _ACTIONS: tuple[Action, ...] = (
     Action("assign", ("f1", "="), "Assign", "Give this image the current class.", _LABEL),
@@ -185,6 +186,36 @@ _ACTIONS: tuple[Action, ...] = (
         _MARK,
         opens=True,
     ),
+    Action(
+        "review",
+        ("ctrl+d",),
+        "Review",
+        "Review suggestions and doubtful labels: the least sure, labels that look wrong, an audit, how far you are.",
+        _REVIEW,
+        opens=True,
+    ),
+    Action(
+        "keep",
+        ("'",),
+        "Keep",
+        "In a review: keep the label, which is not asked about again; so does the key that assigns, next.",
+        _REVIEW,
+    ),
+    Action(
+        "twin",
+        (",",),
+        "The other image",
+        "In a review: show the image that looks the same; again: back.",
+        _REVIEW,
+    ),
+    Action(
+        "progress",
+        (),  # also in the review: the palette is enough
+        "How far are we?",
+        "See how many labels and suggestions are right, from the audit, and what more labels would bring.",
+        _REVIEW,
+        opens=True,
+    ),
     Action("zoom_in", ("+",), "Zoom in", "Enlarge the image, up to single pixels.", _VIEW),
     Action("zoom_out", ("-",), "Zoom out", "Show it smaller again.", _VIEW),
     Action("pan_left", ("shift+left", "ctrl+left"), "Pan left", "Move over the enlarged image.", _VIEW),
@@ -306,7 +337,7 @@ SCOPE = make_scope(
     "label",
     "on the labelling screen",
     _ACTIONS,
-    "assign assign_next help quit undo classes train list next_unlabelled skip filter grid runs",
+    "assign assign_next help quit undo classes train list next_unlabelled skip filter grid runs review",
     typed="classes",
 )
 

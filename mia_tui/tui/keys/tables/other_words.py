@@ -4,7 +4,7 @@ OTHER_WORDS = {
     "label": {
         "assign": "label set class apply",
         "assign_next": "label next",
-        "accept": "confirm agree suggestion review",
+        "accept": "confirm agree suggestion",
         "ask": "infer classify this image model",
         "suggestions": "model prediction choose",
         "second_pass": "blind annotators agreement kappa repeat quality control",
@@ -16,6 +16,10 @@ OTHER_WORDS = {
         "pick": "choose class search class",
         "leave": "return clear filter clear search",
         "next_unlabelled": "todo missing labels",
+        "review": "check verify queue doubt wrong labels errors least sure uncertain audit outliers duplicates",
+        "keep": "right correct confirm",
+        "twin": "duplicate flip compare",
+        "progress": "accuracy estimate learning curve how many labels quality",
         "skip": "ignore leave out",
         "flag": "bookmark mark star",
         "note": "comment remark annotate",
@@ -54,7 +58,11 @@ OTHER_WORDS = {
         "leave_out": "reject remove wrong",
         "choose": "which class filter",
     },
-    "grid": {"mark": "select", "mark_all": "select all"},
+    "grid": {
+        "mark": "select",
+        "mark_all": "select all",
+        "take_seen": "accept all confirm bulk sure threshold",
+    },
     "classes": {
         "add": "new create insert class",
         "rename": "name class",
