@@ -291,6 +291,7 @@ def test_the_end_of_an_audit_shows_how_far_the_labelling_is(cells: Path) -> None
             assert "6 of 6 labels" in screen_text(pilot.app)
             await press(pilot, "escape", "ctrl+d")
             assert "(6 suggestions done)" in screen_text(pilot.app)
+            assert "How far are we? (suggestions right: 83 % (83-83))" in screen_text(pilot.app)
 
     run(test())
 
@@ -301,6 +302,7 @@ def test_how_far_the_labelling_is_can_be_asked_before_anything_was_audited(cells
             await begin(pilot, "How far")
             await wait_until(pilot, lambda: "Labelled 0" in screen_text(pilot.app))
             text = screen_text(pilot.app)
+            assert "A network has to look at the images first" in text
             assert "Suggestions: none was audited, so how many are right is not known." in text
             await press(pilot, "enter")
             assert "There is nothing to audit: neither a label nor a suggestion." in screen_text(pilot.app)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mia_tui.active.audit import Estimate, draw_sample, estimate, is_current, percent
+from mia_tui.active.audit import Estimate, draw_sample, estimate, is_current, percent, percents
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession
@@ -57,6 +57,12 @@ class Audit:
         """How many labels or suggestions were right when it was drawn."""
         right = sum(row.is_right is True for row in self.rows)
         return estimate(right, len(self.answered), max(self.drawn_from, len(self.answered)))
+
+    @property
+    def percents(self) -> str:
+        """The estimate with its interval, such as `95 % (84-99)`."""
+        found = self.estimate
+        return f"{percents(found.share, found.low, found.high)})"
 
     def is_current(self, session: LabelSession) -> bool:
         """Whether it still says something of the images of now."""

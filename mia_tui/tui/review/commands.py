@@ -80,11 +80,12 @@ class ReviewCommands:
         from mia_tui.tui.review import audit
 
         audits = await audit.read_audits(self._controller)
-        known = audit.open_audit(audits, self._session)
+        known, done = audit.open_audit(audits, self._session), audit.newest(audits)
+        right = ", ".join(f"{kind}s right: {each.percents}" for kind, each in done.items())
         if known is not None:
-            return {"audit": f"{len(known.answered):,} of {len(known.rows):,} done"}
-        done = audit.newest(audits).values()
-        return {"audit": ", ".join(f"{len(each.answered):,} {each.kind}s done" for each in done)}
+            return {"audit": f"{len(known.answered):,} of {len(known.rows):,} done", "progress": right}
+        answered = (f"{counted(len(each.answered), kind)} done" for kind, each in done.items())
+        return {"audit": ", ".join(answered), "progress": right}
 
     async def _begin(self, chosen: "Begun") -> None:
         if chosen in TITLES:

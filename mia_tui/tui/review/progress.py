@@ -15,6 +15,7 @@ from mia_tui.errors import DataError
 from mia_tui.text import when
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.review.audit import KINDS, Audit, newest, open_audit, read_audits
+from mia_tui.tui.review.finder import ask_for_features
 from mia_tui.tui.runs.figures.text_plots import Curve, Plot
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ async def read_progress(controller: LabelController) -> Progress:
         curve = await controller.live.ask(
             lambda learner: _curve(learner, np.where(active[class_ids], class_ids, 0).astype(np.int32))
         )
-    except DataError as error:
-        curve, why_not = None, str(error)
+    except DataError:
+        curve, why_not = None, ask_for_features(controller)
     labelled, known = session.counts.labelled, newest(audits)
     more = None
     if "suggestion" in known:
