@@ -17,6 +17,7 @@ PIECES = (
     "mia_tui.active.pages",
     "mia_tui.tui.look_alikes.screen",
     "mia_tui.tui.classes.screen",
+    "mia_tui.tui.review.chooser",
     "mia_tui.config.train",
     "mia_tui.config.check",
     "mia_tui.runs.record.job",
