@@ -42,6 +42,7 @@ PIECES = (
     "mia_tui.tui.runs.run_table",
     "mia_tui.tui.runs.table_screen",
     "mia_tui.tui.runs.figures.text_plots",
+    "mia_tui.tui.review.progress_screen",
     "mia_tui.tui.runs.pages",
     "mia_tui.tui.runs.run_screen",
     "mia_tui.runs.list.comparison",
