@@ -285,7 +285,7 @@ def test_the_end_of_an_audit_shows_how_far_the_labelling_is(cells: Path) -> None
             text = screen_text(pilot.app)
             assert "How far are we?" in text
             assert "Labelled 6 · suggestions right: 83 % (83-83, from 6 audited)" in text
-            assert "Suggestions: 5 of 6 right that were drawn at random from 6" in text
+            assert "Suggestions: 5 of 6 right, drawn from 6 on" in text
             assert "Labels: none was audited" in text
             await press(pilot, "enter")  # audits again: there are only labels now
             assert "6 of 6 labels" in screen_text(pilot.app)

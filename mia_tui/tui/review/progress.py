@@ -92,21 +92,23 @@ def lines_of(progress: Progress, session: LabelSession) -> list[str]:
         if audit is None:
             lines.append(f"{kind.capitalize()}s: none was audited, so how many are right is not known.")
             continue
-        found = audit.estimate
+        found, at = audit.estimate, when(audit.drawn_at)
         lines.append(
-            f"{kind.capitalize()}s: {found.right:,} of {found.audited:,} right that were drawn at random from "
-            f"{found.population:,}, {when(audit.drawn_at)}; in brackets what is likely for all of them (95 %)."
+            f"{kind.capitalize()}s: {found.right:,} of {found.audited:,} right, drawn from {found.population:,} "
+            f"on {at}."
         )
         if not audit.is_current(session):
             lines.append("The images are others now than those it was drawn from: audit again.")
     more = progress.more
     if more is not None and more.share is not None:
-        lines.append(
-            f"With {more.more:,} more labels, {percents(more.share, more.low, more.high)}) are likely right."
-        )
+        lines.append(f"With {more.more:,} more labels {percents(more.share, more.low, more.high)}).")
     elif more is not None:
         lines.append(f"What more labels bring cannot be told: {more.why_not}.")
-    lines.append("Only a random sample tells this: images that you or the program chose are no fair one.")
+    if progress.audits:
+        lines.append("In brackets: what is likely for all images (95 %).")
+    lines.append(
+        "Only a random sample tells how many are right: images that you or the program chose do not."
+    )
     return lines
 
 
