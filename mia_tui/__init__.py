@@ -41,6 +41,8 @@ Where things go
                         dataset/images/network/brightness.py, its name in `Intensity` of config/train.py and
                         `IntensityMode` of dataset/images/intensity.py
     label format        a record in dataset/interchange/formats.py, and its reader or writer in a module beside it
+    kind of label issue a function in `_ISSUES` of cli/live/issues.py, its numbers in active/ (label_issues.py,
+                        duplicates.py, unfamiliar.py), its name in `IssueKind` of dataset/store/review/records.py
     prediction format   a record in runs/prediction/formats.py
     command             a line in cli/main.py, and its module in cli/
     key                 a line in the table of its screen in tui/keys/tables/, what it does in `by_name` of the
@@ -144,6 +146,12 @@ Each line passes through its modules in this order.
         run writes its files beside the old ones first (files.py, runs/disk.py), so these are never torn; it ends as
         failed with the sentence of disk_errors.py, and can be resumed from the checkpoint before. Events wait for
         room (runs/record/log.py), which also ends a torn line of events.jsonl before it writes the next one.
+    labels that look wrong, and an audit
+        cli/live/learned.py joins images, labels and features (features/table.py; what is missing is made by
+        engine/jobs/features.py) to a `Suggester` (active/suggester.py). active/label_issues.py ranks labels by
+        scores of heads that did not learn from them (active/held_out.py); what a person kept is left out
+        (dataset/store/review/edits.py). active/audit.py draws images and makes intervals of their answers, which
+        dataset/store/review/edits.py keeps with the labels; active/outlook.py says what more labels would bring.
     files that were renamed
         dataset/scan/incremental.py lists what is there; dataset/store/file_changes.py pairs missing files with new
         ones of equal size and content (dataset/hashes.py) and moves their labels, which can be undone; in the app

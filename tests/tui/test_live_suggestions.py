@@ -76,7 +76,7 @@ def features(monkeypatch: pytest.MonkeyPatch) -> MadeFeatures:
         return 0
 
     monkeypatch.setattr(FeatureJob, "start", start)
-    monkeypatch.setattr(live_suggestions, "open_features", lambda dataset: made)
+    monkeypatch.setattr(live_suggestions, "open_features", lambda dataset: made if made.made else None)
     return made
 
 
@@ -162,6 +162,24 @@ def test_images_get_suggestions_as_their_features_are_made(cells: Path, features
             await wait_until(pilot, lambda: live(pilot).learning.features == IMAGES)  # type: ignore[union-attr]
             await press(pilot, "end")
             await see(pilot, "? ")
+
+    run(test())
+
+
+def test_labels_given_before_there_were_features_are_learned_as_soon_as_there_are(
+    cells: Path, features: MadeFeatures
+) -> None:
+    features.made = 0
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            await give(pilot, "1", "2")
+            assert live(pilot).is_learning and live(pilot).learning is None
+            features.made = 1  # not of both labelled images
+            await wait_until(pilot, lambda: live(pilot).learning is not None)
+            assert live(pilot).model == ""
+            features.made = IMAGES
+            await see(pilot, "live, from 2 labels")
 
     run(test())
 

@@ -34,6 +34,9 @@ from mia_tui.dataset.store.records import Change, Label, Mark
 
 __all__ = ["Applied", "LabelSession", "RowState"]
 
+_PASSED_OVER = (
+    512  # images that others have may lie between this one and the next; a key waits for the search
+)
 _OF_MODELS = ("suggested", "differs", "models_differ")  # filters
 
 
@@ -63,6 +66,8 @@ class LabelSession:
         self.counts = SessionCounts(self._states, self._classes)
         self._view = ShownRows()
         self._selection = Selection(len(listing))
+        self._leased_keys: tuple[ImageKey, ...] = ()  # by others
+        self._leased: tuple[Listing, NDArray[np.bool_]] | None = None
         self.refresh_view()
 
     @property
@@ -266,7 +271,7 @@ class LabelSession:
         return self._view.place_of(row) is not None
 
     def next_unlabelled(self, *, backwards: bool = False, wrap: bool = False) -> bool:
-        """Go to the next image that has no label and was not skipped. False if there is none.
+        """Go to the next image that has no label, was not skipped and is not left to others. False if there is none.
 
         Args:
             backwards: Search backwards.
@@ -282,6 +287,8 @@ class LabelSession:
             wanted = self.people.in_second_pass(self.listing, left=True)
             return self._view.next_place(wanted, backwards=backwards, wrap=wrap)
         wanted = ~is_labelled(table, self._classes) & (table.bits & SKIPPED == 0)
+        if self.has_leased:
+            wanted &= ~self.leased
         return self._view.next_place(wanted, backwards=backwards, wrap=wrap)
 
     def neighbours(self, ahead: int = 3, behind: int = 1) -> list[int]:
@@ -374,6 +381,54 @@ class LabelSession:
         """Whether a class that is given now decides a dispute."""
         return self.filter.state == "disputed"
 
+    @property
+    def is_second_look(self) -> bool:
+        """Whether images are judged that have a label: a second pass, or disputes."""
+        return self.is_blind or self.shows_disputes
+
+    def set_leased(self, keys: Sequence[ImageKey]) -> None:
+        """These images come next where somebody else labels."""
+        self._leased_keys, self._leased = tuple(keys), None
+
+    @property
+    def leased(self) -> NDArray[np.bool_]:
+        """For each row, whether it comes next where somebody else labels; not to be written to."""
+        if (
+            self._leased is None
+            or self._leased[0] is not self.listing
+            or len(self._leased[1]) != len(self.listing)
+        ):
+            mask = np.zeros(len(self.listing), np.bool_)
+            rows = self.listing.rows(self._leased_keys)
+            mask[rows[rows >= 0]] = True
+            self._leased = self.listing, mask
+        return self._leased[1]
+
+    @property
+    def has_leased(self) -> bool:
+        """Whether somebody else labels, so that some images are left to them."""
+        return bool(self._leased_keys)
+
+    def unlabelled_after(self, most: int, searched: int) -> list[int]:
+        """Rows without a label that come next, and that nobody else has; looks only at so many images."""
+        if self.position is None:
+            return []
+        ahead = self.view[self.position + 1 : self.position + 1 + searched]
+        table, leased = self._states.table, self.leased
+        active = self._classes.are_active(len(table.labels))
+        left = ~active[table.class_ids[ahead]] & (table.bits[ahead] & SKIPPED == 0) & ~leased[ahead]
+        found: list[int] = ahead[left][:most].tolist()
+        return found
+
+    def go_on(self) -> bool:
+        """Go to the next image, or the next one that is not left to somebody else. False at the end."""
+        if self.has_leased and not self.is_second_look and self.position is not None:
+            ahead = self.view[self.position + 1 : self.position + 1 + _PASSED_OVER]
+            free = np.flatnonzero(~self.leased[ahead])
+            if len(free):
+                return self.move(int(free[0]) + 1)
+        return self.move(1)
+
     def name_of(self, row: int, position: int) -> str:
         """What an image is called: its path, in a blind pass its number among those shown."""
         return f"image {position + 1:,}" if self.is_blind else self.listing.path(row)
@@ -410,13 +465,13 @@ class LabelSession:
         return np.flatnonzero(matching(filter, self._states, self._classes)).astype(np.int32)
 
     def open_rows(self) -> NDArray[np.bool_]:
-        """For each row, whether it is shown, has no label, and is neither skipped nor flagged nor unreadable."""
+        """For each row, whether it is shown, without a label, and neither skipped, flagged, unreadable nor leased."""
         table = self._states.table
         shown = np.zeros(len(self.listing), np.bool_)
         shown[self.view] = True
         bits = table.bits & (SKIPPED | FLAGGED | MISSING | UNREADABLE)
         shown &= ~is_labelled(table, self._classes) & (bits == 0)
-        return shown
+        return shown & ~self.leased if self.has_leased else shown
 
     def suggested(self) -> tuple[Rows, NDArray[np.float32]]:
         """Copies: for each row the class that the model shown suggests, 0 for none that the dataset has; how sure."""

@@ -29,6 +29,7 @@ from mia_tui.dataset.store.records import Change, LabelOrigin, Step
 from mia_tui.errors import StoreError, StoreReplaced
 from mia_tui.paths import find_state
 from mia_tui.text import counted, name_some, printable
+from mia_tui.tui.controller.leases import ImageLeases
 from mia_tui.tui.controller.seen import SeenImages
 from mia_tui.tui.controller.store_thread import StoreThread, WriteResult
 from mia_tui.tui.controller.suggestions import ShownSuggestions
@@ -66,6 +67,7 @@ class LabelController:
         suggestions: Whose suggestions are shown.
         live: Those that are learned from the labels, anew after each.
         ways_back: What led to the images that are shown.
+        leases: Which images others are about to label.
         seen: Which images were on the screen as tiles.
         look_alikes: Its pages of look-alikes; None before they are first opened.
         saved: What was written last, None before the first.
@@ -94,6 +96,7 @@ class LabelController:
         self.ways_back = WaysBack(self.session)
         self.seen = SeenImages()
         self.look_alikes: Pages | None = None
+        self.leases = ImageLeases(self)
         self.store_thread = StoreThread(lambda: find_state(dataset, state).labels_db, self.annotator)
 
     async def load(self) -> None:
@@ -118,6 +121,9 @@ class LabelController:
             if changes is None:
                 await self._load()
                 return Applied(self.session.view[:0], 0, ())
+            if changes:
+                self.leases.saw_others()
+            self.leases.learn(self.store_thread.leases)
             return await self._apply(changes, by_other_program=True) if changes else None
 
     async def replace_listing(self, listing: Listing, placed: Rows) -> None:
@@ -176,7 +182,12 @@ class LabelController:
             job, what = partial(LabelStore.give_opinions, items=items), "second opinion"
         elif self.session.shows_disputes:
             job = partial(LabelStore.decide, items=items)
-        changed = await self.write(job, what)
+        if self.leases.are_needed:
+            changed, leases = await self.write(self.leases.with_label(job, keys), what)
+            self.leases.learn(leases)
+        else:
+            changed = await self.write(job, what)
+            self.leases.worked()
         if len(keys) == 1:
             self.session.speed.add_label(time.monotonic())
         return changed
@@ -195,16 +206,6 @@ class LabelController:
 
         await self.write(job, f"{_of([key])} = {printable(name)}")
         self.session.speed.add_label(time.monotonic())
-
-    async def begin_second_pass(self) -> int:
-        """Find out what there is to label again for this person; returns how many images.
-
-        Raises:
-            StoreError: If labels.db cannot be read.
-        """
-        mine = await self.store_thread.read(lambda store: store.second_pass_of(self.annotator))
-        self.session.people.mine = mine or {}
-        return len(self.session.people.mine)
 
     def suggest(self, found: ModelSuggestions, rows: Rows | None) -> None:
         """Replace the suggestions that are shown; as `LabelSession.set_suggestions`."""
@@ -227,9 +228,18 @@ class LabelController:
             store.save_root(self.dataset)
             store.save_fingerprints(facts)
 
+        await self.write_silently(job)
+
+    async def write_silently(self, job: Callable[[LabelStore], Value]) -> Value:
+        """Do something with the store that is no step of a person.
+
+        Raises:
+            StoreError: If it cannot be written.
+        """
         async with self._updating:
             written = await self.store_thread.write(job)
             await self._apply(written.changes)  # others' labels that came in between
+        return written.value
 
     async def take_labelled(self, most: int) -> list[str]:
         """Some of the labelled files that may have no fingerprint yet; each is returned once.
@@ -413,6 +423,9 @@ class LabelController:
             self.state = find_state(self.dataset, self._asked_state)
         self.source, self.saved = snapshot.source, None
         self.session.people.load(snapshot.opinions, snapshot.decisions)
+        if self.store_thread.has_company:
+            self.leases.saw_others()
+        self.leases.learn(self.store_thread.leases)
         for _ in self.session.load_in_steps(snapshot.classes, snapshot.labels, snapshot.marks):
             await asyncio.sleep(0)
         self._changed_rows = list(range(min(len(self.session.listing), _MOST_ROWS)))

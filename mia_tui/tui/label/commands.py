@@ -16,6 +16,7 @@ from mia_tui.config.user.kept import keep, kept_settings
 from mia_tui.config.user.settings import UserConfig
 from mia_tui.dataset.model import WHOLE_STACK, ImageKey
 from mia_tui.dataset.session.session import Applied
+from mia_tui.text import counted
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.label.choice_commands import ChoiceCommands
@@ -132,13 +133,24 @@ class SessionCommands(ABC):
             await self.use_class(chosen)
 
     async def _unlabelled(self, *, backwards: bool) -> None:
-        if self._session.next_unlabelled(backwards=backwards):
-            return
-        if self._session.next_unlabelled(backwards=backwards, wrap=True):
-            self._screen.say(f"Continued from the {'end' if backwards else 'beginning'} of the list.")
-        else:
-            what = "were labelled again" if self._session.is_blind else "have a label or are skipped"
-            self._screen.say(f"All images shown {what}.")
+        while True:
+            wraps = not self._session.next_unlabelled(backwards=backwards)
+            if wraps and not self._session.next_unlabelled(backwards=backwards, wrap=True):
+                self._screen.say(self._why_none_left())
+                return
+            if wraps:
+                self._screen.say(f"Continued from the {'end' if backwards else 'beginning'} of the list.")
+            if await self._controller.leases.hold():
+                return
+
+    def _why_none_left(self) -> str:
+        """Why there is no image to label next."""
+        if self._session.is_blind:
+            return "All images shown were labelled again."
+        left = int(self._session.leased.sum()) if self._session.has_leased else 0
+        if left:
+            return f"All others have a label or are skipped; {counted(left, 'image')} somebody else is labelling."
+        return "All images shown have a label or are skipped."
 
     # Classes
 
@@ -219,6 +231,7 @@ class LabelCommands(SessionCommands):
         self.reviewing = ReviewCommands(controller, screen, ink)
         live = LiveCommands(controller, screen)
         self.useful = live.useful
+        controller.leases.upcoming = self.useful.upcoming
         self.by_name |= {
             "assign": partial(self._assign, advance=False),
             "assign_next": partial(self._assign, advance=True),
@@ -301,13 +314,14 @@ class LabelCommands(SessionCommands):
 
     @property
     def _is_led(self) -> bool:
-        """Whether the next image is the most useful one; a review has an order of its own."""
-        return self.useful.is_on and self.reviewing.review.queue is None
+        """Whether the next image is the most useful one; a review and a second look have orders of their own."""
+        is_elsewhere = self._session.is_second_look or self.reviewing.review.queue is not None
+        return self.useful.is_on and not is_elsewhere
 
     async def _go_on(self) -> bool:
         """Go to the next image: the next in the list, or the most useful one. False if there is none."""
         if not self._is_led:
-            return self._session.move(1)
+            return self._session.go_on()
         return await self.useful.go_on() or self._session.next_unlabelled(wrap=True)
 
     async def _assign(self, *, advance: bool) -> None:
@@ -338,7 +352,7 @@ class LabelCommands(SessionCommands):
         return bool(added)
 
     def _say_last(self) -> None:
-        if self._session.is_blind or self._session.shows_disputes:
+        if self._session.is_second_look:
             self._screen.say(self._people.last_words())
             return
         if self.useful.is_on:

@@ -55,12 +55,12 @@ class PeopleCommands:
 
     async def _second_pass(self) -> None:
         """Begin the blind second pass, or go on with it; if nothing is drawn yet, draw."""
-        mine = await self._controller.begin_second_pass()
+        mine = await self._find_mine()
         if not mine:
             drawn = await self._controller.store_thread.read(LabelStore.second_pass)
             if not drawn and not await self._draw():
                 return
-            mine = await self._controller.begin_second_pass()
+            mine = await self._find_mine()
         if not mine:
             self._screen.say(
                 "The images drawn have labels of yours: somebody else labels them again, with this command."
@@ -72,6 +72,13 @@ class PeopleCommands:
         if self._session.people.mine.get(self._session.current) is not None:  # type: ignore[arg-type]
             self._session.next_unlabelled()
         self._screen.say(f"Label them as if nobody had; labels stay. {leave} stops, {undo} undoes.")
+
+    async def _find_mine(self) -> int:
+        """Find out what there is to label again for this person; returns how many images."""
+        annotator = self._controller.annotator
+        mine = await self._controller.store_thread.read(lambda store: store.second_pass_of(annotator))
+        self._session.people.mine = mine or {}
+        return len(self._session.people.mine)
 
     async def _draw(self) -> bool:
         """Ask how many images to draw, and draw them; False if nothing is drawn."""

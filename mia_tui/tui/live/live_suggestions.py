@@ -179,6 +179,8 @@ class LiveSuggestions:
         session = self._controller.session
         class_ids, skipped, active = session.label_arrays()
         shown = session.view
+        if session.has_leased:
+            shown = shown[~session.leased[shown]]
         if self.passed:
             shown = shown[~np.isin(shown, np.array(self.passed, np.int32))]
         self._is_stale = False

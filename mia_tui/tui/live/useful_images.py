@@ -103,6 +103,8 @@ class UsefulImages:
         session = self._session
         if row == session.current_row or row in self._live.passed or not session.is_shown(row):
             return False
+        if session.has_leased and session.leased[row]:
+            return False
         state = session.state_of(row)
         return state.image_class is None and not state.skipped
 

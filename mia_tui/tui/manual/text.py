@@ -25,6 +25,7 @@ TOPICS = {
     "settings": "Settings of a training",
     "reviewing": "Suggestions and reviewing",
     "features": "Features of images",
+    "quality": "Wrong labels, and how far you are",
     "results": "Evaluating and predicting",
     "headless": "Without a screen, and on clusters",
     "sharing": "Several people, several places",
