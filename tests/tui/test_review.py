@@ -408,3 +408,24 @@ def test_what_is_doubtful_is_found_from_features_and_labels(
 
 def frame(text: str) -> str:
     return text.splitlines()[0]
+
+
+def test_an_audit_of_labels_hides_them_and_shows_no_look_alikes(cells: Path) -> None:
+    label(cells, "round", NAMES[:3])
+
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
+            await begin(pilot, "Audit")
+            await press(pilot, "enter")
+            text = screen_text(pilot.app)
+            assert "Audit, 0 of 3 done" in text and "audit" in frame(text) and "round" not in frame(text)
+            await press(pilot, '"')
+            assert "In an audit labels and suggestions are hidden" in screen_text(pilot.app)
+            await press(pilot, "1")
+            assert "Right: the label was round." in screen_text(pilot.app)
+            await press(pilot, "f4")  # cannot be told: it is not asked about again now
+            await press(pilot, "2")
+            await wait_until(pilot, lambda: "labels right: 50 %" in screen_text(pilot.app))
+            assert "Labels: 1 of 2 right, drawn from 3 on" in screen_text(pilot.app)
+
+    run(test())
