@@ -130,6 +130,12 @@ Each line passes through its modules in this order.
         After Ctrl+K, tui/label/suggestions/asked_network.py puts the answer of image_predictor.py in their place.
         The probabilities of the other classes are in a file of their own (runs/prediction/probabilities.py), which
         tui/label/suggestions/probabilities.py searches for the image on screen.
+    a review
+        tui/review/chooser.py asks what to review; tui/review/finder.py finds what is doubtful in the thread of the
+        live suggestions (active/label_issues.py, active/duplicates.py, active/unfamiliar.py). A queue is a filter
+        with an order of its own (tui/review/queue.py), which also says what may be seen of an image: in an audit
+        (tui/review/audit.py) nothing. What was kept and answered is in dataset/store/review/; tui/review/progress.py
+        makes figures of it.
     features of all images
         `create_features` or `start_features` of runs/features/create.py -> worker.py -> engine/jobs/features.py lists
         the images, asks features/table.py which have none, copies those of known content
