@@ -141,7 +141,8 @@ Each line passes through its modules in this order.
         the images, asks features/table.py which have none, copies those of known content
         (features/known_content.py), and gives the others to engine/inference/features.py, whose network pools its
         stages (engine/inference/stages.py). features/writer.py adds the rows; whoever has the table open sees them
-        at its next `refresh`. What files there are is in features/layout.py; features/room.py removes old ones.
+        at its next `refresh`. What files there are is in features/layout.py; features/room.py removes old ones,
+        features/export.py writes one for other programs.
     stop, kill, resume
         runs/worker/control.py leaves a file, which is all that reaches another computer, and signals
         (runs/worker/signals.py); the worker asks after each step
