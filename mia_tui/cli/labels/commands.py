@@ -21,6 +21,7 @@ from mia_tui.cli.labels.import_file import (
     show_plan,
     take_fingerprints_of,
 )
+from mia_tui.cli.labels.review import audit_command, issues_command
 from mia_tui.cli.labels.stacks import stacks_command
 from mia_tui.cli.labels.stats import (
     rule_of,
@@ -70,7 +71,14 @@ def command(ctx: click.Context) -> None:
     require_command(ctx)
 
 
-for each in (stacks_command, second_command, agreement_command, disputes_command):
+for each in (
+    stacks_command,
+    issues_command,
+    audit_command,
+    second_command,
+    agreement_command,
+    disputes_command,
+):
     command.add_command(each)
 
 
@@ -218,7 +226,7 @@ def import_command(
         report.say(f"New classes: {name_some(done.created, limit=20)}.")
     for note in done.notes:
         report.warn(note)
-    conflicts = show_conflicts(report, done.conflicts, conflicts_out)
+    conflicts = show_conflicts(report, done.conflicts, conflicts_out) if read.copy is not None else {}
     take_fingerprints_of(report, dataset, place.labels_db, annotator)
     report.record(
         {

@@ -45,7 +45,8 @@ def best_class(row: "PredictionRow") -> int:
 
 def _columns(header: "PredictionHeader") -> list[str]:
     classes = (f"p_{_class_name(name)}" for name in header.classes)
-    return ["file", "frame", "class", "probability", *classes, "run"]
+    unfamiliar = ["unfamiliar"] if header.unfamiliar else []
+    return ["file", "frame", "class", "probability", *classes, *unfamiliar, "run"]
 
 
 def _class_name(name: str) -> str:
@@ -62,6 +63,7 @@ def _values(row: "PredictionRow", header: "PredictionHeader") -> list[Any]:
         _class_name(header.classes[best]),
         row.probabilities[best],
         *row.probabilities,
+        *([row.unfamiliar] if header.unfamiliar else []),
         encode_controls(header.run),
     ]
 
@@ -103,7 +105,8 @@ def _write_parquet(file: BinaryIO, header: "PredictionHeader", rows: "Iterable[P
     import pyarrow.parquet as pq
 
     columns = _columns(header)
-    kinds = [pa.string(), pa.int64(), pa.string(), *[pa.float32()] * (1 + len(header.classes)), pa.string()]
+    numbers = 1 + len(header.classes) + header.unfamiliar
+    kinds = [pa.string(), pa.int64(), pa.string(), *[pa.float32()] * numbers, pa.string()]
     schema = pa.schema(list(zip(columns, kinds, strict=True)))
     source = iter(rows)
     with pq.ParquetWriter(file, schema) as writer:

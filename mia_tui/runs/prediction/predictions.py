@@ -41,12 +41,16 @@ LONGEST_LINE_BYTES = 1 << 24
 
 
 class PredictionRow(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One image: probabilities of the classes, or why there are none. `file` is as `text.encode_name` gives it."""
+    """One image: probabilities of the classes, or why there are none. `file` is as `text.encode_name` gives it.
+
+    `unfamiliar` is how far it is from labelled images, as a multiple of what is usual, where that is known.
+    """
 
     file: Text
     frame: Frame
     probabilities: list[Annotated[float, Meta(ge=0.0, le=1.001)]] | None = None
     problem: str | None = None
+    unfamiliar: float | None = None
 
     @property
     def key(self) -> ImageKey:
@@ -65,6 +69,7 @@ class PredictionHeader(msgspec.Struct, frozen=True):
     run: str
     tta: bool
     max_megapixels: float
+    unfamiliar: bool = False
 
 
 def make_header(images: str, config: PredictConfig, card: ModelCard, digest: str) -> PredictionHeader:

@@ -15,11 +15,10 @@ from mia_tui.dataset.store import rows
 from mia_tui.dataset.store.edits import StoreEdits
 from mia_tui.dataset.store.errors import as_store_errors
 from mia_tui.dataset.store.history import ChangeRecorder, NewChange
-from mia_tui.dataset.store.migrations import schema_version
+from mia_tui.dataset.store.migrations import REVIEWED_FROM, schema_version
 from mia_tui.dataset.store.review.records import AuditKind, AuditRow, Draw, IssueKind
 from mia_tui.decoding import Count, Time
 
-_SINCE = 4  # version of the schema that has these tables
 _KEPT = "issue, class_id, annotator, at"
 _ANSWER = "id, said_class_id, class_id, annotator, answered_at"
 _AuditFields = tuple[
@@ -54,7 +53,7 @@ class ReviewEdits(StoreEdits):
     def kept(self, issue: IssueKind) -> set[ImageKey]:
         """Images whose issue a person kept, as long as they have the label that they had then."""
         with as_store_errors(self.path):
-            if schema_version(self._db) < _SINCE:
+            if schema_version(self._db) < REVIEWED_FROM:
                 return set()
             found = self._db.execute(
                 """SELECT path, frame FROM kept JOIN image ON image.id = kept.image_id
@@ -93,7 +92,7 @@ class ReviewEdits(StoreEdits):
     def audits(self) -> list[AuditRow]:
         """All images that were ever drawn, in the order in which they were."""
         with as_store_errors(self.path):
-            if schema_version(self._db) < _SINCE:
+            if schema_version(self._db) < REVIEWED_FROM:
                 return []
             return [
                 AuditRow(row[0], ImageKey(os.fsdecode(row[1]), row[2]), *row[3:])

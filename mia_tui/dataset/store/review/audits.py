@@ -1,0 +1,73 @@
+"""Audits: the images of a draw together, and those draws that still say something."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mia_tui.dataset.store.review.records import AuditKind, AuditRow
+
+
+@dataclass(frozen=True)
+class AuditDraw:
+    """Images that were drawn together, or in several draws that count together.
+
+    Attributes:
+        kind: Whether labels or suggestions are audited.
+        rows: The images, in the order in which they are to be asked.
+        drawn_at: When the first were drawn, Unix seconds.
+        drawn_from: How many images could have been drawn.
+    """
+
+    kind: AuditKind
+    rows: tuple[AuditRow, ...]
+    drawn_at: float
+    drawn_from: int
+
+    @property
+    def answered(self) -> list[AuditRow]:
+        """Images that have an answer."""
+        return [row for row in self.rows if row.answer is not None]
+
+    @property
+    def open(self) -> list[AuditRow]:
+        """Images that are still to be answered."""
+        return [row for row in self.rows if row.answer is None]
+
+    @property
+    def right(self) -> int:
+        """Of how many the answer is what was said."""
+        return sum(row.is_right is True for row in self.rows)
+
+
+def draws_of(rows: Sequence[AuditRow], kind: AuditKind) -> list[AuditDraw]:
+    """The draws of a kind, the newest first."""
+    drawn: dict[float, list[AuditRow]] = {}
+    for row in rows:
+        if row.kind == kind:
+            drawn.setdefault(row.drawn_at, []).append(row)
+    return [
+        AuditDraw(kind, tuple(its), drawn_at, its[0].drawn_from)
+        for drawn_at, its in sorted(drawn.items(), reverse=True)
+    ]
+
+
+def together(draws: Sequence[AuditDraw], is_current: Callable[[AuditDraw], bool]) -> AuditDraw | None:
+    """The newest draw that has an answer, and all current ones with it; None if nothing was answered.
+
+    Draws that follow each other are one sample of the images of the first, as long as these are much the same.
+    What was said may have become better from one to the next, so together they say rather too little.
+
+    Args:
+        draws: Of one kind, the newest first.
+        is_current: Whether a draw still says something of the images of now.
+    """
+    answered = [draw for draw in draws if draw.answered]
+    if not answered:
+        return None
+    counted = [answered[0], *filter(is_current, answered[1:])] if is_current(answered[0]) else answered[:1]
+    oldest_first = counted[::-1]
+    return AuditDraw(
+        answered[0].kind,
+        tuple(row for draw in oldest_first for row in draw.rows),
+        oldest_first[0].drawn_at,
+        max(draw.drawn_from for draw in counted),
+    )
