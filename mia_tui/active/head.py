@@ -155,9 +155,10 @@ def _sums_by_class(
 ) -> NDArray[np.float64]:
     """Shape (dims, classes)."""
     order = np.argsort(positions, kind="stable")
-    starts = np.searchsorted(positions[order], np.arange(classes))
-    sums: NDArray[np.float64] = np.add.reduceat(points[order], starts, axis=0, dtype=np.float64).T
-    return sums
+    known, starts = np.unique(positions[order], return_index=True)
+    sums = np.zeros((classes, points.shape[1]))
+    sums[known] = np.add.reduceat(points[order], starts, axis=0, dtype=np.float64)
+    return sums.T
 
 
 def _by_group(
