@@ -52,6 +52,9 @@ Where things go
                         in `PIECES` of tui/controller/idle_imports.py; what makes it quick: tui/screen.py
     step of the tour    a `TourStep` in tui/tour/tour.py, and `did` of the screen where it happens
     choice that is kept a field in config/user/kept.py
+    what people judge   a table in dataset/store/migrations.py, its queries and edits in dataset/store/review/, how
+                        it is undone in dataset/store/review/undo.py, what is shown of it in
+                        dataset/session/people.py
     kind of terminal    what is asked of it in terminal/answers.py, what it can do in terminal/choose.py, a line in
                         tui/manual/pages/terminals.md, and a model of it, which the tests have
     action on runs      a class in runs/actions/, a key in tui/keys/tables/runs.py, and a command in cli/runs/
@@ -85,6 +88,12 @@ Each line passes through its modules in this order.
         `_want` of tui/mosaic/mosaic.py -> tui/mosaic/tile_pictures.py -> tui/pictures/cache.py, and from there as
         above; tui/mosaic/painter.py writes the pixels behind the cells of each tile, tui/mosaic/kitty_tiles.py knows
         which of them the terminal holds. What frames say of a session is in tui/grid/view.py.
+    a page of look-alikes
+        `show_pages` of tui/label/commands.py -> tui/look_alikes/opening.py chooses a source of
+        tui/look_alikes/sources.py: the live suggestions (tui/live/live_suggestions.py; active/pages.py in its thread),
+        those of a run, or the neighbours of an image. tui/look_alikes/pages.py says which page is next, and
+        tui/look_alikes/page.py what each image gets; Enter writes all of it in one transaction. The frames are in
+        tui/look_alikes/tiles.py, the pictures come as in other tiles.
     an image file for a network
         engine/data/reader.py -> `decode_input` of dataset/images/decode.py, in training, prediction and preview:
         dataset/images/reading.py opens the file; a picture of 8 bits is resized as it is, all others go through
@@ -121,6 +130,12 @@ Each line passes through its modules in this order.
         After Ctrl+K, tui/label/suggestions/asked_network.py puts the answer of image_predictor.py in their place.
         The probabilities of the other classes are in a file of their own (runs/prediction/probabilities.py), which
         tui/label/suggestions/probabilities.py searches for the image on screen.
+    a review
+        tui/review/chooser.py asks what to review; tui/review/finder.py finds what is doubtful in the thread of the
+        live suggestions (active/label_issues.py, active/duplicates.py, active/unfamiliar.py). A queue is a filter
+        with an order of its own (tui/review/queue.py), which also says what may be seen of an image: in an audit
+        (tui/review/audit.py) nothing. What was kept and answered is in dataset/store/review/; tui/review/progress.py
+        makes figures of it.
     features of all images
         `create_features` or `start_features` of runs/features/create.py -> worker.py -> engine/jobs/features.py lists
         the images, asks features/table.py which have none, copies those of known content
@@ -140,6 +155,14 @@ Each line passes through its modules in this order.
         run writes its files beside the old ones first (files.py, runs/disk.py), so these are never torn; it ends as
         failed with the sentence of disk_errors.py, and can be resumed from the checkpoint before. Events wait for
         room (runs/record/log.py), which also ends a torn line of events.jsonl before it writes the next one.
+    several people at work
+        tui/controller/news.py asks each second what others wrote; tui/controller/leases.py leases images ahead
+        (dataset/store/review/leases.py) once there is somebody else, and tells dataset/session/session.py which ones
+        to pass over. In a second pass and among disputes, `assign` of tui/controller/label_controller.py writes
+        opinions and decisions (dataset/store/review/opinions.py); dataset/session/people.py says what may be seen.
+        Who said what is dataset/store/review/ratings.py, from which active/agreement.py computes kappa.
+        The labels.db of a copy is read by dataset/interchange/copies/reading.py, compared and merged by
+        dataset/interchange/copies/merging.py and dataset/store/review/merging.py.
     labels that look wrong, and an audit
         cli/live/learned.py joins images, labels and features (features/table.py; what is missing is made by
         engine/jobs/features.py) to a `Suggester` (active/suggester.py). active/label_issues.py ranks labels by

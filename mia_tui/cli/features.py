@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     "--batch-size",
     cls=Option,
     type=click.IntRange(min=1, max=1_000_000),
-    default=64,
+    default=32,
     show_default=True,
     help="Images per batch.",
 )
@@ -71,11 +71,13 @@ def command(
     continues where it stopped.
     """
     from mia_tui.cli.open import user_settings
+    from mia_tui.config.fields import check_value, find_field
     from mia_tui.dataset.scan.scan import check_root
     from mia_tui.runs.features.create import create_features, network_id
 
     report = Report(as_json=as_json)
     check_root(dataset)
+    check_value(find_field("device", where="--device"), device, shown="--device")
     weights = None
     if network_text is not None:
         _, weights = find_network(network_text, dataset, state)

@@ -37,6 +37,6 @@ class FeaturesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     network: Text = SHIPPED_NETWORK
     device: Text = "auto"
     precision: Precision = "auto"
-    batch_size: Annotated[int, Meta(ge=1, le=1_000_000)] = 64
+    batch_size: Annotated[int, Meta(ge=1, le=1_000_000)] = 32
     stacks: Literal["frames", "whole"] = "frames"
     most_bytes: Annotated[int, Meta(ge=1, le=2**62)] = MOST_BYTES

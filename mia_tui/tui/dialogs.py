@@ -210,12 +210,25 @@ class PickDialog(Dialog[Value | None], Generic[Value]):
         lines = min(_MOST_LINES, self.size.height * 42 // 100)
         self.query_one(OptionList).styles.max_height = max(1, lines)
 
+    def replace_choices(self, choices: Sequence[Choice[Value]]) -> None:
+        """Show other choices, as when more is known of them; the cursor stays on the same value."""
+        place = self.query_one(OptionList).highlighted
+        value = self._found[place].value if place is not None and place < len(self._found) else None
+        self._choices = choices
+        self._find()
+        values = [choice.value for choice in self._found[:_SHOWN]]
+        if value in values:
+            self.query_one(OptionList).highlighted = values.index(value)
+
     @on(Input.Changed)
     def narrow(self) -> None:
         text = self._text
-        if text == self._narrowed_to:
-            return
-        self._narrowed_to = text
+        if text != self._narrowed_to:
+            self._narrowed_to = text
+            self._find()
+
+    def _find(self) -> None:
+        text = self._narrowed_to
         wanted = text.casefold().strip()
         found = [choice for choice in self._choices if has_words(choice.text, wanted)]
         # A sort keeps the order of equals: those that begin with it come first.

@@ -57,7 +57,7 @@ def cells(tmp_path: Path) -> Path:
 
 def test_help_names_a_new_format_and_what_it_reads_and_writes(mia: Mia) -> None:
     for command, names, says in (
-        ("import", "csv|jsonl|folders|mia|lines", "FILE (one line an image)"),
+        ("import", "csv|jsonl|folders|mia|labels.db|lines", "FILE (one line an image)"),
         ("export", "csv|folders|mia|lines", "one line an image, to FILE"),
     ):
         text = " ".join(mia("labels", command, "--help").out.split())

@@ -1,4 +1,4 @@
-"""The job that makes features: what it makes, what it need not make again, and what it does with files that change."""
+"""The job that makes features: what it makes, what it need not make again, and what it does with changed files."""
 
 import os
 import shutil
@@ -17,6 +17,7 @@ from mia_tui.features.table import FeatureTable
 from mia_tui.runs.features.create import create_features, network_id
 from mia_tui.runs.record.events import Event, Phase, ProgressMade, ResultSaved
 from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.worker import attempt, control
 from mia_tui.worker import AttemptResult, work
 
 pytestmark = pytest.mark.usefixtures("networks_are_let_go")
@@ -48,9 +49,13 @@ def by_path(root: Path, weights: Path | None = None) -> dict[str, np.ndarray]:
 
 def computed(events: list[Event]) -> int:
     """How many images the network was given."""
-    done = [event.done for event in events if isinstance(event, ProgressMade)]
-    phases = [event.message for event in events if isinstance(event, Phase) and event.name == "working"]
-    return done[-1] - done[0] if phases and done else 0
+    starts = [
+        place for place, event in enumerate(events) if isinstance(event, Phase) and event.name == "working"
+    ]
+    if not starts:
+        return 0
+    done = [event.done for event in events[starts[-1] :] if isinstance(event, ProgressMade)]
+    return done[-1] - done[0]
 
 
 def test_every_image_gets_mean_and_deviation_of_seven_stages(discs: Path) -> None:
@@ -103,7 +108,11 @@ def test_renamed_files_and_copies_of_a_dataset_are_found_by_content(discs: Path,
         assert np.array_equal(before["red/cell-5.png 0"], after["other/cell-5.png 0"])
 
 
-def test_a_stopped_job_keeps_what_it_made_and_the_next_makes_the_rest(discs: Path) -> None:
+def test_a_stopped_job_keeps_what_it_made_and_the_next_makes_the_rest(
+    discs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt, "PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr(control, "_LOOK_EVERY_S", 0.0)
     run = create_features(discs, threads=1, batch_size=4)
     seen = 0
 

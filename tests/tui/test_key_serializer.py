@@ -124,7 +124,7 @@ def test_every_command_that_opens_another_screen_is_known_as_one(dataset: Path) 
             # `leave` ends the screen where nothing is to be undone. The others ask only after files were moved, where
             # several networks suggest, or where there are stacks.
             assert (
-                opens | {"home", "leave", "manual", "unlink", "suggestions", "stacks"}
+                opens | {"home", "leave", "manual", "unlink", "suggestions", "stacks", "second_pass"}
                 == SCOPES["label"].opening
             )
 

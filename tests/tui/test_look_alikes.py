@@ -123,7 +123,7 @@ def test_a_letter_leads_through_the_next_best_classes_to_none(dataset: Path) -> 
             await press(pilot, key)
             assert f" {key} {names[guesses[2]]}" in caption(pilot, 3)
             await press(pilot, key)
-            assert f" {key} no label" in caption(pilot, 3) and "1 left out" in screen_text(pilot.app)
+            assert f" {key} none" in caption(pilot, 3) and "1 left out" in screen_text(pilot.app)
             assert not labels_in(dataset).keys() & set(paths(page)), (
                 "nothing is written before the page is taken"
             )

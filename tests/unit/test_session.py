@@ -1,5 +1,6 @@
 """Position, filter and order: what a person looks at stays, goes on and ends where it should."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.session.filters import ORDERS, STATES, Filter
 from mia_tui.dataset.session.session import LabelSession
-from mia_tui.dataset.store.records import Mark
+from mia_tui.dataset.store.records import Mark, Opinion
 
 FIVE = ("a.png", "b.png", "c.png", "d.png", "e.png")
 
@@ -154,12 +155,17 @@ def test_each_state_shows_what_its_name_says() -> None:
     suggest(session, a=(2, 0.5), b=(2, 0.9), c=(5, 0.7))
     other = {ImageKey("a.png"): ("flat", 0.5), ImageKey("b.png"): ("round", 0.5)}
     session.compare_with(suggestions(other, model="vgg16"))
+    session.people.load({ImageKey("b.png"): {"bob": Opinion(1, "bob", 1.0)}}, {})
+    session.people.mine = {ImageKey("a.png"): None}
     session.set_problem(4, "It is cut short.")
     session.set_problem(5, "It is gone.", missing=True)
     expected = {
         "all": "abcdef", "unlabelled": "cdef", "labelled": "ab", "class": "ab", "flagged": "c", "skipped": "d",
-        "noted": "d", "suggested": "c", "differs": "a", "models_differ": "b", "unreadable": "ef",
+        "noted": "d", "suggested": "c", "differs": "a", "models_differ": "b", "unfamiliar": "be",
+        "disputed": "b", "second_pass": "a", "unreadable": "ef",
     }  # fmt: skip
+    session.set_unfamiliar(np.array([0], np.int32))
+    session.set_unfamiliar(np.array([1, 4], np.int32))
     assert set(expected) == set(STATES)
     for state in STATES:
         session.set_filter(Filter(state))
@@ -195,6 +201,17 @@ def test_orders_are_by_name_time_class_and_confidence() -> None:
             session.set_order(order, reverse=reverse)
             assert "".join(path[0] for path in shown(session)) == expected[order][reverse]
             assert session.current == ImageKey("c.png")
+
+
+def test_chosen_images_can_be_shown_in_the_order_in_which_they_were_given() -> None:
+    session = session_of("a.png", "b.png", "c.png", "d.png")
+    given = tuple(map(ImageKey, ("d.png", "gone.png", "a.png", "c.png", "a.png")))
+    session.set_filter(Filter(among=given), ("given", False))
+    assert shown(session) == ["d.png", "a.png", "c.png"]
+    session.set_order("given", reverse=True)
+    assert shown(session) == ["c.png", "a.png", "d.png"]
+    session.set_filter(Filter())
+    assert (session.order, shown(session)) == ("name", ["a.png", "b.png", "c.png", "d.png"])
 
 
 def test_after_the_current_image_comes_the_next_one_in_the_order_shown() -> None:

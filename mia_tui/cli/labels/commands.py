@@ -226,7 +226,7 @@ def import_command(
         report.say(f"New classes: {name_some(done.created, limit=20)}.")
     for note in done.notes:
         report.warn(note)
-    conflicts = show_conflicts(report, done.conflicts, conflicts_out)
+    conflicts = show_conflicts(report, done.conflicts, conflicts_out) if read.copy is not None else {}
     take_fingerprints_of(report, dataset, place.labels_db, annotator)
     report.record(
         {

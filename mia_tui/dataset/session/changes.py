@@ -52,6 +52,7 @@ def apply_in_steps(
             yield
         some = changes[start : start + _STEP]
         touched += _apply_to_images(some, states)
+        touched.append(_apply_opinions(some, states, annotator))
         edits += [
             (change.target_id, class_of_dict(change.after)) for change in some if change.kind == "class"
         ]
@@ -90,6 +91,16 @@ def _apply_to_images(changes: Sequence[Change], states: ImageStates) -> list[Row
     return [_APPLY[kind](states, of_kind) for kind, of_kind in last.items() if kind in _APPLY]
 
 
+def _apply_opinions(changes: Sequence[Change], states: ImageStates, annotator: str) -> Rows:
+    said = [change for change in changes if change.kind in ("opinion", "decision")]
+    if not said:
+        return np.empty(0, np.int32)
+    for change in said:
+        states.people.apply(change, annotator)
+    rows = states.listing.rows([change.image for change in said if change.image is not None])
+    return rows[rows >= 0]
+
+
 def _label(states: ImageStates, last: Mapping[ImageKey, Any]) -> Rows:
     labels = last.values()
     class_ids = [0 if label is None else int(label["class_id"]) for label in labels]
@@ -97,11 +108,19 @@ def _label(states: ImageStates, last: Mapping[ImageKey, Any]) -> Rows:
     return states.set_labels(list(last), class_ids, sources)
 
 
+def _touch(states: ImageStates, last: Mapping[ImageKey, Any]) -> Rows:
+    """Nothing of it is shown with the images, but an undo goes to them."""
+    rows = states.listing.rows(list(last))
+    return rows[rows >= 0]
+
+
 _APPLY: dict[ChangeKind, Callable[[ImageStates, Mapping[ImageKey, Any]], Rows]] = {
     "label": _label,
     "flag": lambda states, last: states.set_bits(list(last), FLAGGED, list(last.values())),
     "skip": lambda states, last: states.set_bits(list(last), SKIPPED, list(last.values())),
     "note": lambda states, last: states.set_notes(list(last), list(last.values())),
+    "kept": _touch,
+    "audit": _touch,
 }
 
 

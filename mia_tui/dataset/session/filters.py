@@ -1,5 +1,6 @@
 """Which images are shown, and in which order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,16 @@ from numpy.typing import NDArray
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.class_list import ClassList
 from mia_tui.dataset.session.image_states import ImageStates
-from mia_tui.dataset.session.row_table import FLAGGED, MISSING, NOTED, SKIPPED, UNREADABLE, Rows, RowTable
+from mia_tui.dataset.session.row_table import (
+    FLAGGED,
+    MISSING,
+    NOTED,
+    SKIPPED,
+    UNFAMILIAR,
+    UNREADABLE,
+    Rows,
+    RowTable,
+)
 
 State = Literal[
     "all",
@@ -22,17 +32,27 @@ State = Literal[
     "suggested",
     "differs",
     "models_differ",
+    "unfamiliar",
+    "disputed",
+    "second_pass",
     "unreadable",
 ]
 STATES: tuple[State, ...] = (
     "all", "unlabelled", "labelled", "class", "flagged", "skipped", "noted", "suggested", "differs",
-    "models_differ", "unreadable",
+    "models_differ", "unfamiliar", "disputed", "second_pass", "unreadable",
 )  # fmt: skip
 
-Order = Literal["name", "time", "class", "confidence"]
+Order = Literal["name", "time", "class", "confidence", "given"]
 ORDERS: tuple[Order, ...] = ("name", "time", "class", "confidence")
+"""That a person can choose; `given` is that of `Filter.among`."""
 
-_BITS = {"flagged": FLAGGED, "skipped": SKIPPED, "noted": NOTED, "unreadable": MISSING | UNREADABLE}
+_BITS = {
+    "flagged": FLAGGED,
+    "skipped": SKIPPED,
+    "noted": NOTED,
+    "unfamiliar": UNFAMILIAR,
+    "unreadable": MISSING | UNREADABLE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +61,9 @@ class Filter:
 
     Attributes:
         state: suggested: without a label but with a suggestion of a model; differs: with a label that differs from
-            the suggestion; models_differ: where the two models of the session suggest different classes; unreadable:
-            missing or damaged, as far as that is known.
+            the suggestion; models_differ: where the two models of the session suggest different classes; unfamiliar:
+            far from all classes; disputed: where label and opinions of people differ; second_pass: what this person
+            labels again; unreadable: missing or damaged, as far as that is known.
         class_id: Images of this class; if `state` is suggested, those for which a model suggests it.
         text: Part of the path, in upper or lower case.
         folder: Images in this folder or below it; empty for all.
@@ -100,11 +121,17 @@ def is_labelled(table: RowTable, classes: ClassList, start: int = 0) -> NDArray[
 
 
 def in_order(
-    shown: NDArray[np.bool_], order: Order, reverse: bool, states: ImageStates, classes: ClassList
+    shown: NDArray[np.bool_],
+    order: Order,
+    reverse: bool,
+    states: ImageStates,
+    classes: ClassList,
+    given: Sequence[ImageKey] = (),
 ) -> Rows:
     """The rows to show, int32, in order; rows that are equal stay in the order of the listing.
 
-    Rows without a value to sort by (no label, no confidence, no time) come last, reversed or not.
+    Rows without a value to sort by (no label, no confidence, no time, not among those given) come last, reversed or
+    not.
     """
     if order == "name":
         ordered, last = np.flatnonzero(shown), np.empty(0, np.intp)
@@ -118,6 +145,8 @@ def in_order(
         ordered, last = np.flatnonzero(shown & labelled), np.flatnonzero(shown & ~labelled)
         places = classes.places(len(states.table.labels))[states.table.class_ids[ordered]]
         ordered = ordered[np.argsort(places, kind="stable")]
+    elif order == "given":
+        ordered, last = _as_given(shown, states.listing.rows(given))
     else:
         sure = ~np.isnan(states.table.confidences)
         ordered, last = _by_confidence(shown & sure, states.table), np.flatnonzero(shown & ~sure)
@@ -142,6 +171,10 @@ def _in_state(filter: Filter, states: ImageStates, classes: ClassList, start: in
         shown = ~labelled & suggested
     elif filter.state == "differs":
         shown = labelled & suggested & (model_ids[suggestions] != class_ids)
+    elif filter.state == "disputed":
+        shown = states.people.disputed(states.listing, table, classes)[start:]
+    elif filter.state == "second_pass":
+        shown = states.people.in_second_pass(states.listing)[start:]
     elif filter.state == "models_differ":
         shown = suggested & _models_differ(states, classes, start)
     else:
@@ -158,6 +191,16 @@ def _models_differ(states: ImageStates, classes: ClassList, start: int) -> NDArr
     compared = states.compared_model.are_shown(classes)[other]
     differs: NDArray[np.bool_] = compared & (meaning[one] != others_meaning[other])
     return differs
+
+
+def _as_given(shown: NDArray[np.bool_], given: Rows) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The rows that are given, in that order, each once, and all others that are shown."""
+    given = given[given >= 0]
+    given = given[shown[given]]
+    _, first = np.unique(given, return_index=True)
+    others = shown.copy()
+    others[given] = False
+    return given[np.sort(first)].astype(np.intp), np.flatnonzero(others)
 
 
 def _by_confidence(shown: NDArray[np.bool_], table: RowTable) -> NDArray[np.intp]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mia_tui.dataset.listing.arrays import ListingArrays, paths_of
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.session.people import SaidByPeople
 from mia_tui.dataset.session.row_table import (
     FLAGGED,
     NOTED,
@@ -35,6 +36,7 @@ class ImageStates:
         table: By row of the listing.
         shown_model: Whose suggestions are shown.
         compared_model: Which model it is compared with.
+        people: What several people said beside the labels.
         missing: How many labels belong to images that are not listed.
         unused: How many of these are of other frames of files that are listed, as of single frames where stacks are
             labelled as a whole.
@@ -46,6 +48,7 @@ class ImageStates:
         self.missing = self.unused = 0
         self.shown_model = SuggestedClasses()
         self.compared_model = SuggestedClasses()
+        self.people = SaidByPeople()
         self._absent: dict[ImageKey, ImageRecord] = {}
         self._suggests_absent = False  # whether some of them may have a suggestion of the model shown
 
@@ -103,6 +106,7 @@ class ImageStates:
 
     def move(self, old: ImageKey, new: ImageKey) -> list[int]:
         """Move label and marks to the new key of a moved file. Returns the rows concerned."""
+        self.people.move(old, new)
         from_row, to_row = self.listing.row(old), self.listing.row(new)
         known = self._take_absent(old) if from_row is None else self.table.take(from_row)
         if to_row is None:

@@ -15,8 +15,8 @@ from mia_tui.dataset.session.suggested import SuggestedClasses
 from mia_tui.dataset.store.records import LabelOrigin
 
 SOURCES: tuple[LabelOrigin, ...] = ("person", "import", "accepted", "page")
-FLAGGED, SKIPPED, NOTED, MISSING, UNREADABLE = 1, 2, 4, 8, 16
-BITS = (FLAGGED, SKIPPED, NOTED, MISSING, UNREADABLE)
+FLAGGED, SKIPPED, NOTED, MISSING, UNREADABLE, UNFAMILIAR = 1, 2, 4, 8, 16, 32
+BITS = (FLAGGED, SKIPPED, NOTED, MISSING, UNREADABLE, UNFAMILIAR)
 
 _PER_CLASS = len(SOURCES) + 1  # labels of each source; 0 is no label
 
@@ -171,6 +171,12 @@ class RowTable:
         else:
             self.notes[row] = note
 
+    def set_unfamiliar(self, rows: Rows) -> None:
+        """Replace which images are far from all classes."""
+        before = np.flatnonzero(self.bits & UNFAMILIAR).astype(np.int32)
+        self.set_bits(before, UNFAMILIAR, np.zeros(len(before), np.bool_))
+        self.set_bits(rows, UNFAMILIAR, np.ones(len(rows), np.bool_))
+
     def set_problem(self, row: int, problem: str | None, *, missing: bool) -> None:
         """Record why an image cannot be shown, or that it can."""
         self.set_bit(row, MISSING, problem is not None and missing)
@@ -204,7 +210,7 @@ class RowTable:
         """Remove labels and marks; suggestions and problems stay."""
         self.class_ids[:] = 0
         self.sources[:] = 0
-        self.bits[:] = self.bits & (MISSING | UNREADABLE)
+        self.bits[:] = self.bits & (MISSING | UNREADABLE | UNFAMILIAR)
         self.notes.clear()
         self._labels[:] = 0
         self._with_bit.update({FLAGGED: 0, SKIPPED: 0, NOTED: 0})
@@ -318,6 +324,9 @@ class RowState:
         compared: What the model suggests that this one is compared with; None if nothing.
         problem: A sentence that says why the image cannot be shown; None if it can.
         missing: Whether the problem is that the file does not exist.
+        unfamiliar: Whether it is far from all classes.
+        said: What people said of it beside the label, name and class of each; only where disputes are shown.
+        is_decided: Whether somebody decided between those.
     """
 
     image_class: ImageClass | None
@@ -330,6 +339,9 @@ class RowState:
     note: str | None
     problem: str | None
     missing: bool
+    unfamiliar: bool = False
+    said: tuple[tuple[str, str], ...] = ()
+    is_decided: bool = False
 
     @property
     def differs(self) -> bool:
@@ -368,4 +380,5 @@ def row_state(
         note=table.notes.get(row) if bits & NOTED else None,
         problem=table.problems.get(row) if bits & (MISSING | UNREADABLE) else None,
         missing=bool(bits & MISSING),
+        unfamiliar=bool(bits & UNFAMILIAR),
     )

@@ -18,6 +18,8 @@ from mia_tui.dataset.session.class_list import ClassList
 from mia_tui.dataset.session.counts import LabellingSpeed, SessionCounts
 from mia_tui.dataset.session.filters import Filter, Order, in_order, is_labelled, joining, matching
 from mia_tui.dataset.session.image_states import ImageStates
+from mia_tui.dataset.session.leased import LeasedImages
+from mia_tui.dataset.session.people import SaidByPeople, shuffled
 from mia_tui.dataset.session.row_table import (
     FLAGGED,
     MISSING,
@@ -33,6 +35,9 @@ from mia_tui.dataset.store.records import Change, Label, Mark
 
 __all__ = ["Applied", "LabelSession", "RowState"]
 
+_PASSED_OVER = (
+    512  # images that others have may lie between this one and the next; a key waits for the search
+)
 _OF_MODELS = ("suggested", "differs", "models_differ")  # filters
 
 
@@ -62,6 +67,7 @@ class LabelSession:
         self.counts = SessionCounts(self._states, self._classes)
         self._view = ShownRows()
         self._selection = Selection(len(listing))
+        self._leased = LeasedImages()
         self.refresh_view()
 
     @property
@@ -93,7 +99,7 @@ class LabelSession:
         self._states.replace(listing, placed)
         self._selection = self._selection.moved(placed, len(listing))
         new = self._in_order(matching(self.filter, self._states, self._classes) & is_new)
-        self._view.follow(placed, new, in_rows=self.order == "name", reverse=self.reverse)
+        self._view.follow(placed, new, in_rows=self._is_in_rows, reverse=self.reverse)
 
     def load_in_steps(
         self, classes: Sequence[ImageClass], labels: Mapping[ImageKey, Label], marks: Mapping[ImageKey, Mark]
@@ -207,11 +213,15 @@ class LabelSession:
         new = joining(rows, self.view, self.filter, self._states, self._classes)
         if new is not None:
             same = np.arange(len(self.listing), dtype=np.int32)
-            self._view.follow(same, self._in_order(new), in_rows=self.order == "name", reverse=self.reverse)
+            self._view.follow(same, self._in_order(new), in_rows=self._is_in_rows, reverse=self.reverse)
 
     def set_problem(self, row: int, problem: str | None, *, missing: bool = False) -> None:
         """Record why an image could not be shown; None if it could."""
         self._states.table.set_problem(row, problem, missing=missing)
+
+    def set_unfamiliar(self, rows: Rows) -> None:
+        """Replace which images are far from all classes; those that are shown stay shown."""
+        self._states.table.set_unfamiliar(rows)
 
     @property
     def view(self) -> Rows:
@@ -261,7 +271,7 @@ class LabelSession:
         return self._view.place_of(row) is not None
 
     def next_unlabelled(self, *, backwards: bool = False, wrap: bool = False) -> bool:
-        """Go to the next image that has no label and was not skipped. False if there is none.
+        """Go to the next image that has no label, was not skipped and is not left to others. False if there is none.
 
         Args:
             backwards: Search backwards.
@@ -273,7 +283,12 @@ class LabelSession:
     def unlabelled_place(self, *, backwards: bool = False, wrap: bool = False) -> int | None:
         """The position that `next_unlabelled` goes to; None if there is none."""
         table = self._states.table
+        if self.is_blind:
+            wanted = self.people.in_second_pass(self.listing, left=True)
+            return self._view.next_place(wanted, backwards=backwards, wrap=wrap)
         wanted = ~is_labelled(table, self._classes) & (table.bits & SKIPPED == 0)
+        if self.has_leased:
+            wanted &= ~self.leased
         return self._view.next_place(wanted, backwards=backwards, wrap=wrap)
 
     def neighbours(self, ahead: int = 3, behind: int = 1) -> list[int]:
@@ -288,9 +303,17 @@ class LabelSession:
         self.go_to(row)
         return True
 
-    def set_filter(self, filter: Filter) -> None:
-        """Show other images. The current one stays if it is among them, else the next one becomes current."""
+    def set_filter(self, filter: Filter, order: tuple[Order, bool] | None = None) -> None:
+        """Show other images. The current one stays if it is among them, else the next one becomes current.
+
+        Args:
+            filter: Which images.
+            order: Their order, and whether it is reversed; None for the present one.
+        """
+        if order is None and self.order == "given" and filter.among is None:
+            order = "name", False
         self.filter = filter
+        self.order, self.reverse = order or (self.order, self.reverse)
         self.refresh_view()
         self._selection.keep(self.view)
 
@@ -336,7 +359,70 @@ class LabelSession:
     def state_of(self, row: int) -> RowState:
         """The state of an image."""
         states = self._states
-        return row_state(states.table, self._classes, states.shown_model, states.compared_model, row)
+        state = row_state(states.table, self._classes, states.shown_model, states.compared_model, row)
+        if self.is_blind:
+            return states.people.as_blind(self.listing.key(row), state, self._classes)
+        if self.shows_disputes:
+            return states.people.with_opinions(self.listing.key(row), state, self._classes)
+        return state
+
+    @property
+    def people(self) -> SaidByPeople:
+        """What several people said beside the labels."""
+        return self._states.people
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether this is a second pass, in which nothing may tell what others say: no label, suggestion or path."""
+        return self.filter.state == "second_pass"
+
+    @property
+    def shows_disputes(self) -> bool:
+        """Whether a class that is given now decides a dispute."""
+        return self.filter.state == "disputed"
+
+    @property
+    def is_second_look(self) -> bool:
+        """Whether images are judged that have a label: a second pass, or disputes."""
+        return self.is_blind or self.shows_disputes
+
+    def set_leased(self, keys: Sequence[ImageKey]) -> None:
+        """These images come next where somebody else labels."""
+        self._leased.replace(keys)
+
+    @property
+    def leased(self) -> NDArray[np.bool_]:
+        """For each row, whether it comes next where somebody else labels; not to be written to."""
+        return self._leased.mask(self.listing)
+
+    @property
+    def has_leased(self) -> bool:
+        """Whether somebody else labels, so that some images are left to them."""
+        return bool(self._leased)
+
+    def unlabelled_after(self, most: int, searched: int) -> list[int]:
+        """Rows without a label that come next, and that nobody else has; looks only at so many images."""
+        if self.position is None:
+            return []
+        ahead = self.view[self.position + 1 : self.position + 1 + searched]
+        table, leased = self._states.table, self.leased
+        active = self._classes.are_active(len(table.labels))
+        left = ~active[table.class_ids[ahead]] & (table.bits[ahead] & SKIPPED == 0) & ~leased[ahead]
+        found: list[int] = ahead[left][:most].tolist()
+        return found
+
+    def go_on(self) -> bool:
+        """Go to the next image, or the next one that is not left to somebody else. False at the end."""
+        if self.has_leased and not self.is_second_look and self.position is not None:
+            ahead = self.view[self.position + 1 : self.position + 1 + _PASSED_OVER]
+            free = np.flatnonzero(~self.leased[ahead])
+            if len(free):
+                return self.move(int(free[0]) + 1)
+        return self.move(1)
+
+    def name_of(self, row: int, position: int) -> str:
+        """What an image is called: its path, in a blind pass its number among those shown."""
+        return f"image {position + 1:,}" if self.is_blind else self.listing.path(row)
 
     def all_have(self, rows: Rows, bit: int) -> bool:
         """Whether each of these images is FLAGGED, or SKIPPED (of `row_table`)."""
@@ -370,13 +456,13 @@ class LabelSession:
         return np.flatnonzero(matching(filter, self._states, self._classes)).astype(np.int32)
 
     def open_rows(self) -> NDArray[np.bool_]:
-        """For each row, whether it is shown, has no label, and is neither skipped nor flagged nor unreadable."""
+        """For each row, whether it is shown, without a label, and neither skipped, flagged, unreadable nor leased."""
         table = self._states.table
         shown = np.zeros(len(self.listing), np.bool_)
         shown[self.view] = True
         bits = table.bits & (SKIPPED | FLAGGED | MISSING | UNREADABLE)
         shown &= ~is_labelled(table, self._classes) & (bits == 0)
-        return shown
+        return shown & ~self.leased if self.has_leased else shown
 
     def suggested(self) -> tuple[Rows, NDArray[np.float32]]:
         """Copies: for each row the class that the model shown suggests, 0 for none that the dataset has; how sure."""
@@ -396,5 +482,13 @@ class LabelSession:
         listing = self.listing
         return lambda: listing.keys(rows)
 
+    @property
+    def _is_in_rows(self) -> bool:
+        """Whether what is shown is in the order of the listing, or the reverse."""
+        return self.order == "name" and not self.is_blind
+
     def _in_order(self, shown: NDArray[np.bool_]) -> Rows:
-        return in_order(shown, self.order, self.reverse, self._states, self._classes)
+        if self.is_blind:
+            return shuffled(shown)
+        given = self.filter.among or ()
+        return in_order(shown, self.order, self.reverse, self._states, self._classes, given)

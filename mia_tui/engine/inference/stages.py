@@ -4,6 +4,7 @@ The last layer alone says too little of images that are unlike ImageNet: a linea
 in blood cells reached a macro F1 of 0.85 from its last layer and 0.94 from all stages.
 """
 
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,11 +14,18 @@ from torch import Tensor, nn
 _MOST_STAGES = 8  # of networks of many equal blocks, as transformers, those at equal distances
 
 
+class _Pooled(threading.local):
+    """What was pooled of the images that a thread computes."""
+
+    def __init__(self) -> None:
+        self.found: list[Tensor] = []
+
+
 class StageFeatures(nn.Module):
     """A network whose output is the mean and deviation of each channel of each stage, shape (N, dims), float32.
 
     The stages are those that timm names in `feature_info`; of networks of the EfficientNet family, each of `blocks`.
-    If the last layers change the number of channels, what the head is given is added.
+    If the last layers change the number of channels, what the head is given is added. Several threads may use it.
 
     Args:
         model: The network; it is kept in eval mode, and given hooks.
@@ -27,7 +35,7 @@ class StageFeatures(nn.Module):
     def __init__(self, model: nn.Module, *, only_stages: bool = False) -> None:
         super().__init__()
         self.model = model.eval()
-        self._found: list[Tensor] = []
+        self._pooled = _Pooled()
         self._last_axis = getattr(model, "output_fmt", "NCHW") == "NHWC"
         names = _stages(model)
         for name in names:
@@ -39,9 +47,9 @@ class StageFeatures(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Features of images (N, channels, H, W)."""
-        self._found = []
+        self._pooled.found = []
         self.model(images)
-        found, self._found = self._found, []
+        found, self._pooled.found = self._pooled.found, []
         return torch.cat(found, dim=1)
 
     def _pool(self, module: nn.Module, inputs: Any, output: Any) -> None:
@@ -51,10 +59,10 @@ class StageFeatures(nn.Module):
         pixels = values.flatten(1, -2)  # (N, pixels or tokens, C)
         mean = pixels.mean(dim=1)
         variance = pixels.square().mean(dim=1) - mean.square()
-        self._found += [mean, variance.clamp_min_(0).sqrt_()]
+        self._pooled.found += [mean, variance.clamp_min_(0).sqrt_()]
 
     def _keep(self, module: nn.Module, inputs: Any) -> None:
-        self._found.append(inputs[0].float().flatten(1))
+        self._pooled.found.append(inputs[0].float().flatten(1))
 
 
 def _stages(model: nn.Module) -> list[str]:

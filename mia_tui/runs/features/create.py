@@ -19,6 +19,7 @@ from mia_tui.features.layout import DEFAULT_NETWORK
 from mia_tui.paths import StateFolder, find_state, user_jobs
 from mia_tui.runs.list.find import kind_of, list_runs
 from mia_tui.runs.list.lifecycle import drop_untrained_run
+from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.runs.record.job_place import create_in, new_job
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import network_name, read_card, weights_digest
@@ -101,13 +102,12 @@ def start_features(
     weights: Path | None = None,
     *,
     state: Path | None = None,
-    threads: int | None = None,
     **settings: object,
 ) -> RunDir:
     """Make the features of a dataset in the background; returns when a worker has begun, before it imports torch.
 
-    It gives way to programs that people use, and waits for other jobs that make features of this dataset. If the same
-    features are being made already, that run is returned.
+    It leaves a core to whoever labels meanwhile, gives way to programs that people use, and waits for other jobs that
+    make features of this dataset. If the same features are being made already, that run is returned.
 
     Args:
         dataset: As for `create_features`, and so the others.
@@ -122,6 +122,7 @@ def start_features(
     command = " ".join(
         ("mia-tui features", typed(dataset), *(() if weights is None else ("--network", typed(weights))))
     )
+    threads = max(1, usable_cores() - 1)
     run = create_features(
         dataset, weights, state=state, threads=threads, after=ahead, command=command, **settings
     )

@@ -29,6 +29,8 @@ from mia_tui.dataset.store.records import Change, LabelOrigin, Step
 from mia_tui.errors import StoreError, StoreReplaced
 from mia_tui.paths import find_state
 from mia_tui.text import counted, name_some, printable
+from mia_tui.tui.controller.leases import ImageLeases
+from mia_tui.tui.controller.seen import SeenImages
 from mia_tui.tui.controller.store_thread import StoreThread, WriteResult
 from mia_tui.tui.controller.suggestions import ShownSuggestions
 from mia_tui.tui.controller.ways_back import WaysBack
@@ -65,6 +67,8 @@ class LabelController:
         suggestions: Whose suggestions are shown.
         live: Those that are learned from the labels, anew after each.
         ways_back: What led to the images that are shown.
+        leases: Which images others are about to label.
+        seen: Which images were on the screen as tiles.
         look_alikes: Its pages of look-alikes; None before they are first opened.
         saved: What was written last, None before the first.
         source: Where labels came from last: folders, store, or None.
@@ -90,7 +94,9 @@ class LabelController:
         self.suggestions = ShownSuggestions(self, state)
         self.live = LiveSuggestions(self)
         self.ways_back = WaysBack(self.session)
+        self.seen = SeenImages()
         self.look_alikes: Pages | None = None
+        self.leases = ImageLeases(self)
         self.store_thread = StoreThread(lambda: find_state(dataset, state).labels_db, self.annotator)
 
     async def load(self) -> None:
@@ -115,6 +121,9 @@ class LabelController:
             if changes is None:
                 await self._load()
                 return Applied(self.session.view[:0], 0, ())
+            if changes:
+                self.leases.saw_others()
+            self.leases.learn(self.store_thread.leases)
             return await self._apply(changes, by_other_program=True) if changes else None
 
     async def replace_listing(self, listing: Listing, placed: Rows) -> None:
@@ -154,12 +163,32 @@ class LabelController:
             self.saved = LastSave(what, time.time())
         return written.value
 
-    async def assign(self, keys: Sequence[ImageKey], class_id: int, *, source: LabelOrigin = "person") -> int:
-        """Put images into a class, as one step. Returns how many changed."""
-        changed = await self.write(
-            partial(LabelStore.set_labels, items=[(key, class_id) for key in keys], source=source),
-            f"{_of(keys)} = {self._class_name(class_id)}",
+    async def accept_all(self, suggested: Sequence[tuple[ImageKey, int]]) -> int:
+        """Accept the suggestions for images, as one step. Returns how many changed."""
+        keys = [key for key, _ in suggested]
+        return await self.write(
+            partial(LabelStore.set_labels, items=suggested, source="accepted"), f"{_of(keys)}: accepted"
         )
+
+    async def assign(self, keys: Sequence[ImageKey], class_id: int, *, source: LabelOrigin = "person") -> int:
+        """Put images into a class, as one step. Returns how many changed.
+
+        In a second pass that is an opinion beside the label, and where disputes are shown, a decision.
+        """
+        what = f"{_of(keys)} = {self._class_name(class_id)}"
+        items = [(key, class_id) for key in keys]
+        job = partial(LabelStore.set_labels, items=items, source=source)
+        if self.session.is_blind:
+            job, what = partial(LabelStore.give_opinions, items=items), "second opinion"
+        elif self.session.shows_disputes:
+            job = partial(LabelStore.decide, items=items)
+        self.leases.worked()
+        wanted = self.leases.due(keys)
+        if wanted:
+            changed, leases = await self.write(self.leases.with_label(job, wanted), what)
+            self.leases.learn(leases)
+        else:
+            changed = await self.write(job, what)
         if len(keys) == 1:
             self.session.speed.add_label(time.monotonic())
         return changed
@@ -200,9 +229,18 @@ class LabelController:
             store.save_root(self.dataset)
             store.save_fingerprints(facts)
 
+        await self.write_silently(job)
+
+    async def write_silently(self, job: Callable[[LabelStore], Value]) -> Value:
+        """Do something with the store that is no step of a person.
+
+        Raises:
+            StoreError: If it cannot be written.
+        """
         async with self._updating:
             written = await self.store_thread.write(job)
             await self._apply(written.changes)  # others' labels that came in between
+        return written.value
 
     async def take_labelled(self, most: int) -> list[str]:
         """Some of the labelled files that may have no fingerprint yet; each is returned once.
@@ -239,11 +277,12 @@ class LabelController:
         return len(self._labelled)
 
     async def clear(self, keys: Sequence[ImageKey]) -> int:
-        """Remove labels, as one step. Returns how many changed."""
-        return await self.write(
-            lambda store: store.set_labels(((key, None) for key in keys), source="person"),
-            f"{_of(keys)}: no label",
-        )
+        """Remove labels, or in a second pass what was said, as one step. Returns how many changed."""
+        items = ((key, None) for key in keys)
+        if self.session.is_blind:
+            return await self.write(lambda store: store.give_opinions(items), "second opinion withdrawn")
+        what = f"{_of(keys)}: no label"
+        return await self.write(lambda store: store.set_labels(items, source="person"), what)
 
     async def flag(self, keys: Sequence[ImageKey], flagged: bool) -> int:
         """Flag images, or remove their flags, as one step."""
@@ -381,6 +420,10 @@ class LabelController:
         if self.store_thread.is_open:
             self.state = find_state(self.dataset, self._asked_state)
         self.source, self.saved = snapshot.source, None
+        self.session.people.load(snapshot.opinions, snapshot.decisions)
+        if self.store_thread.has_company:
+            self.leases.saw_others()
+        self.leases.learn(self.store_thread.leases)
         for _ in self.session.load_in_steps(snapshot.classes, snapshot.labels, snapshot.marks):
             await asyncio.sleep(0)
         self._changed_rows = list(range(min(len(self.session.listing), _MOST_ROWS)))

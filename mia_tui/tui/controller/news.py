@@ -10,13 +10,18 @@ NEWS_S = 1.0
 
 
 async def follow_news(
-    controller: LabelController, *, came: Callable[[], None], failed: Callable[[MiaError], None]
+    controller: LabelController,
+    *,
+    came: Callable[[], None],
+    failed: Callable[[MiaError], None],
+    tell: Callable[[str], None],
 ) -> None:
     """Show what others label within a second or two. Never ends.
 
     Args:
         controller: The dataset.
         came: Called when something new was applied to the session.
+        tell: Called with a sentence about somebody else who is at work here.
         failed: Called once if labels.db cannot be read, and again only after it could be read in between.
     """
     failing = False
@@ -32,3 +37,6 @@ async def follow_news(
         failing = False
         if news is not None:
             came()
+        await controller.leases.keep()
+        for sentence in controller.leases.news():
+            tell(sentence)

@@ -22,8 +22,9 @@ from typing import Any, Generic, TypeVar
 
 from mia_tui.dataset.model import ImageClass, ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
-from mia_tui.dataset.store.records import Change, Label, Mark
-from mia_tui.errors import StoreReplaced
+from mia_tui.dataset.store.records import Change, Label, Mark, Opinion
+from mia_tui.dataset.store.review.leases import Lease
+from mia_tui.errors import MiaError, StoreReplaced
 from mia_tui.text import printable
 
 Value = TypeVar("Value")
@@ -41,6 +42,8 @@ class StoreSnapshot:
     classes: tuple[ImageClass, ...] = ()
     labels: dict[ImageKey, Label] = field(default_factory=dict)
     marks: dict[ImageKey, Mark] = field(default_factory=dict)
+    opinions: dict[ImageKey, dict[str, Opinion]] = field(default_factory=dict)
+    decisions: dict[ImageKey, Opinion] = field(default_factory=dict)
     generation: int = 0
     source: str | None = None
 
@@ -72,6 +75,9 @@ class StoreThread:
         annotator: The name that labels get.
         busy_since: When the present job was begun (`time.monotonic`), None while there is none.
         loaded_generation: Which file was loaded last, see `StoreSnapshot`.
+        leases: Those that were there when somebody else had written last.
+        holder: Whose leases end with this thread; None for none.
+        has_company: Whether somebody else seemed to be at work when labels.db was loaded.
     """
 
     def __init__(self, find: Callable[[], Path], annotator: str) -> None:
@@ -79,6 +85,9 @@ class StoreThread:
         self._find = find
         self.annotator = annotator
         self.busy_since: float | None = None
+        self.leases: list[Lease] = []
+        self.holder: str | None = None
+        self.has_company = False
         self._store: LabelStore | None = None
         self._loaded = False
         self._seen = (0, 0.0)  # id and time of the last change that was returned
@@ -170,6 +179,9 @@ class StoreThread:
             with suppress(RuntimeError):  # the app has ended: nobody waits any more
                 future.get_loop().call_soon_threadsafe(_answer, future, value, error)
         if self._store is not None:
+            if self.holder is not None:
+                with suppress(MiaError):
+                    self._store.release_leases(self.holder)
             self._store.close()
 
     def _load(self) -> StoreSnapshot:
@@ -182,8 +194,11 @@ class StoreThread:
         # Read first: a change may then be returned twice, but is never missed.
         seen, version = store.last_change_with_time(), store.data_version()
         classes, source = tuple(store.classes(archived=True)), store.meta(META_SOURCE)
-        snapshot = StoreSnapshot(classes, store.labels(), store.marks(), generation, source)
+        snapshot = StoreSnapshot(
+            classes, store.labels(), store.marks(), store.opinions(), store.decisions(), generation, source
+        )
         self._seen, self._version, self._loaded = seen, version, True
+        self.leases, self.has_company = store.leases(), store.has_company()
         return snapshot
 
     def _existing(self) -> LabelStore | None:
@@ -243,6 +258,7 @@ class StoreThread:
         if version == self._version:
             return []
         self._version = version
+        self.leases = store.leases()
         return self._changes(store)
 
     def _changes(self, store: LabelStore) -> list[Change]:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.session.filters import Filter
+from mia_tui.dataset.session.filters import Filter, Order
 from mia_tui.dataset.session.session import LabelSession
 
 if TYPE_CHECKING:
     from mia_tui.tui.open_dataset import RunPlace
 
-Taken = Literal["find", "filter", "folders", "run", "grid", "look_alikes", "undo"]
+Taken = Literal["find", "filter", "folders", "run", "grid", "look_alikes", "undo", "review"]
 
 _OPENED = ("grid", "look_alikes")  # screens that an image is opened from
 
@@ -31,6 +31,7 @@ class Way:
         shown: The filter since then.
         image: The current image until then.
         place: Where the images were opened, for those of a run.
+        order: That of before, if the step changed it.
     """
 
     by: Taken
@@ -39,6 +40,7 @@ class Way:
     shown: Filter
     image: ImageKey | None = None
     place: "RunPlace | None" = None
+    order: tuple[Order, bool] | None = None
 
 
 class WaysBack:
@@ -52,23 +54,38 @@ class WaysBack:
         self._session = session
         self._ways: list[Way] = []
 
-    def show(self, by: Taken, scope: str, shown: Filter, place: "RunPlace | None" = None) -> None:
+    def show(
+        self,
+        by: Taken,
+        scope: str,
+        shown: Filter,
+        place: "RunPlace | None" = None,
+        order: tuple[Order, bool] | None = None,
+    ) -> None:
         """Show other images, and remember which were shown before.
 
         The same step again takes the place of the last one: Esc leads to what was shown before both.
+
+        Args:
+            by: What is done.
+            scope: The screen on which it is done.
+            shown: Which images.
+            place: Where they were opened, for those of a run.
+            order: Their order, and whether it is reversed; None for the present one.
         """
         session = self._session
         before, image = session.filter, session.current
-        session.set_filter(shown)
+        order_before = (session.order, session.reverse) if order is not None else None
+        session.set_filter(shown, order)
         if shown == Filter():
             self._ways.clear()
             return
         last = self._ways[-1] if self._ways else None
         if last is not None and (last.by, last.scope, last.shown) == (by, scope, before):
-            before, image = last.before, last.image
+            before, image, order_before = last.before, last.image, last.order or order_before
             self._ways.pop()
         if shown != before:
-            self._ways.append(Way(by, scope, before, shown, image, place))
+            self._ways.append(Way(by, scope, before, shown, image, place, order_before))
 
     def reveal(self, row: int, scope: str) -> bool:
         """Go to an image on which a step was undone; if it is not shown, show all, and remember which were.
@@ -114,8 +131,8 @@ class WaysBack:
     def _show_again(self, way: Way) -> None:
         if way.by in _OPENED:
             return
-        self._session.set_filter(way.before)
+        self._session.set_filter(way.before, way.order)
         row = None if way.image is None else self._session.listing.row(way.image)
         # After a search one stays with what was found.
-        if (way.place is not None or way.by == "undo") and row is not None:
+        if (way.place is not None or way.by in ("undo", "review")) and row is not None:
             self._session.go_to(row)

@@ -107,6 +107,7 @@ class GridCommands(SessionCommands):
             "note": self._note,
             "mark": self._mark,
             "mark_all": self._mark_all,
+            "take_seen": self._take_seen,
             "open": self._open,
             "leave": self._leave,
             "grid": self.open_grid,
@@ -267,6 +268,27 @@ class GridCommands(SessionCommands):
         else:
             await self.use_class(current)
 
+    async def _take_seen(self) -> None:
+        """Accept the suggestions of images that were on the screen, above a confidence that is asked for."""
+        from mia_tui.tui.review.sure import seen_suggestions, threshold_dialog
+
+        self._screen.note_seen()
+        found, unseen = seen_suggestions(self._session, self._controller.seen)
+        if not found:
+            why = (
+                f"{counted(unseen, 'image')} with one were not on the screen yet"
+                if unseen
+                else "none has one"
+            )
+            self._screen.say(f"There is no suggestion to take here: {why}.")
+            return
+        least = await self._screen.ask(threshold_dialog(found, unseen, self._ink))
+        if least is None:
+            return
+        taken = [(each.key, each.class_id) for each in found if each.confidence >= least]
+        changed = await self._controller.accept_all(taken)
+        self._screen.say(f"{counted(changed, 'suggestion')} taken; {self._screen.key('undo')} undoes that.")
+
     async def _clear(self) -> None:
         keys = await self._keys_to_change()
         title = f"Remove the labels of {counted(len(keys), 'image')}?"
@@ -318,7 +340,7 @@ class GridCommands(SessionCommands):
     async def _note(self) -> None:
         """Write one note for all of them."""
         keys = await self._keys_to_change()
-        if not keys:
+        if not keys or self.hides_notes():
             return
         images = counted(len(keys), "image")
         if len(keys) > 1:

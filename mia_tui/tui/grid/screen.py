@@ -4,6 +4,7 @@ Layout and handlers; what the keys do is in `commands`. The cursor is the
 session's current image, which this screen shares with the labelling screen.
 """
 
+import time
 from functools import partial
 
 from rich.style import Style
@@ -94,6 +95,15 @@ class GridScreen(SessionScreen[bool]):
         self.tiles.withdraw()  # at once: the next screen shows pictures of its own
         self.dismiss(opened)
 
+    def note_seen(self) -> None:
+        """Note which images are on the screen now, with what is suggested for them."""
+        session, shown = self.session, {}
+        for key in self.tiles.keys_painted if self.is_current else ():
+            row = session.listing.row(key)
+            suggestion = None if row is None else session.state_of(row).suggestion
+            shown[key] = 0 if suggestion is None else suggestion.id
+        self.controller.seen.look(shown, time.monotonic())
+
     # Messages
 
     @on(Mosaic.TileClicked)
@@ -118,6 +128,7 @@ class GridScreen(SessionScreen[bool]):
             self.tiles.update()
 
     def on_screen_suspend(self) -> None:
+        self.note_seen()
         self.tiles.withdraw()
 
     def on_screen_resume(self) -> None:
@@ -141,7 +152,9 @@ class GridScreen(SessionScreen[bool]):
             return
         for warning in self.controller.warnings():
             self.show_message(warning, warning=True)
+        self.note_seen()
         self.tiles.update()
+        self.note_seen()
         self._class_bar.show(
             self.session.classes, self.session.counts.by_class, self.session.current_class, auto=False
         )
@@ -159,13 +172,15 @@ class GridScreen(SessionScreen[bool]):
             room = self._facts.size.width - ink.width(ink.shown(f"{place}  {label}  {shown}"))
             label = label if room >= _LEAST_NAME else ""  # the filter is always shown
             room = self._facts.size.width - ink.width(ink.shown(f"{place}  {label}  {shown}"))
-            name = ink.fit_left(session.listing.path(row), min(_NAME, room))
+            name = ink.fit_left(session.name_of(row, session.position), min(_NAME, room))
             left = [(place, Style(bold=True)), (name, None)]
             right = [(label, None)]
         if shown:
             right.append((f"  {shown}", ink.dim()))
         self._facts.show(left, right)
         marks = f"{self.key('mark')} marks"
+        if session.filter.state == "suggested":
+            marks += f" what is wrong; {self.key('take_seen')} takes the other suggestions that you have seen"
         marked = f"{counted(count, 'image')} marked: a class key labels them" if count else marks
         self._messages.show(tile_key_hint(session.classes, count, ink))
         words = f"{session.counts.labelled:,} labelled{ink.separator}{session.counts.left:,} left"

@@ -62,7 +62,13 @@ class BackgroundTasks:
             later(_SCAN_BY_S, self.scan)
         later(_RUNS_AFTER_S, self._watch_runs)
         self._screen.run_worker(
-            follow_news(self._controller, came=self._screen.show, failed=self._screen.show_error), name="news"
+            follow_news(
+                self._controller,
+                came=self._screen.show,
+                failed=self._screen.show_error,
+                tell=self._screen.show_message,
+            ),
+            name="news",
         )
 
     def stop(self) -> None:

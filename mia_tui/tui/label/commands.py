@@ -14,15 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from mia_tui.config.user.kept import keep, kept_settings
 from mia_tui.config.user.settings import UserConfig
-from mia_tui.dataset.model import WHOLE_STACK, ImageKey
+from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.session import Applied
+from mia_tui.text import counted
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.label.choice_commands import ChoiceCommands
+from mia_tui.tui.label.moving_commands import MovingCommands
+from mia_tui.tui.label.people_commands import PeopleCommands
 from mia_tui.tui.label.picture.view_commands import ViewCommands
 from mia_tui.tui.label.picture.view_settings import ViewSettings
 from mia_tui.tui.label.suggestions.live_commands import LiveCommands
 from mia_tui.tui.label.suggestions.suggestion_commands import SuggestionCommands
+from mia_tui.tui.review.commands import ReviewCommands
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
@@ -110,6 +114,12 @@ class SessionCommands(ABC):
     def reveal(self, applied: Applied) -> str:
         """Go where something changed; returns what to say about that."""
 
+    def hides_notes(self) -> bool:
+        """Whether notes are not shown, and so not changed; says why."""
+        if self._session.is_blind:
+            self._screen.say("Notes of others are hidden in a blind second pass, so none is written there.")
+        return self._session.is_blind
+
     def _go_to(self, row: int) -> str:
         """Go to an image, also where it is not among those that are shown; returns what to say about that."""
         if not self._controller.ways_back.reveal(row, self._screen.SCOPE_NAME):
@@ -124,12 +134,24 @@ class SessionCommands(ABC):
             await self.use_class(chosen)
 
     async def _unlabelled(self, *, backwards: bool) -> None:
-        if self._session.next_unlabelled(backwards=backwards):
-            return
-        if self._session.next_unlabelled(backwards=backwards, wrap=True):
-            self._screen.say(f"Continued from the {'end' if backwards else 'beginning'} of the list.")
-        else:
-            self._screen.say("All images shown have a label or are skipped.")
+        while True:
+            wraps = not self._session.next_unlabelled(backwards=backwards)
+            if wraps and not self._session.next_unlabelled(backwards=backwards, wrap=True):
+                self._screen.say(self._why_none_left())
+                return
+            if wraps:
+                self._screen.say(f"Continued from the {'end' if backwards else 'beginning'} of the list.")
+            if await self._controller.leases.hold():
+                return
+
+    def _why_none_left(self) -> str:
+        """Why there is no image to label next."""
+        if self._session.is_blind:
+            return "All images shown were labelled again."
+        left = int(self._session.leased.sum()) if self._session.has_leased else 0
+        if left:
+            return f"All others have a label or are skipped; {counted(left, 'image')} somebody else is labelling."
+        return "All images shown have a label or are skipped."
 
     # Classes
 
@@ -154,6 +176,9 @@ class SessionCommands(ABC):
         from mia_tui.tui.look_alikes.opening import open_look_alikes
 
         screen, pictures = self._screen, self.tile_pictures
+        if self._session.is_blind:
+            screen.say("In a blind second pass no class is suggested, so there are no look-alikes.")
+            return False
         return await open_look_alikes(self._controller, screen, pictures, like=like, returns=returns)
 
     async def _return_to_pages(self) -> None:
@@ -190,7 +215,9 @@ class LabelCommands(SessionCommands):
 
     Attributes:
         auto: Whether the key of a class assigns it and moves to the next image.
+        reviewing: What is reviewed.
         useful: Goes to the most useful image, once or again and again.
+        moving: Goes to the next image.
     """
 
     _screen: "LabelScreen"
@@ -205,7 +232,8 @@ class LabelCommands(SessionCommands):
         auto: bool,
     ) -> None:
         super().__init__(controller, screen, ink)
-        self._view_settings, self.auto = view_settings, auto
+        self.auto = auto
+        self.reviewing = ReviewCommands(controller, screen, ink)
         live = LiveCommands(controller, screen)
         self.useful = live.useful
         self.by_name |= {
@@ -214,31 +242,45 @@ class LabelCommands(SessionCommands):
             "accept": self._accept,
             "ask": self._toggle_asking,
             "clear": self._clear,
+            "undo": partial(self._step_back, redo=False),
+            "redo": partial(self._step_back, redo=True),
             "unlink": self._unlink,
             "auto": self._toggle_auto,
             **live.by_name,
-            "next": partial(self.move, 1),
-            "previous": partial(self.move, -1),
-            "page_next": lambda: self.move(screen.page),
-            "page_previous": lambda: self.move(-screen.page),
-            "first": self._first,
-            "last": self._last,
-            "frame_next": partial(self._move_frame, 1),
-            "frame_previous": partial(self._move_frame, -1),
             "skip": self._skip,
             "flag": self._flag,
             "note": self._note,
             "grid": self.open_grid,
         }
         self.by_name |= ViewCommands(view_settings, screen, ink).by_name
+        self.by_name |= self.reviewing.by_name
+        self._people = PeopleCommands(controller, screen, ink)
+        self.by_name |= self._people.by_name
+        self.moving = MovingCommands(
+            controller,
+            view_settings,
+            screen,
+            live.useful,
+            is_reviewing=lambda: self.reviewing.review.queue is not None,
+            last_words=self._people.last_words,
+        )
+        self.by_name |= self.moving.by_name
+        controller.leases.upcoming = self.moving.upcoming
 
     # Labelling
 
     async def use_class(self, class_id: int) -> None:
-        """Make a class the current one; in auto mode assign it and move to the next image."""
+        """Make a class the current one; in auto mode, a dispute or a review, assign it and go to the next image."""
         self._session.choose_class(class_id)
-        if self.auto:
+        if self.reviewing.takes_classes:
+            await self.reviewing.answer(class_id)
+        elif self.labels_at_once:
             await self._assign(advance=True)
+
+    @property
+    def labels_at_once(self) -> bool:
+        """Whether the key of a class labels the image."""
+        return self.auto or self._session.shows_disputes
 
     async def go_to(self, key: ImageKey) -> None:
         """Show another image of the list; nothing happens if it does not exist any more."""
@@ -254,45 +296,32 @@ class LabelCommands(SessionCommands):
         row = self._session.current_row
         if row is None or self._session.current != key:
             return
-        state = self._screen.asked_network.seen(key, self._session.state_of(row))
+        state = self._screen.seen(row)
         chosen = await self._screen.ask(
             pickers.image_menu(self._session, state, key.path, self._ink, can_accept=True)
         )
-        if isinstance(chosen, int):
+        if isinstance(chosen, int) and self.reviewing.takes_classes:
+            await self.reviewing.answer(chosen)
+        elif isinstance(chosen, int):
             await self._controller.assign([key], chosen)
         elif chosen is not None:
             await self.by_name[chosen]()
 
-    async def move(self, by: int) -> None:
-        """Show the image so many places further; below zero, back."""
-        if self.useful.is_on and by == 1:
-            if not await self._go_on():
-                self._say_last()
-        elif self.useful.is_on and by == -1:
-            if not self.useful.go_back():
-                self._screen.say("This is the first image that you went to.")
-        elif not self._session.move(by):
-            self._screen.say(f"This is the {'last' if by > 0 else 'first'} image of the list.")
-
-    async def _go_on(self) -> bool:
-        """Go to the next image: the next in the list, or the most useful one. False if there is none."""
-        if not self.useful.is_on:
-            return self._session.move(1)
-        return await self.useful.go_on() or self._session.next_unlabelled(wrap=True)
-
     async def _assign(self, *, advance: bool) -> None:
         key = self._session.current
-        if key is None:
+        if key is None or await self.reviewing.keep_label():
             return
         if self._session.current_class is None and not await self._add_first_class():
             return
         chosen = self._session.current_class
         assert chosen is not None
+        if self.reviewing.takes_classes:
+            await self.reviewing.answer(chosen)
+            return
         await self._controller.assign([key], chosen)
         if advance:
             self._screen.did("assign_next")
-        if advance and not await self._go_on():
-            self._say_last()
+            await self.moving.go_on()
 
     async def _add_first_class(self) -> bool:
         from mia_tui.tui.classes.commands import add_classes
@@ -304,33 +333,30 @@ class LabelCommands(SessionCommands):
             self._session.choose_class(added[0].id)
         return bool(added)
 
-    def _say_last(self) -> None:
-        if self.useful.is_on:
-            self._screen.say("All images shown have a label or are skipped.")
-            return
-        left, skipped = self._session.counts.left, self._session.counts.skipped
-        key = self._screen.key("next_unlabelled")
-        todo = f"{left:,} have no label: {key} goes there." if left else "All have a label."
-        if not left and skipped:
-            todo = f"All others have a label; {skipped:,} skipped."
-        self._screen.say(f"This was the last image of the list. {todo}")
-
     async def _accept(self) -> None:
+        if await self.reviewing.accept():
+            return
+        if self._session.shows_disputes:
+            await self._people.keep_label()
+            return
         row, key = self._session.current_row, self._session.current
-        state = None if row is None else self._screen.asked_network.seen(key, self._session.state_of(row))
+        state = None if row is None else self._screen.seen(row)
         if state is None or key is None:
             self._screen.say("There is no image to accept a suggestion for.")
             return
         if state.suggestion is None:
             self._screen.say("There is no suggestion of a model for this image.")
             return
+        if self._controller.live.has_just_changed and not self._screen.asked_network.is_on:
+            name, accept = state.suggestion.name, self._screen.key("accept")
+            self._screen.say(f"The suggestion has just changed: {accept} again accepts {name}.")
+            return
         if not state.suggests_new:
             await self._controller.assign([key], state.suggestion.id, source="accepted")
         elif not await self._accept_new(key, state.suggestion.name):
             return
         self._screen.did("accept")
-        if not await self._go_on():
-            self._say_last()
+        await self.moving.go_on()
         if state.image_class is not None and state.differs:
             names = f"{state.suggestion.name} replaced {state.image_class.name}"
             self._screen.say(f"{names} of {key.path}; {self._screen.key('undo')} undoes that.")
@@ -342,7 +368,12 @@ class LabelCommands(SessionCommands):
         return await self._suggestions.accept_new(key, name, self._session.model, self._session.new_classes)
 
     async def _toggle_asking(self) -> None:
+        if self._session.is_blind:
+            self._screen.say("No network is asked in a blind second pass.")
+            return
         network = self._screen.asked_network
+        if self.reviewing.stays_blind():
+            return
         if network.is_on:
             network.turn_off()
             self._screen.say("The network is not asked any more.")
@@ -356,6 +387,10 @@ class LabelCommands(SessionCommands):
         key = self._session.current
         if key is not None and not await self._controller.clear([key]):
             self._screen.say("This image has no label.")
+
+    async def _step_back(self, *, redo: bool) -> None:
+        await step_back(self._controller, self._screen, self.reveal, redo=redo)
+        await self.reviewing.refresh()
 
     async def _unlink(self) -> None:
         step = await self._controller.undo_links()
@@ -380,28 +415,6 @@ class LabelCommands(SessionCommands):
             else "Auto mode is off."
         )
 
-    # Moving
-
-    async def _first(self) -> None:
-        self._session.first()
-
-    async def _last(self) -> None:
-        self._session.last()
-
-    async def _move_frame(self, by: int) -> None:
-        row = self._session.current_row
-        if row is None:
-            return
-        listing = self._session.listing
-        if listing.frame(row) == WHOLE_STACK:
-            self._view_settings.page(by, listing.frames_of(row))
-            return
-        frame = listing.frame(row) + by
-        if not 0 <= frame < listing.frames_of(row):
-            self._screen.say("There is no other frame in this file in that direction.")
-        elif self._session.reveal(row + by):
-            self._screen.say("All images are shown again.")
-
     # Marks
 
     async def _skip(self) -> None:
@@ -410,8 +423,8 @@ class LabelCommands(SessionCommands):
             return
         skipped = self._session.state_of(row).skipped
         await self._controller.skip([key], not skipped)
-        if not skipped and not await self._go_on():
-            self._say_last()
+        if not skipped:
+            await self.moving.go_on()
 
     async def _flag(self) -> None:
         row, key = self._session.current_row, self._session.current
@@ -420,7 +433,7 @@ class LabelCommands(SessionCommands):
 
     async def _note(self) -> None:
         row, key = self._session.current_row, self._session.current
-        if row is None or key is None:
+        if row is None or key is None or self.hides_notes():
             return
         from mia_tui.tui.dialogs import TextDialog
 
@@ -435,7 +448,13 @@ class LabelCommands(SessionCommands):
     def tile_pictures(self) -> "TilePictures":
         return self._screen.tile_pictures
 
+    async def show_pages(self, *, like: ImageKey | None = None, returns: bool = False) -> bool:
+        """As every screen does, but not in an audit."""
+        return not self.reviewing.stays_blind() and await super().show_pages(like=like, returns=returns)
+
     async def open_grid(self) -> None:
+        if self.reviewing.stays_blind():
+            return
         from mia_tui.tui.grid.screen import GridScreen
 
         self._controller.ways_back.opened("grid")

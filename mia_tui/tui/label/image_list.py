@@ -102,7 +102,9 @@ class ImageList(ScrollView, can_focus=False):
         current = position == self._session.position
         mark, style = class_mark(state, self._ink)
         signs = self._signs(state)
-        name = self._ink.fit_left(self._shown_name(row), max(0, width - MARK_COLUMNS - 1 - len(signs)))
+        name = self._ink.fit_left(
+            self._shown_name(row, position), max(0, width - MARK_COLUMNS - 1 - len(signs))
+        )
         filled = width - MARK_COLUMNS - 1 - len(signs) - self._ink.width(name)
         line = self._ink.cursor() if current else None
         lead = self._ink.pointer if current else " "
@@ -136,7 +138,9 @@ class ImageList(ScrollView, can_focus=False):
         signs += self._ink.noted if state.note else ""
         return signs
 
-    def _shown_name(self, row: int) -> str:
+    def _shown_name(self, row: int, position: int) -> str:
+        if self._session.is_blind:
+            return self._session.name_of(row, position)
         key = self._session.listing.key(row)
         is_frame = key.frame != WHOLE_STACK and self._session.listing.is_stack(row)
         return f"{key.path} [{key.frame}]" if is_frame else key.path

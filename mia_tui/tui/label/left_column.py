@@ -9,7 +9,7 @@ from textual.geometry import Size
 from mia_tui.config.user.kept import ProbabilityOrder, keep, kept_settings
 from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.tui.label.image_list import ImageList
-from mia_tui.tui.label.suggestions.probabilities import ProbabilityReader
+from mia_tui.tui.label.suggestions.probabilities import ProbabilityReader, ShownProbabilities
 from mia_tui.tui.label.suggestions.probability_panel import ProbabilityPanel
 from mia_tui.tui.label.words import next_probability_order, short_model
 from mia_tui.tui.widgets.ink import Ink
@@ -78,32 +78,40 @@ class LeftColumn(Vertical):
         keep(probabilities=self._order)
         return words
 
-    def lay_out(self, terminal: Size, new_classes: int) -> None:
+    def lay_out(self, terminal: Size, new_classes: int, *, is_hidden: bool = False) -> None:
         """Make room for what is shown.
 
         Args:
             terminal: Its size.
             new_classes: How many classes the model has besides those of the dataset.
+            is_hidden: Whether nothing is shown, as in an audit: both panels say what was said of images.
         """
         narrow, low = terminal.width < NARROW_COLUMNS, terminal.height < LOW_ROWS
         has_list = not narrow if self._wants_list is None else self._wants_list
         has_room = not narrow and not low if self._wants_bars is None else self._wants_bars
         has_bars = self._reader.has_some and self._order != "off" and has_room
         self._list_panel.display, self._bars_panel.display = has_list, has_bars
-        self.display = has_list or has_bars
+        self.display = (has_list or has_bars) and not is_hidden
         self.styles.width = self._columns if has_list else min(self._columns, _PROBABILITIES_COLUMNS)
         border = 1 if low or narrow else 2
         classes = len(self._session.classes) + new_classes
         most = terminal.height // 2 - _BOTTOM_LINES - border  # the list keeps half of the room
         self._bars_panel.styles.height = border + max(1, min(classes, most)) if has_list else "1fr"
 
-    def show(self, changed: Sequence[int], row: int | None, state: RowState | None) -> None:
+    def show(
+        self,
+        changed: Sequence[int],
+        row: int | None,
+        state: RowState | None,
+        probabilities: ShownProbabilities | None = None,
+    ) -> None:
         """Paint what is different now.
 
         Args:
             changed: Rows whose label or marks changed.
             row: The current image; None without one.
             state: Of that image.
+            probabilities: To be shown in place of those of the model.
         """
         session = self._session
         self.list.update(changed)
@@ -111,6 +119,6 @@ class LeftColumn(Vertical):
         words = f"{shown:,} of {images:,} images" if shown < images else f"{images:,} images"
         self._list_panel.show_title(words if images != 1 else "1 image")
         if self._bars_panel.display:
-            found = self._reader.of(row, state)
+            found = probabilities or self._reader.of(row, state)
             self._bars.show(found, session.classes if self._order == "by_class" else None)
             self._bars_panel.show_title(self._ink.shown(short_model(found.model)))

@@ -39,7 +39,7 @@ def filters(session: LabelSession, ink: Ink) -> PickDialog[Filter]:
     choices += [
         Choice(f"images {STATE_WORDS[state]}", replace(present, state=state, class_id=None))
         for state in STATES
-        if state not in ("all", "class")
+        if state not in ("all", "class", "second_pass")  # that has a command of its own
     ]
     counts = session.counts.by_class
     for image_class in session.classes:

@@ -17,6 +17,7 @@ from textual.message import Message
 
 from mia_tui.config.user.kept import keep, kept_settings
 from mia_tui.dataset.recent import recent_datasets
+from mia_tui.dataset.session.session import RowState
 from mia_tui.errors import MiaError
 from mia_tui.tui.classes.class_frame import ClassFrame, Framing
 from mia_tui.tui.context import Context
@@ -38,6 +39,7 @@ from mia_tui.tui.label.suggestions.asked_network import AskedNetwork
 from mia_tui.tui.label.suggestions.probabilities import ProbabilityReader
 from mia_tui.tui.label.words import (
     class_key_hint,
+    dispute_hint,
     facts,
     first_hint,
     framing,
@@ -103,6 +105,7 @@ class LabelScreen(SessionScreen[None]):
             "import": self._import_labels,
             "export": self._export_labels,
         }
+        self._review, self._was_blind = self.commands.reviewing.review, False
         self._framing = Framing("", "none")
         self._classes_shown = self.session.classes
         self._covered = False  # by another screen or a dialog
@@ -138,7 +141,7 @@ class LabelScreen(SessionScreen[None]):
             self._view_settings,
             self._image,
             self,
-            upcoming=self.commands.useful.upcoming,
+            upcoming=self.commands.moving.upcoming,
             painted=self._take_picture,
             preload=preload,
         )
@@ -173,6 +176,11 @@ class LabelScreen(SessionScreen[None]):
     def opens(self, command: str) -> bool:
         """As every screen says; without a class, the first one is asked for."""
         return super().opens(command) or (command in ("assign", "assign_next") and not self.session.classes)
+
+    def seen(self, row: int) -> RowState:
+        """The state of an image as it is shown: what a network that is asked says of it, and a review asks about."""
+        key = self.session.listing.key(row)
+        return self._review.seen(key, self.asked_network.seen(key, self.session.state_of(row)))
 
     # For the commands and the background tasks
 
@@ -371,7 +379,7 @@ class LabelScreen(SessionScreen[None]):
     def lay_out(self) -> None:
         """Make room for the list, the probabilities, and the lines of classes."""
         new = self.asked_network.new_classes if self.asked_network.is_on else self.session.new_classes
-        self._left.lay_out(self.size, len(new))
+        self._left.lay_out(self.size, len(new), is_hidden=self._review.is_blind)
         self._show_classes()
         most = 1 if self.size.height < LOW_ROWS else _CLASS_LINES
         self._class_bar.styles.height = self._class_bar.wanted_lines(self.size.width, most)
@@ -389,17 +397,23 @@ class LabelScreen(SessionScreen[None]):
         else:
             self._show_classes()
         network = self.asked_network
-        if network.is_on:
+        if self._review.is_blind != self._was_blind:
+            self._was_blind = self._review.is_blind
+            self.lay_out()
+        if network.is_on and not self._was_blind:
             network.look_at(session.current)
-        state = None if row is None else network.seen(session.current, session.state_of(row))
+        state = None if row is None else self.seen(row)
         compared = session.compared_model if session.filter.state == "models_differ" else ""
         if self._probabilities.has_some != self._had_probabilities:  # the list gives or gets its lines
             self._had_probabilities = self._probabilities.has_some
             self.lay_out()
-        self._left.show(self.controller.changed_rows(), row, state)
-        model = network.model or session.model
-        others = self._probabilities.after_best(row, state) if not self._left.shows_probabilities else ()
+        found = self._review.probabilities(session.current)
+        self._left.show(self.controller.changed_rows(), row, state, found)
+        model = self._review.model(session.current) or network.model or session.model
+        has_others = not (self._left.shows_probabilities or self._was_blind or found)
+        others = self._probabilities.after_best(row, state) if has_others else ()
         framed = framing(state, self.context.ink, self._accept_key, model, compared, others)
+        framed = Framing("audit", "none") if self._was_blind else framed
         self._framing = replace(framed, below=self._scale_bar)
         self._frame.show(self._framing)
         self._lines_are_due = True
@@ -425,7 +439,7 @@ class LabelScreen(SessionScreen[None]):
     def _show_classes(self) -> None:
         session = self.session
         self._class_bar.show(
-            session.classes, session.counts.by_class, session.current_class, auto=self.commands.auto
+            session.classes, session.counts.by_class, session.current_class, auto=self.commands.labels_at_once
         )
 
     def _show_lines(self) -> None:
@@ -433,24 +447,34 @@ class LabelScreen(SessionScreen[None]):
         self._lines_are_due = False
         controller, settings, ink = self.controller, self._view_settings, self.context.ink
         box_px, columns = self._image.panel.box_px, self._facts.size.width
-        self._facts.show(*facts(self.session, settings.view, box_px, settings.words(), ink, columns))
+        blind = self._review.is_blind
+        self._facts.show(
+            *facts(self.session, settings.view, box_px, settings.words(), ink, columns, is_named=not blind)
+        )
         line = status(
             self.session,
             controller.saved,
             controller.annotator,
-            self._message or self._saving or self.asked_network.words,
+            self._message or self._saving or ("" if blind else self.asked_network.words),
             time.monotonic(),
             ink,
             scanned=self._dataset_sync.scanned,
+            useful_first=self.commands.useful.is_on,
         )
         self._status.show(*line)
-        hint = class_key_hint(
-            self.session.classes,
-            auto=self.commands.auto,
-            keys=(self.key("assign"), self.key("assign_next")),
-            auto_key=self.key("auto"),
-            columns=columns - ink.width(self._work),
-            ink=ink,
+        room = columns - ink.width(self._work)
+        of_disputes = dispute_hint(self.session, self._accept_key, ink)
+        hint = (
+            self._review.hint(self.key, room)
+            or of_disputes
+            or class_key_hint(
+                self.session.classes,
+                auto=self.commands.auto,
+                keys=(self.key("assign"), self.key("assign_next")),
+                auto_key=self.key("auto"),
+                columns=room,
+                ink=ink,
+            )
         )
         self._messages.show(hint, [(self._work, ink.dim())] if self._work else [])
 

@@ -39,6 +39,9 @@ STATE_WORDS = {
     "suggested": "with a model's suggestion only",
     "differs": "where label and suggestion differ",
     "models_differ": "where two models differ",
+    "unfamiliar": "unlike all classes, as far as that is known",
+    "disputed": "where people differ",
+    "second_pass": "of the second pass",
     "unreadable": "found missing or unreadable so far",
 }
 
@@ -64,8 +67,17 @@ def framing(
     if state is None:
         return Framing("", "none")
     notes = [
-        sign for sign, shown in ((f"{ink.flag} flagged", state.flagged), ("skipped", state.skipped)) if shown
+        sign
+        for sign, shown in (
+            (f"{ink.flag} flagged", state.flagged),
+            ("skipped", state.skipped),
+            ("unlike all classes", state.unfamiliar),
+        )
+        if shown
     ]
+    if state.said:
+        keeps = f"{accept} keeps it" if accept and state.image_class else ""
+        notes[:0] = [*_said_by_class(state), *filter(None, ["decided" if state.is_decided else keeps])]
     model, compared = _short_models(model, compared, ink)
     if compared and state.compared is not None and state.compared != state.suggestion:
         notes.insert(0, f"{compared}: {state.compared.name}?")
@@ -88,6 +100,14 @@ def framing(
     return Framing("no label", "none", None, ink.separator.join(notes))
 
 
+def _said_by_class(state: RowState) -> list[str]:
+    """Who named which class, as `round: anna, bob`."""
+    by_class: dict[str, list[str]] = {}
+    for who, name in state.said:
+        by_class.setdefault(name, []).append(who)
+    return [f"{name}: {', '.join(people)}" for name, people in by_class.items()]
+
+
 def facts(
     session: LabelSession,
     view: RenderedImage | None,
@@ -95,16 +115,19 @@ def facts(
     settings: Sequence[str],
     ink: Ink,
     columns: int,
+    *,
+    is_named: bool = True,
 ) -> tuple[list[Piece], list[Piece]]:
     """The line about the image: its position and name on the left, its size and view settings on the right.
 
     Where there is no room, the size is left out first. The filter is always shown: size and settings are left out for
-    it, then the beginning of the name.
+    it, then the beginning of the name. `is_named` is False where a name could tell the class, as in an audit.
     """
     row = session.current_row
     if row is None or session.position is None:
         return [(shown_filter(session.filter, session, ink) or "No images", None)], []
     key = session.listing.key(row)
+    path = session.name_of(row, session.position) if is_named else ""
     position = f"{session.position + 1:,}/{len(session.view):,}  "
     more: list[Piece] = []
     frames = session.listing.frames_of(row)
@@ -112,7 +135,7 @@ def facts(
         place = "" if view is None else place_in_words(view.scene, view.place, frames)
         of_stack = f"  {place or f'frame {key.frame + 1}/{frames}'}"
         more.append((f"  stack of {frames} frames" if key.frame == WHOLE_STACK else of_stack, None))
-    note = session.state_of(row).note
+    note = session.state_of(row).note if is_named else None
     if note:
         more.append((f"  {ink.noted} {printable(note)}", Style(italic=True)))
     right = list(settings)
@@ -121,13 +144,13 @@ def facts(
         right.insert(1, f"{view.scale_in(box_px) * 100:.0f} %")
     shown = filter_words(session, columns, ink)
     if not shown:
-        left = [(position, _BOLD), (ink.fit_left(key.path, _NAME_COLUMNS), None), *more]
+        left = [(position, _BOLD), (ink.fit_left(path, _NAME_COLUMNS), None), *more]
         room = columns - _GAP - sum(ink.width(ink.shown(text)) for text, _ in left)
         while right and ink.width(ink.separator.join(right)) > room:
             del right[0]
         return left, [(ink.separator.join(right), ink.dim())]
     room = columns - ink.width(f"{position}  {shown}")
-    name = ink.fit_left(key.path, min(_NAME_COLUMNS, room))
+    name = ink.fit_left(path, min(_NAME_COLUMNS, room))
     left = [(position, _BOLD), (name, None)]
     room -= ink.width(name)
     for text, style in more:
@@ -152,6 +175,7 @@ def status(
     ink: Ink,
     *,
     scanned: bool,
+    useful_first: bool = False,
 ) -> tuple[list[Piece], list[Piece]]:
     """The line about the work: done, left and labels a minute; on the right the last save and the annotator."""
     counts = session.counts
@@ -167,6 +191,8 @@ def status(
             words.append(f"{count:,} {word}")
     if not scanned:
         words.append("looking for more")
+    if useful_first:
+        words.append("most useful first")
     speed = session.speed.per_minute(now)
     if speed is not None:
         words.append(f"{speed:.0f}/min")
@@ -213,6 +239,15 @@ def class_key_hint(
         (text, ink.accent() if place % 2 == 0 else ink.dim()) for place, text in enumerate(words)
     ]
     return [(sign, ink.accent() + Style(reverse=True)), (" ", None), *pieces] if auto else pieces
+
+
+def dispute_hint(session: LabelSession, accept: str, ink: Ink) -> list[Piece]:
+    """What the keys do where disputes are shown; empty elsewhere."""
+    if not session.shows_disputes:
+        return []
+    keeps: list[Piece] = [("; ", ink.dim()), (accept, ink.accent()), (" keeps the label", ink.dim())]
+    decide: list[Piece] = [(class_keys(session.classes), ink.accent()), (" decide and go on", ink.dim())]
+    return decide + keeps if accept else decide
 
 
 def tile_key_hint(classes: Sequence[ImageClass], marked: int, ink: Ink) -> list[Piece]:
@@ -266,6 +301,8 @@ def shown_filter(filter: Filter, session: LabelSession, ink: Ink) -> str:
     elif filter.state == "models_differ" and session.compared_model:
         model, compared = _short_models(session.model, session.compared_model, ink)
         words.append(f"where {model} and {compared} differ")
+    elif filter.state == "second_pass":
+        words.append(f"blind second pass, {session.people.progress}")
     elif filter.state != "all":
         words.append(STATE_WORDS[filter.state])
     if filter.text:

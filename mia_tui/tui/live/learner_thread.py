@@ -81,7 +81,7 @@ class LearnerThread:
                 if learner is not None:
                     self._learn(learner)
                 self._do_jobs(learner)
-                self._wait(learner is not None and learner.is_behind)
+                self._wait(learner)
         except MiaError as error:
             self._report(self._failed, error)
         finally:
@@ -89,10 +89,13 @@ class LearnerThread:
                 self._has_ended = True
             self._do_jobs(None)
 
-    def _wait(self, is_behind: bool) -> None:
+    def _wait(self, learner: "Learner | None") -> None:
         """Until there is something to do."""
         with self._changed:
-            if not (is_behind or self._has_ended or self._is_new or self._jobs):
+            is_due = self._has_ended or bool(self._jobs)
+            if learner is not None:
+                is_due |= self._is_new or learner.is_behind
+            if not is_due:
                 self._changed.wait(_LOOK_EVERY_S)
 
     def _open(self) -> "Learner | None":

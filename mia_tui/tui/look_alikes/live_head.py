@@ -40,5 +40,8 @@ class LiveHead:
         try:
             await self._live.ask(lambda _: None)
         except DataError as error:
-            return str(error)
+            if self._live.failure:
+                return str(error)
+            self._live.needs_features()
+            return f"{error} A network does that now; try again in a moment."
         return ""

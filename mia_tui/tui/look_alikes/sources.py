@@ -99,6 +99,8 @@ class LearnedPages:
         why = await self._head.catch_up()
         if why or self._head.learned is not None:
             return why
+        if sum(count > 0 for count in self._session.counts.by_class.values()) > 1:
+            return "The images with labels have not been looked at by the network yet; try again in a moment."
         return "Look-alikes are suggested once images of two classes have labels: label some of each first."
 
     def suggested(self, rows: Rows) -> dict[int, int]:

@@ -1,5 +1,7 @@
 """A page of look-alikes as tiles: what the frame of each says, and a layout in which all of them are seen at once."""
 
+from rich.style import Style
+
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.text import percent
@@ -13,10 +15,11 @@ from mia_tui.tui.mosaic.tile_pictures import TilePictures
 from mia_tui.tui.pictures.flow_control import FlowControl
 from mia_tui.tui.widgets.ink import Ink
 
+_LETTER = Style(bold=True, reverse=True)
 _COUNTS = (1, 2, 4, 6, 8, 12, 18, MOST)
 """Tiles on a page, to choose from."""
 
-_LEAST_PX, _LEAST_HALF_BLOCKS = 64, 11  # of a picture's smaller side: else a page has fewer tiles
+_LEAST_PX, _LEAST_HALF_BLOCKS = 64, 13  # of a picture's smaller side: else a page has fewer tiles
 
 
 class PageTiles:
@@ -67,7 +70,7 @@ class PageTiles:
             name,
             colour,
             f" {letter} ",
-            self._ink.accent(),
+            _LETTER,
             sure=sure,
             is_current=position == page.position,
             is_marked=position in page.marked,
@@ -82,7 +85,7 @@ class PageTiles:
         why, class_id = why_left_out(state), page.class_of(position)
         image_class = None if class_id is None or why else self._session.class_of(class_id)
         if image_class is None:
-            return "none", why or "no label", None, ""
+            return "none", why or "none", None, ""
         if class_id != page.class_id:
             return "label", image_class.name, image_class.colour, ""
         probability = page.probability_of(position)

@@ -108,11 +108,13 @@ def _in_lines(
     """The layout of tiles in so many lines, and the smaller side of a picture in pixels; below 0 if it cannot be."""
     per_line = -(-count // lines)
     columns, rows = width // per_line - FRAME_COLUMNS, height // lines - FRAME_ROWS
-    layout = TileLayout(Panel(max(1, columns), max(1, rows), *cell_px), per_line, lines, width)
-    if columns + FRAME_COLUMNS < _NARROWEST or rows < 1:
-        return layout, -1.0
+    fits = columns + FRAME_COLUMNS >= _NARROWEST and rows >= 1
     seen_height = min(rows * cell_px[1], columns * cell_px[0] / shape)
-    return layout, min(seen_height, seen_height * shape)
+    # The frame lies close to the picture; what is left over lies between the tiles.
+    columns = min(columns, max(_NARROWEST - FRAME_COLUMNS, round(seen_height * shape / cell_px[0])))
+    rows = min(rows, max(1, round(seen_height / cell_px[1])))
+    layout = TileLayout(Panel(max(1, columns), max(1, rows), *cell_px), per_line, lines, width)
+    return layout, min(seen_height, seen_height * shape) if fits else -1.0
 
 
 def _lines(height: int, wanted: int) -> int:

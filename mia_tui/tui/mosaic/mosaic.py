@@ -195,6 +195,12 @@ class Mosaic(ScrollView, can_focus=False):
         """Whether it is on the screen, and may be painted."""
         return self.is_running and self.screen.is_current and bool(self.size.width)
 
+    @property
+    def keys_painted(self) -> Sequence[ImageKey]:
+        """The images in view whose pictures are painted, coarse or fine."""
+        chosen = self._painter.chosen
+        return [key for key in self._positions if key in chosen and chosen[key].picture is not None]
+
     def region_of(self, key: ImageKey) -> Region:
         """Where the picture of an image lies, in its cells; nowhere if it is not in view."""
         position = self._positions.get(key)

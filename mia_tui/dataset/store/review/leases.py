@@ -14,7 +14,7 @@ from mia_tui.dataset.store import rows
 from mia_tui.dataset.store.edits import StoreEdits
 from mia_tui.dataset.store.errors import as_store_errors
 from mia_tui.dataset.store.migrations import REVIEWED_FROM, schema_version
-from mia_tui.decoding import Time
+from mia_tui.decoding import Time, check
 
 LEASE_S = 180.0
 """How long a lease lasts; it is renewed while somebody labels."""
@@ -50,6 +50,16 @@ class StoreLeases(StoreEdits):
                 tuple[bytes, rows.StoredFrame, str, str, Time],
             )
             return [Lease(ImageKey(os.fsdecode(path), frame), *more) for path, frame, *more in found]
+
+    def has_company(self, now: float | None = None) -> bool:
+        """Whether somebody else has labelled something in the last minutes."""
+        now = time.time() if now is None else now
+        with as_store_errors(self.path):
+            row = self._db.execute("SELECT at, annotator FROM change ORDER BY id DESC LIMIT 1").fetchone()
+            if row is None:
+                return False
+            at, annotator = check(row, tuple[Time, str])
+            return bool(annotator != self.annotator and now - LEASE_S < at <= now + LEASE_S)
 
     def take_leases(self, keys: Sequence[ImageKey], holder: str, now: float | None = None) -> list[Lease]:
         """Take leases on these images, and give up those that this holder has on others.

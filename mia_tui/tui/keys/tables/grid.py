@@ -19,6 +19,14 @@ _MARKED_WAYS = (
 _ACTIONS: tuple[Action, ...] = (
     Action("mark", ("space",), "Mark", "Mark this image, or unmark it.", _GRID),
     Action("mark_all", ("ctrl+a",), "Mark all", "Mark all images that are shown.", _GRID),
+    Action(
+        "take_seen",
+        ("'",),
+        "Take suggestions",
+        "Take the suggestions of the images that you have seen here, from how sure on is asked; marked ones stay.",
+        _GRID,
+        opens=True,
+    ),
     Action("open", ("enter",), "Open", "Go to this image on the labelling screen.", _GRID, opens=True),
     Action(
         "leave",

@@ -9,6 +9,7 @@ from dataclasses import replace
 from mia_tui.tui.keys.tables.model import Action, make_scope
 
 _LABEL, _MOVE, _MARK, _VIEW, _APP = "Labelling", "Moving", "Marks and lists", "View", "The app"
+_REVIEW = "Review"
 
 _ACTIONS: tuple[Action, ...] = (
     Action("assign", ("f1", "="), "Assign", "Give this image the current class.", _LABEL),
@@ -53,6 +54,21 @@ _ACTIONS: tuple[Action, ...] = (
         (),
         "Add the model's classes",
         "Add all classes that the model suggests and that you do not have yet.",
+        _LABEL,
+    ),
+    Action(
+        "second_pass",
+        (),  # begun once a day: the palette is enough
+        "Second pass",
+        "Label images again that others labelled, without seeing what they said; their labels stay.",
+        _LABEL,
+        opens=True,
+    ),
+    Action(
+        "disputes",
+        (),
+        "Disputes",
+        "Show the images on which people differ; the key of a class decides.",
         _LABEL,
     ),
     Action("clear", ("delete", "backspace"), "Clear", "Remove the label.", _LABEL),
@@ -168,6 +184,36 @@ _ACTIONS: tuple[Action, ...] = (
         "Classes",
         "Add, rename, recolour, reorder, merge or archive classes.",
         _MARK,
+        opens=True,
+    ),
+    Action(
+        "review",
+        ("ctrl+d",),
+        "Review",
+        "Review suggestions and doubtful labels: the least sure, labels that look wrong, an audit, how far you are.",
+        _REVIEW,
+        opens=True,
+    ),
+    Action(
+        "keep",
+        ("'",),
+        "Keep",
+        "In a review: keep the label, which is not asked about again; so does the key that assigns, next.",
+        _REVIEW,
+    ),
+    Action(
+        "twin",
+        (",",),
+        "The other image",
+        "In a review: show the image that looks the same; again: back.",
+        _REVIEW,
+    ),
+    Action(
+        "progress",
+        (),  # also in the review: the palette is enough
+        "How far are we?",
+        "See how many labels and suggestions are right, from the audit, and what more labels would bring.",
+        _REVIEW,
         opens=True,
     ),
     Action("zoom_in", ("+",), "Zoom in", "Enlarge the image, up to single pixels.", _VIEW),
@@ -291,7 +337,7 @@ SCOPE = make_scope(
     "label",
     "on the labelling screen",
     _ACTIONS,
-    "assign assign_next help quit undo classes train list next_unlabelled skip filter grid runs",
+    "assign assign_next help quit undo classes train list next_unlabelled skip filter grid runs review",
     typed="classes",
 )
 

@@ -71,12 +71,12 @@ class AskedNetwork:
 
     @property
     def is_on(self) -> bool:
-        return self._weights is not None
+        return self._weights is not None and not self._controller.session.is_blind
 
     @property
     def words(self) -> str:
         """What the network says of the current image, for the status line; empty while it is off, or thinks."""
-        if self._weights is None:
+        if not self.is_on:
             return ""
         if self._answer is None:
             is_ready = self._helper is not None and self._helper.is_ready and not self._is_loading
@@ -136,9 +136,8 @@ class AskedNetwork:
 
     def answer_for(self, key: ImageKey | None) -> "ImageAnswer | None":
         """What the network says of an image; None if it has not said it."""
-        return (
-            self._answer if key == self._key and self._answer is not None and self._answer.classes else None
-        )
+        answer = self._answer if key == self._key and self.is_on else None
+        return answer if answer is not None and answer.classes else None
 
     @property
     def name(self) -> str:
@@ -148,7 +147,7 @@ class AskedNetwork:
     @property
     def model(self) -> str:
         """What people call the network, if `seen` shows its answer; empty otherwise."""
-        return self._name if self._answer is not None and self._answer.classes else ""
+        return self._name if self.is_on and self._answer is not None and self._answer.classes else ""
 
     @property
     def new_classes(self) -> tuple[str, ...]:

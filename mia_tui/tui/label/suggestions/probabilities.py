@@ -106,6 +106,8 @@ class ProbabilityReader:
         """The classes after the suggested one that were learned live, for an image without a label."""
         if row is None or state is None or state.image_class is not None or self._asked.is_on:
             return ()
+        if self._controller.session.is_second_look:
+            return ()
         lines = self._learned(row)[1:_MOST_CLASSES] if self._controller.suggestions.is_live else ()
         return tuple(
             (known.name, share) for known, share in lines if share is not None and share >= _LEAST_SHOWN

@@ -1,0 +1,85 @@
+"""The dialog from which a review begins: what there is to review, with how many images each has."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from mia_tui.dataset.session.filters import Filter
+from mia_tui.dataset.session.session import LabelSession
+from mia_tui.tui.dialogs import Choice, PickDialog
+from mia_tui.tui.review.queue import TITLES, Doubted
+from mia_tui.tui.widgets.ink import Ink
+
+if TYPE_CHECKING:
+    from mia_tui.tui.review.finder import DoubtFinder, FoundDoubts
+
+Begun = Literal["least_sure", "surest", "by_class", "differs", "audit", "disputes", "progress"] | Doubted
+"""What can be chosen."""
+
+_WORDS: dict[Begun, str] = {
+    "least_sure": "Least sure first",
+    "surest": "Surest first",
+    "by_class": "By class",
+    "differs": "Where model and labels differ",
+    "label": "Labels that look wrong",
+    "duplicate": "Near-duplicates with different labels",
+    "outlier": "Outliers of their class",
+    "unfamiliar": "Unlike all classes",
+    "audit": "Audit: is a random sample right?",
+    "disputes": "Disputes of several annotators",
+    "progress": "How far are we?",
+}
+_HINT = "{ok} begins, {cancel} changes nothing."
+
+
+class ReviewChooser(PickDialog[Begun]):
+    """Asks what to review. Counts that take long are filled in when they are known.
+
+    Args:
+        session: The images.
+        finder: Finds what is doubtful.
+        ink: Characters and styles.
+        asked: What stands in brackets behind audit and progress; empty for nothing.
+    """
+
+    def __init__(
+        self, session: LabelSession, finder: "DoubtFinder", ink: Ink, asked: Mapping[Begun, str]
+    ) -> None:
+        self._session, self._finder, self._asked = session, finder, asked
+        super().__init__("Review what?", self._entries(None, ink), ink, hint=_HINT)
+
+    def on_mount(self) -> None:
+        """Textual calls the method of a superclass, too."""
+        self.run_worker(self._find_doubts(), name="doubts")
+
+    async def _find_doubts(self) -> None:
+        found = await self._finder.find()
+        self.replace_choices(self._entries(found, self._ink))
+
+    def _entries(self, found: "FoundDoubts | None", ink: Ink) -> list[Choice[Begun]]:
+        session = self._session
+        suggested, differs = "no suggestions yet", "no suggestions yet"
+        if session.model:
+            suggested, differs = (
+                f"{len(session.rows_of(Filter(state))):,}" for state in ("suggested", "differs")
+            )
+        inside: dict[Begun, str] = {
+            "least_sure": suggested,
+            "surest": suggested,
+            "by_class": suggested,
+            "differs": differs,
+            **{kind: self._count(found, kind, ink) for kind in TITLES},
+            **self._asked,
+        }
+        disputes = len(session.rows_of(Filter("disputed")))
+        if disputes:
+            inside["disputes"] = f"{disputes:,}"
+        return [
+            Choice(f"{words} ({inside[name]})" if inside[name] else words, name)
+            for name, words in _WORDS.items()
+            if name in inside
+        ]
+
+    def _count(self, found: "FoundDoubts | None", kind: Doubted, ink: Ink) -> str:
+        if found is None:
+            return ink.more
+        return "not known yet" if found.why_not else f"{len(found.doubts[kind]):,}"

@@ -1,0 +1,138 @@
+"""How far a dataset is: how many labels and suggestions are right, from audits, and what more labels would bring."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mia_tui.active.audit import percents
+from mia_tui.active.outlook import LearningCurve, Outlook, learning_curve, outlook, progress_sentence
+from mia_tui.dataset.session.session import LabelSession
+from mia_tui.dataset.store.review.audits import AuditDraw
+from mia_tui.dataset.store.review.records import AuditKind
+from mia_tui.errors import DataError
+from mia_tui.text import when
+from mia_tui.tui.controller.label_controller import LabelController
+from mia_tui.tui.review.audit import KINDS, counting, estimate_of, open_audit, read_audits, says_something
+from mia_tui.tui.review.finder import ask_for_features
+from mia_tui.tui.runs.figures.text_plots import Curve, Plot
+
+if TYPE_CHECKING:
+    from mia_tui.tui.live.learner import Learner
+
+Rows = NDArray[np.int32]
+
+MORE_LABELS = 40
+_MOST_TIMES = 3.0  # the curve goes on to so many times the labels
+_POINTS = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """How far a dataset is.
+
+    Attributes:
+        labelled: How many images have a label.
+        left: How many have none, and were not skipped.
+        audits: The newest of labels and of suggestions that has an answer.
+        open: One that can be continued; None if there is none.
+        curve: How often heads are wrong that learn from fewer labels; None where that is not known.
+        more: What `MORE_LABELS` more labels would bring; None without an audit of suggestions.
+        curve_why_not: Why there is no curve, a sentence; empty if there is one.
+    """
+
+    labelled: int
+    left: int
+    audits: Mapping[AuditKind, AuditDraw]
+    open: AuditDraw | None
+    curve: LearningCurve | None
+    more: Outlook | None
+    curve_why_not: str
+
+    @property
+    def sentence(self) -> str:
+        """All of it in one line."""
+        found = {kind: estimate_of(audit) for kind, audit in self.audits.items()}
+        more = self.more if self.more is not None and self.more.share is not None else None
+        return progress_sentence(self.labelled, found.get("suggestion"), found.get("label"), more)
+
+
+async def read_progress(controller: LabelController) -> Progress:
+    """How far a dataset is now. The curve is computed in the thread of the live suggestions.
+
+    Raises:
+        StoreError: If labels.db cannot be read.
+    """
+    session = controller.session
+    audits = await read_audits(controller)
+    class_ids, _, active = session.label_arrays()
+    why_not = ""
+    try:
+        curve = await controller.live.ask(
+            lambda learner: _curve(learner, np.where(active[class_ids], class_ids, 0).astype(np.int32))
+        )
+    except DataError:
+        curve, why_not = None, ask_for_features(controller)
+    labelled, known = session.counts.labelled, counting(audits, session)
+    more, left = None, session.counts.left
+    if "suggestion" in known and left:
+        more = outlook(estimate_of(known["suggestion"]), curve, min(MORE_LABELS, left), max(1, labelled))
+    if curve is None and not why_not:
+        why_not = "A curve needs more labels, of two classes."
+    return Progress(labelled, left, known, open_audit(audits, session), curve, more, why_not)
+
+
+def lines_of(progress: Progress, session: LabelSession) -> list[str]:
+    """What stands above the curve, line by line."""
+    lines = []
+    for kind in KINDS:
+        audit = progress.audits.get(kind)
+        if audit is None:
+            lines.append(f"{kind.capitalize()}s: none was audited, so how many are right is not known.")
+            continue
+        found, at = estimate_of(audit), when(audit.drawn_at)
+        lines.append(
+            f"{kind.capitalize()}s: {found.right:,} of {found.audited:,} right, drawn from {found.population:,} "
+            f"on {at}."
+        )
+        if not says_something(audit, session):
+            lines.append("The images are others now than those it was drawn from: audit again.")
+    more = progress.more
+    if more is not None and more.share is not None:
+        lines.append(f"With {more.more:,} more labels {percents(more.share, more.low, more.high)}).")
+    elif more is not None:
+        lines.append(f"What more labels bring cannot be told: {more.why_not}.")
+    if progress.audits:
+        lines.append("In brackets: what is likely for all images (95 %).")
+    lines.append(
+        "Only a random sample tells how many are right: images that you or the program chose do not."
+    )
+    return lines
+
+
+def plot_of(progress: Progress) -> Plot | None:
+    """The learning curve, and how it goes on from the audit; None without one."""
+    curve = progress.curve
+    if curve is None:
+        return None
+    known = Curve("labels held out", curve.labels.astype(np.float64), 100 * (1 - curve.errors), "line")
+    curves, audit = [known], progress.audits.get("suggestion")
+    if audit is not None and progress.labelled:
+        labels = np.linspace(progress.labelled, _MOST_TIMES * progress.labelled, _POINTS)
+        found = [
+            outlook(estimate_of(audit), curve, round(count) - progress.labelled, progress.labelled)
+            for count in labels
+        ]
+        shares = np.array([np.nan if each.share is None else 100 * each.share for each in found])
+        if np.isfinite(shares).any():
+            curves.append(Curve("suggestions, expected", labels, shares, "dashes"))
+    return Plot("% right", "labels", tuple(curves))
+
+
+def _curve(learner: "Learner", class_ids: Rows) -> LearningCurve | None:
+    suggester, places = learner.suggester, learner.places
+    rows = np.flatnonzero((class_ids[: len(places)] > 0) & (places >= 0))
+    groups = None if suggester.groups is None else suggester.groups[places[rows]]
+    return learning_curve(suggester.points[places[rows]], class_ids[rows], groups)
