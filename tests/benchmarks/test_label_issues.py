@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mia_tui.active.audit import estimate
 from mia_tui.active.directions import directions
 from mia_tui.active.duplicates import different_duplicates
-from mia_tui.active.held_out import RIDGE, held_out_scores, softmax
+from mia_tui.active.head import RidgeHead, softmax
 from mia_tui.active.label_issues import label_issues
 from mia_tui.active.outlook import learning_curve, outlook
 from mia_tui.active.reduction import Reduction
@@ -53,19 +53,25 @@ def flipped(labels: Labels, seed: int) -> tuple[Labels, NDArray[np.bool_]]:
     return np.where(wrong, others, labels).astype(np.int32), wrong
 
 
+def held_out(points: Points, labels: Labels) -> NDArray[np.float32]:
+    """Scores of each image by heads that did not learn from it."""
+    head = RidgeHead.fit(points, labels, int(labels.max()) + 1)
+    return head.held_out(points, labels, None, np.arange(len(points), dtype=np.int32))
+
+
 def ours(points: Points, labels: Labels) -> NDArray[np.intp]:
     return label_issues(points, np.arange(len(points), dtype=np.int32), labels).rows.astype(np.intp)
 
 
 def by_confidence(points: Points, labels: Labels) -> NDArray[np.intp]:
     """Plain self-confidence: the held-out probability of the label."""
-    shares = softmax(held_out_scores(points, labels, int(labels.max()) + 1) / 0.1)
+    shares = softmax(held_out(points, labels) / np.float32(0.1))
     return np.argsort(shares[np.arange(len(labels)), labels], kind="stable")
 
 
 def confident_learning(points: Points, labels: Labels) -> NDArray[np.intp]:
     """Northcutt 2021: probabilities against the mean of those of their class, then the margin."""
-    shares = softmax(held_out_scores(points, labels, int(labels.max()) + 1) / 0.1)
+    shares = softmax(held_out(points, labels) / np.float32(0.1))
     usual = np.array([shares[labels == each, each].mean() for each in range(shares.shape[1])])
     shares, rows = shares / usual, np.arange(len(labels))
     own = shares[rows, labels].copy()
@@ -120,11 +126,8 @@ def right(
     points: Points, labels: Labels, learned: NDArray[np.intp], tried: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
     """Which of some images a head says right that learned from others."""
-    z = np.hstack([points, np.ones((len(points), 1))]).astype(float)
-    own = z[learned]
-    targets = np.eye(int(labels.max()) + 1)[labels[learned]]
-    weights = np.linalg.solve(own.T @ own + RIDGE * np.eye(own.shape[1]), own.T @ targets)
-    return np.asarray((z[tried] @ weights).argmax(axis=1) == labels[tried])
+    head = RidgeHead.fit(points[learned], labels[learned], int(labels.max()) + 1)
+    return np.asarray(head.scores(points[tried]).argmax(axis=1) == labels[tried])
 
 
 @pytest.mark.parametrize(("count", "more"), [(60, 40), (100, 100), (180, 40), (300, 300)])
