@@ -65,12 +65,12 @@ def test_a_second_pass_shows_no_label_and_no_path_and_keeps_labels(cells: Path) 
         async with opened(cells, size=WIDE) as pilot:
             await command(pilot, "second_pass")
             text = screen_text(pilot.app)
-            assert "blind second pass, 0 of 4 images labelled again" in text
+            assert "blind second pass, 0 of 4 done" in text
             assert "no label" in text
             assert "image-0" not in text
             assert "image 1" in text
             await press(pilot, "2", "f2", "1", "f2")
-            assert "2 of 4 images labelled again" in screen_text(pilot.app)
+            assert "2 of 4 done" in screen_text(pilot.app)
             await press(pilot, "left")
             assert "round" in screen_text(pilot.app)  # what this person said
 
@@ -86,14 +86,14 @@ def test_a_second_pass_stops_and_goes_on_where_it_was_and_is_undone(cells: Path)
             await command(pilot, "second_pass")
             await press(pilot, "2", "f2", "f2", "ctrl+z")
             assert "Undid: opinion on" in screen_text(pilot.app)
-            assert "1 of 4 images labelled again" in screen_text(pilot.app)
+            assert "1 of 4 done" in screen_text(pilot.app)
             await press(pilot, "escape")
             assert "image-000.png" in screen_text(pilot.app)
 
     async def second() -> None:
         async with opened(cells, size=WIDE) as pilot:
             await command(pilot, "second_pass")
-            assert "1 of 4 images labelled again" in screen_text(pilot.app)
+            assert "1 of 4 done" in screen_text(pilot.app)
             await press(pilot, "2", "f2", "f2", "f2")
             assert "The second pass is done" in screen_text(pilot.app)
             await press(pilot, "f3")
@@ -110,7 +110,7 @@ def test_what_was_said_is_withdrawn_by_the_key_that_removes_labels(cells: Path) 
         async with opened(cells, size=WIDE) as pilot:
             await command(pilot, "second_pass")
             await press(pilot, "2", "f1", "delete")
-            assert "0 of 4 images labelled again" in screen_text(pilot.app)
+            assert "0 of 4 done" in screen_text(pilot.app)
 
     run(test())
     assert opinions(cells) == {}
@@ -157,7 +157,7 @@ def test_images_are_drawn_where_none_are(cells: Path) -> None:
             await command(pilot, "second_pass")
             assert "Draw how many of 6 labelled images" in screen_text(pilot.app)
             await press(pilot, "down", "down", "enter")
-            assert "0 of 6 images labelled again" in screen_text(pilot.app)
+            assert "0 of 6 done" in screen_text(pilot.app)
 
     run(test())
 
