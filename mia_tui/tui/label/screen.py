@@ -141,7 +141,7 @@ class LabelScreen(SessionScreen[None]):
             self._view_settings,
             self._image,
             self,
-            upcoming=self.commands.useful.upcoming,
+            upcoming=self.commands.moving.upcoming,
             painted=self._take_picture,
             preload=preload,
         )
@@ -459,6 +459,7 @@ class LabelScreen(SessionScreen[None]):
             time.monotonic(),
             ink,
             scanned=self._dataset_sync.scanned,
+            useful_first=self.commands.useful.is_on,
         )
         self._status.show(*line)
         room = columns - ink.width(self._work)

@@ -175,6 +175,7 @@ def status(
     ink: Ink,
     *,
     scanned: bool,
+    useful_first: bool = False,
 ) -> tuple[list[Piece], list[Piece]]:
     """The line about the work: done, left and labels a minute; on the right the last save and the annotator."""
     counts = session.counts
@@ -190,6 +191,8 @@ def status(
             words.append(f"{count:,} {word}")
     if not scanned:
         words.append("looking for more")
+    if useful_first:
+        words.append("most useful first")
     speed = session.speed.per_minute(now)
     if speed is not None:
         words.append(f"{speed:.0f}/min")
