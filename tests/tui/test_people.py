@@ -1,5 +1,6 @@
 """Several people in the app: a blind second pass, and disputes that one key decides."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,12 @@ def test_notes_and_networks_are_hidden_in_a_second_pass(cells: Path) -> None:
             assert "Notes of others are hidden" in screen_text(pilot.app)
             await press(pilot, "ctrl+k")
             assert "No network is asked" in screen_text(pilot.app)
-            await press(pilot, "f7")
+            screen = pilot.app.screen
+            screen.queue.do(partial(screen.commands.ask_about, screen.session.current), opens=True)  # type: ignore[attr-defined]
+            await settle(pilot)
+            assert "image 1: which class" in screen_text(pilot.app)
+            assert "image-0" not in screen_text(pilot.app)
+            await press(pilot, "escape", "f7")
             text = screen_text(pilot.app)
             assert "image-0" not in text
             assert "surely" not in text
