@@ -82,6 +82,7 @@ class LiveCommands:
             self._screen.say("Labelling goes on with the most useful image each time.")
 
     def _why_none(self) -> str:
+        """Why there is no image to go to; what can be done about it is begun."""
         live = self._controller.live
         if self.useful.can_choose:
             return "All images shown have a label or are skipped."
