@@ -88,9 +88,9 @@ class LiveCommands:
             return "All images shown have a label or are skipped."
         if not live.is_on:
             return f"Live suggestions are off, and these choose the image; {self._screen.key('live')} turns them on."
+        live.needs_features()
         return (
-            live.failure
-            or "The images have to be looked at first; until then the next ones come without a label."
+            live.failure or "The images have to be looked at first; until then any without a label come next."
         )
 
     async def _toggle_live(self) -> None:
