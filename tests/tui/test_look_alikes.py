@@ -461,6 +461,31 @@ def test_an_image_that_somebody_labels_meanwhile_keeps_that_label(dataset: Path)
     run(test())
 
 
+def test_images_that_somebody_else_has_in_work_stay_out_and_those_of_the_page_are_told(dataset: Path) -> None:
+    async def test() -> None:
+        async with opened(dataset, size=WIDE) as pilot:
+            give_head(pilot)
+            screen: Any = pilot.app.screen
+            theirs = [ImageKey(name_of(number)) for number in range(6, 27)]
+            with LabelStore(dataset / "mia" / "labels.db", annotator="bob") as store:
+                store.take_leases(theirs, "bob's program")
+            await wait_until(pilot, lambda: bool(screen.session.has_leased))
+            await press(pilot, OPEN)
+            page = page_of(pilot)
+            assert page.keys and not set(page.keys) & set(theirs)
+
+            def mine() -> set[ImageKey]:
+                with LabelStore(dataset / "mia" / "labels.db") as store:
+                    return {lease.image for lease in store.leases() if lease.annotator == "ann"}
+
+            await wait_until(pilot, lambda: mine() >= set(page.keys))
+            await press(pilot, "enter")
+            second = page_of(pilot)
+            await wait_until(pilot, lambda: mine() == set(second.keys))
+
+    run(test())
+
+
 def test_only_images_that_are_shown_come_on_pages(dataset: Path) -> None:
     async def test() -> None:
         async with opened(dataset, size=WIDE) as pilot:

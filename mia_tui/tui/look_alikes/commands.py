@@ -102,7 +102,7 @@ class LookAlikesCommands(SessionCommands):
 
     def _next_class(self, page: LookAlikePage, position: int) -> None:
         page.move_to(position)
-        why = self._pages.left_out(page).get(position)
+        why = self._pages.why_left_out(page.images[position].key)
         if why:
             self._screen.say(f"This image is {why}: the page leaves it as it is.")
             return
