@@ -41,8 +41,8 @@ Where things go
                         dataset/images/network/brightness.py, its name in `Intensity` of config/train.py and
                         `IntensityMode` of dataset/images/intensity.py
     label format        a record in dataset/interchange/formats.py, and its reader or writer in a module beside it
-    kind of label issue a function in `_ISSUES` of cli/live/issues.py, its numbers in active/ (label_issues.py,
-                        duplicates.py, unfamiliar.py), its name in `IssueKind` of dataset/store/review/records.py
+    kind of label issue a function in `_ISSUES` of cli/live/issues.py, its numbers in a module of active/, its name in
+                        `IssueKind` of dataset/store/review/records.py
     prediction format   a record in runs/prediction/formats.py
     command             a line in cli/main.py, and its module in cli/
     key                 a line in the table of its screen in tui/keys/tables/, what it does in `by_name` of the
@@ -52,6 +52,9 @@ Where things go
                         in `PIECES` of tui/controller/idle_imports.py; what makes it quick: tui/screen.py
     step of the tour    a `TourStep` in tui/tour/tour.py, and `did` of the screen where it happens
     choice that is kept a field in config/user/kept.py
+    what people judge   a table in dataset/store/migrations.py, its queries and edits in dataset/store/review/, how
+                        it is undone in dataset/store/review/undo.py, what is shown of it in
+                        dataset/session/people.py
     kind of terminal    what is asked of it in terminal/answers.py, what it can do in terminal/choose.py, a line in
                         tui/manual/pages/terminals.md, and a model of it, which the tests have
     action on runs      a class in runs/actions/, a key in tui/keys/tables/runs.py, and a command in cli/runs/
@@ -127,6 +130,12 @@ Each line passes through its modules in this order.
         After Ctrl+K, tui/label/suggestions/asked_network.py puts the answer of image_predictor.py in their place.
         The probabilities of the other classes are in a file of their own (runs/prediction/probabilities.py), which
         tui/label/suggestions/probabilities.py searches for the image on screen.
+    a review
+        tui/review/chooser.py asks what to review; tui/review/finder.py finds what is doubtful in the thread of the
+        live suggestions (active/label_issues.py, active/duplicates.py, active/unfamiliar.py). A queue is a filter
+        with an order of its own (tui/review/queue.py), which also says what may be seen of an image: in an audit
+        (tui/review/audit.py) nothing. What was kept and answered is in dataset/store/review/; tui/review/progress.py
+        makes figures of it.
     features of all images
         `create_features` or `start_features` of runs/features/create.py -> worker.py -> engine/jobs/features.py lists
         the images, asks features/table.py which have none, copies those of known content
@@ -146,6 +155,14 @@ Each line passes through its modules in this order.
         run writes its files beside the old ones first (files.py, runs/disk.py), so these are never torn; it ends as
         failed with the sentence of disk_errors.py, and can be resumed from the checkpoint before. Events wait for
         room (runs/record/log.py), which also ends a torn line of events.jsonl before it writes the next one.
+    several people at work
+        tui/controller/news.py asks each second what others wrote; tui/controller/leases.py leases images ahead
+        (dataset/store/review/leases.py) once there is somebody else, and tells dataset/session/session.py which ones
+        to pass over. In a second pass and among disputes, `assign` of tui/controller/label_controller.py writes
+        opinions and decisions (dataset/store/review/opinions.py); dataset/session/people.py says what may be seen.
+        Who said what is dataset/store/review/ratings.py, from which active/agreement.py computes kappa.
+        The labels.db of a copy is read by dataset/interchange/copies/reading.py, compared and merged by
+        dataset/interchange/copies/merging.py and dataset/store/review/merging.py.
     labels that look wrong, and an audit
         cli/live/learned.py joins images, labels and features (features/table.py; what is missing is made by
         engine/jobs/features.py) to a `Suggester` (active/suggester.py). active/label_issues.py ranks labels by

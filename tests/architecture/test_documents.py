@@ -86,6 +86,7 @@ def test_the_keys_that_the_readme_names_are_those_of_the_app() -> None:
         "Ctrl+U": "runs",
         "Ctrl+E": "predict",
         "Ctrl+K": "ask",
+        "Ctrl+D": "review",
         "Ctrl+P": "command_palette",
     }
     assert {key: of_label[key] for key in meant} == meant and named <= set(meant)

@@ -285,12 +285,13 @@ def test_the_end_of_an_audit_shows_how_far_the_labelling_is(cells: Path) -> None
             text = screen_text(pilot.app)
             assert "How far are we?" in text
             assert "Labelled 6 · suggestions right: 83 % (83-83, from 6 audited)" in text
-            assert "Suggestions: 5 of 6 right that were drawn at random from 6" in text
+            assert "Suggestions: 5 of 6 right, drawn from 6 on" in text
             assert "Labels: none was audited" in text
             await press(pilot, "enter")  # audits again: there are only labels now
             assert "6 of 6 labels" in screen_text(pilot.app)
             await press(pilot, "escape", "ctrl+d")
             assert "(6 suggestions done)" in screen_text(pilot.app)
+            assert "How far are we? (suggestions right: 83 % (83-83))" in screen_text(pilot.app)
 
     run(test())
 
@@ -301,6 +302,7 @@ def test_how_far_the_labelling_is_can_be_asked_before_anything_was_audited(cells
             await begin(pilot, "How far")
             await wait_until(pilot, lambda: "Labelled 0" in screen_text(pilot.app))
             text = screen_text(pilot.app)
+            assert "A network has to look at the images first" in text
             assert "Suggestions: none was audited, so how many are right is not known." in text
             await press(pilot, "enter")
             assert "There is nothing to audit: neither a label nor a suggestion." in screen_text(pilot.app)
@@ -406,3 +408,24 @@ def test_what_is_doubtful_is_found_from_features_and_labels(
 
 def frame(text: str) -> str:
     return text.splitlines()[0]
+
+
+def test_an_audit_of_labels_hides_them_and_shows_no_look_alikes(cells: Path) -> None:
+    label(cells, "round", NAMES[:3])
+
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
+            await begin(pilot, "Audit")
+            await press(pilot, "enter")
+            text = screen_text(pilot.app)
+            assert "Audit, 0 of 3 done" in text and "audit" in frame(text) and "round" not in frame(text)
+            await press(pilot, '"')
+            assert "In an audit labels and suggestions are hidden" in screen_text(pilot.app)
+            await press(pilot, "1")
+            assert "Right: the label was round." in screen_text(pilot.app)
+            await press(pilot, "f4")  # cannot be told: it is not asked about again now
+            await press(pilot, "2")
+            await wait_until(pilot, lambda: "labels right: 50 %" in screen_text(pilot.app))
+            assert "Labels: 1 of 2 right, drawn from 3 on" in screen_text(pilot.app)
+
+    run(test())

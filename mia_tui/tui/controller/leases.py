@@ -2,13 +2,13 @@
 
 Whoever labels alone writes nothing of this. That somebody else is at work is seen by what they do: a label or a lease
 of another program, for which labels.db is asked each second; or, when the dataset is opened, a label by somebody else
-in the last minutes. From then on a handful of images ahead are leased, in the transaction of each label, and before
-somebody goes to an unlabelled image that is not among them. The other side sees those leases a second later, and does
-the same. Leases end with the app, and by themselves some minutes after the last label.
+in the last minutes. From then on a handful of images ahead are leased, in the transaction of every few labels, and
+before somebody goes to an unlabelled image that is not among them. The other side sees those leases a second later,
+and does the same. Leases end with the app, and by themselves some minutes after the last label.
 """
 
+import os
 import time
-import uuid
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -47,7 +47,7 @@ class ImageLeases:
         self._controller, self._session = controller, controller.session
         self.upcoming: Callable[[], Sequence[int]] = tuple
         self.page: tuple[ImageKey, ...] = ()
-        self._holder = uuid.uuid4().hex
+        self._holder = os.urandom(16).hex()
         self._others_at: float | None = None  # when somebody else was seen at work, `time.monotonic`
         self._worked_at: float | None = None  # when something was labelled here
         self._others: list[Lease] = []
@@ -70,12 +70,17 @@ class ImageLeases:
         """Something was labelled here."""
         self._worked_at = time.monotonic()
 
-    def with_label(
-        self, job: Callable[[LabelStore], Value], keys: Collection[ImageKey]
-    ) -> Callable[[LabelStore], tuple[Value, list[Lease]]]:
-        """A job that labels images and leases those that come next, all in one transaction."""
-        self.worked()
+    def due(self, keys: Collection[ImageKey]) -> list[ImageKey]:
+        """The images to lease when these are labelled; empty while enough of those that come next are held."""
+        if not self.are_needed:
+            return []
         wanted = [key for key in self._wanted() if key not in keys]
+        return [] if all(map(self._is_held, wanted[: AHEAD // 2])) else wanted
+
+    def with_label(
+        self, job: Callable[[LabelStore], Value], wanted: Sequence[ImageKey]
+    ) -> Callable[[LabelStore], tuple[Value, list[Lease]]]:
+        """A job that also leases images, all in one transaction."""
 
         def label_and_lease(store: LabelStore) -> tuple[Value, list[Lease]]:
             with store.transaction():

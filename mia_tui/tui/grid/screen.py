@@ -179,6 +179,8 @@ class GridScreen(SessionScreen[bool]):
             right.append((f"  {shown}", ink.dim()))
         self._facts.show(left, right)
         marks = f"{self.key('mark')} marks"
+        if session.filter.state == "suggested":
+            marks += f" what is wrong; {self.key('take_seen')} takes the other suggestions that you have seen"
         marked = f"{counted(count, 'image')} marked: a class key labels them" if count else marks
         self._messages.show(tile_key_hint(session.classes, count, ink))
         words = f"{session.counts.labelled:,} labelled{ink.separator}{session.counts.left:,} left"

@@ -5,14 +5,14 @@ tells how many labels or suggestions are right.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from mia_tui.active.audit import Estimate, draw_sample, estimate, is_current, percent
+from mia_tui.active.audit import Estimate, draw_sample, estimate, is_current, percent, percents
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession
+from mia_tui.dataset.store.review.audits import AuditDraw, draws_of, together
 from mia_tui.dataset.store.review.records import AuditKind, AuditRow, Draw
 from mia_tui.text import counted
 from mia_tui.tui.controller.label_controller import LabelController
@@ -26,79 +26,52 @@ _SIZES = (40, 80, 160)
 _SUPPOSED = 0.95  # share of right ones, to say how exact an audit will be
 
 
-@dataclass(frozen=True)
-class Audit:
-    """One sample that was drawn.
-
-    Attributes:
-        kind: Whether of labels or of suggestions.
-        rows: Its images, in the order in which they are asked.
-        drawn_at: Unix seconds.
-        drawn_from: How many images there were to be drawn.
-    """
-
-    kind: AuditKind
-    rows: tuple[AuditRow, ...]
-    drawn_at: float
-    drawn_from: int
-
-    @property
-    def answered(self) -> list[AuditRow]:
-        """Images that were answered."""
-        return [row for row in self.rows if row.answer is not None]
-
-    @property
-    def open(self) -> list[AuditRow]:
-        """Images that are still to be answered."""
-        return [row for row in self.rows if row.answer is None]
-
-    @property
-    def estimate(self) -> Estimate:
-        """How many labels or suggestions were right when it was drawn."""
-        right = sum(row.is_right is True for row in self.rows)
-        return estimate(right, len(self.answered), max(self.drawn_from, len(self.answered)))
-
-    def is_current(self, session: LabelSession) -> bool:
-        """Whether it still says something of the images of now."""
-        now = len(session.rows_of(_STATES[self.kind]))
-        own = len(self.answered) if self.kind == "suggestion" else 0  # they are labels now
-        return is_current(self.drawn_from, now + own)
+def estimate_of(audit: AuditDraw) -> Estimate:
+    """How many labels or suggestions were right when it was drawn."""
+    audited = len(audit.answered)
+    return estimate(audit.right, audited, max(audit.drawn_from, audited))
 
 
-def audits_of(rows: Sequence[AuditRow]) -> list[Audit]:
-    """The samples that these images were drawn in, the newest first."""
-    drawn: dict[tuple[float, AuditKind], list[AuditRow]] = {}
-    for row in rows:
-        drawn.setdefault((row.drawn_at, row.kind), []).append(row)
-    return [
-        Audit(kind, tuple(its), drawn_at, its[0].drawn_from)
-        for (drawn_at, kind), its in sorted(drawn.items(), reverse=True)
-    ]
+def percents_of(audit: AuditDraw) -> str:
+    """The estimate with its interval, such as `95 % (84-99)`."""
+    found = estimate_of(audit)
+    return f"{percents(found.share, found.low, found.high)})"
 
 
-def newest(audits: Sequence[Audit]) -> Mapping[AuditKind, Audit]:
-    """Of labels and of suggestions, the newest one with an answer."""
-    return {audit.kind: audit for audit in reversed(audits) if audit.answered}
+def says_something(audit: AuditDraw, session: LabelSession) -> bool:
+    """Whether it still says something of the images of now."""
+    counts = session.counts
+    if audit.kind == "label":
+        return is_current(audit.drawn_from, counts.labelled)
+    return is_current(audit.drawn_from, counts.unlabelled + len(audit.answered))  # these are labels now
 
 
-def open_audit(audits: Sequence[Audit], session: LabelSession) -> Audit | None:
-    """The newest one that can be continued; None if there is none."""
+def counting(rows: Sequence[AuditRow], session: LabelSession) -> Mapping[AuditKind, AuditDraw]:
+    """Of labels and of suggestions, the newest draw with an answer, and those that count with it."""
+    found = {
+        kind: together(draws_of(rows, kind), lambda draw: says_something(draw, session)) for kind in KINDS
+    }
+    return {kind: audit for kind, audit in found.items() if audit is not None}
+
+
+def open_audit(rows: Sequence[AuditRow], session: LabelSession) -> AuditDraw | None:
+    """The newest draw that can be continued; None if there is none."""
+    draws = [draw for kind in KINDS for draw in draws_of(rows, kind)]
+    draws.sort(key=lambda draw: draw.drawn_at, reverse=True)
     listed = session.listing
-    return next(
-        (audit for audit in audits if any(listed.row(row.image) is not None for row in audit.open)), None
-    )
+    return next((draw for draw in draws if any(listed.row(row.image) is not None for row in draw.open)), None)
 
 
-async def read_audits(controller: LabelController) -> list[Audit]:
-    """All of a dataset, the newest first.
+async def read_audits(controller: LabelController) -> list[AuditRow]:
+    """All images of a dataset that were ever drawn.
 
     Raises:
         StoreError: If labels.db cannot be read.
     """
-    return audits_of(await controller.store_thread.read(lambda store: store.audits()) or [])
+    return await controller.store_thread.read(lambda store: store.audits()) or []
 
 
-def queue_of(audit: Audit) -> ReviewQueue:
+def queue_of(audit: AuditDraw) -> ReviewQueue:
     """The images of an audit that are to be answered."""
     doubts = [Doubt(row.image, row.said_class_id or 0) for row in audit.open]
     return ReviewQueue("audit", doubts, answered=len(audit.answered))
@@ -120,7 +93,7 @@ def size_dialog(session: LabelSession, ink: Ink) -> PickDialog[tuple[AuditKind, 
     return PickDialog("Audit what, and how many?", choices, ink, hint=hint, searchable=False)
 
 
-async def draw(controller: LabelController, kind: AuditKind, count: int) -> Audit:
+async def draw(controller: LabelController, kind: AuditKind, count: int) -> AuditDraw | None:
     """Draw images at random, and store them with what is said of them now.
 
     Raises:
@@ -135,7 +108,7 @@ async def draw(controller: LabelController, kind: AuditKind, count: int) -> Audi
         lambda store: store.draw_audit(draws, kind=kind, drawn_from=drawn_from),
         f"{counted(len(draws), 'image')} drawn for an audit",
     )
-    return (await read_audits(controller))[0]
+    return next(iter(draws_of(await read_audits(controller), kind)), None)
 
 
 async def answer(controller: LabelController, key: ImageKey, class_id: int) -> AuditRow | None:
@@ -145,8 +118,8 @@ async def answer(controller: LabelController, key: ImageKey, class_id: int) -> A
         StoreError: If it cannot be written; nothing changed.
     """
     await controller.write(lambda store: store.answer_audit([(key, class_id)]), f"audit of {key.path}")
-    rows = [row for audit in await read_audits(controller) for row in audit.rows if row.image == key]
-    return rows[0] if rows else None
+    rows = [row for row in await read_audits(controller) if row.image == key]
+    return rows[-1] if rows else None
 
 
 def _drawn(session: LabelSession, row: int) -> Draw:

@@ -38,7 +38,7 @@ class ReviewChooser(PickDialog[Begun]):
         session: The images.
         finder: Finds what is doubtful.
         ink: Characters and styles.
-        asked: What stands in brackets behind an entry of the store, such as the audit; empty for nothing.
+        asked: What stands in brackets behind audit and progress; empty for nothing.
     """
 
     def __init__(
@@ -69,7 +69,6 @@ class ReviewChooser(PickDialog[Begun]):
             "differs": differs,
             **{kind: self._count(found, kind, ink) for kind in TITLES},
             **self._asked,
-            "progress": "",
         }
         disputes = len(session.rows_of(Filter("disputed")))
         if disputes:

@@ -16,8 +16,8 @@ from mia_tui.tui.textual_private import messages_shown, take_messages_away
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
+    from mia_tui.dataset.store.review.audits import AuditDraw
     from mia_tui.tui.label.screen import LabelScreen
-    from mia_tui.tui.review.audit import Audit
     from mia_tui.tui.review.chooser import Begun
     from mia_tui.tui.review.finder import DoubtFinder
 
@@ -80,11 +80,12 @@ class ReviewCommands:
         from mia_tui.tui.review import audit
 
         audits = await audit.read_audits(self._controller)
-        known = audit.open_audit(audits, self._session)
+        known, done = audit.open_audit(audits, self._session), audit.counting(audits, self._session)
+        right = ", ".join(f"{kind}s right: {audit.percents_of(each)}" for kind, each in done.items())
         if known is not None:
-            return {"audit": f"{len(known.answered):,} of {len(known.rows):,} done"}
-        done = audit.newest(audits).values()
-        return {"audit": ", ".join(f"{len(each.answered):,} {each.kind}s done" for each in done)}
+            return {"audit": f"{len(known.answered):,} of {len(known.rows):,} done", "progress": right}
+        answered = (f"{counted(len(each.answered), kind)} done" for kind, each in done.items())
+        return {"audit": ", ".join(answered), "progress": right}
 
     async def _begin(self, chosen: "Begun") -> None:
         if chosen in TITLES:
@@ -235,7 +236,7 @@ class ReviewCommands:
         if issue == "audit":
             from mia_tui.tui.review.audit import read_audits
 
-            rows = [row for audit in await read_audits(self._controller) for row in audit.rows]
+            rows = await read_audits(self._controller)
             answered = {row.image for row in rows if row.answer is not None}
             queue.settled = answered & set(queue.doubts)
         elif issue != "unfamiliar":
@@ -255,7 +256,7 @@ class ReviewCommands:
         leave = self._screen.key("leave")
         self._screen.say(f"What was said of them is hidden until you have answered; {leave} stops.")
 
-    async def _draw_audit(self) -> "Audit | None":
+    async def _draw_audit(self) -> "AuditDraw | None":
         from mia_tui.tui.review import audit
 
         screen = self._screen
@@ -296,18 +297,16 @@ class ReviewCommands:
 
     async def _go_on(self) -> None:
         """Go to the next image that is to be decided, from the end back to the first."""
-        session, places = self._session, self.review.open_places()
+        session, place = self._session, self.review.next_open()
         here = session.position or 0
-        if not places and self.review.is_blind:
+        if place is not None:
+            if place < here and not self.review.is_blind:
+                self._screen.say("Continued from the beginning with those that are left.")
+            session.move(place - here)
+        elif self.review.is_blind:
             await self._end_audit()
-            return
-        if not places:
+        else:
             self._screen.say(f"All of these are decided; {self._screen.key('leave')} goes back.")
-            return
-        place = next((place for place in places if place > here), places[0])
-        if place < here and not self.review.is_blind:
-            self._screen.say(f"Continued from the beginning: {counted(len(places), 'image')} left.")
-        session.move(place - here)
 
     async def _show_twin(self) -> None:
         doubt = self.review.doubt_about(self._session.current)

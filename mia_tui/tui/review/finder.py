@@ -113,11 +113,22 @@ class DoubtFinder:
             return FoundDoubts(why_not="Images of two classes have to be labelled first.")
         try:
             found = await self._controller.live.ask(partial(_find, labels=labels))
-        except DataError as error:
-            return FoundDoubts(why_not=str(error))
+        except DataError:
+            return FoundDoubts(why_not=ask_for_features(self._controller))
         if session.listing is listing:
             session.set_unfamiliar(np.array(found.unfamiliar, np.int32))
         return FoundDoubts(_by_key(found, labels, listing), counted(found.count, "label"))
+
+
+def ask_for_features(controller: LabelController) -> str:
+    """Have a network look at the images; returns a sentence about that."""
+    live = controller.live
+    if live.failure:
+        return live.failure
+    if not live.is_on:
+        return "A network has to look at the images first: the command Live suggestions begins that."
+    live.needs_features()
+    return "A network has to look at the images first; it is at work in the background."
 
 
 def _kept(store: LabelStore) -> dict[IssueKind, set[ImageKey]]:

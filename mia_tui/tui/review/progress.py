@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from mia_tui.active.audit import percents
 from mia_tui.active.outlook import LearningCurve, Outlook, learning_curve, outlook, progress_sentence
 from mia_tui.dataset.session.session import LabelSession
+from mia_tui.dataset.store.review.audits import AuditDraw
 from mia_tui.dataset.store.review.records import AuditKind
 from mia_tui.errors import DataError
 from mia_tui.text import when
 from mia_tui.tui.controller.label_controller import LabelController
-from mia_tui.tui.review.audit import KINDS, Audit, newest, open_audit, read_audits
+from mia_tui.tui.review.audit import KINDS, counting, estimate_of, open_audit, read_audits, says_something
+from mia_tui.tui.review.finder import ask_for_features
 from mia_tui.tui.runs.figures.text_plots import Curve, Plot
 
 if TYPE_CHECKING:
@@ -43,8 +45,8 @@ class Progress:
 
     labelled: int
     left: int
-    audits: Mapping[AuditKind, Audit]
-    open: Audit | None
+    audits: Mapping[AuditKind, AuditDraw]
+    open: AuditDraw | None
     curve: LearningCurve | None
     more: Outlook | None
     curve_why_not: str
@@ -52,7 +54,7 @@ class Progress:
     @property
     def sentence(self) -> str:
         """All of it in one line."""
-        found = {kind: audit.estimate for kind, audit in self.audits.items()}
+        found = {kind: estimate_of(audit) for kind, audit in self.audits.items()}
         more = self.more if self.more is not None and self.more.share is not None else None
         return progress_sentence(self.labelled, found.get("suggestion"), found.get("label"), more)
 
@@ -71,15 +73,14 @@ async def read_progress(controller: LabelController) -> Progress:
         curve = await controller.live.ask(
             lambda learner: _curve(learner, np.where(active[class_ids], class_ids, 0).astype(np.int32))
         )
-    except DataError as error:
-        curve, why_not = None, str(error)
-    labelled, known = session.counts.labelled, newest(audits)
-    more = None
-    if "suggestion" in known:
-        more = outlook(known["suggestion"].estimate, curve, MORE_LABELS, max(1, labelled))
+    except DataError:
+        curve, why_not = None, ask_for_features(controller)
+    labelled, known = session.counts.labelled, counting(audits, session)
+    more, left = None, session.counts.left
+    if "suggestion" in known and left:
+        more = outlook(estimate_of(known["suggestion"]), curve, min(MORE_LABELS, left), max(1, labelled))
     if curve is None and not why_not:
         why_not = "A curve needs more labels, of two classes."
-    left = session.counts.left
     return Progress(labelled, left, known, open_audit(audits, session), curve, more, why_not)
 
 
@@ -91,21 +92,23 @@ def lines_of(progress: Progress, session: LabelSession) -> list[str]:
         if audit is None:
             lines.append(f"{kind.capitalize()}s: none was audited, so how many are right is not known.")
             continue
-        found = audit.estimate
+        found, at = estimate_of(audit), when(audit.drawn_at)
         lines.append(
-            f"{kind.capitalize()}s: {found.right:,} of {found.audited:,} right that were drawn at random from "
-            f"{found.population:,}, {when(audit.drawn_at)}; in brackets what is likely for all of them (95 %)."
+            f"{kind.capitalize()}s: {found.right:,} of {found.audited:,} right, drawn from {found.population:,} "
+            f"on {at}."
         )
-        if not audit.is_current(session):
+        if not says_something(audit, session):
             lines.append("The images are others now than those it was drawn from: audit again.")
     more = progress.more
     if more is not None and more.share is not None:
-        lines.append(
-            f"With {more.more:,} more labels, {percents(more.share, more.low, more.high)}) are likely right."
-        )
+        lines.append(f"With {more.more:,} more labels {percents(more.share, more.low, more.high)}).")
     elif more is not None:
         lines.append(f"What more labels bring cannot be told: {more.why_not}.")
-    lines.append("Only a random sample tells this: images that you or the program chose are no fair one.")
+    if progress.audits:
+        lines.append("In brackets: what is likely for all images (95 %).")
+    lines.append(
+        "Only a random sample tells how many are right: images that you or the program chose do not."
+    )
     return lines
 
 
@@ -119,7 +122,7 @@ def plot_of(progress: Progress) -> Plot | None:
     if audit is not None and progress.labelled:
         labels = np.linspace(progress.labelled, _MOST_TIMES * progress.labelled, _POINTS)
         found = [
-            outlook(audit.estimate, curve, round(count) - progress.labelled, progress.labelled)
+            outlook(estimate_of(audit), curve, round(count) - progress.labelled, progress.labelled)
             for count in labels
         ]
         shares = np.array([np.nan if each.share is None else 100 * each.share for each in found])

@@ -6,6 +6,7 @@ filter and a way back need not know of it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Literal
 
 from mia_tui.dataset.model import ImageKey
@@ -169,13 +170,14 @@ class Review:
         lines = tuple((image_class, share) for image_class, share in known if image_class is not None)
         return ShownProbabilities("without this label", lines)
 
-    def open_places(self) -> list[int]:
-        """Positions of the images that are still to be decided, in order."""
-        queue, session = self.queue, self._session
-        if queue is None:
-            return []
-        keys = map(session.listing.key, session.view.tolist())
-        return [place for place, key in enumerate(keys) if queue.is_open(key, session)]
+    def next_open(self) -> int | None:
+        """The position of the next image that is to be decided, from the end back to the first; None if all are."""
+        queue, session, here = self.queue, self._session, self._session.position
+        if queue is None or here is None:
+            return None
+        rows, key = session.view, session.listing.key
+        places = chain(range(here + 1, len(rows)), range(here + 1))
+        return next((place for place in places if queue.is_open(key(int(rows[place])), session)), None)
 
     def hint(self, key_of: Callable[[str], str], columns: int) -> list[Piece]:
         """What is asked about the image on screen, and by which keys it is answered; empty if no queue is on.
