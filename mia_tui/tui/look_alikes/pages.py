@@ -158,7 +158,7 @@ class Pages:
             leases.worked()
             return await controller.write(job, what)
         leases.page = self.ahead
-        keys = {*taken, *(key for key, _ in corrected)}
+        keys = [*taken, *(key for key, _ in corrected)]
         changed, others = await controller.write(leases.with_label(job, keys), what)
         leases.learn(others)
         return changed
