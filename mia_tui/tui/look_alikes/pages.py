@@ -84,9 +84,9 @@ class Pages:
         self.class_id = class_id
         self._passed_classes.clear()
 
-    def suggested(self, class_id: int) -> int:
-        """How many images without a label are suggested to be of a class."""
-        return 0 if self._source is None else self._source.suggested(self._rows()).get(class_id, 0)
+    def suggested(self) -> dict[int, int]:
+        """How many images without a label are suggested to be of each class, without those of none."""
+        return {} if self._source is None else self._source.suggested(self._rows())
 
     async def show_next(self, count: int) -> None:
         """Show the next page, of at most so many images.
