@@ -52,6 +52,8 @@ Where things go
                         in `PIECES` of tui/controller/idle_imports.py; what makes it quick: tui/screen.py
     step of the tour    a `TourStep` in tui/tour/tour.py, and `did` of the screen where it happens
     choice that is kept a field in config/user/kept.py
+    judgement of people a table in dataset/store/migrations.py, its queries and edits in dataset/store/review/, how it is
+                        undone in dataset/store/review/undo.py; what a session shows of it in dataset/session/people.py
     kind of terminal    what is asked of it in terminal/answers.py, what it can do in terminal/choose.py, a line in
                         tui/manual/pages/terminals.md, and a model of it, which the tests have
     action on runs      a class in runs/actions/, a key in tui/keys/tables/runs.py, and a command in cli/runs/
@@ -146,6 +148,14 @@ Each line passes through its modules in this order.
         run writes its files beside the old ones first (files.py, runs/disk.py), so these are never torn; it ends as
         failed with the sentence of disk_errors.py, and can be resumed from the checkpoint before. Events wait for
         room (runs/record/log.py), which also ends a torn line of events.jsonl before it writes the next one.
+    several people at work
+        tui/controller/news.py asks each second what others wrote; tui/controller/leases.py leases images ahead
+        (dataset/store/review/leases.py) once there is somebody else, and tells dataset/session/session.py which ones
+        to pass over. In a second pass and among disputes, `assign` of tui/controller/label_controller.py writes
+        opinions and decisions (dataset/store/review/opinions.py); dataset/session/people.py says what may be seen.
+        Who said what is dataset/store/review/ratings.py, from which active/agreement.py computes kappa.
+        The labels.db of a copy is read by dataset/interchange/copies/reading.py, compared and merged by
+        dataset/interchange/copies/merging.py and dataset/store/review/merging.py.
     labels that look wrong, and an audit
         cli/live/learned.py joins images, labels and features (features/table.py; what is missing is made by
         engine/jobs/features.py) to a `Suggester` (active/suggester.py). active/label_issues.py ranks labels by

@@ -59,8 +59,9 @@ def user_settings() -> "UserConfig":
 def _import_numpy() -> None:
     """Import numpy without OpenBLAS starting a thread for each core.
 
-    Those threads spin for 70 ms when they start, on the core that reads the first image, and the app multiplies no
-    matrices. Programs that the app starts do not inherit this.
+    Those threads spin for 70 ms when they start, on the core that reads the first image. The matrices that the app
+    multiplies, to learn from labels, are small: with more threads that takes longer, and they spin beside the thread
+    that answers keys. Programs that the app starts do not inherit this.
     """
     name = "OPENBLAS_NUM_THREADS"
     if name in os.environ:

@@ -170,7 +170,8 @@ def test_a_class_key_decides_a_dispute_and_enter_keeps_the_label(cells: Path) ->
             await command(pilot, "disputes")
             text = screen_text(pilot.app)
             assert "3 disputes: a class key decides" in text
-            assert "carl: flat" in text
+            assert "flat: carl" in text
+            assert "1, 2 decide and go on; Enter keeps the label" in text
             assert "1/3" in text
             await press(pilot, "2")
             assert "2/3" in screen_text(pilot.app)
@@ -205,6 +206,6 @@ def test_disputes_that_come_from_somebody_else_are_shown_by_the_filter(cells: Pa
             await pilot.press(*"people")
             await press(pilot, "enter")
             assert "1/1" in screen_text(pilot.app)
-            assert "carl: flat" in screen_text(pilot.app)
+            assert "flat: carl" in screen_text(pilot.app)
 
     run(test())

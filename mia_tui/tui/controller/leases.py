@@ -7,8 +7,8 @@ somebody goes to an unlabelled image that is not among them. The other side sees
 the same. Leases end with the app, and by themselves some minutes after the last label.
 """
 
+import os
 import time
-import uuid
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -45,7 +45,7 @@ class ImageLeases:
     def __init__(self, controller: "LabelController") -> None:
         self._controller, self._session = controller, controller.session
         self.upcoming: Callable[[], Sequence[int]] = tuple
-        self._holder = uuid.uuid4().hex
+        self._holder = os.urandom(16).hex()
         self._others_at: float | None = None  # when somebody else was seen at work, `time.monotonic`
         self._worked_at: float | None = None  # when something was labelled here
         self._others: list[Lease] = []

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from mia_tui.config.user.kept import keep, kept_settings
 from mia_tui.config.user.settings import UserConfig
-from mia_tui.dataset.model import WHOLE_STACK, ImageKey
+from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.session import Applied
 from mia_tui.text import counted
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.label.choice_commands import ChoiceCommands
+from mia_tui.tui.label.moving_commands import MovingCommands
 from mia_tui.tui.label.people_commands import PeopleCommands
 from mia_tui.tui.label.picture.view_commands import ViewCommands
 from mia_tui.tui.label.picture.view_settings import ViewSettings
@@ -213,6 +214,7 @@ class LabelCommands(SessionCommands):
         auto: Whether the key of a class assigns it and moves to the next image.
         reviewing: What is reviewed.
         useful: Goes to the most useful image, once or again and again.
+        moving: Goes to the next image.
     """
 
     _screen: "LabelScreen"
@@ -227,11 +229,10 @@ class LabelCommands(SessionCommands):
         auto: bool,
     ) -> None:
         super().__init__(controller, screen, ink)
-        self._view_settings, self.auto = view_settings, auto
+        self.auto = auto
         self.reviewing = ReviewCommands(controller, screen, ink)
         live = LiveCommands(controller, screen)
         self.useful = live.useful
-        controller.leases.upcoming = self.useful.upcoming
         self.by_name |= {
             "assign": partial(self._assign, advance=False),
             "assign_next": partial(self._assign, advance=True),
@@ -243,14 +244,6 @@ class LabelCommands(SessionCommands):
             "unlink": self._unlink,
             "auto": self._toggle_auto,
             **live.by_name,
-            "next": partial(self.move, 1),
-            "previous": partial(self.move, -1),
-            "page_next": lambda: self.move(screen.page),
-            "page_previous": lambda: self.move(-screen.page),
-            "first": self._first,
-            "last": self._last,
-            "frame_next": partial(self._move_frame, 1),
-            "frame_previous": partial(self._move_frame, -1),
             "skip": self._skip,
             "flag": self._flag,
             "note": self._note,
@@ -260,6 +253,16 @@ class LabelCommands(SessionCommands):
         self.by_name |= self.reviewing.by_name
         self._people = PeopleCommands(controller, screen, ink)
         self.by_name |= self._people.by_name
+        self.moving = MovingCommands(
+            controller,
+            view_settings,
+            screen,
+            live.useful,
+            is_reviewing=lambda: self.reviewing.review.queue is not None,
+            last_words=self._people.last_words,
+        )
+        self.by_name |= self.moving.by_name
+        controller.leases.upcoming = self.moving.upcoming
 
     # Labelling
 
@@ -301,29 +304,6 @@ class LabelCommands(SessionCommands):
         elif chosen is not None:
             await self.by_name[chosen]()
 
-    async def move(self, by: int) -> None:
-        """Show the image so many places further; below zero, back."""
-        if self._is_led and by == 1:
-            if not await self._go_on():
-                self._say_last()
-        elif self._is_led and by == -1:
-            if not self.useful.go_back():
-                self._screen.say("This is the first image that you went to.")
-        elif not self._session.move(by):
-            self._screen.say(f"This is the {'last' if by > 0 else 'first'} image of the list.")
-
-    @property
-    def _is_led(self) -> bool:
-        """Whether the next image is the most useful one; a review and a second look have orders of their own."""
-        is_elsewhere = self._session.is_second_look or self.reviewing.review.queue is not None
-        return self.useful.is_on and not is_elsewhere
-
-    async def _go_on(self) -> bool:
-        """Go to the next image: the next in the list, or the most useful one. False if there is none."""
-        if not self._is_led:
-            return self._session.go_on()
-        return await self.useful.go_on() or self._session.next_unlabelled(wrap=True)
-
     async def _assign(self, *, advance: bool) -> None:
         key = self._session.current
         if key is None or await self.reviewing.keep_label():
@@ -338,8 +318,7 @@ class LabelCommands(SessionCommands):
         await self._controller.assign([key], chosen)
         if advance:
             self._screen.did("assign_next")
-        if advance and not await self._go_on():
-            self._say_last()
+            await self.moving.go_on()
 
     async def _add_first_class(self) -> bool:
         from mia_tui.tui.classes.commands import add_classes
@@ -350,20 +329,6 @@ class LabelCommands(SessionCommands):
         if added:
             self._session.choose_class(added[0].id)
         return bool(added)
-
-    def _say_last(self) -> None:
-        if self._session.is_second_look:
-            self._screen.say(self._people.last_words())
-            return
-        if self.useful.is_on:
-            self._screen.say("All images shown have a label or are skipped.")
-            return
-        left, skipped = self._session.counts.left, self._session.counts.skipped
-        key = self._screen.key("next_unlabelled")
-        todo = f"{left:,} have no label: {key} goes there." if left else "All have a label."
-        if not left and skipped:
-            todo = f"All others have a label; {skipped:,} skipped."
-        self._screen.say(f"This was the last image of the list. {todo}")
 
     async def _accept(self) -> None:
         if await self.reviewing.accept():
@@ -379,13 +344,16 @@ class LabelCommands(SessionCommands):
         if state.suggestion is None:
             self._screen.say("There is no suggestion of a model for this image.")
             return
+        if self._controller.live.has_just_changed and not self._screen.asked_network.is_on:
+            name, accept = state.suggestion.name, self._screen.key("accept")
+            self._screen.say(f"The suggestion has just changed: {accept} again accepts {name}.")
+            return
         if not state.suggests_new:
             await self._controller.assign([key], state.suggestion.id, source="accepted")
         elif not await self._accept_new(key, state.suggestion.name):
             return
         self._screen.did("accept")
-        if not await self._go_on():
-            self._say_last()
+        await self.moving.go_on()
         if state.image_class is not None and state.differs:
             names = f"{state.suggestion.name} replaced {state.image_class.name}"
             self._screen.say(f"{names} of {key.path}; {self._screen.key('undo')} undoes that.")
@@ -444,28 +412,6 @@ class LabelCommands(SessionCommands):
             else "Auto mode is off."
         )
 
-    # Moving
-
-    async def _first(self) -> None:
-        self._session.first()
-
-    async def _last(self) -> None:
-        self._session.last()
-
-    async def _move_frame(self, by: int) -> None:
-        row = self._session.current_row
-        if row is None:
-            return
-        listing = self._session.listing
-        if listing.frame(row) == WHOLE_STACK:
-            self._view_settings.page(by, listing.frames_of(row))
-            return
-        frame = listing.frame(row) + by
-        if not 0 <= frame < listing.frames_of(row):
-            self._screen.say("There is no other frame in this file in that direction.")
-        elif self._session.reveal(row + by):
-            self._screen.say("All images are shown again.")
-
     # Marks
 
     async def _skip(self) -> None:
@@ -474,8 +420,8 @@ class LabelCommands(SessionCommands):
             return
         skipped = self._session.state_of(row).skipped
         await self._controller.skip([key], not skipped)
-        if not skipped and not await self._go_on():
-            self._say_last()
+        if not skipped:
+            await self.moving.go_on()
 
     async def _flag(self) -> None:
         row, key = self._session.current_row, self._session.current

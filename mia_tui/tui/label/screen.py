@@ -39,6 +39,7 @@ from mia_tui.tui.label.suggestions.asked_network import AskedNetwork
 from mia_tui.tui.label.suggestions.probabilities import ProbabilityReader
 from mia_tui.tui.label.words import (
     class_key_hint,
+    dispute_hint,
     facts,
     first_hint,
     framing,
@@ -140,7 +141,7 @@ class LabelScreen(SessionScreen[None]):
             self._view_settings,
             self._image,
             self,
-            upcoming=self.commands.useful.upcoming,
+            upcoming=self.commands.moving.upcoming,
             painted=self._take_picture,
             preload=preload,
         )
@@ -458,12 +459,16 @@ class LabelScreen(SessionScreen[None]):
             time.monotonic(),
             ink,
             scanned=self._dataset_sync.scanned,
+            useful_first=self.commands.useful.is_on,
         )
         self._status.show(*line)
         room = columns - ink.width(self._work)
-        hint = self._review.hint(self.key, room) or class_key_hint(
+        hint = self._review.hint(self.key, room)
+        if not hint and self.session.shows_disputes:
+            hint = dispute_hint(self.session.classes, self._accept_key, ink)
+        hint = hint or class_key_hint(
             self.session.classes,
-            auto=self.commands.labels_at_once,
+            auto=self.commands.auto,
             keys=(self.key("assign"), self.key("assign_next")),
             auto_key=self.key("auto"),
             columns=room,

@@ -76,11 +76,8 @@ def framing(
         if shown
     ]
     if state.said:
-        who = ", ".join(f"{name}: {said}" for name, said in state.said)
-        keeps = (
-            "decided" if state.is_decided else f"{accept} keeps it" if accept and state.image_class else ""
-        )
-        notes[:0] = [who, keeps] if keeps else [who]
+        keeps = f"{accept} keeps it" if accept and state.image_class else ""
+        notes[:0] = [*_said_by_class(state), *filter(None, ["decided" if state.is_decided else keeps])]
     model, compared = _short_models(model, compared, ink)
     if compared and state.compared is not None and state.compared != state.suggestion:
         notes.insert(0, f"{compared}: {state.compared.name}?")
@@ -101,6 +98,14 @@ def framing(
             notes.insert(0, ", ".join(f"{name} {percent(share)}" for name, share in others))
         return Framing(text, "suggestion", state.suggestion.colour, ink.separator.join(notes))
     return Framing("no label", "none", None, ink.separator.join(notes))
+
+
+def _said_by_class(state: RowState) -> list[str]:
+    """Who named which class, as `round: anna, bob`."""
+    by_class: dict[str, list[str]] = {}
+    for who, name in state.said:
+        by_class.setdefault(name, []).append(who)
+    return [f"{name}: {', '.join(people)}" for name, people in by_class.items()]
 
 
 def facts(
@@ -170,6 +175,7 @@ def status(
     ink: Ink,
     *,
     scanned: bool,
+    useful_first: bool = False,
 ) -> tuple[list[Piece], list[Piece]]:
     """The line about the work: done, left and labels a minute; on the right the last save and the annotator."""
     counts = session.counts
@@ -185,6 +191,8 @@ def status(
             words.append(f"{count:,} {word}")
     if not scanned:
         words.append("looking for more")
+    if useful_first:
+        words.append("most useful first")
     speed = session.speed.per_minute(now)
     if speed is not None:
         words.append(f"{speed:.0f}/min")
@@ -231,6 +239,13 @@ def class_key_hint(
         (text, ink.accent() if place % 2 == 0 else ink.dim()) for place, text in enumerate(words)
     ]
     return [(sign, ink.accent() + Style(reverse=True)), (" ", None), *pieces] if auto else pieces
+
+
+def dispute_hint(classes: Sequence[ImageClass], accept: str, ink: Ink) -> list[Piece]:
+    """What the keys do where disputes are shown."""
+    keeps = [(accept, ink.accent()), (" keeps the label", ink.dim())] if accept else []
+    between: list[Piece] = [("; ", ink.dim())] if keeps else []
+    return [(class_keys(classes), ink.accent()), (" decide and go on", ink.dim()), *between, *keeps]
 
 
 def tile_key_hint(classes: Sequence[ImageClass], marked: int, ink: Ink) -> list[Piece]:

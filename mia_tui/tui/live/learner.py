@@ -19,7 +19,6 @@ from mia_tui.tui.live.live_suggestions import AHEAD
 
 Rows = NDArray[np.int32]
 
-_START = 32  # images of the start that are chosen at once
 _AT_ONCE = 8192  # features that are taken over before labels are learned again
 _LEAST_CLASSES = 2
 
@@ -101,8 +100,6 @@ class Learner:
         self._by_image: Rows = np.empty(0, np.int32)  # the group of each image
         self._has_grown = False  # images may have features now that had none
         self._places: Rows = np.empty(0, np.int32)
-        self._start: list[int] = []  # rows of features; chosen for the first labels
-        self._started_from = 0
 
     def grow(self) -> bool:
         """Take over some of the features that were made since the last call; returns whether there were any."""
@@ -169,7 +166,8 @@ class Learner:
             self._by_image = group_numbers(self._images)
         if not is_same or self._has_grown:
             self._has_grown = False
-            self._places = self.table.places(self._images)
+            places = self.table.places(self._images)
+            self._places = np.where(places < len(self.suggester), places, np.int32(-1))
             self.suggester.set_groups(self._groups())
 
     def _groups(self) -> Rows:
@@ -185,15 +183,5 @@ class Learner:
         wanted[state.shown] = True
         wanted &= ~state.labelled & ~state.skipped
         among = self.among(np.flatnonzero(wanted).astype(np.int32))
-        chosen = self._from_start(among) if learned is None else None
-        if chosen is None:
-            chosen = self.rows(next_images(self.suggester, learned, among, AHEAD + 1))
+        chosen = self.rows(next_images(self.suggester, learned, among, AHEAD + 1))
         return [row for row in chosen if row != state.current][:AHEAD]
-
-    def _from_start(self, among: NDArray[np.bool_]) -> list[int] | None:
-        """The images of the start that have no label yet. It is chosen once, and anew with twice as many features."""
-        left = [row for row in self._start if among[row]]
-        if len(left) <= 1 or len(self.suggester) >= 2 * self._started_from:
-            left = self._start = next_images(self.suggester, None, among, _START).tolist()
-            self._started_from = len(self.suggester)
-        return self.rows(np.array(left[: AHEAD + 1], np.int32))

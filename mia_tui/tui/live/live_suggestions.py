@@ -2,11 +2,10 @@
 
 Nothing is opened or imported before labels of two classes are there, or somebody asks. From then on a thread learns
 from the newest labels, and what it learned takes the place of the suggestions that are shown, if those are the live
-ones. The image on screen keeps its suggested class once a person has had time to read it: the next key is meant for
-what they saw.
+ones. Where that gives the image on screen another suggestion after a person has had time to read it, a key that comes
+at once is meant for what they saw: `has_just_changed`.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from mia_tui.errors import DataError, MiaError
 from mia_tui.text import counted
+from mia_tui.tui.later import later
 
 if TYPE_CHECKING:
     from mia_tui.features.table import FeatureTable
@@ -28,7 +28,9 @@ Value = TypeVar("Value")
 AHEAD = 3
 """Images that are chosen ahead, so that their pictures are ready."""
 
+_PAINTED_S = 0.02  # after a label the next image is painted first
 _READ_S = 0.15  # so long an image is on screen before its suggestion counts as read
+_REACTION_S = 0.3  # so long a key may still be meant for the suggestion of before
 _LEAST_CLASSES = 2
 
 
@@ -68,9 +70,9 @@ class LiveSuggestions:
         self._is_due = False
         self._is_needed = False  # whether labels were given to learn from, since other images were listed
         self._is_stale = True  # the labels changed since they were handed to the thread
-        self._held: Learning | None = None  # to be shown once the person goes on
         self._on_screen: int | None = None  # row
         self._on_screen_since = 0.0
+        self._suggestion_changed_at: float | None = None  # that of this image, after it was read
 
     # What happens
 
@@ -87,22 +89,26 @@ class LiveSuggestions:
 
     def images_changed(self) -> None:
         """Other images are listed than before."""
-        self.passed, self.learning, self._held, self._is_needed = [], None, None, False
+        self.passed, self.learning, self._is_needed = [], None, False
         self.labels_changed()
 
     def relearn(self) -> None:
         """Learn again as soon as the keys that wait have been obeyed, if anybody wants to know."""
         if self._thread is not None and self._is_wanted and not self._is_due:
             self._is_due = True
-            asyncio.get_running_loop().call_soon(self._send)
+            later(_PAINTED_S, self._send)
 
     def look_at(self, row: int | None) -> None:
         """This image is on screen now; None while something else is."""
         if row != self._on_screen:
             self._on_screen, self._on_screen_since = row, time.monotonic()
-            if self._held is not None:
-                held, self._held = self._held, None
-                self._show(held)
+            self._suggestion_changed_at = None
+
+    @property
+    def has_just_changed(self) -> bool:
+        """Whether the image on screen got another suggestion so lately that a key may be meant for the one before."""
+        changed_at = self._suggestion_changed_at
+        return changed_at is not None and time.monotonic() - changed_at < _REACTION_S
 
     @property
     def has_two_classes(self) -> bool:
@@ -140,7 +146,7 @@ class LiveSuggestions:
         """Learn no more, and forget what was learned."""
         if self._thread is not None:
             self._thread.end()
-        self._thread, self.learning, self._held, self._is_stale = None, None, None, True
+        self._thread, self.learning, self._is_stale = None, None, True
 
     async def ask(self, job: "Callable[[Learner], Value]") -> Value:
         """Do something with what is known of the images, in the thread, after the newest labels were learned.
@@ -181,8 +187,9 @@ class LiveSuggestions:
         shown = session.view
         if session.has_leased:
             shown = shown[~session.leased[shown]]
-        if self.passed:
-            shown = shown[~np.isin(shown, np.array(self.passed, np.int32))]
+        passed = [row for row in self.passed if row != session.current_row]
+        if passed:
+            shown = shown[~np.isin(shown, np.array(passed, np.int32))]
         self._is_stale = False
         self._thread.learn(
             LabelState(
@@ -195,30 +202,22 @@ class LiveSuggestions:
         if self._thread is None or learning.state.listing is not self._controller.session.listing:
             return
         self.learning = learning
-        if self._changes_what_is_read(learning):
-            self._held = learning
-        else:
-            self._held = None
-            self._show(learning)
+        if learning.learned is not None and self._controller.suggestions.wants_live:
+            before = self._read_class
+            self._controller.suggestions.show_live(learning, self.model)
+            if before is not None and self._read_class != before:
+                self._suggestion_changed_at = time.monotonic()
         for tell in self.listeners:
             tell()
 
-    def _show(self, learning: "Learning") -> None:
-        if learning.learned is not None and self._controller.suggestions.wants_live:
-            self._controller.suggestions.show_live(learning, self.model)
-
-    def _changes_what_is_read(self, learning: "Learning") -> bool:
-        """Whether the image on screen would get another suggestion than the one that a person has read by now."""
-        row = self._on_screen
-        if row is None or row >= len(learning.suggestions) or learning.learned is None:
-            return False
-        state = self._controller.session.state_of(row)
-        if state.image_class is not None or state.suggestion is None:
-            return False
-        if time.monotonic() - self._on_screen_since < _READ_S:
-            return False
-        number = int(learning.suggestions[row])
-        return number == 0 or int(learning.learned.classes[number - 1]) != state.suggestion.id
+    @property
+    def _read_class(self) -> int | None:
+        """Id of the class that is suggested for the image on screen, once a person has had time to read it."""
+        row, session = self._on_screen, self._controller.session
+        if row is None or row != session.current_row or time.monotonic() - self._on_screen_since < _READ_S:
+            return None
+        state = session.state_of(row)
+        return None if state.suggestion is None or state.image_class is not None else state.suggestion.id
 
     def _fail(self, error: MiaError) -> None:
         self.stop()

@@ -65,8 +65,6 @@ class UsefulImages:
 
     def upcoming(self) -> list[int]:
         """Rows to preload: those that `go_on` is likely to go to, then the one before; empty if it is not known."""
-        if not self.is_on:
-            return []
         place = self._place if self._is_at_place() else len(self._visited)
         after, before = self._visited[place + 1 : place + 1 + AHEAD], self._visited[max(0, place - 1) : place]
         row_of, chosen = self._session.listing.row, filter(self._is_open, self._next_rows)

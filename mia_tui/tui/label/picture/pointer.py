@@ -40,7 +40,7 @@ class ImagePointer:
         if event.ctrl or self._wheel_zooms:
             self._do(partial(self._settings.zoom_at, -by, self._point(event), self._view.panel.box_px))
         else:
-            self._screen.queue.do(partial(self._screen.commands.move, by))
+            self._screen.queue.do(partial(self._screen.commands.moving.move, by))
 
     def pressed(self, event: events.MouseDown) -> None:
         if event.button == LEFT_BUTTON and self._is_over(event) and self._settings.display.zoom > 1:

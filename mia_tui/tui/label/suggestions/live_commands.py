@@ -61,8 +61,8 @@ class LiveCommands:
             return
         if images:
             self._screen.show_message(
-                f"A network looks at {counted(images, 'image')} in the background: from then on each label improves "
-                f"suggestions for all of them. {self._screen.key('live')} turns that off."
+                f"A network looks at {counted(images, 'image')} in the background; then each of your labels brings "
+                f"better suggestions for all of them. {self._screen.key('live')} turns that off."
             )
 
     async def _go_once(self) -> None:
