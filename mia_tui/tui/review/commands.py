@@ -149,8 +149,8 @@ class ReviewCommands:
             screen.say(f"There are no {TITLES[kind]}, as far as can be told from {found.of}.")
             return
         self._show_queue(ReviewQueue(kind, doubts))
-        images = counted(len(self._session.view), "image")
-        screen.say(f"{images}: {TITLES[kind]}; {screen.key('leave')} goes back.")
+        title, shown = TITLES[kind], len(self._session.view)
+        screen.say(f"{title[0].upper()}{title[1:]}: {shown:,}; {screen.key('leave')} goes back.")
 
     def _show_queue(self, queue: ReviewQueue) -> None:
         take_messages_away(
