@@ -45,7 +45,7 @@ README_SIZE = "124x36"
 README_PICTURES = {
     "label-sixel": ("label", "dark", "sixel"),
     "label-half": ("label", "dark", "half"),
-    "grid": ("grid", "dark", "sixel"),
+    "look-alikes": ("look-alikes", "dark", "sixel"),
     "train": ("train", "dark", "sixel"),
     "run": ("run-curves", "dark", "sixel"),
     "runs": ("runs", "light", "sixel"),
@@ -101,6 +101,7 @@ TOURS = (
             Scene("grid", "Escape F7 Up"),
             Scene("grid-marked", "shift+Right shift+Right shift+Down"),
             Scene("grid-large", "Escape plus plus"),
+            Scene("look-alikes", "Escape quotedbl 3.0 c"),
         )
     ),
     Tour(

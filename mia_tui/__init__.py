@@ -41,8 +41,8 @@ Where things go
                         dataset/images/network/brightness.py, its name in `Intensity` of config/train.py and
                         `IntensityMode` of dataset/images/intensity.py
     label format        a record in dataset/interchange/formats.py, and its reader or writer in a module beside it
-    kind of label issue a function in `_ISSUES` of cli/live/issues.py, its numbers in active/ (label_issues.py,
-                        duplicates.py, unfamiliar.py), its name in `IssueKind` of dataset/store/review/records.py
+    kind of label issue a function in `_ISSUES` of cli/live/issues.py, its numbers in a module of active/, its name in
+                        `IssueKind` of dataset/store/review/records.py
     prediction format   a record in runs/prediction/formats.py
     command             a line in cli/main.py, and its module in cli/
     key                 a line in the table of its screen in tui/keys/tables/, what it does in `by_name` of the
@@ -52,8 +52,9 @@ Where things go
                         in `PIECES` of tui/controller/idle_imports.py; what makes it quick: tui/screen.py
     step of the tour    a `TourStep` in tui/tour/tour.py, and `did` of the screen where it happens
     choice that is kept a field in config/user/kept.py
-    judgement of people a table in dataset/store/migrations.py, its queries and edits in dataset/store/review/, how it is
-                        undone in dataset/store/review/undo.py; what a session shows of it in dataset/session/people.py
+    what people judge   a table in dataset/store/migrations.py, its queries and edits in dataset/store/review/, how
+                        it is undone in dataset/store/review/undo.py, what is shown of it in
+                        dataset/session/people.py
     kind of terminal    what is asked of it in terminal/answers.py, what it can do in terminal/choose.py, a line in
                         tui/manual/pages/terminals.md, and a model of it, which the tests have
     action on runs      a class in runs/actions/, a key in tui/keys/tables/runs.py, and a command in cli/runs/
@@ -87,6 +88,12 @@ Each line passes through its modules in this order.
         `_want` of tui/mosaic/mosaic.py -> tui/mosaic/tile_pictures.py -> tui/pictures/cache.py, and from there as
         above; tui/mosaic/painter.py writes the pixels behind the cells of each tile, tui/mosaic/kitty_tiles.py knows
         which of them the terminal holds. What frames say of a session is in tui/grid/view.py.
+    a page of look-alikes
+        `show_pages` of tui/label/commands.py -> tui/look_alikes/opening.py chooses a source of
+        tui/look_alikes/sources.py: the live suggestions (tui/live/live_suggestions.py; active/pages.py in its thread),
+        those of a run, or the neighbours of an image. tui/look_alikes/pages.py says which page is next, and
+        tui/look_alikes/page.py what each image gets; Enter writes all of it in one transaction. The frames are in
+        tui/look_alikes/tiles.py, the pictures come as in other tiles.
     an image file for a network
         engine/data/reader.py -> `decode_input` of dataset/images/decode.py, in training, prediction and preview:
         dataset/images/reading.py opens the file; a picture of 8 bits is resized as it is, all others go through

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from mia_tui.active.head import RIDGE
 from mia_tui.active.suggester import Learned, Rows, Suggester
 
-_CLUSTERS = 6  # with 10, several of one large class are labelled before the first of the others
-_MOST_CLUSTERED = 2048
+_CLUSTERS = 10  # as many labels are representative ones, the other choices need some that are
+_MOST_CLUSTERED = 1024
+_MAIN_AXES = 64  # that clusters are found on
 _ROUNDS = 8
 
 _CANDIDATES = 128  # least sure images that are compared, and as many for each image that is asked for
@@ -38,7 +39,7 @@ def next_images(suggester: Suggester, learned: Learned | None, among: NDArray[np
     candidates = np.flatnonzero(among).astype(np.int32)
     if not len(candidates) or count < 1:
         return candidates[:0]
-    if learned is None:
+    if learned is None or learned.labels < _CLUSTERS:
         return _representative(suggester, among, candidates, count)
     most = min(_MOST_CANDIDATES, max(_CANDIDATES, count * 8))
     if len(candidates) > most:
@@ -86,27 +87,57 @@ def _often_asked(learned: Learned, candidates: Rows) -> NDArray[np.float32]:
 
 
 def _representative(suggester: Suggester, among: NDArray[np.bool_], candidates: Rows, count: int) -> Rows:
-    """The middle of each cluster, those first of which least was taken already, and of these the largest."""
-    points = suggester.points
-    sample = _evenly(len(points), _MOST_CLUSTERED)
-    centres = _k_means(points[sample], max(_CLUSTERS, min(count, len(sample))))
-    of_sample = _nearest(points[sample], centres)
-    sizes = np.bincount(of_sample, minlength=len(centres))
-    taken = _evenly_of(np.flatnonzero(~among), _MOST_CLUSTERED)
-    used = np.bincount(_nearest(points[taken], centres), minlength=len(centres))
+    """The middle of each of a few clusters, then of four times as many, and so on; see `_middles`."""
+    points = suggester.points[:, :_MAIN_AXES]
     some = _evenly_of(candidates, _MOST_CLUSTERED)
-    mine = _nearest(points[some], centres)
-    chosen = []
-    for cluster in np.lexsort((-sizes, used)).tolist():
-        members = some[mine == cluster]
+    taken = _evenly_of(np.flatnonzero(~among), _MOST_CLUSTERED)
+    sample = points[_evenly(len(points), _MOST_CLUSTERED)]
+    chosen = np.empty(0, np.int32)
+    clusters = _CLUSTERS
+    while len(chosen) < min(count, len(some)):
+        if clusters >= len(sample):
+            return np.concatenate([chosen, np.setdiff1d(some, chosen)])[:count]
+        left = np.setdiff1d(some, chosen)
+        centres = _k_means(sample, clusters)
+        found = _middles(points, centres, sample, left, np.concatenate([taken, chosen]))
+        chosen = np.concatenate([chosen, found[: count - len(chosen)]])
+        clusters *= 4
+    return chosen
+
+
+def _middles(
+    points: NDArray[np.float32],
+    centres: NDArray[np.float32],
+    sample: NDArray[np.float32],
+    rows: Rows,
+    taken: Rows,
+) -> Rows:
+    """The image nearest to each centre, first of clusters of which least was taken, and of these of the largest."""
+    sizes = np.bincount(_nearest(sample, centres), minlength=len(centres))
+    used = np.bincount(_nearest(points[taken], centres), minlength=len(centres))
+    mine = _nearest(points[rows], centres)
+    found = []
+    for cluster in _order(centres, sizes, used):
+        members = rows[mine == cluster]
         if len(members):
             distances = np.square(points[members] - centres[cluster]).sum(axis=1)
-            chosen.append(int(members[distances.argmin()]))
-    found = np.array(chosen[:count], np.int32)
-    if len(found) < count:  # clusters without an image left
-        others = np.setdiff1d(some, found, assume_unique=True)
-        found = np.concatenate([found, others[: count - len(found)]])
-    return found
+            found.append(int(members[distances.argmin()]))
+    return np.array(found, np.int32)
+
+
+def _order(centres: NDArray[np.float32], sizes: NDArray[np.intp], used: NDArray[np.intp]) -> list[int]:
+    """Clusters: those of which least was taken first; of these the largest, if it is the first of all, else the one
+    farthest from all before."""
+    found = np.flatnonzero(used > used.min()).tolist()
+    before = len(found)
+    if not found:
+        found.append(int(sizes.argmax()))
+    distances = np.square(centres[:, None] - centres[None]).sum(axis=2)
+    while len(found) < len(centres):
+        nearest = distances[found].min(axis=0)
+        nearest[found] = -1
+        found.append(int(nearest.argmax()))
+    return found[before:] + found[:before]
 
 
 def _k_means(points: NDArray[np.float32], clusters: int) -> NDArray[np.float32]:

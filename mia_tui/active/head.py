@@ -57,7 +57,7 @@ class RidgeHead:
 
     def unknown(self, one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
         """Covariance of what is not known of images, shape (len(one), len(other)); 0 is no relation."""
-        inverse: NDArray[np.float32] = (RIDGE * self.inverse).astype(np.float32)
+        inverse = np.asarray(RIDGE * self.inverse, np.float32)
         found: NDArray[np.float32] = with_constant(one) @ inverse @ with_constant(other).T
         return found
 

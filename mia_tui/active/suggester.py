@@ -146,6 +146,16 @@ class Suggester:
             start += len(part)
         self.points = self._room[:stop]
 
+    def reduce(self, features: NDArray[np.float16]) -> NDArray[np.float32]:
+        """Points of images that are not among those learned from, shape (n, fewer dims).
+
+        Raises:
+            ValueError: If no image was added yet.
+        """
+        if self._reduction is None:
+            raise ValueError("there are no images yet")
+        return self._reduction.apply(features)
+
     def set_groups(self, groups: Rows | None) -> None:
         """Say which images belong together, as frames, copies or a slide: equal numbers, shape (N,)."""
         self.groups = groups

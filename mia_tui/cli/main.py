@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("mia_tui.cli.train:command", "Train a network on a labelled dataset."),
     "predict": ("mia_tui.cli.predict:command", "Predict the classes of images with a trained network."),
     "evaluate": ("mia_tui.cli.evaluate:command", "Evaluate a trained network on labelled images."),
-    "suggest": ("mia_tui.cli.live.suggest:command", "Suggest classes from the labels of now."),
+    "suggest": ("mia_tui.cli.live.command:command", "Suggest classes from the labels of now."),
     "features": (
         "mia_tui.cli.features:command",
         "Make features of all images, for suggestions and look-alikes.",

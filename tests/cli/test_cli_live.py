@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from cli_support import Mia
+from labels_support import draw_stack
 from PIL import Image
 
 from mia_tui.dataset.hashes import file_hash
-from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.model import WHOLE_STACK, ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.features.layout import DEFAULT_NETWORK, TableDescription
 from mia_tui.features.writer import FeatureWriter, ImageRow
@@ -386,3 +387,34 @@ def test_missing_features_are_made_first_and_that_is_said(
     assert "8 images have no features yet: they are made first." in answer.err
     assert {each["file"]: each["class"] for each in records(answer.out)}[name(2)] == "blue"
     assert "made first" not in mia("suggest", root, "--json").err
+
+
+def test_a_stack_that_is_labelled_as_a_whole_has_no_frame(
+    mia: Mia, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    root = tmp_path / "stacks"
+    paths = [f"stack{index}.tif" for index in range(6)]
+    for path in paths:
+        draw_stack(root, path, 3)
+    file = tmp_path / "labels.csv"
+    file.write_text(
+        "file,class\n" + "".join(f"{path},{class_of(i % 2)}\n" for i, path in enumerate(paths[:4]))
+    )
+    assert mia("labels", "stacks", root, "whole").code == 0
+    assert mia("labels", "import", root, file).code == 0
+    images = [
+        ImageRow(ImageKey(path, WHOLE_STACK), (root / path).stat().st_size, (root / path).stat().st_mtime_ns)
+        for path in paths
+    ]
+    with FeatureWriter(root, DEFAULT_NETWORK) as writer:
+        writer.begin(TableDescription(id=DEFAULT_NETWORK, name="tiny", dims=DIMS))
+        writer.append(images, features()[[0, 1, 3, 4, 6, 7]])
+    found = records(mia("suggest", root, "--json").out)
+    assert [(each["file"], each["frame"], each["class"]) for each in found] == [
+        ("stack4.tif", None, "flat"),
+        ("stack5.tif", None, "long"),
+    ]
+    drawn = mia("labels", "audit", root, "--draw", 2, "--out", tmp_path / "audit.csv")
+    assert drawn.code == 0, drawn.err
+    assert {row["frame"] for row in csv.DictReader((tmp_path / "audit.csv").open())} == {""}

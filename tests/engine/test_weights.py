@@ -324,6 +324,7 @@ class TestFinding:
             "--weights FILE",
             "HF_HOME",
             "HF_ENDPOINT",
+            "efficientnetlite0",
         ):
             assert word in text
 

@@ -90,6 +90,75 @@ def test_a_file_is_imported_after_it_was_said_what_changes_and_one_key_undoes_it
     run(test())
 
 
+def copied(cells: Path, tmp_path: Path) -> Path:
+    """The labels.db of a copy in which bob labelled all images long, and wrote a note; here two are round."""
+    import shutil
+
+    from mia_tui.dataset.model import ImageKey
+    from mia_tui.dataset.store.label_store import LabelStore
+
+    other = tmp_path / "copy" / "labels.db"
+    other.parent.mkdir()
+    shutil.copy(cells / "mia" / "labels.db", other)
+    label(cells, "round", NAMES[:2])
+    with LabelStore(other, annotator="bob") as store:
+        long = next(known for known in store.classes() if known.name == "long")
+        store.set_labels([(ImageKey(name), long.id) for name in NAMES], source="person")
+        store.set_note(ImageKey(NAMES[3]), "blurred")
+    return other
+
+
+@pytest.mark.parametrize(("key", "first"), [("k", "round"), ("t", "long"), ("l", "long")])
+def test_the_labels_of_a_copy_are_merged_as_the_person_says(
+    cells: Path, tmp_path: Path, key: str, first: str
+) -> None:
+    file = copied(cells, tmp_path)
+    before = file.read_bytes()
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            await press(pilot, "(")
+            await type_text(pilot, str(file))
+            await press(pilot, "enter")
+            await asks(pilot, "Import labels.db?")
+            text = words_on(pilot)
+            assert "2 have no label yet" in text
+            assert "2 have another label, 2 of them by a person" in text
+            await press(pilot, key)
+            wanted = dict(zip(NAMES, (first, first, "long", "long"), strict=True))
+            await wait_until(pilot, lambda: classes_in(cells) == wanted)
+            await wait_until(pilot, lambda: "of labels.db taken over" in screen_text(pilot.app))
+            await press(pilot, "end")
+            assert "blurred" in screen_text(pilot.app)
+            await press(pilot, "ctrl+z")
+            await wait_until(pilot, lambda: classes_in(cells) == dict.fromkeys(NAMES[:2], "round"))
+            assert "blurred" not in screen_text(pilot.app)
+
+    run(test())
+    assert file.read_bytes() == before
+
+
+def test_conflicts_with_a_copy_can_be_kept_as_opinions_and_decided(cells: Path, tmp_path: Path) -> None:
+    file = copied(cells, tmp_path)
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            await press(pilot, "(")
+            await type_text(pilot, str(file))
+            await press(pilot, "enter")
+            await asks(pilot, "Import labels.db?")
+            await press(pilot, "a")
+            await wait_until(pilot, lambda: "2 differ from yours" in screen_text(pilot.app))
+            pilot.app.screen.run_command("disputes")  # type: ignore[attr-defined]
+            await settle(pilot)
+            assert "long: bob" in screen_text(pilot.app)
+            await press(pilot, "2", "enter")
+            assert "All disputes are decided." in screen_text(pilot.app)
+
+    run(test())
+    assert classes_in(cells) == dict(zip(NAMES, ("long", "round", "long", "long"), strict=True))
+
+
 def test_labels_that_differ_can_be_kept(cells: Path) -> None:
     (cells / "labels.csv").write_text(LABELS)
     label(cells, "round", NAMES[:2])

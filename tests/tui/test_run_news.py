@@ -11,9 +11,10 @@ from run_support import epoch_row, finished, make_predict_job, make_run, started
 from tui_support import make_images, opened, press, run, screen_text, told, type_text, wait_until
 
 from mia_tui.paths import StateFolder
+from mia_tui.runs.features.create import create_features
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow
 from mia_tui.runs.prediction.suggestions import write_suggestions
-from mia_tui.runs.record.events import Failure, ResultSaved, RunEnded
+from mia_tui.runs.record.events import Failure, Outcome, Phase, ProgressMade, ResultSaved, RunEnded
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog
 from mia_tui.runs.worker.liveness import WorkerLock
@@ -79,6 +80,33 @@ def test_how_far_a_run_at_work_is_is_said_as_long_as_it_works(cells: Path, train
         log.append(RunEnded(t=time.time(), outcome="finished"))
     watch.poll()
     assert said[-1] == "" and len(said) == 3
+
+
+def test_features_that_are_made_step_back_behind_a_training_and_only_a_stop_needs_no_word(
+    cells: Path, trained: RunDir
+) -> None:
+    news: list[RunNews] = []
+    said: list[str] = []
+    watch = RunNewsWatch(cells, None, news.append, said.append)
+    ends: tuple[tuple[Outcome, int], ...] = (("finished", 1), ("stopped", 0), ("failed", 1))
+    for outcome, count in ends:
+        made = create_features(cells)
+        news.clear()
+        with WorkerLock(made), EventLog(made.events) as log:
+            for event in (started(), Phase(t=1.0, name="working"), ProgressMade(t=1.0, done=1, total=3)):
+                log.append(event)
+            watch._polls = 0
+            watch.poll()
+            assert said[-1] == "Looking at the images: 1 of 3"
+            with WorkerLock(trained), EventLog(trained.events) as training:
+                training.append(started())
+                watch._polls = 0
+                watch.poll()
+                assert said[-1].startswith("Training") and said[-1].endswith(", and 1 more run")
+                training.append(RunEnded(t=time.time(), outcome="stopped"))
+            log.append(RunEnded(t=time.time(), outcome=outcome))
+        watch.poll()
+        assert len([path for item in news for path, _ in item.ended if path == made.path]) == count
 
 
 def test_the_labelling_screen_says_how_far_a_training_is(

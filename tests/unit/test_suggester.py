@@ -69,3 +69,196 @@ def test_neighbours_are_of_the_same_kind() -> None:
     made, of = suggester()
     found = made.neighbours(7, np.ones(IMAGES, np.bool_), 12)
     assert 7 not in found and (of[found] == of[7]).all()
+
+
+ALL = np.ones(IMAGES, np.bool_)
+
+
+def test_points_are_the_same_whether_images_came_at_once_or_in_parts() -> None:
+    features, _ = clusters()
+    at_once, in_parts = Suggester(DIMS), Suggester(DIMS)
+    at_once.add(features)
+    for start in range(0, IMAGES, 7):
+        in_parts.add(features[start : start + 7])
+    assert len(in_parts) == IMAGES
+    both = (at_once.neighbours(7, ALL, 20), in_parts.neighbours(7, ALL, 20))
+    assert len(set(both[0].tolist()) & set(both[1].tolist())) > 10
+
+
+def test_axes_are_of_all_images_even_if_the_first_were_all_alike() -> None:
+    features, of = clusters()
+    features = features[np.argsort(of, kind="stable")]
+    of = np.sort(of)
+    made = Suggester(DIMS)
+    made.add(features[:1])
+    for start in range(1, IMAGES, 11):
+        made.add(features[start : start + 11])
+    rows = np.arange(0, IMAGES, 10, dtype=np.int32)
+    assert (made.learn(rows, of[rows]).best == of).mean() > 0.95
+
+
+def test_what_was_learned_stays_as_it_was_while_images_are_added() -> None:
+    features, of = clusters()
+    made = Suggester(DIMS)
+    made.add(features[:150])
+    rows = np.arange(30, dtype=np.int32)
+    learned = made.learn(rows, of[rows])
+    before = learned.probabilities(np.arange(150, dtype=np.int32))
+    made.add(features[150:160])
+    made.add(features[160:])
+    assert np.array_equal(learned.probabilities(np.arange(150, dtype=np.int32)), before)
+    assert len(learned.best) == 150 and len(made.learn(rows, of[rows]).best) == IMAGES
+    assert next_images(made, learned, np.ones(IMAGES, np.bool_), 3).max() < 150
+    assert next_page(made, learned, np.ones(IMAGES, np.bool_), 300).rows.max() < 150  # type: ignore[union-attr]
+
+
+def test_features_of_another_network_are_refused() -> None:
+    with pytest.raises(ValueError, match="32"):
+        Suggester(DIMS).add(np.zeros((3, DIMS + 1), np.float16))
+
+
+@pytest.mark.parametrize("broken", [0.0, np.nan, np.inf])
+def test_numbers_that_are_constant_or_broken_hurt_no_suggestion(broken: float) -> None:
+    features, of = clusters()
+    features[:, 3] = broken
+    features[11] = broken
+    made = Suggester(DIMS)
+    made.add(features)
+    rows = np.arange(40, dtype=np.int32)
+    learned = made.learn(rows, of[rows])
+    assert np.isfinite(made.points).all() and np.isfinite(learned.confidences).all()
+    assert (learned.best == of).mean() > 0.95
+
+
+def test_images_that_are_all_the_same_have_suggestions_without_meaning() -> None:
+    made = Suggester(DIMS)
+    made.add(np.ones((5, DIMS), np.float16))
+    learned = made.learn(np.array([0, 1], np.int32), np.array([1, 2], np.int32))
+    assert np.allclose(learned.confidences, 0.5, atol=0.01)
+    assert len(next_images(made, learned, np.ones(5, np.bool_), 9)) == 5
+    assert len(set(next_images(made, None, np.ones(5, np.bool_), 9).tolist())) == 5
+
+
+def test_a_label_that_is_taken_back_or_changed_is_forgotten() -> None:
+    made, of = suggester()
+    rows = np.arange(40, dtype=np.int32)
+    changed = of[rows].copy()
+    changed[:5] = 7
+    made.learn(rows, changed)
+    again = made.learn(rows[5:], of[rows[5:]])
+    fresh, _ = suggester()
+    assert again.classes.tolist() == [0, 1, 2]
+    assert np.array_equal(again.confidences, fresh.learn(rows[5:], of[rows[5:]]).confidences)
+
+
+def test_a_thousand_classes_with_one_or_two_labels_each() -> None:
+    random = np.random.default_rng(4)
+    of = np.repeat(np.arange(1000, dtype=np.int32), 2)
+    middles = random.normal(0, 3, (1000, 64))
+    made = Suggester(64)
+    made.add((middles[of] + random.normal(0, 0.3, (2000, 64))).astype(np.float16))
+    rows = np.concatenate([np.arange(0, 2000, 2), [1]]).astype(np.int32)
+    learned = made.learn(rows, of[rows])
+    assert (learned.best == of).mean() > 0.95
+    assert (learned.best != learned.second).all()
+
+
+def test_the_next_images_are_those_in_doubt() -> None:
+    made, of = suggester()
+    rows = np.flatnonzero(of < 2)[:30].astype(np.int32)
+    learned = made.learn(rows, of[rows])
+    free = ALL.copy()
+    free[rows] = False
+    assert (of[next_images(made, learned, free, 8)] == 2).mean() > 0.5  # the class that has no label yet
+
+
+def test_choices_never_repeat_and_only_come_from_those_allowed() -> None:
+    made, of = suggester()
+    rows = np.arange(30, dtype=np.int32)
+    among = np.zeros(IMAGES, np.bool_)
+    among[200:260] = True
+    for learned in (None, made.learn(rows, of[rows])):
+        found = next_images(made, learned, among, 100)
+        assert sorted(found.tolist()) == list(range(200, 260))
+        assert not len(next_images(made, learned, np.zeros(IMAGES, np.bool_), 4))
+
+
+def test_frames_of_one_stack_do_not_come_one_after_the_other() -> None:
+    random = np.random.default_rng(5)
+    features = random.normal(0, 1, (IMAGES, DIMS))
+    features[:60] = random.normal(0, 1, (6, DIMS)).repeat(10, axis=0) + random.normal(0, 0.4, (60, DIMS))
+    made = Suggester(DIMS)
+    made.add(features.astype(np.float16))
+    groups = np.arange(IMAGES, dtype=np.int32)
+    groups[:60] = -1 - np.arange(6, dtype=np.int32).repeat(10)
+    made.set_groups(groups)
+    rows = np.arange(100, 140, dtype=np.int32)
+    learned = made.learn(rows, (features[rows, 0] > 0).astype(np.int32))
+    frames = np.zeros(IMAGES, np.bool_)
+    frames[:60] = True
+    assert len(set(groups[next_images(made, learned, frames, 6)])) == 6
+
+
+def test_held_out_probabilities_see_through_a_wrong_label_that_others_take_as_true() -> None:
+    made, of = suggester()
+    rows = np.arange(60, dtype=np.int32)
+    said = of[rows].copy()
+    said[9] = (said[9] + 1) % 3
+    learned = made.learn(rows, said)
+    held_out = learned.held_out(rows)
+    assert np.allclose(held_out.sum(axis=1), 1, atol=1e-5)
+    assert held_out[rows, said].argmin() == 9 and held_out[9].argmax() == of[9]
+    others = np.arange(100, 110, dtype=np.int32)
+    assert np.array_equal(learned.held_out(others), learned.probabilities(others))
+
+
+def test_copies_do_not_vouch_for_each_other() -> None:
+    features, of = clusters()
+    features[50:55] = features[50]
+    made = Suggester(DIMS)
+    made.add(features)
+    rows = np.arange(80, dtype=np.int32)
+    said = of[rows].copy()
+    said[50:55] = (of[50] + 1) % 3
+    alone = made.learn(rows, said).held_out(rows)[50, said[50]]
+    groups = np.arange(IMAGES, dtype=np.int32)
+    groups[50:55] = 50
+    made.set_groups(groups)
+    assert made.learn(rows, said).held_out(rows)[50, said[50]] < alone / 2
+
+
+def test_of_very_many_labels_a_sample_is_learned_from_which_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mia_tui.active.suggester.MOST_LEARNED", 60)
+    made, of = suggester()
+    rows = np.concatenate(
+        [np.flatnonzero(of == 0)[:70], np.flatnonzero(of == 1)[:70], np.flatnonzero(of == 2)[:4]]
+    )
+    learned = made.learn(rows.astype(np.int32), of[rows])
+    assert learned.sampled and learned.labels == len(rows) and len(learned.rows) == 60
+    assert np.bincount(learned.positions).tolist() == [28, 28, 4]
+    assert (learned.best == of).mean() > 0.9
+
+
+def test_an_audit_alone_says_how_sure_suggestions_are() -> None:
+    made, of = suggester()
+    random = np.random.default_rng(6)
+    rows = np.arange(120, dtype=np.int32)
+    said = of[rows].copy()
+    audit = rows[60:]
+    said[audit] = random.integers(0, 3, 60)  # at random the suggestions are right by chance only
+    assert made.learn(rows, said, audit).temperature > made.learn(rows, said, rows[:60]).temperature
+
+
+def test_the_page_with_the_fewest_expected_presses_comes_first() -> None:
+    made, of = suggester()
+    rows = np.arange(30, dtype=np.int32)
+    learned = made.learn(rows, of[rows])
+    among = np.zeros(IMAGES, np.bool_)
+    among[np.flatnonzero(of == 0)[-3:]] = True
+    among[np.flatnonzero(of == 1)[-20:]] = True
+    page = next_page(made, learned, among, 24)
+    assert page is not None and page.class_id == 1
+    assert page.presses == pytest.approx((1 + len(page.rows) - page.right) / len(page.rows))
+    other = next_page(made, learned, among, 24, class_id=0)
+    assert other is not None and other.class_id == 0 and len(other.rows) == 3
+    assert next_page(made, learned, among, 24, class_id=99) is None

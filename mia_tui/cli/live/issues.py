@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from mia_tui.active.duplicates import different_duplicates
 from mia_tui.active.label_issues import label_issues
 from mia_tui.active.unfamiliar import outliers
-from mia_tui.cli.live.learned import LiveImages, read_live
+from mia_tui.cli.live.learned import LiveImages, frame_of, read_live
 from mia_tui.cli.report import Report
 from mia_tui.dataset.store.review.records import IssueKind
 from mia_tui.errors import ConfigError
@@ -124,7 +124,7 @@ _ISSUES = {"label": _labels, "duplicate": _duplicates, "outlier": _outliers}
 
 def _image(live: LiveImages, kind: IssueKind, row: int, said: int) -> Issue:
     key = live.keys[row]
-    return {"issue": kind, "file": encode_name(key.path), "frame": key.frame, "said": live.names[said]}
+    return {"issue": kind, "file": encode_name(key.path), "frame": frame_of(key), "said": live.names[said]}
 
 
 def _show(report: Report, kind: IssueKind, issues: list[Issue], most: int) -> None:

@@ -15,7 +15,7 @@ from mia_tui.cli.images import scan_images
 from mia_tui.cli.report import Report
 from mia_tui.dataset.dataset import Dataset
 from mia_tui.dataset.labelled_images import LabelledSet, labelled_images
-from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.model import WHOLE_STACK, ImageKey
 from mia_tui.errors import DataError
 from mia_tui.paths import find_state
 from mia_tui.text import counted, printable, typed
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from mia_tui.features.table import FeatureTable
 
 _AT_ONCE = 16_384  # images whose features are in memory before they are reduced
+
+
+def frame_of(key: ImageKey) -> int | None:
+    """The number of a frame, as it is printed; None for a whole stack."""
+    return None if key.frame == WHOLE_STACK else key.frame
 
 
 @dataclass(frozen=True, eq=False)

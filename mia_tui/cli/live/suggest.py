@@ -5,15 +5,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 
 from mia_tui.active.choice import next_images
 from mia_tui.active.suggester import Learned, Rows
 from mia_tui.active.unfamiliar import unfamiliarity
-from mia_tui.cli.live.learned import LiveImages, read_live
-from mia_tui.cli.live.options import live_options
-from mia_tui.cli.options import Command, Option, dataset_argument, json_option, path_option
+from mia_tui.cli.live.learned import LiveImages, frame_of, read_live
 from mia_tui.cli.report import Report
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.runs.disk import replacing
@@ -24,45 +21,29 @@ from mia_tui.text import counted, encode_name, printable, typed
 _LISTED = 20  # unfamiliar images
 
 
-@click.command("suggest", cls=Command)
-@dataset_argument
-@path_option("--out", lambda: f"Write all suggestions to a file: {', '.join(PREDICTION_FORMATS)}.")
-@click.option(
-    "--next",
-    "next_count",
-    cls=Option,
-    metavar="N",
-    type=click.IntRange(min=1, max=1_000_000),
-    help="Only list the N images that are worth labelling first.",
-)
-@click.option(
-    "--unfamiliar",
-    cls=Option,
-    is_flag=True,
-    help="Only list images that look like none of the labelled ones.",
-)
-@live_options
-@json_option
-def command(
+def suggest(
+    report: Report,
     dataset: Path,
+    state: Path | None,
+    annotator: str | None,
+    *,
     out: Path | None,
     next_count: int | None,
     unfamiliar: bool,
-    state: Path | None,
-    annotator: str | None,
-    as_json: bool,
     **how: Any,
 ) -> int:
-    """Suggest a class for each image of DATASET that has no label, from the labels of now.
+    """Print or write what the labels of now suggest; returns the exit code.
 
-    A linear classifier learns from the labels in a second, on features of a network that is left as it is; missing
-    features are made first. Probabilities are calibrated on labels that were held out. A suggestion is never a label:
-    the app shows them, or `mia-tui labels import DATASET FILE.csv --as suggestions`.
-
-    The column unfamiliar says how far an image is from the labelled ones: above 1, farther than 99 in 100 of these
-    are from the others, so it may be none of the classes. --next works before anything is labelled, too.
+    Args:
+        report: Prints.
+        dataset: Folder of images.
+        state: The folder given with --state.
+        annotator: Who looks.
+        out: The file to write.
+        next_count: List only so many images worth labelling first.
+        unfamiliar: List only images that look like none of the labelled ones.
+        how: As for `read_live`.
     """
-    report = Report(as_json=as_json)
     if sum((out is not None, next_count is not None, unfamiliar)) > 1:
         raise ConfigError("--out, --next and --unfamiliar do different things.", "Give one of them.")
     if out is not None:
@@ -98,7 +79,7 @@ class _Suggested:
         key = self.live.keys[row]
         return {
             "file": encode_name(key.path),
-            "frame": key.frame,
+            "frame": frame_of(key),
             "class": self.names[self.learned.best[row]],
             "probability": round(float(self.learned.confidences[row]), 5),
             "unfamiliar": self.unfamiliar(row),
@@ -148,11 +129,11 @@ def _list_next(report: Report, live: LiveImages, count: int) -> None:
     suggested = None if learned is None else _Suggested(live, learned)
     for row in found.tolist():
         key = live.keys[row]
-        record: dict[str, Any] = {"file": encode_name(key.path), "frame": key.frame}
+        record: dict[str, Any] = {"file": encode_name(key.path), "frame": frame_of(key)}
         record = record if suggested is None else suggested.record(row)
         report.record(record)
         said = [record.get("class", ""), f"{record['probability']:.2f}"] if suggested else []
-        rows.append([printable(key.path), key.frame, *said])
+        rows.append([printable(key.path), frame_of(key), *said])
     if not report.as_json:
         report.table(["file", "frame", *(["suggested", "probability"] if suggested else [])], rows)
 
@@ -180,7 +161,7 @@ def _table(report: Report, suggested: _Suggested, rows: Rows) -> None:
         [
             [
                 printable(keys[row].path),
-                keys[row].frame,
+                record["frame"],
                 printable(record["class"]),
                 f"{record['probability']:.2f}",
                 f"{record['unfamiliar']:.2f}",

@@ -18,6 +18,7 @@ from mia_tui.dataset.session.class_list import ClassList
 from mia_tui.dataset.session.counts import LabellingSpeed, SessionCounts
 from mia_tui.dataset.session.filters import Filter, Order, in_order, is_labelled, joining, matching
 from mia_tui.dataset.session.image_states import ImageStates
+from mia_tui.dataset.session.leased import LeasedImages
 from mia_tui.dataset.session.people import SaidByPeople, shuffled
 from mia_tui.dataset.session.row_table import (
     FLAGGED,
@@ -66,8 +67,7 @@ class LabelSession:
         self.counts = SessionCounts(self._states, self._classes)
         self._view = ShownRows()
         self._selection = Selection(len(listing))
-        self._leased_keys: tuple[ImageKey, ...] = ()  # by others
-        self._leased: tuple[Listing, NDArray[np.bool_]] | None = None
+        self._leased = LeasedImages()
         self.refresh_view()
 
     @property
@@ -388,26 +388,17 @@ class LabelSession:
 
     def set_leased(self, keys: Sequence[ImageKey]) -> None:
         """These images come next where somebody else labels."""
-        self._leased_keys, self._leased = tuple(keys), None
+        self._leased.replace(keys)
 
     @property
     def leased(self) -> NDArray[np.bool_]:
         """For each row, whether it comes next where somebody else labels; not to be written to."""
-        if (
-            self._leased is None
-            or self._leased[0] is not self.listing
-            or len(self._leased[1]) != len(self.listing)
-        ):
-            mask = np.zeros(len(self.listing), np.bool_)
-            rows = self.listing.rows(self._leased_keys)
-            mask[rows[rows >= 0]] = True
-            self._leased = self.listing, mask
-        return self._leased[1]
+        return self._leased.mask(self.listing)
 
     @property
     def has_leased(self) -> bool:
         """Whether somebody else labels, so that some images are left to them."""
-        return bool(self._leased_keys)
+        return bool(self._leased)
 
     def unlabelled_after(self, most: int, searched: int) -> list[int]:
         """Rows without a label that come next, and that nobody else has; looks only at so many images."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -65,13 +65,14 @@ def work(attempt: Attempt, job: FeaturesJob) -> Outcome:
     """
     config, root = job.config, Path(job.dataset)
     choice = pick_device(config.device)
-    set_up(choice.device, threads=job.threads or usable_cores(), deterministic=False)
+    threads = job.threads or usable_cores()
+    set_up(choice.device, threads=threads, deterministic=False)
     attempt.started(device=describe(choice.device))
     if choice.warning:
         attempt.warn(f"Computing on the CPU: {choice.warning}")
-    with FeatureWriter(root, config.network_id) as writer:
+    with FeatureWriter(root, config.network_id) as writer, ThreadPoolExecutor(threads, "digest") as pool:
         try:
-            making = _Making(attempt, job, writer, _listed(attempt, job), choice.device)
+            making = _Making(attempt, job, writer, _listed(attempt, job), choice.device, pool)
             making.copy_known()
             making.compute()
         except WorkStopped:
@@ -107,6 +108,7 @@ class _Making:
         writer: Takes the rows.
         listing: The images.
         device: Of the network.
+        pool: Reads files for their digests.
     """
 
     def __init__(
@@ -116,6 +118,7 @@ class _Making:
         writer: FeatureWriter,
         listing: Listing,
         device: torch.device,
+        pool: ThreadPoolExecutor,
     ) -> None:
         self._attempt, self._job, self._writer, self._listing = attempt, job, writer, listing
         self._root = Path(job.dataset)
@@ -124,6 +127,7 @@ class _Making:
         self._parts = _parts(job)
         self._unread: list[UnreadImage] = []
         self._threads = job.threads or usable_cores()
+        self._pool = pool
         self._maker = self._load(device)
         self._make_room()
         missing = np.flatnonzero(self._table().places(listing) < 0)
@@ -219,7 +223,8 @@ class _Making:
         else:
             input_map = self._measured()
             maker = shipped_maker(input_map, device=device, precision=config.precision, threads=self._threads)
-        run = "" if config.weights is None else str(Path(config.weights).parent.parent)
+        trained = None if config.weights is None else RunDir(Path(config.weights).parent.parent)
+        run = str(trained.path) if trained is not None and trained.exists() else ""
         self._writer.begin(
             TableDescription(
                 id=config.network_id, name=config.network, dims=maker.dims, run=run, input_map=input_map
@@ -296,7 +301,7 @@ class _Making:
         keys = self._listing.keys(rows)
         facts = zip(keys, self._sizes[rows].tolist(), self._times[rows].tolist(), strict=True)
         files = [ImageFile(key.path, size, time_ns) for key, size, time_ns in facts]
-        self._hash({file.path: file for file in files if file.path not in self._digests}.values())
+        self._hash(list({file.path: file for file in files if file.path not in self._digests}.values()))
         return [
             ImageRow(
                 key,
@@ -308,13 +313,12 @@ class _Making:
             for key, file in zip(keys, files, strict=True)
         ]
 
-    def _hash(self, files: "_Files") -> None:
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="digest") as pool:
-            for file, digest in zip(files, pool.map(self._digest, files), strict=True):
-                if digest is not None:
-                    self._digests[file.path] = digest
-                    if digest:
-                        self._index.remember(file, hash=digest)
+    def _hash(self, files: list[ImageFile]) -> None:
+        for file, digest in zip(files, self._pool.map(self._digest, files), strict=True):
+            if digest is not None:
+                self._digests[file.path] = digest
+                if digest:
+                    self._index.remember(file, hash=digest)
 
     def _digest(self, file: ImageFile) -> str | None:
         """The digest of a file, empty for a large one; None if it changed since it was listed."""
@@ -328,10 +332,6 @@ class _Making:
             return self._index.hash(file) or file_hash(path)
         except OSError:
             return None
-
-
-class _Files(Protocol):
-    def __iter__(self) -> Iterator[ImageFile]: ...
 
 
 def _parts(job: FeaturesJob) -> dict[ImageKey, str]:

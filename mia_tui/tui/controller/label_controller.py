@@ -182,12 +182,13 @@ class LabelController:
             job, what = partial(LabelStore.give_opinions, items=items), "second opinion"
         elif self.session.shows_disputes:
             job = partial(LabelStore.decide, items=items)
-        if self.leases.are_needed:
-            changed, leases = await self.write(self.leases.with_label(job, keys), what)
+        self.leases.worked()
+        wanted = self.leases.due(keys)
+        if wanted:
+            changed, leases = await self.write(self.leases.with_label(job, wanted), what)
             self.leases.learn(leases)
         else:
             changed = await self.write(job, what)
-            self.leases.worked()
         if len(keys) == 1:
             self.session.speed.add_label(time.monotonic())
         return changed
@@ -277,14 +278,11 @@ class LabelController:
 
     async def clear(self, keys: Sequence[ImageKey]) -> int:
         """Remove labels, or in a second pass what was said, as one step. Returns how many changed."""
+        items = ((key, None) for key in keys)
         if self.session.is_blind:
-            return await self.write(
-                lambda store: store.give_opinions((key, None) for key in keys), "second opinion withdrawn"
-            )
-        return await self.write(
-            lambda store: store.set_labels(((key, None) for key in keys), source="person"),
-            f"{_of(keys)}: no label",
-        )
+            return await self.write(lambda store: store.give_opinions(items), "second opinion withdrawn")
+        what = f"{_of(keys)}: no label"
+        return await self.write(lambda store: store.set_labels(items, source="person"), what)
 
     async def flag(self, keys: Sequence[ImageKey], flagged: bool) -> int:
         """Flag images, or remove their flags, as one step."""

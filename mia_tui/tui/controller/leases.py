@@ -2,9 +2,9 @@
 
 Whoever labels alone writes nothing of this. That somebody else is at work is seen by what they do: a label or a lease
 of another program, for which labels.db is asked each second; or, when the dataset is opened, a label by somebody else
-in the last minutes. From then on a handful of images ahead are leased, in the transaction of each label, and before
-somebody goes to an unlabelled image that is not among them. The other side sees those leases a second later, and does
-the same. Leases end with the app, and by themselves some minutes after the last label.
+in the last minutes. From then on a handful of images ahead are leased, in the transaction of every few labels, and
+before somebody goes to an unlabelled image that is not among them. The other side sees those leases a second later,
+and does the same. Leases end with the app, and by themselves some minutes after the last label.
 """
 
 import os
@@ -68,12 +68,17 @@ class ImageLeases:
         """Something was labelled here."""
         self._worked_at = time.monotonic()
 
-    def with_label(
-        self, job: Callable[[LabelStore], Value], keys: Collection[ImageKey]
-    ) -> Callable[[LabelStore], tuple[Value, list[Lease]]]:
-        """A job that labels images and leases those that come next, all in one transaction."""
-        self.worked()
+    def due(self, keys: Collection[ImageKey]) -> list[ImageKey]:
+        """The images to lease when these are labelled; empty while enough of those that come next are held."""
+        if not self.are_needed:
+            return []
         wanted = [key for key in self._wanted() if key not in keys]
+        return [] if all(map(self._is_held, wanted[: AHEAD // 2])) else wanted
+
+    def with_label(
+        self, job: Callable[[LabelStore], Value], wanted: Sequence[ImageKey]
+    ) -> Callable[[LabelStore], tuple[Value, list[Lease]]]:
+        """A job that also leases images, all in one transaction."""
 
         def label_and_lease(store: LabelStore) -> tuple[Value, list[Lease]]:
             with store.transaction():

@@ -26,7 +26,7 @@ ImportAs = ExistingLabels | Literal["suggestions"]
 _COPY_ANSWERS: list[tuple[str, ImportAs | None]] = [
     ("Keep mine", "keep"),
     ("Take theirs", "replace"),
-    ("The newer", "newer"),
+    ("Later ones", "newer"),
     ("As opinions", "opinion"),
 ]
 _NUMBERS = "What are MIA's classes 0, 1, 2 … called? With commas between."

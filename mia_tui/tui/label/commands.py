@@ -176,6 +176,9 @@ class SessionCommands(ABC):
         from mia_tui.tui.look_alikes.opening import open_look_alikes
 
         screen, pictures = self._screen, self.tile_pictures
+        if self._session.is_blind:
+            screen.say("In a blind second pass no class is suggested, so there are no look-alikes.")
+            return False
         return await open_look_alikes(self._controller, screen, pictures, like=like, returns=returns)
 
     async def _return_to_pages(self) -> None:

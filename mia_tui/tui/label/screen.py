@@ -463,16 +463,18 @@ class LabelScreen(SessionScreen[None]):
         )
         self._status.show(*line)
         room = columns - ink.width(self._work)
-        hint = self._review.hint(self.key, room)
-        if not hint and self.session.shows_disputes:
-            hint = dispute_hint(self.session.classes, self._accept_key, ink)
-        hint = hint or class_key_hint(
-            self.session.classes,
-            auto=self.commands.auto,
-            keys=(self.key("assign"), self.key("assign_next")),
-            auto_key=self.key("auto"),
-            columns=room,
-            ink=ink,
+        of_disputes = dispute_hint(self.session, self._accept_key, ink)
+        hint = (
+            self._review.hint(self.key, room)
+            or of_disputes
+            or class_key_hint(
+                self.session.classes,
+                auto=self.commands.auto,
+                keys=(self.key("assign"), self.key("assign_next")),
+                auto_key=self.key("auto"),
+                columns=room,
+                ink=ink,
+            )
         )
         self._messages.show(hint, [(self._work, ink.dim())] if self._work else [])
 

@@ -243,11 +243,13 @@ def class_key_hint(
     return [(sign, ink.accent() + Style(reverse=True)), (" ", None), *pieces] if auto else pieces
 
 
-def dispute_hint(classes: Sequence[ImageClass], accept: str, ink: Ink) -> list[Piece]:
-    """What the keys do where disputes are shown."""
-    keeps = [(accept, ink.accent()), (" keeps the label", ink.dim())] if accept else []
-    between: list[Piece] = [("; ", ink.dim())] if keeps else []
-    return [(class_keys(classes), ink.accent()), (" decide and go on", ink.dim()), *between, *keeps]
+def dispute_hint(session: LabelSession, accept: str, ink: Ink) -> list[Piece]:
+    """What the keys do where disputes are shown; empty elsewhere."""
+    if not session.shows_disputes:
+        return []
+    keeps: list[Piece] = [("; ", ink.dim()), (accept, ink.accent()), (" keeps the label", ink.dim())]
+    decide: list[Piece] = [(class_keys(session.classes), ink.accent()), (" decide and go on", ink.dim())]
+    return decide + keeps if accept else decide
 
 
 def tile_key_hint(classes: Sequence[ImageClass], marked: int, ink: Ink) -> list[Piece]:

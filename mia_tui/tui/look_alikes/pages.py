@@ -15,6 +15,8 @@ from mia_tui.tui.look_alikes.page import MOST, LookAlikePage
 from mia_tui.tui.look_alikes.sources import LearnedHead, PageSource
 
 _SOON_S = 0.04
+"""A page that takes longer comes too late; then the one that was prepared is shown."""
+
 _PASSED_FOR = 3  # pages that are taken before the class of a passed one comes by itself again
 
 
@@ -49,6 +51,8 @@ class Pages:
         self._passed_classes: dict[int, int] = {}  # how many pages had been taken then
         self._set_aside: set[ImageKey] = set()  # were left out or passed
         self._prepared: tuple[LookAlikePage, LookAlikePage] | None = None  # a page, and the one behind it
+        self._made_s = 0.0  # how long the last page took, with what had to be learned for it
+        self._made_meanwhile: asyncio.Future[LookAlikePage | None] | None = None  # too late to be shown
 
     async def try_source(self, source: PageSource, *, beside: bool = False) -> bool:
         """Take pages from here from now on, if there is one.
@@ -87,19 +91,25 @@ class Pages:
     async def show_next(self, count: int) -> None:
         """Show the next page, of at most so many images.
 
-        It comes from the newest labels if these are learned within `_SOON_S`; else it is what was prepared.
+        It comes from the newest labels if these are learned within `_SOON_S`; else, and at once if the last ones were
+        not, it is what was prepared.
         """
         if self._source is None:
             return
-        before, prepared = self.page, self._prepared
+        before, prepared, begun_at = self.page, self._prepared, time.monotonic()
         making = asyncio.ensure_future(self._made(self._source, count, self.class_id))
+        making.add_done_callback(lambda made: self._took(made, time.monotonic() - begun_at))
         if before is not None and prepared is not None and prepared[0] is before:
-            await asyncio.wait((making,), timeout=_SOON_S)
+            if self._made_s < _SOON_S:
+                await asyncio.wait((making,), timeout=_SOON_S)
             if not making.done() and not self._is_stale(prepared[1]):
-                making.cancel()
-                self.page = prepared[1]
+                self._made_meanwhile, self.page = making, prepared[1]
                 return
         self.page = await making
+
+    def _took(self, made: "asyncio.Future[LookAlikePage | None]", seconds: float) -> None:
+        if not made.cancelled() and made.exception() is None:  # a failure is told to who waits for it
+            self._made_s = seconds
 
     async def look_ahead(self, count: int) -> None:
         """Find out which page is likely the one behind the one that is shown."""

@@ -19,6 +19,7 @@ from mia_tui.tui.keys.tables import SCOPES
 TOPICS = {
     "start": "First steps",
     "labelling": "Labelling",
+    "lookalikes": "Pages of look-alikes",
     "labels": "Labels in and out",
     "images": "Images and their formats",
     "training": "Training from the app",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mia_tui.catalog.metrics import metric_words
+from mia_tui.config.features import FeaturesConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.list.summaries import RunSummary
 from mia_tui.text import duration, when
@@ -86,6 +87,8 @@ def cell_words(row: RunSummary, name: str, columns: int, ink: Ink, apart: Apart)
 
 def kind_word(row: RunSummary) -> str:
     """What kind of run it is; empty where that cannot be read."""
+    if row.kind == FeaturesConfig.kind:  # whose noun is wider than the column
+        return row.kind
     return "" if row.job is None else row.job.config.noun
 
 

@@ -328,8 +328,8 @@ def _progress_words(row: RunSummary) -> str:
 
 
 def _is_expected(row: RunSummary) -> bool:
-    """Whether nobody needs to be told of the end: features are made without a question, and used without a word."""
-    return row.kind == FeaturesConfig.kind and row.status in ("finished", "stopped")
+    """Whether nobody needs to be told of the end: features are made without a question, and stopped alike."""
+    return row.kind == FeaturesConfig.kind and row.status == "stopped"
 
 
 def _ended_sentence(row: RunSummary) -> str:

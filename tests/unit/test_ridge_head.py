@@ -1,0 +1,93 @@
+"""The head of the live suggestions, and how sure it is."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mia_tui.active import head as head_module
+from mia_tui.active.calibration import best_temperature, margins_of, stands_for
+from mia_tui.active.head import RIDGE, RidgeHead, softmax
+
+Array = Any
+
+IMAGES, DIMS, CLASSES = 60, 20, 3
+
+
+def labelled(seed: int = 0) -> tuple[Array, Array, Array]:
+    """Points, positions of their classes (one of them rare), and groups of four."""
+    random = np.random.default_rng(seed)
+    positions = random.choice(CLASSES, IMAGES, p=[0.6, 0.3, 0.1]).astype(np.int32)
+    middles = random.normal(0, 1, (CLASSES, DIMS))
+    points = (middles[positions] + random.normal(0, 2, (IMAGES, DIMS))).astype(np.float32) / 10
+    return points, positions, (np.arange(IMAGES) // 4).astype(np.int32)
+
+
+def fitted_to(keep: Array, points: Array, positions: Array) -> Array:
+    """Scores of all images by a head that was solved from some of them, with the weights that all labels had."""
+    z = np.hstack([points, np.ones((len(points), 1))])
+    weights = (len(positions) / CLASSES / np.bincount(positions))[positions]
+    gram = z[keep].T @ (z[keep] * weights[keep, None]) + RIDGE * np.eye(z.shape[1])
+    return z @ np.linalg.solve(gram, z[keep].T @ (weights[keep, None] * np.eye(CLASSES)[positions[keep]]))
+
+
+def test_the_head_is_ridge_regression_with_classes_that_weigh_the_same() -> None:
+    points, positions, _ = labelled()
+    head = RidgeHead.fit(points, positions, CLASSES)
+    wanted = fitted_to(np.ones(IMAGES, np.bool_), points, positions)
+    assert np.allclose(head.scores(points), wanted, atol=1e-5)
+
+
+def test_held_out_scores_are_those_of_a_head_that_never_saw_the_image() -> None:
+    points, positions, _ = labelled()
+    chosen = np.array([3, 17, 40], np.int32)
+    found = RidgeHead.fit(points, positions, CLASSES).held_out(points, positions, None, chosen)
+    for row, scores in zip(chosen, found, strict=True):
+        assert np.allclose(scores, fitted_to(np.arange(IMAGES) != row, points, positions)[row], atol=1e-4)
+
+
+@pytest.mark.parametrize("most_at_once", [256, 2])
+def test_an_image_is_held_out_with_its_group(most_at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(head_module, "_MOST_AT_ONCE", most_at_once)
+    points, positions, groups = labelled()
+    groups[-3:] = [90, 91, 92]  # of these each is alone
+    chosen = np.array([59, 8, 9, 21], np.int32)
+    found = RidgeHead.fit(points, positions, CLASSES).held_out(points, positions, groups, chosen)
+    for row, scores in zip(chosen, found, strict=True):
+        wanted = fitted_to(groups != groups[row], points, positions)[row]
+        assert np.allclose(scores, wanted, atol=1e-4)
+
+
+def test_nothing_is_unknown_of_a_direction_with_many_labels_and_much_of_one_without() -> None:
+    points = np.zeros((400, 2), np.float32)
+    points[:, 0] = np.random.default_rng(2).normal(0, 1, 400)
+    head = RidgeHead.fit(points, (points[:, 0] > 0).astype(np.int32), 2)
+    axes = np.eye(2, dtype=np.float32)
+    unknown = head.unknown(axes, axes)
+    assert unknown[0, 0] < 0.01 and unknown[1, 1] > 0.9
+
+
+def drawn(temperature: float, count: int, seed: int = 3) -> tuple[Array, Array]:
+    """Scores, and classes that come true with the probabilities at this temperature."""
+    random = np.random.default_rng(seed)
+    scores = random.normal(0, 0.5, (count, CLASSES)).astype(np.float32)
+    shares = softmax(scores / np.float32(temperature)).cumsum(axis=1)
+    return scores, (random.random((count, 1)) > shares).sum(axis=1).clip(0, CLASSES - 1).astype(np.int32)
+
+
+def test_the_temperature_makes_probabilities_come_true() -> None:
+    scores, positions = drawn(0.4, 20_000)
+    assert best_temperature(scores, positions, np.ones(20_000, np.float32)) == pytest.approx(0.4, rel=0.1)
+
+
+def test_few_labels_move_the_temperature_little() -> None:
+    few = best_temperature(*drawn(1.5, 6), np.ones(6, np.float32))
+    assert 0.12 < few < 0.3
+
+
+def test_the_few_labels_with_a_large_margin_stand_for_the_many_images_that_have_one() -> None:
+    of_all = np.linspace(0, 1, 1000, dtype=np.float32)
+    chosen = np.concatenate([np.linspace(0, 0.19, 90), np.linspace(0.2, 1, 10)]).astype(np.float32)
+    counts = stands_for(chosen, of_all)
+    assert counts[:90].sum() / counts.sum() == pytest.approx(0.2, abs=0.05)
+    assert margins_of(np.array([[0.1, 0.9, 0.6]], np.float32)) == pytest.approx(0.3)
