@@ -90,8 +90,8 @@ Each line passes through its modules in this order.
         which of them the terminal holds. What frames say of a session is in tui/grid/view.py.
     a page of look-alikes
         `show_pages` of tui/label/commands.py -> tui/look_alikes/opening.py chooses a source of
-        tui/look_alikes/sources.py: the live suggestions (tui/live/live_suggestions.py; active/pages.py there),
-        those of a run, or the neighbours of an image. tui/look_alikes/pages.py says which page is next, and
+        tui/look_alikes/sources.py: the live suggestions (tui/live/live_suggestions.py; active/pages.py in its
+        thread), those of a run, or the neighbours of an image. tui/look_alikes/pages.py says which page is next, and
         tui/look_alikes/page.py what each image gets; Enter writes all of it in one transaction. The frames are in
         tui/look_alikes/tiles.py, the pictures come as in other tiles.
     an image file for a network

@@ -57,9 +57,9 @@ class RidgeHead:
 
     def unknown(self, one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
         """Covariance of what is not known of images, shape (len(one), len(other)); 0 is no relation."""
-        inverse = np.asarray(RIDGE * self.inverse, np.float32)
-        found: NDArray[np.float32] = with_constant(one) @ inverse @ with_constant(other).T
-        return found
+        inverse = (RIDGE * self.inverse).astype(np.float32)
+        found = with_constant(one) @ inverse @ with_constant(other).T
+        return np.asarray(found, np.float32)
 
     def held_out(
         self,
