@@ -35,6 +35,7 @@ class LabelState:
         active: By id, whether a class is not archived.
         shown: Rows that the next image may be chosen from.
         current: Row of the image on screen.
+        audited: Rows of images that were drawn at random and labelled; -1 for those that are not listed.
         chooses: Whether a next image is wanted.
     """
 
@@ -45,6 +46,7 @@ class LabelState:
     active: NDArray[np.bool_]
     shown: Rows
     current: int | None
+    audited: Rows
     chooses: bool
 
     @property
@@ -135,7 +137,8 @@ class Learner:
         class_ids = state.class_ids[rows]
         learned = None
         if len(np.unique(class_ids)) >= _LEAST_CLASSES:
-            learned = self.suggester.learn(places[rows], class_ids)
+            audited = state.audited[(state.audited >= 0) & (state.audited < len(places))]
+            learned = self.suggester.learn(places[rows], class_ids, places[audited])
         suggestions = np.zeros(len(places), np.int32)
         confidences = np.full(len(places), np.nan, np.float32)
         has = np.flatnonzero(places >= 0)
