@@ -25,7 +25,7 @@ from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.review.records import Draw
-from mia_tui.errors import RunError
+from mia_tui.errors import DataError, RunError
 from mia_tui.features.layout import FeatureNetwork
 from mia_tui.tui.label.screen import LabelScreen
 from mia_tui.tui.live import live_suggestions
@@ -48,6 +48,7 @@ class MadeFeatures:
         kinds = random.normal(0, 1, (3, DIMS))[np.arange(IMAGES) % 3]
         self.all = (kinds * 3 + random.normal(0, 0.5, (IMAGES, DIMS))).astype(np.float16)
         self._seen, self.made = 0, made
+        self.is_replaced = False
 
     def refresh(self) -> bool:
         has_more, self._seen = self.made > self._seen, self.made
@@ -55,10 +56,6 @@ class MadeFeatures:
 
     def __len__(self) -> int:
         return self._seen
-
-    @property
-    def is_replaced(self) -> bool:
-        return False
 
     @property
     def digests(self) -> NDArray[np.void]:
@@ -450,5 +447,40 @@ def test_the_answers_of_an_audit_calibrate_the_suggestions(cells: Path, features
             await wait_until(pilot, lambda: audited(pilot) == [6])
             answer(9)  # by another program
             await wait_until(pilot, lambda: audited(pilot) == [6, 9])
+
+    run(test())
+
+
+def test_features_that_were_written_anew_are_opened_again(
+    cells: Path, features: MadeFeatures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            await give(pilot, "1", "2")
+            await learned(pilot, 2)
+            before = live(pilot).learning
+            other = MadeFeatures(30)
+            monkeypatch.setattr(live_suggestions, "open_features", lambda dataset: other)
+            features.is_replaced = True
+            await wait_until(pilot, lambda: live(pilot).learning is not before)
+            assert live(pilot).learning.features == 30  # type: ignore[union-attr]
+
+    run(test())
+
+
+def test_features_that_cannot_be_read_end_suggestions_with_a_sentence(
+    cells: Path, features: MadeFeatures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(dataset: Path) -> MadeFeatures:
+        raise DataError("The cache folder is gone.")
+
+    monkeypatch.setattr(live_suggestions, "open_features", fail)
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            await give(pilot, "1", "2")
+            await wait_until(pilot, lambda: "while you label: The cache folder is gone." in told(pilot.app))
+            await give(pilot, "3")
+            assert len(labels_in(cells)) == 3
 
     run(test())
