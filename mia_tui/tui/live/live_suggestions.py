@@ -32,7 +32,8 @@ Value = TypeVar("Value")
 AHEAD = 3
 """Images that are chosen ahead, so that their pictures are ready."""
 
-_PAINTED_S = 0.02  # after a label the next image is painted first
+_LATEST_S = 0.06  # the next image is painted first; it may take long
+_WRITTEN_S = 0.005  # from the paint until the terminal has it
 _READ_S = 0.15  # so long an image is on screen before its suggestion counts as read
 _REACTION_S = 0.3  # so long a key may still be meant for the suggestion of before
 _LEAST_CLASSES = 2
@@ -73,6 +74,7 @@ class LiveSuggestions:
         self.chooses = False
         self._thread: LearnerThread | None = None
         self._is_due = False
+        self._dont_send: Callable[[], None] = lambda: None
         self._may_open = False  # whether the first pictures are painted
         self._is_needed = False  # whether labels were given to learn from, since other images were listed
         self._audited: list[ImageKey] = []  # drawn at random, and labelled
@@ -124,7 +126,13 @@ class LiveSuggestions:
         """Learn again as soon as the keys that wait have been obeyed, if anybody wants to know."""
         if self._thread is not None and self._is_wanted and not self._is_due:
             self._is_due = True
-            later(_PAINTED_S, self._send)
+            self._dont_send = later(_LATEST_S, self._send)
+
+    def painted(self) -> None:
+        """The image after a label is painted: now is the time to learn."""
+        if self._is_due:
+            self._dont_send()
+            self._dont_send = later(_WRITTEN_S, self._send)
 
     def look_at(self, row: int | None) -> None:
         """This image is on screen now; None while something else is."""
@@ -210,6 +218,7 @@ class LiveSuggestions:
         return self.chooses or self._controller.suggestions.wants_live
 
     def _send(self) -> None:
+        self._dont_send()
         self._is_due = False
         if self._thread is None:
             return
