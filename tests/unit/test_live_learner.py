@@ -14,7 +14,8 @@ from mia_tui.features.table import FeatureTable
 from mia_tui.features.writer import FeatureWriter, ImageRow
 from mia_tui.tui.live import learner as learner_module
 from mia_tui.tui.live.groups import content_numbers, group_numbers, join_copies
-from mia_tui.tui.live.learner import LabelState, Learner
+from mia_tui.tui.live.label_state import LabelState
+from mia_tui.tui.live.learner import Learner
 
 DIMS, IMAGES = 12, 60
 

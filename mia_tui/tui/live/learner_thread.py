@@ -11,7 +11,8 @@ from mia_tui.errors import DataError, MiaError
 
 if TYPE_CHECKING:
     from mia_tui.features.table import FeatureTable
-    from mia_tui.tui.live.learner import LabelState, Learner, Learning
+    from mia_tui.tui.live.label_state import LabelState
+    from mia_tui.tui.live.learner import Learner, Learning
 
 Value = TypeVar("Value")
 

@@ -222,7 +222,7 @@ class LiveSuggestions:
         self._is_due = False
         if self._thread is None:
             return
-        from mia_tui.tui.live.learner import LabelState
+        from mia_tui.tui.live.label_state import LabelState
 
         session = self._controller.session
         class_ids, skipped, active = session.label_arrays()
