@@ -9,7 +9,7 @@ and does the same. Leases end with the app, and by themselves some minutes after
 
 import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -70,11 +70,12 @@ class ImageLeases:
         """Something was labelled here."""
         self._worked_at = time.monotonic()
 
-    def due(self, keys: Collection[ImageKey]) -> list[ImageKey]:
+    def due(self, keys: Sequence[ImageKey]) -> list[ImageKey]:
         """The images to lease when these are labelled; empty while enough of those that come next are held."""
         if not self.are_needed:
             return []
-        wanted = [key for key in self._wanted() if key not in keys]
+        labelled = set(keys[:_SEARCHED])  # of a whole dataset, these are enough
+        wanted = [key for key in self._wanted() if key not in labelled]
         return [] if all(map(self._is_held, wanted[: AHEAD // 2])) else wanted
 
     def with_label(
