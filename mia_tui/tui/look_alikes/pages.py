@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence, Set
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,13 @@ _SOON_S = 0.04
 """A page that takes longer comes too late; then the one that was prepared is shown."""
 
 _PASSED_FOR = 3  # pages that are taken before the class of a passed one comes by itself again
+
+
+class _TakenPage(NamedTuple):
+    """A page, and the images of it that were labelled."""
+
+    page: LookAlikePage
+    labelled: set[ImageKey]
 
 
 class Pages:
@@ -46,7 +54,8 @@ class Pages:
         self.keys = self.labelled = 0
         self._source: PageSource | None = None
         self._before: list[tuple[PageSource, LookAlikePage | None, int | None]] = []  # to go back to
-        self._taken: list[LookAlikePage] = []
+        self._taken: list[_TakenPage] = []
+        self._undone: list[_TakenPage] = []
         self._passed: list[LookAlikePage] = []
         self._passed_classes: dict[int, int] = {}  # how many pages had been taken then
         self._set_aside: set[ImageKey] = set()  # were left out or passed
@@ -137,7 +146,8 @@ class Pages:
         count, changed = len(taken) + len(corrected), 0
         if count:
             changed = await self._write(page.class_id, taken, corrected)
-            self._taken.append(page)
+            self._taken.append(_TakenPage(page, {*taken, *(key for key, _ in corrected)}))
+            self._undone.clear()
             self.labelled += changed
         now = time.monotonic()
         for _ in range(changed):
@@ -191,29 +201,30 @@ class Pages:
 
     def undone(self, applied: Applied) -> bool:
         """Show the page again whose labels were undone; False if these were others."""
-        if not self._taken or not len(applied.rows):
+        page = self._moved(applied, self._taken, self._undone)
+        if page is None:
             return False
-        page = self._taken[-1]
-        listing = self._session.listing
-        undone = {listing.key(row) for row in applied.rows.tolist()}
-        if not undone <= set(page.keys):
-            return False
-        self._taken.pop()
         self._set_aside -= set(page.keys)
-        self.labelled -= len(undone)
+        self.labelled -= len(applied.rows)
         self.page = page
         return True
 
     def redone(self, applied: Applied) -> bool:
-        """Whether the labels of the page that is shown were written again, which counts as taking it."""
-        page, listing = self.page, self._session.listing
-        if page is None or not len(applied.rows):
+        """Whether the labels of a page were written again, which counts as taking it."""
+        if self._moved(applied, self._undone, self._taken) is None:
             return False
-        if not {listing.key(row) for row in applied.rows.tolist()} <= set(page.keys):
-            return False
-        self._taken.append(page)
         self.labelled += len(applied.rows)
         return True
+
+    def _moved(
+        self, applied: Applied, source: list[_TakenPage], target: list[_TakenPage]
+    ) -> LookAlikePage | None:
+        """The last page of a list, which goes to the other one, if these are its labels."""
+        keys = set(self._session.listing.keys(applied.rows))
+        if not source or not keys or source[-1].labelled != keys:
+            return None
+        target.append(source.pop())
+        return target[-1].page
 
     def left_out(self, page: LookAlikePage) -> set[int]:
         """Positions of images that get no label whatever the page says."""
