@@ -448,7 +448,7 @@ def test_a_fault_while_doubts_are_counted_is_said_in_the_chooser(
     async def test() -> None:
         async with opened(cells, size=(120, 40)) as pilot:
             await press(pilot, "ctrl+d")
-            await wait_until(pilot, lambda: "labels.db is damaged." in screen_text(pilot.app))
+            await wait_until(pilot, lambda: "is damaged. Restore a backup." in screen_text(pilot.app))
             assert "Least sure first" in screen_text(pilot.app)
 
     run(test())
