@@ -298,7 +298,7 @@ class LabelCommands(SessionCommands):
             return
         state = self._screen.seen(row)
         chosen = await self._screen.ask(
-            pickers.image_menu(self._session, state, key.path, self._ink, can_accept=True)
+            pickers.image_menu(self._session, state, self._session.current_name, self._ink, can_accept=True)
         )
         if isinstance(chosen, int) and self.reviewing.takes_classes:
             await self.reviewing.answer(chosen)

@@ -304,7 +304,7 @@ def shown_filter(filter: Filter, session: LabelSession, ink: Ink) -> str:
         model, compared = _short_models(session.model, session.compared_model, ink)
         words.append(f"where {model} and {compared} differ")
     elif filter.state == "second_pass":
-        words.append(f"blind second pass, {session.people.progress}")
+        words.append(f"blind second pass, {session.people.done:,} of {len(session.people.mine):,} done")
     elif filter.state != "all":
         words.append(STATE_WORDS[filter.state])
     if filter.text:
