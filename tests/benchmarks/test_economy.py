@@ -5,8 +5,9 @@
 FOLDER holds train/ and test/, each with images and a labels.csv (file,class). Beside it: the drawn cells of the demo
 (1,000 images), handwritten digits of scikit-learn (1,200), and these with a long tail of classes; MIA_CLASS_FOLDERS
 names more sets (paths with colons between; in each, a folder of images for each class; a quarter of them is the test
-part). Features are made by `mia-tui features`. MIA_SEEDS says how often each figure is found (by default 30 times on
-blood cells, 10 on the others); each time the images come in another order. Takes 15 minutes on two cores.
+part). Features are made by `mia-tui features`. MIA_SETS chooses some by name ("blood cells,digits"), and MIA_SEEDS
+says how often each figure is found (by default 30 times on blood cells, 10 on the others); each time the images come
+in another order. Takes 15 minutes on two free cores.
 
 The person sees each image before it gets a label, makes no mistake, and knows the classes, which have keys. Presses:
 
@@ -90,28 +91,42 @@ class ImageSet:
 @pytest.fixture(scope="module")
 def image_sets(tmp_path_factory: pytest.TempPathFactory) -> list[ImageSet]:
     folder = tmp_path_factory.mktemp("economy")
-    sets = []
+    makers: dict[str, Callable[[Path], ImageSet]] = {"drawn cells": drawn_cells, "digits": digits}
     if cells := os.environ.get("MIA_BLOOD_CELLS"):
-        train, test = (labelled_folder(Path(cells).resolve() / part) for part in ("train", "test"))
-        sets.append(image_set("blood cells", train, test, 30))
-    names = render_demo(folder / "demo", count=1400, seed=3)
-    sets.append(split("drawn cells", made_features(folder / "demo", dict(names)), 0.29))
-    digits = load_digits()
-    labels = {}
-    for number, (pixels, digit) in enumerate(zip(digits.images, digits.target, strict=True)):
-        name = f"digit_{number:04d}.png"
-        (folder / "digits").mkdir(exist_ok=True)
-        Image.fromarray((pixels * 15.9).astype(np.uint8)).save(folder / "digits" / name)
-        labels[name] = str(digit)
-    sets.append(split("digits", made_features(folder / "digits", labels), 1 / 3))
-    sets.append(sets[-1].with_long_tail())
+        makers = {"blood cells": partial(blood_cells, Path(cells).resolve())} | makers
     for text in filter(None, os.environ.get("MIA_CLASS_FOLDERS", "").split(":")):
         root = Path(text).resolve()
-        labels = {str(path.relative_to(root)): path.parent.name for path in root.rglob("*") if path.is_file()}
-        sets.append(split(root.name, made_features(root, labels), 0.25))
+        makers[root.name] = partial(class_folders, root)
+    asked = os.environ.get("MIA_SETS", ",".join(makers)).split(",")
+    sets = [make(folder / name) for name, make in makers.items() if name in asked]
+    sets += [each.with_long_tail() for each in sets if each.name == "digits"]
     if "MIA_SEEDS" in os.environ:
         sets = [replace(each, seeds=int(os.environ["MIA_SEEDS"])) for each in sets]
     return sets
+
+
+def blood_cells(root: Path, _: Path) -> ImageSet:
+    train, test = (labelled_folder(root / part) for part in ("train", "test"))
+    return image_set("blood cells", train, test, 30)
+
+
+def drawn_cells(folder: Path) -> ImageSet:
+    return split("drawn cells", made_features(folder, dict(render_demo(folder, count=1400, seed=3))), 0.29)
+
+
+def digits(folder: Path) -> ImageSet:
+    folder.mkdir()
+    known, labels = load_digits(), {}
+    for number, (pixels, digit) in enumerate(zip(known.images, known.target, strict=True)):
+        name = f"digit_{number:04d}.png"
+        Image.fromarray((pixels * 15.9).astype(np.uint8)).save(folder / name)
+        labels[name] = str(digit)
+    return split("digits", made_features(folder, labels), 1 / 3)
+
+
+def class_folders(root: Path, _: Path) -> ImageSet:
+    labels = {str(path.relative_to(root)): path.parent.name for path in root.rglob("*") if path.is_file()}
+    return split(root.name, made_features(root, labels), 0.25)
 
 
 Labelled = tuple[NDArray[np.float16], list[str]]
