@@ -64,7 +64,7 @@ def mia(home: Path, *arguments: object) -> str:
 
 def train(app: TmuxApp, folder: Path, number: int) -> None:
     """From the labelling screen through the form to the end of a short training, and back."""
-    size, epochs = ("96", "15") if "FROM_TEN_LABELS" in os.environ else ("32", "4")
+    size, epochs = ("96", "15") if "FROM_TEN_LABELS" in os.environ else ("48", "10")
     app.press("C-t")
     app.wait_for("Train on train", "to train")
     app.press("PageDown", "PageDown")  # to Input
