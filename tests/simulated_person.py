@@ -64,21 +64,30 @@ class SimulatedPerson:
         return len(names)
 
     def _correct(self, letter: str, right: str) -> None:
+        """Press the letter of a tile until it has the right class."""
         for _ in range(len(self._classes) + 1):
-            before = self._app.screen()
+            before = self._title(letter)
             self.press(letter)
             patience = Patience(_SEE_S)
-            while (now := self._app.screen()) == before:
-                assert not patience.is_over(), f"{letter} changed nothing:\n{now}"
+            while (now := self._title(letter)) == before:
+                assert not patience.is_over(), f"{letter} changed nothing:\n{self._app.screen()}"
                 time.sleep(0.02)
-            if re.search(rf"\b{letter} +{re.escape(right)}", now):
+            if right.startswith(now.rstrip("…")):  # long names are cut
                 return
         raise AssertionError(f"{letter} never became {right}:\n{self._app.screen()}")
+
+    def _title(self, letter: str) -> str:
+        """What stands behind the letter of a tile: a percentage, or the class that it was given."""
+        found = re.search(rf"(?:^|[ ▐▌▸]) {letter} +([^\s▌▐]+)", self._app.screen(), re.MULTILINE)
+        assert found is not None, self._app.screen()
+        return found[1]
 
     def _names_on_page(self) -> list[str]:
         """What the eyes see: the name of each image, one after the other under the cursor."""
         [count] = re.findall(r"(\d+) look-alikes?", self._app.screen())
-        self._app.press("Home")
+        self._app.press(
+            *(("End", "Home") if int(count) > 1 else ("Space", "Space"))
+        )  # a message may hide the name
         names = [self._name_below(None)]
         while len(names) < int(count):
             self._app.press("Right")

@@ -108,9 +108,9 @@ def copied(cells: Path, tmp_path: Path) -> Path:
     return other
 
 
-@pytest.mark.parametrize(("key", "first"), [("k", "round"), ("t", "long"), ("l", "long")])
+@pytest.mark.parametrize(("line", "first"), [(0, "round"), (2, "long"), (3, "long")])
 def test_the_labels_of_a_copy_are_merged_as_the_person_says(
-    cells: Path, tmp_path: Path, key: str, first: str
+    cells: Path, tmp_path: Path, line: int, first: str
 ) -> None:
     file = copied(cells, tmp_path)
     before = file.read_bytes()
@@ -124,7 +124,9 @@ def test_the_labels_of_a_copy_are_merged_as_the_person_says(
             text = words_on(pilot)
             assert "2 have no label yet" in text
             assert "2 have another label, 2 of them by a person" in text
-            await press(pilot, key)
+            await press(pilot, "m")
+            await asks(pilot, "2 images labelled otherwise here. Which label stays?")
+            await press(pilot, *["down"] * line, "enter")
             wanted = dict(zip(NAMES, (first, first, "long", "long"), strict=True))
             await wait_until(pilot, lambda: classes_in(cells) == wanted)
             await wait_until(pilot, lambda: "of labels.db taken over" in screen_text(pilot.app))
@@ -147,7 +149,7 @@ def test_conflicts_with_a_copy_can_be_kept_as_opinions_and_decided(cells: Path, 
             await type_text(pilot, str(file))
             await press(pilot, "enter")
             await asks(pilot, "Import labels.db?")
-            await press(pilot, "a")
+            await press(pilot, "m", "down", "enter")
             await wait_until(pilot, lambda: "2 differ from yours" in screen_text(pilot.app))
             pilot.app.screen.run_command("disputes")  # type: ignore[attr-defined]
             await settle(pilot)

@@ -342,7 +342,7 @@ def _labels_of(
     if store is None:
         raise DataError(
             f"{printable(dataset)} has no labels of its own yet.",
-            "Label images in the app, or import labels: `mia-tui labels import`.",
+            "Label images in the app, or import labels: `mia-tui labels import` (class folders: --format folders).",
         )
     with store:
         yield store, set(found.labelled_as(stack_mode(place.labels_db)).keys)

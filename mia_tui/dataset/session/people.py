@@ -12,7 +12,6 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.class_list import ClassList
 from mia_tui.dataset.session.row_table import Rows, RowState, RowTable
 from mia_tui.dataset.store.records import Change, Opinion
-from mia_tui.dataset.store.review.opinions import progress_words
 from mia_tui.dataset.store.review.ratings import is_disputed
 from mia_tui.text import printable
 
@@ -114,9 +113,9 @@ class SaidByPeople:
         )
 
     @property
-    def progress(self) -> str:
-        """How far the second pass is."""
-        return progress_words(self.mine)
+    def done(self) -> int:
+        """How many images of the second pass this person has labelled again."""
+        return sum(class_id is not None for class_id in self.mine.values())
 
 
 def shuffled(shown: NDArray[np.bool_]) -> Rows:

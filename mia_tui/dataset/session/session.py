@@ -246,6 +246,12 @@ class LabelSession:
     def current(self) -> ImageKey | None:
         return None if self._view.row is None else self.listing.key(self._view.row)
 
+    @property
+    def current_name(self) -> str:
+        """What the current image is called, as `name_of` says; empty without one."""
+        row, position = self.current_row, self.position
+        return "" if row is None or position is None else self.name_of(row, position)
+
     def move(self, delta: int) -> bool:
         """Move by this many images, at most to the end. False at the end."""
         return self.position is not None and self._view.move_to(self.position + delta)

@@ -9,7 +9,7 @@ and does the same. Leases end with the app, and by themselves some minutes after
 
 import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -40,11 +40,13 @@ class ImageLeases:
 
     Attributes:
         upcoming: Rows that come next where that is not the next unlabelled one in the list; empty if it is.
+        page: The images of a page that is looked at, which are leased instead; empty without one.
     """
 
     def __init__(self, controller: "LabelController") -> None:
         self._controller, self._session = controller, controller.session
         self.upcoming: Callable[[], Sequence[int]] = tuple
+        self.page: tuple[ImageKey, ...] = ()
         self._holder = os.urandom(16).hex()
         self._others_at: float | None = None  # when somebody else was seen at work, `time.monotonic`
         self._worked_at: float | None = None  # when something was labelled here
@@ -68,11 +70,12 @@ class ImageLeases:
         """Something was labelled here."""
         self._worked_at = time.monotonic()
 
-    def due(self, keys: Collection[ImageKey]) -> list[ImageKey]:
+    def due(self, keys: Sequence[ImageKey]) -> list[ImageKey]:
         """The images to lease when these are labelled; empty while enough of those that come next are held."""
         if not self.are_needed:
             return []
-        wanted = [key for key in self._wanted() if key not in keys]
+        labelled = set(keys[:_SEARCHED])  # of a whole dataset, these are enough
+        wanted = [key for key in self._wanted() if key not in labelled]
         return [] if all(map(self._is_held, wanted[: AHEAD // 2])) else wanted
 
     def with_label(
@@ -88,11 +91,13 @@ class ImageLeases:
         return label_and_lease
 
     async def hold(self) -> bool:
-        """Lease the current image and those that come next, unless that is done; False if somebody else has it.
+        """Lease the current image and those that come next, or a page, unless that is done.
+
+        Returns False if somebody else has the current image, or the first one of the page.
 
         Where nothing can be written, nobody is kept from looking.
         """
-        key = self._session.current
+        key = self.page[0] if self.page else self._session.current
         if key is None or not self.are_needed or self._is_held(key):
             return True
         try:
@@ -143,7 +148,9 @@ class ImageLeases:
         return self._held.get(key, 0.0) > time.monotonic()
 
     def _wanted(self) -> list[ImageKey]:
-        """The current image and those that come next."""
+        """The current image and those that come next, or those of a page."""
+        if self.page:
+            return list(self.page)
         session = self._session
         current = [] if session.current_row is None else [session.current_row]
         ahead = [row for row in self.upcoming() if session.state_of(row).image_class is None]

@@ -141,7 +141,7 @@ class GridCommands(SessionCommands):
         row = self._session.current_row
         if row is None:
             return
-        name = counted(marked, "marked image") if marked else key.path
+        name = counted(marked, "marked image") if marked else self._session.current_name
         state = None if marked else self._session.state_of(row)
         chosen = await self._screen.ask(pickers.image_menu(self._session, state, name, self._ink))
         if isinstance(chosen, int):

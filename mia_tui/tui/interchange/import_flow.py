@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 ImportAs = ExistingLabels | Literal["suggestions"]
 """As labels, and what becomes of other labels that images have; or as suggestions of a model."""
 
-_COPY_ANSWERS: list[tuple[str, ImportAs | None]] = [
-    ("Keep mine", "keep"),
-    ("Take theirs", "replace"),
-    ("Later ones", "newer"),
-    ("As opinions", "opinion"),
-]
+_RULES: tuple[tuple[str, ExistingLabels], ...] = (
+    ("mine", "keep"),
+    ("mine, and theirs beside it as an opinion, to be decided under Disputes", "opinion"),
+    ("the later one of each image", "newer"),
+    ("theirs", "replace"),
+)
 _NUMBERS = "What are MIA's classes 0, 1, 2 … called? With commas between."
 _NUMBERS_HINT = "{ok} reads the labels; empty: class 0, class 1 …"
 
@@ -158,7 +158,7 @@ class LabelImport:
         ink = self._screen.context.ink
         answers: list[tuple[str, ImportAs | None]] = [("No", None)]
         if plan.compared is not None:
-            answers += _COPY_ANSWERS if plan.different else [("Merge", "keep")]
+            answers.append(("Merge", "keep"))
         else:
             answers.append(("Replace" if plan.different else "Import", "replace"))
             if plan.different:
@@ -171,11 +171,19 @@ class LabelImport:
         text = "\n".join([*plan.sentences, *plan.notes])
         question = Question(ink.shown(title), ink.shown_lines(text), answers)
         chosen: ImportAs | None = await self._screen.ask(question)
+        if chosen == "keep" and plan.compared is not None and plan.different:
+            chosen = await self._choose_rule(len(plan.different))
         if chosen == "suggestions":
             await self._suggest(found, plan.file)
         elif chosen is not None:
             await self._write(plan.file, chosen)
         return chosen is not None
+
+    async def _choose_rule(self, conflicts: int) -> ExistingLabels | None:
+        """Ask which label stays where both sides labelled an image otherwise."""
+        choices = [Choice(words, rule) for words, rule in _RULES]
+        title = f"{counted(conflicts, 'image')} labelled otherwise here. Which label stays?"
+        return await self._screen.ask(PickDialog(title, choices, self._screen.context.ink))
 
     async def _write(self, read: LabelFile, existing: ExistingLabels) -> None:
         what = f"{counted(len(read.labels), 'label')} of {read.name}"

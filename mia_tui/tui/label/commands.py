@@ -298,7 +298,7 @@ class LabelCommands(SessionCommands):
             return
         state = self._screen.seen(row)
         chosen = await self._screen.ask(
-            pickers.image_menu(self._session, state, key.path, self._ink, can_accept=True)
+            pickers.image_menu(self._session, state, self._session.current_name, self._ink, can_accept=True)
         )
         if isinstance(chosen, int) and self.reviewing.takes_classes:
             await self.reviewing.answer(chosen)
@@ -458,7 +458,13 @@ class LabelCommands(SessionCommands):
         from mia_tui.tui.grid.screen import GridScreen
 
         self._controller.ways_back.opened("grid")
-        if await self._screen.ask(GridScreen(self._controller, self._screen.context, self.tile_pictures)):
+        is_pair = self.reviewing.show_pair()
+        is_opened = await self._screen.ask(
+            GridScreen(self._controller, self._screen.context, self.tile_pictures)
+        )
+        if is_pair:
+            self.reviewing.end_pair()
+        elif is_opened:
             self._controller.ways_back.opened_from("grid")
         self._screen.did("grid")
 
