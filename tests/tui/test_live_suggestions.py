@@ -47,8 +47,7 @@ class MadeFeatures:
         random = np.random.default_rng(3)
         kinds = random.normal(0, 1, (3, DIMS))[np.arange(IMAGES) % 3]
         self.all = (kinds * 3 + random.normal(0, 0.5, (IMAGES, DIMS))).astype(np.float16)
-        self._seen, self.made = 0, made
-        self.is_replaced = False
+        self._seen, self.made, self.is_replaced = 0, made, False
 
     def refresh(self) -> bool:
         has_more, self._seen = self.made > self._seen, self.made
@@ -467,23 +466,6 @@ def test_the_answers_of_an_audit_calibrate_the_suggestions(cells: Path, features
             await wait_until(pilot, lambda: audited(pilot) == [6])
             answer(9)  # by another program
             await wait_until(pilot, lambda: audited(pilot) == [6, 9])
-
-    run(test())
-
-
-def test_features_that_were_written_anew_are_opened_again(
-    cells: Path, features: MadeFeatures, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def test() -> None:
-        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
-            await give(pilot, "1", "2")
-            await learned(pilot, 2)
-            before = live(pilot).learning
-            other = MadeFeatures(30)
-            monkeypatch.setattr(live_suggestions, "open_features", lambda dataset: other)
-            features.is_replaced = True
-            await wait_until(pilot, lambda: live(pilot).learning is not before)
-            assert live(pilot).learning.features == 30  # type: ignore[union-attr]
 
     run(test())
 

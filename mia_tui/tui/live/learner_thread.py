@@ -80,8 +80,7 @@ class LearnerThread:
             while not self._has_ended:
                 learner = learner or self._open()
                 if learner is not None and not self._learn(learner) and learner.table.is_replaced:
-                    learner = None
-                    self._learn_again()
+                    learner = None  # a job wrote the features anew
                 self._do_jobs(learner)
                 self._wait(learner)
         except MiaError as error:
@@ -107,11 +106,6 @@ class LearnerThread:
 
         table = self._open_table()
         return None if table is None else Learner(table)
-
-    def _learn_again(self) -> None:
-        """The features were written anew: they are opened again, and the labels learned."""
-        with self._changed:
-            self._is_new = self._state is not None
 
     def _learn(self, learner: "Learner") -> bool:
         """Learn if there is something new; returns whether there was."""
