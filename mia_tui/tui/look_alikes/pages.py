@@ -61,7 +61,6 @@ class Pages:
         self._set_aside: set[ImageKey] = set()  # were left out or passed
         self._prepared: tuple[LookAlikePage, LookAlikePage] | None = None  # a page, and the one behind it
         self._made_s = 0.0  # how long the last page took, with what had to be learned for it
-        self._made_meanwhile: asyncio.Future[LookAlikePage | None] | None = None  # too late to be shown
 
     async def try_source(self, source: PageSource, *, beside: bool = False) -> bool:
         """Take pages from here from now on, if there is one.
@@ -105,20 +104,20 @@ class Pages:
         """
         if self._source is None:
             return
-        before, prepared, begun_at = self.page, self._prepared, time.monotonic()
+        behind = None if self._prepared is None or self._prepared[0] is not self.page else self._prepared[1]
+        if behind is not None and self._is_stale(behind):
+            behind = None
+        if behind is not None and self._made_s >= _SOON_S:
+            self.page = behind
+            return
         making = asyncio.ensure_future(self._made(self._source, count, self.class_id))
-        making.add_done_callback(lambda made: self._took(made, time.monotonic() - begun_at))
-        if before is not None and prepared is not None and prepared[0] is before:
-            if self._made_s < _SOON_S:
-                await asyncio.wait((making,), timeout=_SOON_S)
-            if not making.done() and not self._is_stale(prepared[1]):
-                self._made_meanwhile, self.page = making, prepared[1]
+        if behind is not None:
+            await asyncio.wait((making,), timeout=_SOON_S)
+            if not making.done():
+                making.cancel()
+                self._made_s, self.page = _SOON_S, behind
                 return
         self.page = await making
-
-    def _took(self, made: "asyncio.Future[LookAlikePage | None]", seconds: float) -> None:
-        if not made.cancelled() and made.exception() is None:  # a failure is told to who waits for it
-            self._made_s = seconds
 
     async def look_ahead(self, count: int) -> None:
         """Find out which page is likely the one behind the one that is shown."""
@@ -126,7 +125,9 @@ class Pages:
         if shown is None or source is None:
             self.ahead = ()
             return
+        begun_at = time.monotonic()
         after = await self._made(source, count, self.class_id, without=set(shown.keys))
+        self._made_s = time.monotonic() - begun_at
         if self.page is shown:
             self.ahead = () if after is None else after.keys
             self._prepared = None if after is None else (shown, after)
