@@ -51,7 +51,10 @@ def test_what_others_label_is_told_once(controller: LabelController) -> None:
         came: list[int] = []
         work = asyncio.create_task(
             news.follow_news(
-                controller, came=lambda: came.append(controller.session.counts.labelled), failed=print
+                controller,
+                came=lambda: came.append(controller.session.counts.labelled),
+                failed=print,
+                tell=print,
             )
         )
         label(controller.dataset, "round", ["image-001.png"], annotator="bea")
@@ -73,7 +76,9 @@ def test_a_store_that_cannot_be_read_is_told_once_until_it_can_be_again(
     monkeypatch.setattr(controller, "news", read)
 
     async def test() -> None:
-        work = asyncio.create_task(news.follow_news(controller, came=lambda: None, failed=failed.append))
+        work = asyncio.create_task(
+            news.follow_news(controller, came=lambda: None, failed=failed.append, tell=print)
+        )
         while looks[0] < 4:
             await asyncio.sleep(0.01)
         assert len(failed) == 1
