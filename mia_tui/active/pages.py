@@ -13,10 +13,6 @@ from numpy.typing import NDArray
 
 from mia_tui.active.suggester import Learned, Rows, Suggester
 
-PAYS = 0.5
-"""Expected presses for each image of a page below which pages pay: a single image takes one press, and teaches
-more."""
-
 
 @dataclass(frozen=True, eq=False)
 class Page:

@@ -101,6 +101,17 @@ def test_exact_copies_come_first_and_once() -> None:
     assert pairs.distances.tolist() == [0, 0]
 
 
+def test_frames_of_one_file_are_no_copies() -> None:
+    points, class_ids = clouds(100, dims=40)
+    contents = np.full(100, -1, np.int32)
+    contents[[3, 4, 5, 6]] = 9
+    class_ids[[3, 4, 5, 6]] = [10, 20, 30, 10]
+    points[6] = points[5]  # but this frame is the same image as the one before
+    pairs = different_duplicates(directions(points), all_of(points), class_ids, contents)
+    found = list(zip(pairs.first.tolist(), pairs.second.tolist(), pairs.exact.tolist(), strict=True))
+    assert [({one, other}, exact) for one, other, exact in found] == [({5, 6}, True)]
+
+
 def test_many_duplicates_are_the_nearest_of_them() -> None:
     rng = np.random.default_rng(0)
     points, _ = clouds(300, dims=40)

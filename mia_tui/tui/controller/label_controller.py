@@ -412,7 +412,7 @@ class LabelController:
             del changes[-_AT_ONCE:]
             await asyncio.sleep(0)
         if changes:
-            self.live.labels_changed(by_person=is_by_person)
+            self.live.labels_changed(changes, by_person=is_by_person)
         return applied
 
     async def _load(self) -> None:

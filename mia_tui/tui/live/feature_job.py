@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mia_tui.dataset.listing.listing import Listing
-from mia_tui.errors import MiaError
 
 if TYPE_CHECKING:
     from mia_tui.runs.record.layout import RunDir
@@ -74,6 +73,6 @@ class FeatureJob:
         return running_features(self._dataset, state=self._state)
 
 
-def why_none(error: MiaError) -> str:
-    """Why there are no live suggestions, as a sentence."""
-    return f"No suggestions are learned while you label: {error}"
+def why_none(reason: str) -> str:
+    """That there are no live suggestions, and why."""
+    return f"No suggestions are learned while you label: {reason}"

@@ -11,47 +11,16 @@ from numpy.typing import NDArray
 
 from mia_tui.active.choice import next_images
 from mia_tui.active.suggester import Learned, Suggester
-from mia_tui.dataset.listing.arrays import ListingArrays
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.features.table import FeatureTable
 from mia_tui.tui.live.groups import content_numbers, group_numbers, join_copies
+from mia_tui.tui.live.label_state import LabelState
 from mia_tui.tui.live.live_suggestions import AHEAD
 
 Rows = NDArray[np.int32]
 
 _AT_ONCE = 8192  # features that are taken over before labels are learned again
 _LEAST_CLASSES = 2
-
-
-@dataclass(frozen=True, eq=False)
-class LabelState:
-    """The labels of a moment.
-
-    Attributes:
-        listing: The images; only to tell whether they are still the same.
-        arrays: Those of the listing.
-        class_ids: Of each image, 0 without a label, shape (images,).
-        skipped: Whether each was skipped.
-        active: By id, whether a class is not archived.
-        shown: Rows that the next image may be chosen from.
-        current: Row of the image on screen.
-        chooses: Whether a next image is wanted.
-    """
-
-    listing: Listing
-    arrays: ListingArrays
-    class_ids: Rows
-    skipped: NDArray[np.bool_]
-    active: NDArray[np.bool_]
-    shown: Rows
-    current: int | None
-    chooses: bool
-
-    @property
-    def labelled(self) -> NDArray[np.bool_]:
-        """Whether each image has a label."""
-        found: NDArray[np.bool_] = self.active[self.class_ids]
-        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +104,8 @@ class Learner:
         class_ids = state.class_ids[rows]
         learned = None
         if len(np.unique(class_ids)) >= _LEAST_CLASSES:
-            learned = self.suggester.learn(places[rows], class_ids)
+            audited = state.audited[(state.audited >= 0) & (state.audited < len(places))]
+            learned = self.suggester.learn(places[rows], class_ids, places[audited])
         suggestions = np.zeros(len(places), np.int32)
         confidences = np.full(len(places), np.nan, np.float32)
         has = np.flatnonzero(places >= 0)

@@ -43,6 +43,8 @@ class LiveCommands:
         self._job = FeatureJob(controller.dataset, context.state, context.user.features_gb)
         controller.live.is_on = begins_live(context.user)
         controller.live.needs_features = lambda: screen.run_worker(self.make_features(), name="features")
+        controller.live.listeners.append(self._say_failure)
+        self._failure = ""  # that was said
         self.useful = UsefulImages(controller, is_on=bool(kept_settings().useful_next))
         self.by_name: dict[str, Command] = {
             "useful": self._go_once,
@@ -57,13 +59,19 @@ class LiveCommands:
         try:
             images = await self._job.start(self._controller.session.listing, again=again)
         except MiaError as error:
-            self._screen.show_message(why_none(error))
+            self._screen.show_message(why_none(str(error)))
             return
         if images:
             self._screen.show_message(
                 f"A network looks at {counted(images, 'image')} in the background; then each of your labels brings "
                 f"better suggestions for all of them. {self._screen.key('live')} turns that off."
             )
+
+    def _say_failure(self) -> None:
+        failure = self._controller.live.failure
+        if failure != self._failure:
+            self._failure = failure
+            self._screen.show_message(why_none(failure))
 
     async def _go_once(self) -> None:
         if not await self.useful.go_on():
