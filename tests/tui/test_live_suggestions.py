@@ -28,6 +28,7 @@ from mia_tui.dataset.store.review.records import Draw
 from mia_tui.errors import DataError, RunError
 from mia_tui.features.layout import FeatureNetwork
 from mia_tui.tui.label.screen import LabelScreen
+from mia_tui.tui.label.suggestions import live_commands
 from mia_tui.tui.live import live_suggestions
 from mia_tui.tui.live.feature_job import FeatureJob
 
@@ -484,5 +485,24 @@ def test_features_that_cannot_be_read_end_suggestions_with_a_sentence(
             await wait_until(pilot, lambda: "while you label: The cache folder is gone." in told(pilot.app))
             await give(pilot, "3")
             assert len(labels_in(cells)) == 3
+
+    run(test())
+
+
+def test_pages_are_spoken_of_once_as_soon_as_they_take_fewer_keys(
+    cells: Path, features: MadeFeatures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_commands, "_LEAST_LABELS", 6)
+    monkeypatch.setattr(live_suggestions, "PAGE_TILES", 10)
+    monkeypatch.setattr("mia_tui.tui.live.learner.PAGE_TILES", 10)
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            await give(pilot, "1", "2", "3", "1", "2")
+            await learned(pilot, 5)
+            assert "look alike" not in screen_text(pilot.app)
+            await give(pilot, "3", "1", "2", "3")
+            await see(pilot, "pages of images that look alike")
+            assert not live(pilot).asks_for_pages
 
     run(test())

@@ -44,6 +44,7 @@ def state(images: Listing, labels: dict[int, int], *, chooses: bool = False, **c
         "shown": np.arange(len(images), dtype=np.int32),
         "current": 0,
         "audited": np.empty(0, np.int32),
+        "asks_for_pages": False,
         **changes,
     }
     return LabelState(
@@ -139,3 +140,16 @@ def test_images_that_were_drawn_at_random_say_how_sure_suggestions_are(
     monkeypatch.setattr(learner.suggester, "learn", spy)
     learner.learn(state(images, {0: 1, 1: 2, 5: 2}, audited=np.array([5, -1], np.int32)))
     assert asked == [[5]]
+
+
+def test_how_many_keys_a_page_takes_is_found_where_it_is_asked_for(tmp_path: Path, images: Listing) -> None:
+    learner = opened(tmp_path)
+    learner.grow()
+    labels = {row: 1 + row % 2 for row in range(10)}
+    assert learner.learn(state(images, labels)).page_presses == 1
+    found = learner.learn(state(images, labels, asks_for_pages=True))
+    assert found.page_presses < 1
+    few = np.arange(40, dtype=np.int32)
+    assert learner.learn(state(images, labels, asks_for_pages=True, shown=few)).page_presses == 1, (
+        "no full page"
+    )

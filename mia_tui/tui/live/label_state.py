@@ -25,6 +25,7 @@ class LabelState:
         current: Row of the image on screen.
         audited: Rows of images that were drawn at random and labelled; -1 for those that are not listed.
         chooses: Whether a next image is wanted.
+        asks_for_pages: Whether it is to be found out how many keys pages of look-alikes would take.
     """
 
     listing: Listing
@@ -36,6 +37,7 @@ class LabelState:
     current: int | None
     audited: Rows
     chooses: bool
+    asks_for_pages: bool
 
     @property
     def labelled(self) -> NDArray[np.bool_]:

@@ -32,6 +32,9 @@ Value = TypeVar("Value")
 AHEAD = 3
 """Images that are chosen ahead, so that their pictures are ready."""
 
+PAGE_TILES = 24
+"""Images on a page of look-alikes."""
+
 _LATEST_S = 0.06  # the next image is painted first; it may take long
 _WRITTEN_S = 0.005  # from the paint until the terminal has it
 _READ_S = 0.15  # so long an image is on screen before its suggestion counts as read
@@ -61,6 +64,7 @@ class LiveSuggestions:
         failure: Why nothing is learned any more; empty if that is not so.
         passed: Rows that a next image is not chosen from, besides those with a label: they were looked at.
         chooses: Whether next images are chosen along with each learning.
+        asks_for_pages: Whether it is to be found out along with it how many keys pages of look-alikes would take.
     """
 
     def __init__(self, controller: "LabelController") -> None:
@@ -72,6 +76,7 @@ class LiveSuggestions:
         self.failure = ""
         self.passed: list[int] = []
         self.chooses = False
+        self.asks_for_pages = True
         self._thread: LearnerThread | None = None
         self._is_due = False
         self._dont_send: Callable[[], None] = lambda: None
@@ -237,6 +242,7 @@ class LiveSuggestions:
             LabelState(
                 session.listing, session.listing.arrays, class_ids, skipped, active,
                 shown.copy(), session.current_row, session.listing.rows(self._audited), self.chooses,
+                self.asks_for_pages,
             )
         )  # fmt: skip
 
