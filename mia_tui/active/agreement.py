@@ -17,13 +17,14 @@ ratings or more of the share of agreeing pairs of raters, and e the sum of the
 squared class shares, each the mean over the images of the share of its ratings
 that name the class. With the same number of ratings everywhere this is Fleiss'
 formula. Interval: Gwet's linearised variance (chapter 5) and the normal
-quantile; where that is zero, since all agree, the exact bound as above.
+quantile; where that is zero, since raters agree equally on all images, the
+exact bound as above. No kappa is below -1.
 
 Of one class: the same with all other classes taken as one.
 """
 
 from dataclasses import dataclass
-from math import inf, nan
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,7 +144,7 @@ def fleiss_kappa(counts: NDArray[np.int64]) -> Estimate:
     of_image -= 2 * (1 - kappa) * (chance_of - by_chance) / (1 - by_chance)
     variance = float(((of_image - kappa) ** 2).sum()) / images / max(1, images - 1)
     if variance < 1e-15:
-        return _beyond_chance(_share(judged if observed == 1 else 0, judged), by_chance)
+        return _beyond_chance(_same_everywhere(observed, judged), by_chance)
     half = _NORMAL_QUANTILE * variance**0.5
     return Estimate(kappa, max(-1.0, kappa - half), min(1.0, kappa + half))
 
@@ -151,11 +152,20 @@ def fleiss_kappa(counts: NDArray[np.int64]) -> Estimate:
 def _beyond_chance(raw: Estimate, by_chance: float) -> Estimate:
     if by_chance >= 1 - 1e-12:
         return Estimate(nan, nan, nan)
-    return Estimate(*((share - by_chance) / (1 - by_chance) for share in (raw.value, raw.low, raw.high)))
+    return Estimate(
+        *(max(-1.0, (share - by_chance) / (1 - by_chance)) for share in (raw.value, raw.low, raw.high))
+    )
 
 
 def _share(successes: int, trials: int) -> Estimate:
     return Estimate(successes / trials, *clopper_pearson(successes, trials))
+
+
+def _same_everywhere(share: float, images: int) -> Estimate:
+    """The mean of shares that are the same for all images that were judged: as many as the exact bound says of all
+    other images have it, too, and the rest anything."""
+    least, _ = clopper_pearson(images, images)
+    return Estimate(share, share * least, share * least + 1 - least)
 
 
 def _raw_agreement(counts: NDArray[np.int64]) -> Estimate:
@@ -164,7 +174,9 @@ def _raw_agreement(counts: NDArray[np.int64]) -> Estimate:
     if np.isin(agreeing, (0.0, 1.0)).all():
         return _share(int(agreeing.sum()), len(agreeing))
     value = float(agreeing.mean())
-    half = _NORMAL_QUANTILE * float(agreeing.std(ddof=1)) / len(agreeing) ** 0.5 if len(agreeing) > 1 else inf
+    if np.ptp(agreeing) < 1e-12:
+        return _same_everywhere(value, len(agreeing))
+    half = _NORMAL_QUANTILE * float(agreeing.std(ddof=1)) / len(agreeing) ** 0.5
     return Estimate(value, max(0.0, value - half), min(1.0, value + half))
 
 

@@ -8,6 +8,7 @@ of drawing: of the images that it was drawn from, and of what was said of them t
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,11 @@ LEVEL = 0.95
 
 MOST_CHANGED = 0.25
 """The share of the images drawn from that may have come or gone before a draw is out of date."""
+
+
+_LARGEST = (
+    10**9
+)  # images; of more, the logarithms of factorials are not exact enough, and the interval is no other
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ def estimate(right: int, audited: int, population: int, level: float = LEVEL) ->
         raise ValueError(f"{right} right of {audited} audited of {population}")
     if not audited:
         return Estimate(0, 0, population, 0.0, 1.0)
+    if population > _LARGEST:
+        return Estimate(right, audited, population, *clopper_pearson(right, audited, level))
     tail = (1 - level) / 2
     least, most = right, population - (audited - right)
     low = _first(least, most, lambda good: _at_least(right, audited, good, population) > tail)
@@ -147,9 +155,17 @@ def _at_least(seen: int, drawn: int, marked: int, population: int) -> float:
 def _binomial_at_least(seen: int, of: int, share: float) -> float:
     if share <= 0 or share >= 1:
         return float(share >= 1 or seen == 0)
-    yes, no = math.log(share), math.log1p(-share)
-    terms = (math.exp(_log_choose(of, hits) + hits * yes + (of - hits) * no) for hits in range(seen, of + 1))
-    return min(1.0, math.fsum(terms))
+    ways, hits = _log_ways(of)[seen:], np.arange(seen, of + 1)
+    terms = np.exp(ways + hits * math.log(share) + (of - hits) * math.log1p(-share))
+    return min(1.0, float(terms.sum()))
+
+
+@lru_cache(maxsize=4)
+def _log_ways(of: int) -> NDArray[np.float64]:
+    """The logarithm of how many ways there are to choose 0, 1, 2, … of some."""
+    factorials = np.array([math.lgamma(number) for number in range(1, of + 2)])
+    ways: NDArray[np.float64] = factorials[-1] - factorials - factorials[::-1]
+    return ways
 
 
 def _log_choose(of: int, chosen: int) -> float:

@@ -169,3 +169,9 @@ def test_how_far_a_dataset_is_in_one_sentence() -> None:
     assert progress_sentence(180, None, None, unknown).endswith(
         "what more labels bring cannot be told: fewer than 20 suggestions are audited"
     )
+
+
+@pytest.mark.parametrize("population", [10**12, 2**53, 2**62])
+def test_a_population_that_no_file_has_is_no_error(population: int) -> None:
+    found = estimate(38, 40, population)
+    assert (found.low, found.high) == pytest.approx(clopper_pearson(38, 40), abs=1e-6)

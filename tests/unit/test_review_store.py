@@ -204,3 +204,28 @@ def test_a_damaged_audit_is_said(store: LabelStore) -> None:
         file.execute("UPDATE audit SET drawn_from = 'many'")
     with pytest.raises(StoreError, match=r"labels\.db is damaged"):
         store.audits()
+
+
+def test_what_was_done_before_an_audit_was_forgotten_can_still_be_undone(store: LabelStore) -> None:
+    """A merge changes what was said of the images of an audit; when they are forgotten, its undo is not refused."""
+    store.set_labels([(ONE, 2)], source="person")
+    store.draw_audit([Draw(ONE, 1, 0.9)], kind="suggestion", drawn_from=2)
+    store.merge_class(1, 3)
+    assert answers(store) == [(3, 2)] or answers(store) == [(3, None)]
+    assert store.discard_audit() == 1
+    for _ in range(2):
+        assert store.undo() is not None
+    assert store.labels()[ONE].class_id == 1
+    for _ in range(2):
+        assert store.redo() is not None
+    assert store.labels()[ONE].class_id == 2 and store.audits() == []
+
+
+def test_an_answer_is_given_again_without_a_question_that_was_forgotten(store: LabelStore) -> None:
+    new = ImageKey("new.png")
+    store.draw_audit([Draw(new, 1, 0.9)], kind="suggestion", drawn_from=2)
+    store.answer_audit([(new, 2)])
+    store.undo()
+    assert store.discard_audit() == 1
+    assert store.redo() is not None
+    assert store.labels()[new].class_id == 2 and store.audits() == []

@@ -34,12 +34,14 @@ def reverse_kept(reversal: "Reversal", change: Change) -> tuple[Any, Any]:
 
 
 def reverse_answer(reversal: "Reversal", change: Change) -> tuple[Any, Any]:
-    """Take back an answer of an audit, or give it again.
+    """Take back an answer of an audit, or give it again. If the question was forgotten since, that stays so.
 
     Raises:
-        StoreConflict: If somebody gave another one since, or the audit or the class is gone.
+        StoreConflict: If somebody gave another one since, or the class is gone.
     """
     present = answer_value(reversal.connection, change.before["id"])
+    if present is None:  # or nobody could undo any more what was done before it
+        return change.after, change.before
     if present != change.after:
         raise reversal.overwritten("audit", change.target_id, f"the audit of {_name(change)}")
     for name in ("said_class_id", "class_id"):
