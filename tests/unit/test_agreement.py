@@ -105,3 +105,12 @@ def test_two_raters_are_compared_on_the_images_that_both_judged() -> None:
 
 def test_cohens_kappa_of_no_ratings_is_not_defined() -> None:
     assert math.isnan(cohen_kappa(np.zeros((2, 2), np.int64)).value)
+
+
+@pytest.mark.parametrize("images", [1, 2, 10])
+def test_images_on_which_the_same_share_agrees_have_their_own_kappa_and_a_wide_interval(images: int) -> None:
+    """One of three pairs agrees everywhere: no variance, and yet neither all agree nor none."""
+    found = agreement(np.array([[0, 0, 1]] * images, np.int32), 2)
+    assert found.kappa.value == pytest.approx(-0.5) and found.raw.value == pytest.approx(1 / 3)
+    for figure in (found.kappa, found.raw):
+        assert figure.low < figure.value - 0.1 and figure.value + 0.1 < figure.high
