@@ -252,12 +252,14 @@ def _features(
 def _make(report: Report, dataset: Path, weights: Path | None, state: Path | None, device: str) -> int:
     from mia_tui.cli.jobs import exit_code, work_in_front
     from mia_tui.cli.network import warn_of_unreadable
+    from mia_tui.cli.open import user_settings
     from mia_tui.cli.output.progress import EpochProgress
+    from mia_tui.config.features import BYTES_PER_GB
     from mia_tui.runs.features.create import create_features
     from mia_tui.runs.record.state import read_state
 
-    command = f"mia-tui features {typed(dataset)}"
-    run = create_features(dataset, weights, state=state, command=command, device=device)
+    most_bytes = int(user_settings().features_gb * BYTES_PER_GB)
+    run = create_features(dataset, weights, state=state, device=device, most_bytes=most_bytes)
     before = read_state(run)
     with EpochProgress(report, metric=before.metric, state=before) as progress:
         result = work_in_front(report, run, progress, record_events=False)
