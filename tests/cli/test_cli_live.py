@@ -371,6 +371,10 @@ def test_class_folders_have_issues_and_suggest_labels_for_an_audit(
     assert found[0]["file"] == f"round/{name(7)}" and found[0]["suggested"] == class_of(7)
     refused = mia("labels", "audit", root, "--draw", 3)
     assert refused.code != 0 and "--format folders" in refused.err
+    right = root.parent / "right.csv"
+    right.write_text(f"file,class\nround/{name(7)},round\n")
+    refused = mia("labels", "issues", root, "--keep", right)
+    assert refused.code != 0 and "--format folders" in refused.err and not list(root.rglob("labels.db"))
 
 
 def test_missing_features_are_made_first_and_that_is_said(

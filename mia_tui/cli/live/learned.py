@@ -124,6 +124,26 @@ class LiveImages:
             f"Label some with `mia-tui {typed(self.found.root)}`, or import labels with `mia-tui labels import`.",
         )
 
+    def check_store(self, what: str) -> None:
+        """Refuse classes that only folders have: `what` is kept with the labels.
+
+        Raises:
+            DataError: If labels.db does not have them.
+        """
+        from mia_tui.dataset.store.label_store import LabelStore
+
+        store = LabelStore.open_existing(self.found.state.labels_db)
+        stored = set()
+        if store is not None:
+            with store:
+                stored = {known.id for known in store.classes()}
+        if not set(self.names) <= stored:
+            root = self.found.root
+            raise DataError(
+                f"The classes of {printable(root)} are the names of its folders, and {what} is kept with labels.",
+                f"Make labels of them: `mia-tui labels import {typed(root)} --format folders`.",
+            )
+
     def mask(self, keys: "set[ImageKey]") -> NDArray[np.bool_]:
         """Which images are among some keys of labels.db, shape (N,)."""
         found = np.zeros(len(self.keys), np.bool_)
