@@ -57,12 +57,12 @@ def test_a_page_has_images_of_one_class_that_may_be_chosen_the_surest_first() ->
     learned = made.learn(rows, of[rows])
     among = np.ones(IMAGES, np.bool_)
     among[:30] = False
-    page = next_page(made, learned, among, 24)
+    page = next_page(learned, among, 24)
     assert page is not None
     assert len(page.rows) == 24 and page.rows.min() >= 30
     assert (of[page.rows] == page.class_id).mean() > 0.9
     assert np.all(np.diff(learned.confidences[page.rows]) <= 0)
-    assert next_page(made, learned, np.zeros(IMAGES, np.bool_), 24) is None
+    assert next_page(learned, np.zeros(IMAGES, np.bool_), 24) is None
 
 
 def test_neighbours_are_of_the_same_kind() -> None:
@@ -109,7 +109,7 @@ def test_what_was_learned_stays_as_it_was_while_images_are_added() -> None:
     assert np.array_equal(learned.probabilities(np.arange(150, dtype=np.int32)), before)
     assert len(learned.best) == 150 and len(made.learn(rows, of[rows]).best) == IMAGES
     assert next_images(made, learned, np.ones(IMAGES, np.bool_), 3).max() < 150
-    assert next_page(made, learned, np.ones(IMAGES, np.bool_), 300).rows.max() < 150  # type: ignore[union-attr]
+    assert next_page(learned, np.ones(IMAGES, np.bool_), 300).rows.max() < 150  # type: ignore[union-attr]
 
 
 def test_features_of_another_network_are_refused() -> None:
@@ -237,9 +237,9 @@ def test_the_page_with_the_fewest_expected_presses_comes_first() -> None:
     among = np.zeros(IMAGES, np.bool_)
     among[np.flatnonzero(of == 0)[-3:]] = True
     among[np.flatnonzero(of == 1)[-20:]] = True
-    page = next_page(made, learned, among, 24)
+    page = next_page(learned, among, 24)
     assert page is not None and page.class_id == 1
     assert page.presses == pytest.approx((1 + len(page.rows) - page.right) / len(page.rows))
-    other = next_page(made, learned, among, 24, class_id=0)
+    other = next_page(learned, among, 24, class_id=0)
     assert other is not None and other.class_id == 0 and len(other.rows) == 3
-    assert next_page(made, learned, among, 24, class_id=99) is None
+    assert next_page(learned, among, 24, class_id=99) is None
