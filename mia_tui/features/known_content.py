@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.features.layout import RECORD, TableDescription, TableFolder, all_tables, is_same_input
+from mia_tui.features.layout import RECORD, TableDescription, all_tables, is_same_input
 from mia_tui.features.writer import ImageRow
 
 _UNKNOWN = bytes(RECORD["digest"].itemsize)
@@ -43,12 +44,13 @@ class KnownContent:
         for place, image in enumerate(images):
             places[bytes.fromhex(image.digest), image.key.frame].append(place)
         sizes = {image.size for image in images}
-        for folder, records in self._tables:
+        for rows_file, records in self._tables:
             found = _found(records, sizes, places)
             if not found:
                 continue
-            rows = _features(folder, len(records), self._dims)
-            if rows is None:
+            try:
+                rows = np.memmap(rows_file, "<f2", "r", shape=(len(records), self._dims))
+            except (OSError, ValueError):  # written anew or removed since
                 continue
             chosen = [images[place] for key in found for place in places[key]]
             at = [row for key, row in found.items() for _ in places[key]]
@@ -57,7 +59,8 @@ class KnownContent:
                 del places[key]
 
 
-def _tables_like(description: TableDescription) -> Iterator[tuple[TableFolder, NDArray[Any]]]:
+def _tables_like(description: TableDescription) -> Iterator[tuple[Path, NDArray[Any]]]:
+    """The files of rows with the records of the same generation."""
     for folder in all_tables():
         if folder.path.name != description.id:
             continue
@@ -69,7 +72,7 @@ def _tables_like(description: TableDescription) -> Iterator[tuple[TableFolder, N
         except OSError:
             continue
         if len(records):
-            yield folder, records
+            yield folder.rows(here.generation), records
 
 
 def _is_same(here: TableDescription, wanted: TableDescription) -> bool:
@@ -88,13 +91,3 @@ def _found(
         if key in wanted and key[0] != _UNKNOWN:
             found[key] = row
     return found
-
-
-def _features(folder: TableFolder, count: int, dims: int) -> NDArray[np.float16] | None:
-    here = folder.description()
-    if here is None:
-        return None
-    try:
-        return np.memmap(folder.rows(here.generation), "<f2", "r", shape=(count, dims))
-    except (OSError, ValueError):
-        return None

@@ -232,12 +232,12 @@ class Person:
     def pages_pay(self) -> bool:
         if self.learned is None or len(self.labelled) < LEAST_SINGLE:
             return False
-        page = next_page(self.suggester, self.learned, self.free, TILES)
+        page = next_page(self.learned, self.free, TILES)
         return page is not None and page.presses <= MOST_PRESSES
 
     def take_a_page(self) -> None:
         assert self.learned is not None
-        page = next_page(self.suggester, self.learned, self.free, TILES)
+        page = next_page(self.learned, self.free, TILES)
         assert page is not None and len(page.rows) <= TILES
         order = np.argsort(-self.learned.probabilities(page.rows), axis=1)
         presses, cursor = 1, 0
@@ -409,7 +409,7 @@ def measure(images: int, classes: int, labels: int, path: Path, dims: int = 1568
         "next image": lambda: next_images(suggester, learned, free, 1),
         "next 8": lambda: next_images(suggester, learned, free, 8),
         "first image": lambda: next_images(suggester, None, free, 1),
-        "page": lambda: next_page(suggester, learned, free, TILES),
+        "page": lambda: next_page(learned, free, TILES),
         "find the like": lambda: suggester.neighbours(7, free, TILES),
     }
     said = [f"{name} {milliseconds(work):.0f} ms" for name, work in figures.items()]

@@ -64,6 +64,21 @@ def test_copies_do_not_speak_for_each_other() -> None:
     assert set(alone.rows[:20]) != set(range(100, 120))
 
 
+def test_labels_of_a_class_that_one_group_has_do_not_all_look_wrong() -> None:
+    points, class_ids = clouds(150)
+    said = class_ids.copy()
+    said[7] = class_ids[7] % 30 + 10
+    issues = label_issues(points, all_of(points), said, groups=class_ids)  # a plate for each class
+    assert issues.rows[0] == 7 and issues.doubtful < 15
+
+
+def test_nothing_is_said_of_the_only_label_of_a_class() -> None:
+    points, class_ids = clouds(80)
+    class_ids[4] = 40
+    issues = label_issues(points, all_of(points), class_ids)
+    assert 4 not in issues.rows and len(issues) == 79
+
+
 def test_what_was_kept_is_left_out() -> None:
     points, class_ids = clouds(60)
     issues = label_issues(points, all_of(points), class_ids)

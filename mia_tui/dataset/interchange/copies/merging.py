@@ -144,9 +144,14 @@ def merge(
             if here.knows(one.class_id)
         ),
         "answer of an audit": store.take_audits(
-            replace(one, said_class_id=here.known(one.said_class_id), answer=here.known(one.answer))
+            replace(
+                one,
+                said_class_id=here.known(one.said_class_id),
+                answer=here.known(one.answer),
+                annotator=None if one.annotator is None else printable(one.annotator),
+            )
             for one in copy.audits
-            if here.known(one.answer) is not None
+            if None not in (here.known(one.answer), here.known(one.said_class_id))
         ),
     }
     words = [_words(count, what) for what, count in counts.items() if count]
