@@ -158,7 +158,7 @@ class Learner:
         return [row for row in chosen if row != state.current][:AHEAD]
 
     def _page_presses(self, state: LabelState, learned: Learned | None) -> float:
-        page = None if learned is None else next_page(self.suggester, learned, self._left(state), PAGE_TILES)
+        page = None if learned is None else next_page(learned, self._left(state), PAGE_TILES)
         return 1.0 if page is None or len(page.rows) < PAGE_TILES else page.presses
 
     def _left(self, state: LabelState) -> NDArray[np.bool_]:
