@@ -22,7 +22,6 @@ class KnownContent:
 
     def __init__(self, description: TableDescription) -> None:
         self._tables = list(_tables_like(description))
-        self._dims = description.dims
 
     def __bool__(self) -> bool:
         return bool(self._tables)
@@ -47,7 +46,7 @@ class KnownContent:
             found = _found(records, sizes, places)
             if not found:
                 continue
-            rows = _features(folder, len(records), self._dims)
+            rows = _features(folder, len(records))
             if rows is None:
                 continue
             chosen = [images[place] for key in found for place in places[key]]
@@ -65,7 +64,7 @@ def _tables_like(description: TableDescription) -> Iterator[tuple[TableFolder, N
         if here is None or here.dims != description.dims or not _is_same(here, description):
             continue
         try:
-            records = np.fromfile(folder.images(here.generation), RECORD)
+            records = folder.read_records(here)
         except OSError:
             continue
         if len(records):
@@ -90,11 +89,11 @@ def _found(
     return found
 
 
-def _features(folder: TableFolder, count: int, dims: int) -> NDArray[np.float16] | None:
+def _features(folder: TableFolder, count: int) -> NDArray[np.float16] | None:
     here = folder.description()
     if here is None:
         return None
     try:
-        return np.memmap(folder.rows(here.generation), "<f2", "r", shape=(count, dims))
+        return folder.map_rows(here, count)
     except (OSError, ValueError):
         return None

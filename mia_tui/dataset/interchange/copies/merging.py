@@ -144,7 +144,12 @@ def merge(
             if here.knows(one.class_id)
         ),
         "answer of an audit": store.take_audits(
-            replace(one, said_class_id=here.known(one.said_class_id), answer=here.known(one.answer))
+            replace(
+                one,
+                said_class_id=here.known(one.said_class_id),
+                answer=here.known(one.answer),
+                annotator=printable(one.annotator or ""),
+            )
             for one in copy.audits
             if here.known(one.answer) is not None
         ),
