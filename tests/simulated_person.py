@@ -61,6 +61,7 @@ class SimulatedPerson:
             if self._right[name] != suggested:
                 self._correct(letter, self._right[name])
         self.press("Enter")
+        self._app.wait_for("labelled; ")  # until then the page may still be the one that was taken
         return len(names)
 
     def _correct(self, letter: str, right: str) -> None:
@@ -84,11 +85,9 @@ class SimulatedPerson:
 
     def _names_on_page(self) -> list[str]:
         """What the eyes see: the name of each image, one after the other under the cursor."""
-        [count] = re.findall(r"(\d+) look-alikes?", self._app.screen())
-        self._app.press(
-            *(("End", "Home") if int(count) > 1 else ("Space", "Space"))
-        )  # a message may hide the name
+        self._app.press("Space", "Space")  # a message may hide the name; the cursor stays on the first image
         names = [self._name_below(None)]
+        [count] = re.findall(r"(\d+) look-alikes?", self._app.screen())
         while len(names) < int(count):
             self._app.press("Right")
             names.append(self._name_below(names[-1]))

@@ -17,14 +17,14 @@ ratings or more of the share of agreeing pairs of raters, and e the sum of the
 squared class shares, each the mean over the images of the share of its ratings
 that name the class. With the same number of ratings everywhere this is Fleiss'
 formula. Interval: Gwet's linearised variance (chapter 5) and the normal
-quantile; where that is zero, since raters agree equally on all images, the
-exact bound as above. No kappa is below -1.
+quantile; where that is zero, since all images are alike, the exact interval as
+above, of the next whole numbers of images. No kappa is below -1.
 
 Of one class: the same with all other classes taken as one.
 """
 
 from dataclasses import dataclass
-from math import nan
+from math import ceil, floor, inf, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ _NORMAL_QUANTILE = 1.959964  # of 97.5 %
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Figure:
     """A figure and its interval of 95 %; NaN where it is not defined, as kappa is if all ratings are of one class."""
 
     value: float
@@ -59,9 +59,9 @@ class Agreement:
     """
 
     images: int
-    raw: Estimate
-    kappa: Estimate
-    classes: tuple[Estimate, ...]
+    raw: Figure
+    kappa: Figure
+    classes: tuple[Figure, ...]
     counts: NDArray[np.int64]
 
 
@@ -106,7 +106,7 @@ def rating_counts(ratings: Ratings, classes: int) -> NDArray[np.int64]:
     return np.stack([(ratings == number).sum(axis=1) for number in range(classes)], axis=1).astype(np.int64)
 
 
-def cohen_kappa(table: NDArray[np.int64]) -> Estimate:
+def cohen_kappa(table: NDArray[np.int64]) -> Figure:
     """Cohen's kappa of two raters.
 
     Args:
@@ -114,13 +114,13 @@ def cohen_kappa(table: NDArray[np.int64]) -> Estimate:
     """
     total = int(table.sum())
     if not total:
-        return Estimate(nan, nan, nan)
+        return Figure(nan, nan, nan)
     agreed = int(np.trace(table))
     by_chance = float((table.sum(axis=0) / total) @ (table.sum(axis=1) / total))
     return _beyond_chance(_share(agreed, total), by_chance)
 
 
-def fleiss_kappa(counts: NDArray[np.int64]) -> Estimate:
+def fleiss_kappa(counts: NDArray[np.int64]) -> Figure:
     """Fleiss' kappa of any number of raters, who need not have judged all images.
 
     Args:
@@ -132,52 +132,51 @@ def fleiss_kappa(counts: NDArray[np.int64]) -> Estimate:
     pairs = raters >= 2
     images, judged = len(some), int(pairs.sum())
     if not judged:
-        return Estimate(nan, nan, nan)
+        return Figure(nan, nan, nan)
     shares = (some / raters[:, None]).mean(axis=0)
     agreeing = _agreeing_pairs(some)
     observed, by_chance = float(agreeing[pairs].mean()), float(shares @ shares)
     if by_chance >= 1:
-        return Estimate(nan, nan, nan)
+        return Figure(nan, nan, nan)
     kappa = (observed - by_chance) / (1 - by_chance)
     chance_of = (some * shares).sum(axis=1) / raters
     of_image = np.where(pairs, (images / judged) * (agreeing - by_chance) / (1 - by_chance), 0.0)
     of_image -= 2 * (1 - kappa) * (chance_of - by_chance) / (1 - by_chance)
     variance = float(((of_image - kappa) ** 2).sum()) / images / max(1, images - 1)
     if variance < 1e-15:
-        return _beyond_chance(_same_everywhere(observed, judged), by_chance)
+        return _beyond_chance(_mean_share(observed, judged), by_chance)
     half = _NORMAL_QUANTILE * variance**0.5
-    return Estimate(kappa, max(-1.0, kappa - half), min(1.0, kappa + half))
+    return Figure(kappa, max(-1.0, kappa - half), min(1.0, kappa + half))
 
 
-def _beyond_chance(raw: Estimate, by_chance: float) -> Estimate:
+def _beyond_chance(raw: Figure, by_chance: float) -> Figure:
     if by_chance >= 1 - 1e-12:
-        return Estimate(nan, nan, nan)
-    return Estimate(
+        return Figure(nan, nan, nan)
+    return Figure(
         *(max(-1.0, (share - by_chance) / (1 - by_chance)) for share in (raw.value, raw.low, raw.high))
     )
 
 
-def _share(successes: int, trials: int) -> Estimate:
-    return Estimate(successes / trials, *clopper_pearson(successes, trials))
+def _share(successes: int, trials: int) -> Figure:
+    return Figure(successes / trials, *clopper_pearson(successes, trials))
 
 
-def _same_everywhere(share: float, images: int) -> Estimate:
-    """The mean of shares that are the same for all images that were judged: as many as the exact bound says of all
-    other images have it, too, and the rest anything."""
-    least, _ = clopper_pearson(images, images)
-    return Estimate(share, share * least, share * least + 1 - least)
+def _mean_share(value: float, images: int) -> Figure:
+    """A mean of shares of which nothing but the mean is known: its interval reaches from that of the whole number
+    of images below to that of the one above."""
+    successes = round(value * images, 6)
+    low, high = clopper_pearson(floor(successes), images)[0], clopper_pearson(ceil(successes), images)[1]
+    return Figure(value, low, high)
 
 
-def _raw_agreement(counts: NDArray[np.int64]) -> Estimate:
+def _raw_agreement(counts: NDArray[np.int64]) -> Figure:
     """The mean share of agreeing pairs; exact where images agree as a whole or not at all, else normal."""
     agreeing = _agreeing_pairs(counts.astype(np.float64))
-    if np.isin(agreeing, (0.0, 1.0)).all():
-        return _share(int(agreeing.sum()), len(agreeing))
     value = float(agreeing.mean())
-    if np.ptp(agreeing) < 1e-12:
-        return _same_everywhere(value, len(agreeing))
-    half = _NORMAL_QUANTILE * float(agreeing.std(ddof=1)) / len(agreeing) ** 0.5
-    return Estimate(value, max(0.0, value - half), min(1.0, value + half))
+    if np.isin(agreeing, (0.0, 1.0)).all() or np.ptp(agreeing) < 1e-12:
+        return _mean_share(value, len(agreeing))
+    half = _NORMAL_QUANTILE * float(agreeing.std(ddof=1)) / len(agreeing) ** 0.5 if len(agreeing) > 1 else inf
+    return Figure(value, max(0.0, value - half), min(1.0, value + half))
 
 
 def _agreeing_pairs(counts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -20,6 +20,7 @@ LIMIT = 0.1
 
 _MOST_PAIRS = 2000
 _SAMPLE = 512  # images whose neighbours say how alike all are
+_SAME = 1e-3  # distance of features of the same pixels, with rounding
 _NEIGHBOUR = 5  # not the first: that may be a copy
 _AT_ONCE = 2048  # images: what fits into a processor's memory is compared fastest
 _PART = 1 / 3  # of the distance of that neighbour
@@ -67,7 +68,7 @@ def different_duplicates(
         vectors: Of all images, shape (N, dims).
         labelled: Rows of the labelled images, each once.
         class_ids: Their classes.
-        contents: Equal numbers for images of equal content, shape (N,); below 0 where that is not known.
+        contents: Equal numbers for images of files of equal content, shape (N,); below 0 where that is not known.
         most: How many pairs, at most.
     """
     if not len(labelled):
@@ -86,12 +87,15 @@ def different_duplicates(
                 pairs = np.stack([rows[begin + start + here], rows[beside + there]], axis=1)
                 nearest = _nearest(nearest, pairs, 1 - found[here, there], most)
     same = _copies(labelled, class_ids, contents)
+    same = same[_are_copies(same, vectors, contents)]
     pairs = np.concatenate([same, nearest[0]])
     distances = np.concatenate([np.zeros(len(same), np.float32), nearest[1]])
     once = np.ones(len(pairs), np.bool_)
-    once[len(same) :] = ~_is_copy(nearest[0], contents)
+    if contents is not None:  # what `same` says of a content is enough
+        said = np.isin(contents[nearest[0][:, 0]], contents[same[:, 0]])
+        once[len(same) :] = ~(said & _are_copies(nearest[0], vectors, contents))
     pairs, distances = pairs[once][:most], distances[once][:most]
-    return DuplicatePairs(pairs[:, 0], pairs[:, 1], distances, _is_copy(pairs, contents))
+    return DuplicatePairs(pairs[:, 0], pairs[:, 1], distances, _are_copies(pairs, vectors, contents))
 
 
 _Found = tuple[NDArray[np.int32], NDArray[np.float32]]
@@ -133,9 +137,11 @@ def _copies(labelled: Rows, class_ids: Rows, contents: Rows | None) -> NDArray[n
     return np.stack([rows[first[content[found]]], rows[found]], axis=1).astype(np.int32)
 
 
-def _is_copy(pairs: NDArray[np.int32], contents: Rows | None) -> NDArray[np.bool_]:
+def _are_copies(pairs: NDArray[np.int32], vectors: Directions, contents: Rows | None) -> NDArray[np.bool_]:
+    """Which pairs are of one content and look the same: frames of one file have its content and do not."""
     if contents is None:
         return np.zeros(len(pairs), np.bool_)
     first, second = contents[pairs[:, 0]], contents[pairs[:, 1]]
-    same: NDArray[np.bool_] = (first >= 0) & (first == second)
+    cosine = np.einsum("ij,ij->i", vectors[pairs[:, 0]], vectors[pairs[:, 1]])
+    same: NDArray[np.bool_] = (first >= 0) & (first == second) & (cosine > 1 - _SAME)
     return same

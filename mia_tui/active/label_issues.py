@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_tui.active.calibration import best_temperature
-from mia_tui.active.head import RidgeHead, softmax
+from mia_tui.active.head import RidgeHead, groups_held_out, softmax
 from mia_tui.active.suggester import Rows
 
 
 @dataclass(frozen=True, eq=False)
 class LabelIssues:
-    """All labels, the most suspicious first: "you said A, the model says B, 0.97".
+    """Labels whose class others have, too, the most suspicious first: "you said A, the model says B, 0.97".
 
     Attributes:
         rows: Of the labelled images, int32, shape (M,).
@@ -68,7 +68,8 @@ def label_issues(
             have been trained on these labels: it would have learned the wrong ones by heart.
         rows: Of the labelled images, each once.
         class_ids: Their classes.
-        groups: As for `Suggester.set_groups`, of all images: no image speaks for another of its group.
+        groups: As for `Suggester.set_groups`, of all images: no image speaks for another of its group, unless that
+            has nearly all labels of their class. Of a class with a single label nothing can be said.
 
     Raises:
         ValueError: If there are fewer than two classes.
@@ -78,14 +79,17 @@ def label_issues(
         raise ValueError("labels of two classes are needed")
     own, positions = points[rows], found.astype(np.int32)
     everyone = np.arange(len(rows), dtype=np.int32)
+    apart = groups_held_out(positions, None if groups is None else groups[rows])
     head = RidgeHead.fit(own, positions, len(classes))
-    scores = head.held_out(own, positions, None if groups is None else groups[rows], everyone)
-    temperature = best_temperature(scores, positions, np.ones(len(rows), np.float32))
+    scores = head.held_out(own, positions, apart, everyone)
+    is_known = np.bincount(positions)[positions] > 1
+    temperature = best_temperature(scores[is_known], positions[is_known], np.ones(is_known.sum(), np.float32))
     shares = softmax(scores / np.float32(temperature))
     said, others = scores[everyone, positions], scores.copy()
     others[everyone, positions] = -np.inf
     second = others.argmax(axis=1)
     order = np.argsort(said - others[everyone, second], kind="stable")
+    order = order[is_known[order]]
     return LabelIssues(
         rows[order].astype(np.int32),
         class_ids[order].astype(np.int32),

@@ -18,6 +18,7 @@ _SHARES = (0.15, 0.25, 0.4, 0.6, 0.8)
 _DRAWS = 12  # random parts of each size
 _MOST_LABELS = 4000  # of more labels, a random part
 _FEWEST_LABELS = 24
+_FEWEST_GROUPS = 2 * len(_SHARES)  # of images that belong together, else parts of them are too alike
 _RESAMPLES = 200
 _FEWEST_AUDITED = 20
 _MOST_TIMES = 3.0  # an extrapolation to more than so many times the labels is not to be trusted
@@ -60,7 +61,7 @@ class Outlook:
 def learning_curve(
     points: NDArray[np.float32], class_ids: Rows, groups: Rows | None = None, seed: int = 0
 ) -> LearningCurve | None:
-    """Learn from parts of the labels; None where there are too few of them, or no two classes.
+    """Learn from parts of the labels; None where there are too few of them, or of groups, or no two classes.
 
     Args:
         points: Of the labelled images, shape (M, dims).
@@ -75,7 +76,7 @@ def learning_curve(
         groups = None if groups is None else groups[some]
     classes, positions = np.unique(class_ids, return_inverse=True)
     together = np.arange(len(points)) if groups is None else np.unique(groups, return_inverse=True)[1]
-    if len(points) < _FEWEST_LABELS or len(classes) < 2 or together.max() + 1 < 2 * len(_SHARES):
+    if len(points) < _FEWEST_LABELS or len(classes) < 2 or together.max() + 1 < _FEWEST_GROUPS:
         return None
     tried, wrong = _tries(points, positions.astype(np.int32), len(classes), together.astype(np.int32), rng)
     labels = len(points) - tried.sum(axis=2).mean(axis=1)
@@ -136,11 +137,14 @@ def _why_not(found: Estimate, curve: LearningCurve | None, more: int, labelled: 
     if found.audited < _FEWEST_AUDITED:
         return f"fewer than {_FEWEST_AUDITED} suggestions are audited"
     if curve is None:
-        return f"there are fewer than {_FEWEST_LABELS} labels of two classes"
+        return (
+            f"there are fewer than {_FEWEST_LABELS} labels of two classes, or they are of fewer than "
+            f"{_FEWEST_GROUPS} slides or files"
+        )
     if labelled + more > _MOST_TIMES * labelled:
         return "that is too many more for the labels that there are"
     if np.quantile(curve.exponents, 0.025) <= 0:
-        return "heads that learned from fewer labels were not surely worse"
+        return "with fewer labels, suggestions were not surely worse than now"
     return ""
 
 

@@ -11,11 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.active.suggester import Learned, Rows, Suggester
-
-PAYS = 0.5
-"""Expected presses for each image of a page below which pages pay: a single image takes one press, and teaches
-more."""
+from mia_tui.active.suggester import Learned, Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +35,6 @@ class Page:
 
 
 def next_page(
-    suggester: Suggester,
     learned: Learned,
     among: NDArray[np.bool_],
     count: int,
@@ -48,7 +43,6 @@ def next_page(
     """The next page; None if no image is left for one.
 
     Args:
-        suggester: With the points of all images.
         learned: From the labels that there are.
         among: Which images may be on it, shape (N,).
         count: How many, at most.

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_tui.active.calibration import best_temperature, margins_of, stands_for
-from mia_tui.active.head import RidgeHead, softmax
+from mia_tui.active.head import RidgeHead, groups_held_out, softmax
 from mia_tui.active.reduction import BLOCK, Reduction
 
 Rows = NDArray[np.int32]
@@ -56,24 +56,6 @@ class Learned:
     def probabilities(self, rows: Rows) -> NDArray[np.float32]:
         """Of all classes, shape (len(rows), C)."""
         return softmax(self.head.scores(self.points[rows]) / np.float32(self.temperature))
-
-    def held_out(self, rows: Rows) -> NDArray[np.float32]:
-        """Probabilities of all classes, shape (len(rows), C), as if the image and its group had not been labelled.
-
-        Of an image without a label these are `probabilities`. A class whose labels are all in one group is not known
-        without them: its images look wrong, and say nothing.
-        """
-        order = np.argsort(self.rows, kind="stable")
-        places = np.minimum(np.searchsorted(self.rows, rows, sorter=order), len(order) - 1)
-        places = order[places]
-        learned = self.rows[places] == rows
-        shares = self.probabilities(rows)
-        if learned.any():
-            groups = None if self.groups is None else self.groups[self.rows]
-            chosen = places[learned].astype(np.int32)
-            scores = self.head.held_out(self.points[self.rows], self.positions, groups, chosen)
-            shares[learned] = softmax(scores / np.float32(self.temperature))
-        return shares
 
 
 class Suggester:
@@ -202,18 +184,18 @@ class Suggester:
         )
 
     def _temperature(self, head: RidgeHead, rows: Rows, positions: Rows, audit: Rows | None) -> float:
-        """From labels whose class has others, and if enough were audited from these alone."""
+        """From labels whose class others have, too, and if enough of them were audited from these alone."""
         asked = np.flatnonzero(np.bincount(positions)[positions] > 1)
         audited = np.zeros(0, np.intp) if audit is None else asked[np.isin(rows[asked], audit)]
         drawn = len(audited) >= _LEAST_AUDITED
         asked = audited if drawn else asked
-        asked = asked[:: max(1, len(asked) // _MOST_CALIBRATED)]
+        asked = asked[:: max(1, -(-len(asked) // _MOST_CALIBRATED))]
         groups = self._groups()
-        groups = None if groups is None else groups[rows]
+        groups = groups_held_out(positions, None if groups is None else groups[rows])
         scores = head.held_out(self.points[rows], positions, groups, asked.astype(np.int32))
         counts = np.ones(len(asked), np.float32)
         if not drawn and len(asked):
-            some = self.points[:: max(1, len(self) // _MOST_CALIBRATED)]
+            some = self.points[:: -(-len(self) // _MOST_CALIBRATED)]
             counts = stands_for(margins_of(scores), margins_of(head.scores(some)))
         return best_temperature(scores, positions[asked], counts)
 

@@ -102,7 +102,7 @@ def _compared(labelled: Rows) -> Rows:
 def _held_out(
     vectors: Directions, labelled: Rows, compared: Rows, groups: Rows | None
 ) -> NDArray[np.float32]:
-    """The distance of each labelled image from those of other groups; from all others if there is one group."""
+    """The distance of each labelled image from those of other groups; from all others where these are too few."""
     if groups is None or len(np.unique(groups[compared])) <= _NEAREST:
         groups = np.arange(len(vectors), dtype=np.int32)
     apart = groups[labelled], groups[compared]

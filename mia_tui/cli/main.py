@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("mia_tui.cli.evaluate:command", "Evaluate a trained network on labelled images."),
     "suggest": ("mia_tui.cli.live.command:command", "Suggest classes from the labels of now."),
     "features": (
-        "mia_tui.cli.features:command",
+        "mia_tui.cli.live.features:command",
         "Make features of all images, for suggestions and look-alikes.",
     ),
     "labels": ("mia_tui.cli.labels.commands:command", "Import, export, count and split labels."),

@@ -9,7 +9,9 @@ from mia_tui.config.predict import AbsolutePath
 from mia_tui.config.train import Precision
 from mia_tui.decoding import Text
 
-MOST_BYTES = 5 * 10**9
+BYTES_PER_GB = 10**9
+
+MOST_BYTES = 5 * BYTES_PER_GB
 """For the features of all datasets, unless the user's settings say otherwise."""
 
 SHIPPED_NETWORK = "efficientnetlite0"

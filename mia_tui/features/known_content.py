@@ -29,7 +29,7 @@ class KnownContent:
     def of_size(self, sizes: Collection[int]) -> NDArray[np.int64]:
         """Those of some sizes in bytes that a known file has: only such files are worth reading for their digest."""
         wanted = np.unique(np.fromiter(sizes, np.int64, len(sizes)))
-        found = [np.intersect1d(wanted, records["size"]) for _, records in self._tables]
+        found = [np.intersect1d(wanted, records["size"]) for *_, records in self._tables]
         return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
 
     def rows(self, images: Sequence[ImageRow]) -> Iterator[tuple[list[ImageRow], NDArray[np.float16]]]:
@@ -42,12 +42,13 @@ class KnownContent:
         for place, image in enumerate(images):
             places[bytes.fromhex(image.digest), image.key.frame].append(place)
         sizes = {image.size for image in images}
-        for folder, records in self._tables:
+        for folder, here, records in self._tables:
             found = _found(records, sizes, places)
             if not found:
                 continue
-            rows = _features(folder, len(records))
-            if rows is None:
+            try:
+                rows = folder.map_rows(here, len(records))
+            except (OSError, ValueError):  # written anew or removed since
                 continue
             chosen = [images[place] for key in found for place in places[key]]
             at = [row for key, row in found.items() for _ in places[key]]
@@ -56,7 +57,10 @@ class KnownContent:
                 del places[key]
 
 
-def _tables_like(description: TableDescription) -> Iterator[tuple[TableFolder, NDArray[Any]]]:
+def _tables_like(
+    description: TableDescription,
+) -> Iterator[tuple[TableFolder, TableDescription, NDArray[Any]]]:
+    """The tables as they are now, with the records of that generation."""
     for folder in all_tables():
         if folder.path.name != description.id:
             continue
@@ -68,7 +72,7 @@ def _tables_like(description: TableDescription) -> Iterator[tuple[TableFolder, N
         except OSError:
             continue
         if len(records):
-            yield folder, records
+            yield folder, here, records
 
 
 def _is_same(here: TableDescription, wanted: TableDescription) -> bool:
@@ -87,13 +91,3 @@ def _found(
         if key in wanted and key[0] != _UNKNOWN:
             found[key] = row
     return found
-
-
-def _features(folder: TableFolder, count: int) -> NDArray[np.float16] | None:
-    here = folder.description()
-    if here is None:
-        return None
-    try:
-        return folder.map_rows(here, count)
-    except (OSError, ValueError):
-        return None

@@ -165,7 +165,7 @@ class TableFolder:
         Raises:
             OSError: If they cannot be read.
         """
-        rows = os.stat(self.rows(description.generation)).st_size // description.row_bytes
+        rows = self.rows(description.generation).stat().st_size // description.row_bytes
         with open_to_read(self.images(description.generation)) as file:
             count = max(0, min(rows, os.fstat(file.fileno()).st_size // RECORD.itemsize) - start)
             file.seek(start * RECORD.itemsize)

@@ -307,7 +307,7 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
         for screen in self.screen_stack:
             if isinstance(screen, LabelScreen):
                 screen.leave()
-                if screen.controller.needs_fingerprints:
+                if screen.controller.fingerprints.has_more:
                     screen.say("Closing as soon as the last labelled images are read.")
                     screen.show()
                 await finish_fingerprints(screen.controller)

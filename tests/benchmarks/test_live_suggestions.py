@@ -2,7 +2,7 @@
 
     pytest -m benchmark tests/benchmarks/test_live_suggestions.py -s
 
-Takes about five minutes and 1.5 GB of disk; times are worth something only on a machine that does nothing else. The
+Takes about five minutes and 1 GB of disk; times are worth something only on a machine that does nothing else. The
 features are made up: ten groups in 1,568 numbers. Beside it in the same run: the app without live suggestions.
 """
 

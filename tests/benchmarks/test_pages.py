@@ -72,9 +72,9 @@ def test_the_next_page(dataset: Path, tmp_path: Path, say: list[str], graphics: 
 
 
 def taken(app: TerminalApp) -> Answer:
-    """A page is taken, once the pictures of the next one have had time to be made."""
+    """A page is taken; then it is looked at for as long as a quick person does."""
     answer = app.measure("enter", quiet_s=0.5)
-    app.rest(0.8)
+    app.rest(2.0)
     return answer
 
 

@@ -34,7 +34,7 @@ def test_features_are_made_once_and_told_as_json(
     ]
     assert (made["images"], made["skipped"], made["dims"]) == (36, 0, 1568)
     assert Path(str(made["folder"])).is_dir() and Path(str(made["run"])).is_dir()
-    monkeypatch.setattr("mia_tui.cli.features.work_in_front", None)  # nothing is left to do
+    monkeypatch.setattr("mia_tui.cli.live.features.work_in_front", None)  # nothing is left to do
     again = record(mia("features", discs, "--json").out)
     assert again == {**made, "run": None}
     assert "36 images have 1,568 features by efficientnetlite0" in mia("features", discs).out

@@ -16,6 +16,7 @@ from mia_tui.dataset.model import WHOLE_STACK, ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.features.layout import DEFAULT_NETWORK, TableDescription
 from mia_tui.features.writer import FeatureWriter, ImageRow
+from mia_tui.paths import user_config_file
 
 COUNT, DIMS = 90, 24
 CLASSES = ("flat", "long", "round")
@@ -370,6 +371,10 @@ def test_class_folders_have_issues_and_suggest_labels_for_an_audit(
     assert found[0]["file"] == f"round/{name(7)}" and found[0]["suggested"] == class_of(7)
     refused = mia("labels", "audit", root, "--draw", 3)
     assert refused.code != 0 and "--format folders" in refused.err
+    right = root.parent / "right.csv"
+    right.write_text(f"file,class\nround/{name(7)},round\n")
+    refused = mia("labels", "issues", root, "--keep", right)
+    assert refused.code != 0 and "--format folders" in refused.err and not list(root.rglob("labels.db"))
 
 
 def test_missing_features_are_made_first_and_that_is_said(
@@ -377,11 +382,18 @@ def test_missing_features_are_made_first_and_that_is_said(
 ) -> None:
     """With the network that comes with the program."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     root = tmp_path / "cells"
     root.mkdir()
     for index in range(8):
         Image.new("RGB", (20, 20), (30 * index, 0, 255 - 30 * index)).save(root / name(index))
     label(mia, root, {0: "blue", 1: "blue", 6: "red", 7: "red"})
+    settings = user_config_file()
+    settings.parent.mkdir(parents=True)
+    settings.write_text("features_gb = 0.00001")
+    refused = mia("suggest", root)
+    assert refused.code != 0 and "features_gb in config.toml" in refused.err
+    settings.unlink()
     answer = mia("suggest", root, "--json")
     assert answer.code == 0, answer.err
     assert "8 images have no features yet: they are made first." in answer.err

@@ -222,6 +222,23 @@ def test_notes_flags_opinions_and_audits_come_along_and_go_with_one_undo(
         assert key(3) not in store.labels()
 
 
+def test_an_answer_about_a_class_that_is_unknown_here_is_not_taken_for_a_wrong_one(
+    mia: Mia, mine: Path, theirs: Path
+) -> None:
+    from mia_tui.dataset.store.review.records import Draw
+
+    label(theirs, "bob", {2: "round", 3: "long"})
+    with opened(theirs, "bob") as store:
+        ids = {known.name: known.id for known in store.classes()}
+        former = store.add_class("former").id
+        store.draw_audit([Draw(key(1), former), Draw(key(4), ids["long"])], kind="suggestion", drawn_from=9)
+        store.answer_audit([(key(1), ids["long"]), (key(4), ids["long"])])
+        store.archive_class(former)
+    merge(mia, mine, theirs)
+    with opened(mine, "root") as store:
+        assert [(row.image, row.is_right) for row in store.audits()] == [(key(4), True)]
+
+
 def test_a_dry_run_writes_nothing(mia: Mia, mine: Path, theirs: Path) -> None:
     label(mine, "anna", {4: "round"})
     label(theirs, "bob", {4: "long", 5: "round"})

@@ -73,7 +73,7 @@ def train(app: TmuxApp, folder: Path, number: int) -> None:
     app.press("PageDown", "PageDown", "PageDown")  # to Run
     app.press("C-u")
     app.type(epochs)
-    app.wait_for(f"--size {size} --epochs {epochs}")
+    app.wait_for(f"--size {size}", f"--epochs {epochs}")  # perhaps on two lines
     app.press("F5")
     app.wait_for("Enter starts")
     app.press("Enter")

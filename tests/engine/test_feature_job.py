@@ -130,6 +130,25 @@ def test_a_stopped_job_keeps_what_it_made_and_the_next_makes_the_rest(
     assert len(by_path(discs)) == 36
 
 
+def test_a_stop_is_obeyed_while_files_are_compared_with_known_ones(
+    discs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(discs)
+    copy = tmp_path / "copy"
+    shutil.copytree(discs, copy)
+    monkeypatch.setattr(job_module, "_KNOWN_AT_ONCE", 10)
+    monkeypatch.setattr(attempt, "PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr(control, "_LOOK_EVERY_S", 0.0)
+    run = create_features(copy, threads=1)
+
+    def stop_soon(event: Event) -> None:
+        if isinstance(event, ProgressMade):
+            run.stop.touch()
+
+    assert work(run, foreground=False, observe=stop_soon).outcome == "stopped"
+    assert 0 < len(by_path(copy)) < 36
+
+
 def test_an_image_that_cannot_be_read_is_named_and_no_work_until_it_changes(discs: Path) -> None:
     (discs / "red" / "cell-0.png").write_bytes(b"\x89PNG\r\n")
     _, events = make(discs)

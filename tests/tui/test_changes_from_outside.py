@@ -288,7 +288,7 @@ def test_the_linking_of_moved_files_is_undone_by_the_command_that_the_message_na
         async with opened(cells, size=WIDE) as pilot:
             name = "Undo the linking of moved files"
             await wait_until(pilot, lambda: f"To undo that: Ctrl+P, {name}" in told(pilot.app))
-            titles = [found.title for found in pilot.app.get_system_commands(pilot.app.screen)]
+            titles = [found.title for found in pilot.app.palette_commands(pilot.app.screen)]
             assert any(title.startswith(name) for title in titles)
             pilot.app.screen.run_command("unlink")  # type: ignore[attr-defined]
             await press(pilot)

@@ -51,7 +51,10 @@ def test_what_others_label_is_told_once(controller: LabelController) -> None:
         came: list[int] = []
         work = asyncio.create_task(
             news.follow_news(
-                controller, came=lambda: came.append(controller.session.counts.labelled), failed=print
+                controller,
+                came=lambda: came.append(controller.session.counts.labelled),
+                failed=print,
+                tell=print,
             )
         )
         label(controller.dataset, "round", ["image-001.png"], annotator="bea")
@@ -73,7 +76,9 @@ def test_a_store_that_cannot_be_read_is_told_once_until_it_can_be_again(
     monkeypatch.setattr(controller, "news", read)
 
     async def test() -> None:
-        work = asyncio.create_task(news.follow_news(controller, came=lambda: None, failed=failed.append))
+        work = asyncio.create_task(
+            news.follow_news(controller, came=lambda: None, failed=failed.append, tell=print)
+        )
         while looks[0] < 4:
             await asyncio.sleep(0.01)
         assert len(failed) == 1
@@ -101,9 +106,9 @@ def test_fingerprints_are_taken_only_while_nobody_presses_a_key(controller: Labe
         )
         while noted[0] < 4:
             await asyncio.sleep(0.01)
-        assert controller.labelled_count == 1
+        assert len(controller.fingerprints) == 1
         idle[0] = True
-        await until(lambda: controller.labelled_count == 0, work)
+        await until(lambda: len(controller.fingerprints) == 0, work)
 
     asyncio.run(test())
 
@@ -218,7 +223,7 @@ def test_what_is_not_read_in_time_is_left_for_the_next_session(controller: Label
         await controller.assign([ImageKey("image-000.png")], controller.session.classes[0].id)
         await finish_fingerprints(controller, most_s=-1.0)
         assert without_fingerprint(controller.dataset) == ["image-000.png"]
-        assert controller.needs_fingerprints
+        assert controller.fingerprints.has_more
         assert await take_fingerprints(controller, should_stop=lambda: True)
         assert without_fingerprint(controller.dataset) == ["image-000.png"]
         await finish_fingerprints(controller)
@@ -239,7 +244,7 @@ def test_a_file_that_cannot_be_read_does_not_keep_the_others_from_their_fingerpr
         os.mkfifo(controller.dataset / "image-000.png")  # reading it would wait for ever
         await finish_fingerprints(controller)
         assert without_fingerprint(controller.dataset) == ["image-000.png"]
-        assert not controller.needs_fingerprints
+        assert not controller.fingerprints.has_more
 
     asyncio.run(test())
 

@@ -23,9 +23,12 @@ from tui_support import (
 from mia_tui.config.user.settings import UserConfig
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
-from mia_tui.errors import RunError
+from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.dataset.store.review.records import Draw
+from mia_tui.errors import DataError, RunError
 from mia_tui.features.layout import FeatureNetwork
 from mia_tui.tui.label.screen import LabelScreen
+from mia_tui.tui.label.suggestions import live_commands
 from mia_tui.tui.live import live_suggestions
 from mia_tui.tui.live.feature_job import FeatureJob
 
@@ -439,5 +442,67 @@ def test_asking_for_the_most_useful_image_has_all_images_looked_at_first(
             await wait_until(pilot, lambda: screen.commands.useful.can_choose)
             await press(pilot, "tab")
             assert screen.session.current_row != 0
+
+    run(test())
+
+
+def test_the_answers_of_an_audit_calibrate_the_suggestions(cells: Path, features: MadeFeatures) -> None:
+    label(cells, "round", ["image-000.png"])
+    label(cells, "flat", ["image-001.png"])
+
+    def answer(number: int) -> None:
+        with LabelStore(cells / "mia" / "labels.db", annotator="ann") as store:
+            store.draw_audit(
+                [Draw(ImageKey(f"image-{number:03}.png"), 1, 0.9)], kind="suggestion", drawn_from=50
+            )
+            store.answer_audit([(ImageKey(f"image-{number:03}.png"), 1)])
+
+    def audited(pilot: Pilot[int]) -> list[int]:
+        learning = live(pilot).learning
+        return [] if learning is None else learning.state.audited.tolist()
+
+    async def test() -> None:
+        answer(6)
+        async with opened(cells, context=make_context(user=LIVE)) as pilot:
+            await wait_until(pilot, lambda: audited(pilot) == [6])
+            answer(9)  # by another program
+            await wait_until(pilot, lambda: audited(pilot) == [6, 9])
+
+    run(test())
+
+
+def test_features_that_cannot_be_read_end_suggestions_with_a_sentence(
+    cells: Path, features: MadeFeatures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(dataset: Path) -> MadeFeatures:
+        raise DataError("The cache folder is gone.")
+
+    monkeypatch.setattr(live_suggestions, "open_features", fail)
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            await give(pilot, "1", "2")
+            await wait_until(pilot, lambda: "while you label: The cache folder is gone." in told(pilot.app))
+            await give(pilot, "3")
+            assert len(labels_in(cells)) == 3
+
+    run(test())
+
+
+def test_pages_are_spoken_of_once_as_soon_as_they_take_fewer_keys(
+    cells: Path, features: MadeFeatures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_commands, "_LEAST_LABELS", 6)
+    monkeypatch.setattr(live_suggestions, "PAGE_TILES", 10)
+    monkeypatch.setattr("mia_tui.tui.live.learner.PAGE_TILES", 10)
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            await give(pilot, "1", "2", "3", "1", "2")
+            await learned(pilot, 5)
+            assert "look alike" not in screen_text(pilot.app)
+            await give(pilot, "3", "1", "2", "3")
+            await see(pilot, "pages of images that look alike")
+            assert not live(pilot).asks_for_pages
 
     run(test())

@@ -194,6 +194,8 @@ def test_marked_images_that_got_no_class_are_left_out(dataset: Path) -> None:
             assert "1 image left out or passed" in screen_text(pilot.app)
             await press(pilot, OPEN)
             assert page_of(pilot).keys == page.keys[:1], "asked for, it comes again"
+            await press(pilot, "delete", "enter", "escape", OPEN)
+            assert page_of(pilot).keys == page.keys[:1], "from another screen as well"
 
     run(test())
 
@@ -219,6 +221,25 @@ def test_a_page_is_one_step_and_comes_back_when_it_is_undone(dataset: Path) -> N
             await press(pilot, "ctrl+y")
             assert class_names(dataset) == after
             assert page_of(pilot) is not first
+
+    run(test())
+
+
+def test_undoing_something_else_leaves_the_page_as_it_is(dataset: Path) -> None:
+    async def test() -> None:
+        async with opened(dataset, size=WIDE) as pilot:
+            give_head(pilot)
+            await press(pilot, OPEN)
+            first = page_of(pilot)
+            await press(pilot, "enter", "escape")
+            label_screen: Any = pilot.app.screen
+            label_screen.session.go_to(label_screen.session.listing.row(first.keys[0]))
+            await press(pilot, str(first.class_id % 3 + 1), "f1", OPEN)
+            second = page_of(pilot)
+            await press(pilot, "ctrl+z")
+            assert page_of(pilot) is second, "the image was labelled by itself"
+            await press(pilot, "ctrl+z")
+            assert page_of(pilot) is first
 
     run(test())
 

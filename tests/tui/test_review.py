@@ -13,6 +13,7 @@ from tui_support import label, labels_in, make_images, opened, press, run, scree
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.errors import StoreError
 from mia_tui.features.layout import FeatureNetwork
 from mia_tui.tui.grid.screen import GridScreen
 from mia_tui.tui.live import live_suggestions
@@ -34,7 +35,7 @@ def cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def doubt(monkeypatch: pytest.MonkeyPatch, kind: Doubted, doubts: Sequence[Doubt]) -> None:
     """These and no others are found, less those that were kept."""
 
-    async def find(self: finder.DoubtFinder) -> FoundDoubts:
+    async def find(self: finder.DoubtFinder, kinds: Sequence[Doubted]) -> FoundDoubts:
         found = dict.fromkeys(TITLES, ()) | {kind: tuple(doubts)}
         return FoundDoubts(found, "4 labels")
 
@@ -381,6 +382,7 @@ def test_what_is_doubtful_is_found_from_features_and_labels(
         async with opened(cells, size=(120, 40)) as pilot:
             await press(pilot, "ctrl+d")
             await wait_until(pilot, lambda: "Labels that look wrong (2)" in screen_text(pilot.app))
+            await wait_until(pilot, lambda: "Unlike all classes (…)" not in screen_text(pilot.app))
             text = screen_text(pilot.app)
             assert "Near-duplicates with different labels (2)" in text
             await press(pilot, "escape")
@@ -431,5 +433,22 @@ def test_an_audit_of_labels_hides_them_and_shows_no_look_alikes(cells: Path) -> 
             await press(pilot, "2")
             await wait_until(pilot, lambda: "labels right: 50 %" in screen_text(pilot.app))
             assert "Labels: 1 of 2 right, drawn from 3 on" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_a_fault_while_doubts_are_counted_is_said_in_the_chooser(
+    cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def find(self: finder.DoubtFinder, kinds: Sequence[Doubted]) -> FoundDoubts:
+        raise StoreError("labels.db is damaged.", "Restore a backup.")
+
+    monkeypatch.setattr(finder.DoubtFinder, "find", find)
+
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
+            await press(pilot, "ctrl+d")
+            await wait_until(pilot, lambda: "is damaged. Restore a backup." in screen_text(pilot.app))
+            assert "Least sure first" in screen_text(pilot.app)
 
     run(test())

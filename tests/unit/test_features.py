@@ -227,6 +227,21 @@ def test_files_of_known_content_are_found_in_all_tables(tmp_path: Path) -> None:
     assert not KnownContent(description(input_map=InputMap(mode="type")))
 
 
+def test_features_of_a_table_that_is_written_anew_meanwhile_are_not_taken_for_those_of_others(
+    tmp_path: Path,
+) -> None:
+    one, other = image("a.png", content="one"), image("b.png", content="other")
+    add(tmp_path, one, other)
+    known = KnownContent(description())
+    with FeatureWriter(tmp_path, NETWORK) as writer:
+        writer.begin(description())
+        writer.keep_only(np.array([1, 0], np.int32))
+    assert [(row.key.path, features.tolist()) for rows, features in known.rows([one]) for row in rows] in (
+        [],
+        [("a.png", [[0.0] * DIMS])],
+    )
+
+
 def test_a_table_can_be_written_anew_without_the_rows_of_images_that_are_gone(tmp_path: Path) -> None:
     add(tmp_path, *(image(f"{number}.png", content=str(number), part="val") for number in range(6)))
     with FeatureWriter(tmp_path, NETWORK) as writer:

@@ -64,6 +64,21 @@ def test_copies_do_not_speak_for_each_other() -> None:
     assert set(alone.rows[:20]) != set(range(100, 120))
 
 
+def test_labels_of_a_class_that_one_group_has_do_not_all_look_wrong() -> None:
+    points, class_ids = clouds(150)
+    said = class_ids.copy()
+    said[7] = class_ids[7] % 30 + 10
+    issues = label_issues(points, all_of(points), said, groups=class_ids)  # a plate for each class
+    assert issues.rows[0] == 7 and issues.doubtful < 15
+
+
+def test_nothing_is_said_of_the_only_label_of_a_class() -> None:
+    points, class_ids = clouds(80)
+    class_ids[4] = 40
+    issues = label_issues(points, all_of(points), class_ids)
+    assert 4 not in issues.rows and len(issues) == 79
+
+
 def test_what_was_kept_is_left_out() -> None:
     points, class_ids = clouds(60)
     issues = label_issues(points, all_of(points), class_ids)
@@ -99,6 +114,17 @@ def test_exact_copies_come_first_and_once() -> None:
     found = list(zip(pairs.first.tolist(), pairs.second.tolist(), pairs.exact.tolist(), strict=True))
     assert found == [(10, 50, True), (10, 52, True)]
     assert pairs.distances.tolist() == [0, 0]
+
+
+def test_frames_of_one_file_are_no_copies() -> None:
+    points, class_ids = clouds(100, dims=40)
+    contents = np.full(100, -1, np.int32)
+    contents[[3, 4, 5, 6]] = 9
+    class_ids[[3, 4, 5, 6]] = [10, 20, 30, 10]
+    points[6] = points[5]  # but this frame is the same image as the one before
+    pairs = different_duplicates(directions(points), all_of(points), class_ids, contents)
+    found = list(zip(pairs.first.tolist(), pairs.second.tolist(), pairs.exact.tolist(), strict=True))
+    assert [({one, other}, exact) for one, other, exact in found] == [({5, 6}, True)]
 
 
 def test_many_duplicates_are_the_nearest_of_them() -> None:

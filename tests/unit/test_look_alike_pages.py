@@ -125,7 +125,7 @@ def test_a_page_of_what_was_learned_has_the_surest_images_first() -> None:
         (np.repeat(np.eye(3), 4, axis=1)[of] * 4 + random.normal(0, 1, (60, 12))).astype(np.float16)
     )
     learned = suggester.learn(np.arange(12, dtype=np.int32), (of[:12] + 1).astype(np.int32))
-    found = next_page(suggester, learned, np.ones(60, np.bool_), 8)
+    found = next_page(learned, np.ones(60, np.bool_), 8)
     assert found is not None
     assert (np.diff(learned.confidences[found.rows]) <= 1e-6).all()
 

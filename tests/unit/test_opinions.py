@@ -196,3 +196,9 @@ def test_the_order_of_a_blind_pass_is_no_order_of_classes_and_stays_the_same() -
     assert sorted(rows.tolist()) == list(range(100))
     assert np.corrcoef(rows, np.arange(100))[0, 1] ** 2 < 0.2
     assert rows.tolist() == shuffled(np.ones(100, np.bool_)).tolist()
+
+
+def test_images_that_labels_db_does_not_know_count_once_when_they_are_drawn(anna: LabelStore) -> None:
+    new = [ImageKey("unknown-1.png"), ImageKey("unknown-2.png")]
+    assert anna.draw_second_pass(new) == 2
+    assert anna.draw_second_pass(new) == 0

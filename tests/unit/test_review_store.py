@@ -141,16 +141,18 @@ def test_label_and_answer_are_undone_and_redone_together(store: LabelStore) -> N
     assert store.labels()[new].class_id == 3 and answers(store) == [(1, 3)]
 
 
-def test_a_label_after_the_draw_is_the_answer_and_a_later_one_corrects_it(store: LabelStore) -> None:
-    new, imported = ImageKey("new.png"), ImageKey("imported.png")
-    store.draw_audit([Draw(new, 1, 0.5), Draw(imported, 1, 0.5)], kind="suggestion", drawn_from=9)
-    store.set_labels([(new, 1)], source="page")
-    store.set_labels([(imported, 1)], source="import")
-    assert answers(store) == [(1, 1), (1, None)]
-    store.answer_audit([(new, 2)])
-    assert answers(store) == [(1, 2), (1, None)]
-    store.set_labels([(new, 3)], source="person")
-    assert answers(store) == [(1, 3), (1, None)]
+def test_only_an_answer_answers_and_a_label_after_it_corrects_it(store: LabelStore) -> None:
+    taken, chosen = ImageKey("taken.png"), ImageKey("chosen.png")
+    store.draw_audit([Draw(taken, 1, 0.5), Draw(chosen, 1, 0.5), Draw(ONE, 1)], kind="label", drawn_from=9)
+    store.set_labels([(taken, 1)], source="page")
+    store.set_labels([(chosen, 2), (ONE, 2)], source="person")
+    assert answers(store) == [(1, None), (1, None), (1, None)]
+    store.answer_audit([(taken, 2)])
+    assert answers(store) == [(1, 2), (1, None), (1, None)]
+    store.set_labels([(taken, 1)], source="import")
+    assert answers(store) == [(1, 2), (1, None), (1, None)]
+    store.set_labels([(taken, 3)], source="person")
+    assert answers(store) == [(1, 3), (1, None), (1, None)]
 
 
 def test_a_label_from_before_the_draw_is_no_answer(store: LabelStore) -> None:

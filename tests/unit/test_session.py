@@ -18,10 +18,12 @@ from listing_support import (
     suggestions,
 )
 
+from mia_tui.dataset.listing.arrays import arrays_of
 from mia_tui.dataset.listing.listing import Listing
-from mia_tui.dataset.model import ImageFile, ImageKey
+from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey
 from mia_tui.dataset.session.filters import ORDERS, STATES, Filter
 from mia_tui.dataset.session.session import LabelSession
+from mia_tui.dataset.session.suggested import ModelSuggestions
 from mia_tui.dataset.store.records import Mark, Opinion
 
 FIVE = ("a.png", "b.png", "c.png", "d.png", "e.png")
@@ -434,3 +436,30 @@ def test_only_chosen_images_are_shown_and_those_that_are_gone_are_passed_over() 
     session = session_of(*FIVE)
     session.set_filter(Filter(among=(ImageKey("c.png"), ImageKey("gone.png"), ImageKey("a.png"))))
     assert shown(session) == ["a.png", "c.png"]
+
+
+def test_suggestions_by_row_take_the_place_of_those_before_and_keep_what_is_shown() -> None:
+    session = LabelSession(Listing(arrays_of(["a.png", "b.png", "c.png"])))
+    classes = [ImageClass(4, "round", "#112233", "1", 0), ImageClass(7, "flat", "#445566", "2", 1)]
+    list(session.load_in_steps(classes, {}, {}))
+    gone = ModelSuggestions(
+        "net", ("flat",), [ImageKey("gone.png")], np.zeros(1, np.int32), np.ones(1, np.float32)
+    )
+    session.set_suggestions(gone)
+    session.set_filter(Filter("suggested"))
+    assert len(session.view) == 0
+
+    def update(numbers: list[int], *, is_other: bool) -> list[int]:
+        sure = np.full(len(numbers), 0.8, np.float32)
+        return session.update_suggestions(
+            "live", [4, 7], np.array(numbers, np.int32), sure, is_other=is_other
+        ).tolist()
+
+    assert update([1, 2], is_other=True) == [0, 1]  # of the third nothing is known yet
+    assert session.view.tolist() == [0, 1]
+    assert update([1, 1, 2], is_other=False) == [1, 2]
+    assert session.view.tolist() == [0, 1]  # until the filter is chosen again
+    state = session.state_of(2)
+    assert state.suggestion is not None and state.suggestion.name == "flat" and session.model == "live"
+    session.append(arrays_of(["gone.png"]))
+    assert session.state_of(3).suggestion is None  # that of the model before

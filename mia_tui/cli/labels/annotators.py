@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mia_tui.active.agreement import Agreement, Estimate
+    from mia_tui.active.agreement import Agreement, Figure
     from mia_tui.dataset.model import ImageKey
     from mia_tui.dataset.store.label_store import LabelStore
     from mia_tui.dataset.store.review.ratings import Dispute
@@ -348,13 +348,13 @@ def _labels_of(
         yield store, set(found.labelled_as(stack_mode(place.labels_db)).keys)
 
 
-def _cells(estimate: "Estimate") -> list[str]:
-    return [f"{value:.3f}" for value in _numbers(estimate)]
+def _cells(figure: "Figure") -> list[str]:
+    return [f"{value:.3f}" for value in _numbers(figure)]
 
 
-def _numbers(estimate: "Estimate") -> list[float]:
+def _numbers(figure: "Figure") -> list[float]:
     """Value, low, high."""
-    return [estimate.value, estimate.low, estimate.high]
+    return [figure.value, figure.low, figure.high]
 
 
 def _record_of(found: "Agreement") -> dict[str, list[float]]:

@@ -1,1 +1,1 @@
-"""What features and labels of now tell: `mia-tui suggest`, `mia-tui labels issues` and `mia-tui labels audit`."""
+"""What a network sees in the images, and what that and the labels of now tell: features, suggest, issues, audit."""

@@ -56,7 +56,7 @@ def audit(
     live = read_live(report, dataset, state, annotator, **how)
     if isinstance(live, int):
         return live
-    _check_store(live)
+    live.check_store("an audit")
     from mia_tui.dataset.store.label_store import LabelStore
 
     if draw is not None or answers is not None or discard:
@@ -84,27 +84,6 @@ def _check(draw: int | None, kind: str | None, out: Path | None, answers: Path |
         raise ConfigError("--answers is for images that were drawn before.", "Give it alone.")
     if out is not None and out.suffix.lower() != ".csv":
         raise ConfigError(f"--out {printable(out)} is no CSV file.", "Name a file that ends in .csv.")
-
-
-def _check_store(live: LiveImages) -> None:
-    """Refuse classes that only folders have: an audit is kept with the labels.
-
-    Raises:
-        DataError: If labels.db does not have them.
-    """
-    from mia_tui.dataset.store.label_store import LabelStore
-
-    store = LabelStore.open_existing(live.found.state.labels_db)
-    stored = set()
-    if store is not None:
-        with store:
-            stored = {known.id for known in store.classes()}
-    if not set(live.names) <= stored:
-        raise DataError(
-            f"The classes of {printable(live.found.root)} are the names of its folders, and an audit is kept with "
-            "labels.",
-            f"Make labels of them: `mia-tui labels import {typed(live.found.root)} --format folders`.",
-        )
 
 
 def _draw(report: Report, live: LiveImages, store: "LabelStore", count: int, wanted: str | None) -> None:

@@ -166,6 +166,7 @@ def _keep(report: Report, live: LiveImages, file: Path, annotator: str | None) -
     from mia_tui.dataset.interchange.reading import read_labels_of
     from mia_tui.dataset.store.label_store import LabelStore
 
+    live.check_store("which are right")
     labelled = live.found.labelled
     read = read_labels_of(
         live.found.root, live.found.scan, format_of_file(file, import_formats()), file, None

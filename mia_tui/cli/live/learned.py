@@ -124,6 +124,26 @@ class LiveImages:
             f"Label some with `mia-tui {typed(self.found.root)}`, or import labels with `mia-tui labels import`.",
         )
 
+    def check_store(self, what: str) -> None:
+        """Refuse classes that only folders have: `what` is kept with the labels.
+
+        Raises:
+            DataError: If labels.db does not have them.
+        """
+        from mia_tui.dataset.store.label_store import LabelStore
+
+        store = LabelStore.open_existing(self.found.state.labels_db)
+        stored = set()
+        if store is not None:
+            with store:
+                stored = {known.id for known in store.classes()}
+        if not set(self.names) <= stored:
+            root = self.found.root
+            raise DataError(
+                f"The classes of {printable(root)} are the names of its folders, and {what} is kept with labels.",
+                f"Make labels of them: `mia-tui labels import {typed(root)} --format folders`.",
+            )
+
     def mask(self, keys: "set[ImageKey]") -> NDArray[np.bool_]:
         """Which images are among some keys of labels.db, shape (N,)."""
         found = np.zeros(len(self.keys), np.bool_)
@@ -252,12 +272,14 @@ def _features(
 def _make(report: Report, dataset: Path, weights: Path | None, state: Path | None, device: str) -> int:
     from mia_tui.cli.jobs import exit_code, work_in_front
     from mia_tui.cli.network import warn_of_unreadable
+    from mia_tui.cli.open import user_settings
     from mia_tui.cli.output.progress import EpochProgress
+    from mia_tui.config.features import BYTES_PER_GB
     from mia_tui.runs.features.create import create_features
     from mia_tui.runs.record.state import read_state
 
-    command = f"mia-tui features {typed(dataset)}"
-    run = create_features(dataset, weights, state=state, command=command, device=device)
+    most_bytes = int(user_settings().features_gb * BYTES_PER_GB)
+    run = create_features(dataset, weights, state=state, device=device, most_bytes=most_bytes)
     before = read_state(run)
     with EpochProgress(report, metric=before.metric, state=before) as progress:
         result = work_in_front(report, run, progress, record_events=False)

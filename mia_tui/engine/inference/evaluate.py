@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mia_tui.engine.data.feed import Batch
 from mia_tui.engine.device import Arithmetic, autocast, is_out_of_memory, release_memory
+from mia_tui.engine.inference.head_input import EvaluatedFeatures
 from mia_tui.errors import RunError
 
 LossTerms = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -40,8 +41,12 @@ def evaluate(
     arithmetic: Arithmetic,
     loss_terms: LossTerms,
     should_stop: Callable[[], bool],
+    features: EvaluatedFeatures | None = None,
 ) -> Scores | None:
-    """Evaluate a network on every batch; None if a stop was requested before the last one."""
+    """Evaluate a network on every batch; None if a stop was requested before the last one.
+
+    `features` gets what the head is given, if the model is a `WithHeadInput`.
+    """
     # Imports torchmetrics, which predictions do without: a fifth of their start.
     from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
 
@@ -52,7 +57,10 @@ def evaluate(
             return None
         if not len(batch.targets):  # none of its images can be read
             continue
-        logits = infer(model, batch.images, device, arithmetic)
+        output = infer(model, batch.images, device, arithmetic)
+        logits = output[:, :num_classes]
+        if features is not None:
+            features.add(batch.rows, output[:, num_classes:])
         counter.update(logits, batch.targets)
         predictions.update(batch.rows, logits)
         numerators, denominators = loss_terms(logits, batch.targets)
@@ -63,7 +71,7 @@ def evaluate(
 
 
 def infer(model: nn.Module, images: Tensor, device: torch.device, arithmetic: Arithmetic) -> Tensor:
-    """Logits (N, C), float32, of a batch, in eval mode; in smaller pieces when memory runs out.
+    """Output (N, values), float32, of a batch, in eval mode; in smaller pieces when memory runs out.
 
     Raises:
         RunError: If memory runs out for a single image.

@@ -23,10 +23,14 @@ from mia_tui.engine.data.reader import ImageReader, ShouldStop
 from mia_tui.engine.data.scaling import standardise, to_tensor, to_unit
 from mia_tui.engine.device import pick_device, resolve_precision, set_up
 from mia_tui.engine.inference.evaluate import infer
+from mia_tui.engine.inference.familiar import read_familiar
+from mia_tui.engine.inference.head_input import WithHeadInput
 from mia_tui.engine.training.checkpoint import load_model
 from mia_tui.errors import DecodeError
 from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.input_words import other_type_words
+
+_DIGITS = 4  # of scores
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,15 @@ class Prediction:
         probabilities: Of the classes, shape (C,), float32; None if it cannot be read.
         problem: Why it cannot be read, a sentence.
         remark: Why they are less certain than usual; empty for nothing.
+        unfamiliar: How far the image is from those that the network knows, see `FamiliarFeatures.scores`; None if
+            that is not known.
     """
 
     key: ImageKey
     probabilities: np.ndarray | None
     problem: str | None = None
     remark: str = ""
+    unfamiliar: float | None = None
 
 
 class Predictor:
@@ -58,6 +65,7 @@ class Predictor:
 
     Attributes:
         card: The network's model card.
+        familiar: What the features of images are like that it knows; None if that is not known.
         device: Where it computes.
         warning: Why an existing GPU is not used; None if nothing is wrong.
         other_types: How many images were of a type that the network was not trained on, by dtype.
@@ -83,6 +91,9 @@ class Predictor:
         self.device, self._threads = choice.device, threads
         self._arithmetic = resolve_precision(precision, choice.device)
         model, self.card = load_model(weights)
+        self.familiar = read_familiar(weights)
+        if self.familiar is not None:
+            self.familiar, model = self.familiar.to(choice.device), WithHeadInput(model)
         if max_megapixels is not None:
             self.card = msgspec.structs.replace(self.card, max_megapixels=max_megapixels)
         self._model = model.to(choice.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -127,12 +138,13 @@ class Predictor:
         with closing(StreamedImages(reader, self.device)) as images:
             images.prefetch(order)
             for rows, computed in self._one_ahead(reader, images, order, tta):
-                probabilities = iter(computed.result())
+                found = zip(*self._said(computed), strict=True)
                 for row in rows.tolist():
                     problem = images.left_out.get(row)
                     if problem is None and row in images.other_types:
                         self.other_types[images.other_types[row]] += 1
-                    yield Prediction(keys[row], None if problem else next(probabilities), problem)
+                    probabilities, score = (None, None) if problem else next(found)
+                    yield Prediction(keys[row], probabilities, problem, unfamiliar=score)
 
     def predict_one(self, root: Path, key: ImageKey) -> Prediction:
         """Predict one image at once: where it cannot be read now, its disk is not waited for.
@@ -150,7 +162,8 @@ class Predictor:
             return Prediction(key, None, error.message)
         batch = to_tensor(pixels)[None].permute(0, 3, 1, 2).to(self.device)  # (1, C, H, W)
         remark = other_type_words(other[0], self.card.input_map) if other else ""
-        return Prediction(key, _Computed(self._probabilities(batch, tta=False)).result()[0], remark=remark)
+        probabilities, scores = self._said(_Computed(self._outputs(batch, tta=False)))
+        return Prediction(key, probabilities[0], remark=remark, unfamiliar=scores[0])
 
     def _one_ahead(
         self, reader: ImageReader, images: StreamedImages, order: Iterable[Tensor], tta: bool
@@ -160,24 +173,45 @@ class Predictor:
         for rows in order:
             reader.check_stop()
             pixels, _ = images.fetch(rows)
-            begun = rows, _Computed(self._probabilities(pixels, tta))
+            begun = rows, _Computed(self._outputs(pixels, tta))
             if before is not None:
                 yield before
             before = begun
         if before is not None:
             yield before
 
-    def _probabilities(self, pixels: Tensor, tta: bool) -> Tensor:
-        """Shape (N, C), float32, on the device, of images (N, channels, H, W) as from `to_tensor`."""
+    def _outputs(self, pixels: Tensor, tta: bool) -> Tensor:
+        """What the network says of images (N, channels, H, W) as from `to_tensor`.
+
+        Returns:
+            Probabilities and, where it is known, the score in a last column: shape (N, C) or (N, C + 1), float32, on
+            the device.
+        """
+        classes = len(self.card.classes)
         if not len(pixels):
-            return torch.empty(0, len(self.card.classes))
+            return torch.empty(0, classes)
         inputs = standardise(to_unit(pixels), tuple(self.card.mean), tuple(self.card.std))
-        total = torch.zeros(len(pixels), len(self.card.classes), device=self.device)
+        total: Tensor | None = None
         count = 0
         for view in views(inputs) if tta else (inputs,):  # one at a time: eight need the memory of eight
-            total += torch.softmax(infer(self._model, view, self.device, self._arithmetic), dim=1)
-            count += 1
-        return total / count
+            output = infer(self._model, view, self.device, self._arithmetic)
+            shares = torch.softmax(output[:, :classes], dim=1)
+            both = torch.cat([shares, output[:, classes:]], dim=1)
+            total, count = both if total is None else total + both, count + 1
+        assert total is not None
+        mean = total / count
+        probabilities, features = mean[:, :classes], mean[:, classes:]
+        if self.familiar is None or features.shape[1] != self.familiar.dims:
+            return probabilities
+        return torch.cat([probabilities, self.familiar.scores(features)[:, None]], dim=1)
+
+    def _said(self, computed: "_Computed") -> tuple[np.ndarray, list[float | None]]:
+        """The probabilities of images, shape (N, C), and how unfamiliar each is."""
+        values, classes = computed.result(), len(self.card.classes)
+        if values.shape[1] == classes:
+            return values, [None] * len(values)
+        scores = values[:, classes].astype(float).round(_DIGITS).tolist()
+        return values[:, :classes], scores
 
 
 class _Computed:

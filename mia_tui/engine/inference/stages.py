@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mia_tui.engine.network.backbones import first_head
+
 _MOST_STAGES = 8  # of networks of many equal blocks, as transformers, those at equal distances
 
 
@@ -43,7 +45,7 @@ class StageFeatures(nn.Module):
         if only_stages:
             _drop_last_layers(model)
         elif _channels(model, names[-1]) != model.num_features:
-            _head(model).register_forward_pre_hook(self._keep)
+            first_head(model).register_forward_pre_hook(self._keep)
 
     def forward(self, images: Tensor) -> Tensor:
         """Features of images (N, channels, H, W)."""
@@ -81,12 +83,6 @@ def _stages(model: nn.Module) -> list[str]:
 def _channels(model: nn.Module, name: str) -> int:
     info: Iterable[dict[str, Any]] = getattr(model, "feature_info", None) or ()
     return next((int(row["num_chs"]) for row in info if row.get("module") == name), 0)
-
-
-def _head(model: nn.Module) -> nn.Module:
-    head = model.get_classifier()  # type: ignore[operator]
-    first: nn.Module = head[0] if isinstance(head, tuple | list) else head
-    return first
 
 
 def _drop_last_layers(model: nn.Module) -> None:

@@ -51,6 +51,7 @@ from mia_tui.text import counted, encode_name, printable
 
 _SPREAD = 1024  # images from all over the dataset that come first, so that what is there soon shows all of it
 _BLOCK = 16_384  # images that are known by name at a time, and decoded ahead
+_KNOWN_AT_ONCE = 4096  # images that are compared with known ones before a stop is obeyed
 _FLUSH_ROWS, _FLUSH_S = 1024, 0.5
 _MOST_HASHED = 1 << 28  # bytes; larger files are told by their path, size and time alone
 _GARBAGE = 1000  # rows of images that are gone, which are kept in case they come back
@@ -146,12 +147,17 @@ class _Making:
             "loading", f"comparing {counted(len(rows), 'image')} with those that have features"
         )
         copied: set[ImageKey] = set()
-        for start in range(0, len(rows), _BLOCK):
-            images = [image for image in self._image_rows(rows[start : start + _BLOCK]) if image.digest]
+        for start in range(0, len(rows), _KNOWN_AT_ONCE):
+            if self._attempt.should_stop():
+                self._index.save()
+                raise WorkStopped
+            images = [
+                image for image in self._image_rows(rows[start : start + _KNOWN_AT_ONCE]) if image.digest
+            ]
             for chosen, features in known.rows(images):
                 self._writer.append(chosen, features)
                 copied.update(image.key for image in chosen)
-            self._attempt.progress(min(start + _BLOCK, len(rows)), len(rows))
+            self._attempt.progress(min(start + _KNOWN_AT_ONCE, len(rows)), len(rows))
         is_copied = [key in copied for key in self._listing.keys(self._missing)]
         self._missing = self._missing[~np.array(is_copied, np.bool_)]
 

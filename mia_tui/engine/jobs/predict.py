@@ -49,7 +49,9 @@ def work(attempt: Attempt, job: PredictJob) -> Outcome:
         _clear(run)
         return "finished"
     network, digest = load_network(attempt, config, job.threads)
-    header = make_header(run.predict_job().dataset, config, network.card, digest)
+    header = make_header(
+        run.predict_job().dataset, config, network.card, digest, unfamiliar=network.familiar is not None
+    )
     try:
         listing, other_kinds = _find_images(attempt, job, network)
         _predict(attempt, job, network, header, listing)
@@ -200,5 +202,9 @@ def _rows(
         ):
             probabilities = None if prediction.probabilities is None else prediction.probabilities.tolist()
             yield PredictionRow(
-                encode_name(prediction.key.path), prediction.key.frame, probabilities, prediction.problem
+                encode_name(prediction.key.path),
+                prediction.key.frame,
+                probabilities,
+                prediction.problem,
+                prediction.unfamiliar,
             )

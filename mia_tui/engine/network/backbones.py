@@ -93,6 +93,13 @@ def head_modules(model: nn.Module) -> Iterator[str]:
             yield name
 
 
+def first_head(model: nn.Module) -> nn.Module:
+    """The head; of two, the first one."""
+    classifier = model.get_classifier()  # type: ignore[operator]
+    head: nn.Module = classifier[0] if isinstance(classifier, tuple | list) else classifier
+    return head
+
+
 def check_input(model: nn.Module, backbone: str, *, in_channels: int, height: int, width: int) -> None:
     """Run the network on one black image, if its smallest size is in no table.
 

@@ -12,6 +12,7 @@ another name, synced and renamed.
 """
 
 import io
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from mia_tui.decoding import BadRecord, Count, Elapsed, Index, check
 from mia_tui.disk_errors import disk_error
 from mia_tui.engine.data.network_input import is_deep
 from mia_tui.engine.device import Arithmetic
+from mia_tui.engine.inference.familiar import FAMILIAR_KEY, FamiliarFeatures
 from mia_tui.engine.network.backbones import build_model
 from mia_tui.engine.network.torch_file import check_weights, load_torch_file
 from mia_tui.errors import CheckpointError
@@ -75,10 +77,17 @@ class _SavedState(msgspec.Struct):
 
 @dataclass(frozen=True)
 class BestWeights:
-    """The weights of the best epoch so far, on the CPU, with their model card."""
+    """The best epoch so far.
+
+    Attributes:
+        card: Its model card.
+        weights: On the CPU.
+        familiar: Learns what is familiar to it; called when it is saved.
+    """
 
     card: ModelCard
     weights: Weights
+    familiar: Callable[[], FamiliarFeatures | None]
 
 
 def copy_weights(model: nn.Module) -> Weights:
@@ -102,6 +111,9 @@ def save_checkpoint(run: RunDir, state: dict[str, Any], best: BestWeights | None
     make_folder(run.checkpoints, root=run.root)
     if best is not None:
         metadata = {CARD_KEY: msgspec.json.encode(best.card).decode()}
+        familiar = best.familiar()
+        if familiar is not None:
+            metadata[FAMILIAR_KEY] = familiar.encode()
         write_atomically(_next_best(run), safetensors.torch.save(best.weights, metadata), root=run.root)
     buffer = io.BytesIO()
     torch.save({"format": STATE_FORMAT, **state}, buffer)

@@ -10,8 +10,9 @@ folder is away, the loop waits between two steps; after `runs.disk.OUTAGE_S` it 
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from mia_tui.engine.data.feed import Feed, batches
 from mia_tui.engine.data.network_input import InputOfRun, input_of
 from mia_tui.engine.device import describe, is_out_of_memory, pick_device, resolve_precision, set_up
 from mia_tui.engine.inference.evaluate import Scores, evaluate
+from mia_tui.engine.inference.familiar import MOST_IMAGES, FamiliarFeatures, familiar_features
+from mia_tui.engine.inference.head_input import EvaluatedFeatures, WithHeadInput
 from mia_tui.engine.network.backbones import timm_name
 from mia_tui.engine.network.weights import find_weights
 from mia_tui.engine.training.checkpoint import (
@@ -327,8 +330,9 @@ class _Training:
         self.left_out.check_classes()
         self._warn_of_other_types()
         scores = {"train": Scores(progress.confusion.numpy(), progress.loss, progress.predicted)}
+        seen = EvaluatedFeatures(len(self.feed.rows("val")), MOST_IMAGES)
         if self.evaluated_part == "val":
-            validated = self._validate()
+            validated = self._validate(seen)
             if validated is None:
                 return False
             scores["val"] = validated
@@ -339,28 +343,31 @@ class _Training:
         self.learner.schedule.epoch_ended(value, higher_is_better(self.config.metric))
         if is_best:
             progress.best_epoch, progress.best_value = progress.epoch, value
-            self._pending_best = BestWeights(self._card(value), copy_weights(self.learner.evaluated_model))
+            weights = copy_weights(self.learner.evaluated_model)
+            self._pending_best = BestWeights(self._card(value), weights, self._familiar(*seen.kept()))
         progress.begin_next()
         is_due = time.monotonic() - self._saved_at >= SAVE_EVERY_S
         if is_due and not progress.is_over(self.config):  # the end is saved anyway
             self._save()
         return True
 
-    def _validate(self) -> Scores | None:
+    def _validate(self, seen: EvaluatedFeatures) -> Scores | None:
         rows = self.feed.rows("val")
         left_out = self.left_out.rows
         if left_out and left_out.keys() >= set(rows.tolist()):  # no validation at all would be worse
             self.feed.images.try_again(rows.tolist())
-        scores = evaluate(
-            self.learner.evaluated_model,
-            self.feed.plain_batches(rows),
-            num_classes=len(self.job.classes),
-            num_samples=len(self.samples),
-            device=self.device,
-            arithmetic=self.arithmetic,
-            loss_terms=self.learner.loss_terms,
-            should_stop=self.attempt.should_stop,
-        )
+        with closing(WithHeadInput(self.learner.evaluated_model)) as model:
+            scores = evaluate(
+                model,
+                self.feed.plain_batches(rows),
+                num_classes=len(self.job.classes),
+                num_samples=len(self.samples),
+                device=self.device,
+                arithmetic=self.arithmetic,
+                loss_terms=self.learner.loss_terms,
+                should_stop=self.attempt.should_stop,
+                features=seen,
+            )
         self.left_out.report(self.progress.epoch)
         if scores is not None and not scores.confusion.any():
             raise DataError(
@@ -368,6 +375,16 @@ class _Training:
                 "Check the files that were named as unreadable, or train with --val-fraction 0.",
             )
         return scores
+
+    def _familiar(self, rows: Tensor, features: Tensor) -> Callable[[], FamiliarFeatures | None]:
+        """Learns what is familiar to a network from validation images, once its weights are saved."""
+        samples = [self.samples[row] for row in rows.tolist()]
+        classes = torch.tensor([sample.class_index for sample in samples], dtype=torch.int64)
+        files = {
+            sample.path: place for place, sample in enumerate(samples)
+        }  # frames of a file belong together
+        groups = torch.tensor([files[sample.path] for sample in samples], dtype=torch.int64)
+        return partial(familiar_features, features, classes, groups)
 
     def _emit_epoch(self, values: dict[str, dict[str, float]], scores: Scores, is_best: bool) -> None:
         names = tuple(item.name for item in self.job.classes)

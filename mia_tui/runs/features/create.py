@@ -63,7 +63,7 @@ def create_features(
         state: The folder given with --state.
         threads: CPU threads; None takes the cores that are free.
         after: The run whose end it waits for; None starts at once.
-        command: The command line that does the same again.
+        command: The command line that does the same again; one is made up if left out.
         settings: Fields of `FeaturesConfig` besides those that follow from the weights and the dataset.
 
     Raises:
@@ -93,6 +93,7 @@ def create_features(
             )
         run.drop()
     place = _place(dataset, state)
+    command = command or _command(dataset, weights, state)
     job = new_job(config, (), dataset, [place], threads=threads, command=command, after=after)
     return create_in([place], job, name=f"features-{config.network_id}")
 
@@ -102,7 +103,7 @@ def start_features(
     weights: Path | None = None,
     *,
     state: Path | None = None,
-    **settings: object,
+    most_bytes: int,
 ) -> RunDir:
     """Make the features of a dataset in the background; returns when a worker has begun, before it imports torch.
 
@@ -110,7 +111,8 @@ def start_features(
     make features of this dataset. If the same features are being made already, that run is returned.
 
     Args:
-        dataset: As for `create_features`, and so the others.
+        dataset: As for `create_features`, and so weights and state.
+        most_bytes: As in `FeaturesConfig`.
 
     Raises:
         MiaError: As `create_features`; also if no worker comes up.
@@ -119,13 +121,8 @@ def start_features(
     if running is not None:
         return running
     ahead = running_features(dataset, None, state=state)
-    command = " ".join(
-        ("mia-tui features", typed(dataset), *(() if weights is None else ("--network", typed(weights))))
-    )
     threads = max(1, usable_cores() - 1)
-    run = create_features(
-        dataset, weights, state=state, threads=threads, after=ahead, command=command, **settings
-    )
+    run = create_features(dataset, weights, state=state, threads=threads, after=ahead, most_bytes=most_bytes)
     try:
         wait_until_taken(run, spawn(run, gives_way=True))
     except MiaError as error:
@@ -180,3 +177,9 @@ def _runs(dataset: Path, wanted: str | None, state: Path | None) -> Iterator[Run
 
 def _place(dataset: Path, state: Path | None) -> StateFolder:
     return user_jobs(dataset) if state is None else StateFolder(state)
+
+
+def _command(dataset: Path, weights: Path | None, state: Path | None) -> str:
+    words = ["mia-tui features", typed(dataset)]
+    words += [] if weights is None else ["--network", typed(weights)]
+    return " ".join(words + ([] if state is None else ["--state", typed(state)]))

@@ -43,7 +43,7 @@ LONGEST_LINE_BYTES = 1 << 24
 class PredictionRow(msgspec.Struct, frozen=True, omit_defaults=True):
     """One image: probabilities of the classes, or why there are none. `file` is as `text.encode_name` gives it.
 
-    `unfamiliar` is how far it is from labelled images, as a multiple of what is usual, where that is known.
+    `unfamiliar` is how far it is from the images that are known, as a multiple of what is usual, where that is known.
     """
 
     file: Text
@@ -61,7 +61,11 @@ _ROW = JsonReader(PredictionRow)
 
 
 class PredictionHeader(msgspec.Struct, frozen=True):
-    """What a file of rows holds; with equal headers predictions are the same, up to rounding on another device."""
+    """What a file of rows holds; with equal headers predictions are the same, up to rounding on another device.
+
+    `unfamiliar` says whether rows have that score; those of an earlier version have none, but are of the same
+    prediction, see `without_score`.
+    """
 
     images: str
     weights: str
@@ -71,8 +75,14 @@ class PredictionHeader(msgspec.Struct, frozen=True):
     max_megapixels: float
     unfamiliar: bool = False
 
+    def without_score(self) -> "PredictionHeader":
+        """The same, whatever score the rows have."""
+        return msgspec.structs.replace(self, unfamiliar=False)
 
-def make_header(images: str, config: PredictConfig, card: ModelCard, digest: str) -> PredictionHeader:
+
+def make_header(
+    images: str, config: PredictConfig, card: ModelCard, digest: str, *, unfamiliar: bool = False
+) -> PredictionHeader:
     """The header of predictions.
 
     Args:
@@ -80,6 +90,7 @@ def make_header(images: str, config: PredictConfig, card: ModelCard, digest: str
         config: The settings.
         card: Of the network.
         digest: Of its weights, as in `NetworkConfig`.
+        unfamiliar: Whether the network says how far images are from those it knows.
     """
     return PredictionHeader(
         images=encode_name(images),
@@ -88,6 +99,7 @@ def make_header(images: str, config: PredictConfig, card: ModelCard, digest: str
         run=encode_name(card.run),
         tta=config.tta,
         max_megapixels=config.max_megapixels or card.max_megapixels,
+        unfamiliar=unfamiliar,
     )
 
 
@@ -320,7 +332,7 @@ def _usable(
     try:
         with open_to_read(path) as file:
             first = file.readline(LONGEST_LINE_BYTES)
-            if decode_json(first, PredictionHeader) != header:
+            if decode_json(first, PredictionHeader).without_score() != header.without_score():
                 return whole
             size = len(first)
             whole = (0, size, [])

@@ -154,7 +154,7 @@ def finished_shard(out: Path, shard: Shard, settings: ShardSettings) -> Predicti
     summary = PredictionSummary()
     try:
         part = _ShardRows(shard_file(out, shard), shard)
-        if _settings_of(part.header) != settings:
+        if _settings_of(part.header) != _settings_of(settings):
             return None
         while rows := part.take(_ROWS_AT_ONCE):
             for row in rows:
@@ -176,7 +176,8 @@ def join_shards(out: Path) -> PredictionSummary:
     summary = PredictionSummary()
     parts = [_ShardRows(shard_file(out, shard), shard) for shard in shards]
     _check_same(parts)
-    header = parts[0].header.prediction
+    has_score = any(part.header.prediction.unfamiliar for part in parts)
+    header = msgspec.structs.replace(parts[0].header.prediction, unfamiliar=has_score)
     remove_leftovers(out.parent, of=out.name.__eq__)  # of a join that was killed
     with replacing(out) as file:
         rows = count_rows(_in_order(parts), header, summary)
@@ -284,9 +285,11 @@ def _all_shards(out: Path) -> list[Shard]:
     return wanted
 
 
-def _settings_of(header: ShardHeader) -> ShardSettings:
+def _settings_of(header: ShardSettings) -> ShardSettings:
+    """What two parts of one prediction have in common; the rows of an earlier version have no score."""
     fields = ShardSettings.__struct_fields__
-    return ShardSettings(**{name: getattr(header, name) for name in fields})
+    settings = ShardSettings(**{name: getattr(header, name) for name in fields})
+    return msgspec.structs.replace(settings, prediction=header.prediction.without_score())
 
 
 def _check_same(parts: Sequence[_ShardRows]) -> None:

@@ -71,14 +71,14 @@ async def take_fingerprints(
     Raises:
         StoreError: If they cannot be written.
     """
-    paths = await controller.take_labelled(most)
+    paths = await controller.fingerprints.take(most)
     if not paths:
         return False
     facts, left = await asyncio.to_thread(_facts, controller.dataset, paths, should_stop)
-    controller.give_back(left)
+    controller.fingerprints.give_back(left)
     if facts:
-        await controller.keep_facts(facts)
-    return controller.needs_fingerprints
+        await controller.fingerprints.keep(facts)
+    return controller.fingerprints.has_more
 
 
 async def finish_fingerprints(controller: LabelController, *, most_s: float = LEAVING_S) -> None:

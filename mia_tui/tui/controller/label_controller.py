@@ -13,14 +13,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from mia_tui.dataset.listing.listing import Listing, Rows
-from mia_tui.dataset.model import ImageClass, ImageFile, ImageKey, StackMode
+from mia_tui.dataset.model import ImageClass, ImageKey, StackMode
 from mia_tui.dataset.session.session import Applied, LabelSession
 from mia_tui.dataset.session.suggested import ModelSuggestions
 from mia_tui.dataset.store.errors import why_unwritable
@@ -29,6 +28,7 @@ from mia_tui.dataset.store.records import Change, LabelOrigin, Step
 from mia_tui.errors import StoreError, StoreReplaced
 from mia_tui.paths import find_state
 from mia_tui.text import counted, name_some, printable
+from mia_tui.tui.controller.fingerprint_queue import FingerprintQueue
 from mia_tui.tui.controller.leases import ImageLeases
 from mia_tui.tui.controller.seen import SeenImages
 from mia_tui.tui.controller.store_thread import StoreThread, WriteResult
@@ -67,6 +67,7 @@ class LabelController:
         suggestions: Whose suggestions are shown.
         live: Those that are learned from the labels, anew after each.
         ways_back: What led to the images that are shown.
+        fingerprints: Labelled files that have none yet.
         leases: Which images others are about to label.
         seen: Which images were on the screen as tiles.
         look_alikes: Its pages of look-alikes; None before they are first opened.
@@ -84,10 +85,6 @@ class LabelController:
         self.source: str | None = None
         self._changed_rows: list[int] = []
         self._warnings: list[str] = []
-        self._labelled: dict[str, None] = {}  # files that may have no fingerprint yet
-        self._searched_to: ImageKey | None = None  # for such files from earlier sessions; None: not at all
-        self._has_searched = False
-        self._is_written = False
         self._updating = asyncio.Lock()  # changes are applied to the session in order
         self._asked_state = state
         self.state = find_state(dataset, state)
@@ -98,6 +95,7 @@ class LabelController:
         self.look_alikes: Pages | None = None
         self.leases = ImageLeases(self)
         self.store_thread = StoreThread(lambda: find_state(dataset, state).labels_db, self.annotator)
+        self.fingerprints = FingerprintQueue(self)
 
     async def load(self) -> None:
         """Bring the session to what labels.db says.
@@ -218,19 +216,6 @@ class LabelController:
         # A screen that is covered does not ask for them, so only the last ones are kept.
         self._changed_rows = (self._changed_rows + rows[:_MOST_ROWS].tolist())[-_MOST_ROWS:]
 
-    async def keep_facts(self, facts: Sequence[tuple[ImageFile, str]]) -> None:
-        """Keep fingerprints of files. This is no step that undo knows, and the status line does not mention it.
-
-        Raises:
-            StoreError: If it cannot be written.
-        """
-
-        def job(store: LabelStore) -> None:
-            store.save_root(self.dataset)
-            store.save_fingerprints(facts)
-
-        await self.write_silently(job)
-
     async def write_silently(self, job: Callable[[LabelStore], Value]) -> Value:
         """Do something with the store that is no step of a person.
 
@@ -241,40 +226,6 @@ class LabelController:
             written = await self.store_thread.write(job)
             await self._apply(written.changes)  # others' labels that came in between
         return written.value
-
-    async def take_labelled(self, most: int) -> list[str]:
-        """Some of the labelled files that may have no fingerprint yet; each is returned once.
-
-        Those labelled in this session come first, then those of earlier sessions, unless nothing was written in
-        this one: fingerprints are not taken of a dataset that is only looked at.
-
-        Raises:
-            StoreError: If labels.db cannot be read.
-        """
-        while not self._labelled and self.needs_fingerprints:
-            after = self._searched_to
-            found = await self.store_thread.read(partial(LabelStore.files_without_hash, after=after))
-            paths, self._searched_to = found if found is not None else ([], None)
-            self._has_searched = self._searched_to is None
-            self._labelled |= dict.fromkeys(paths)
-        paths = list(islice(self._labelled, most))
-        for path in paths:
-            del self._labelled[path]
-        return paths
-
-    def give_back(self, paths: Sequence[str]) -> None:
-        """These of the files that `take_labelled` returned are still to do."""
-        self._labelled |= dict.fromkeys(paths)
-
-    @property
-    def needs_fingerprints(self) -> bool:
-        """Whether there may be more files for `take_labelled` to return."""
-        return bool(self._labelled) or (self._is_written and not self._has_searched)
-
-    @property
-    def labelled_count(self) -> int:
-        """Files that are known already and that `take_labelled` will return."""
-        return len(self._labelled)
 
     async def clear(self, keys: Sequence[ImageKey]) -> int:
         """Remove labels, or in a second pass what was said, as one step. Returns how many changed."""
@@ -383,8 +334,7 @@ class LabelController:
 
     async def _take(self, written: WriteResult[Any]) -> Applied:
         """Apply what was written, and what others wrote before it."""
-        self._labelled |= written.labelled
-        self._is_written |= bool(written.changes)
+        self.fingerprints.written(written)
         if written.overwritten:
             self._warnings.append(overwritten_words(written.overwritten, self._class_name))
         return await self._apply(written.changes)
@@ -412,7 +362,7 @@ class LabelController:
             del changes[-_AT_ONCE:]
             await asyncio.sleep(0)
         if changes:
-            self.live.labels_changed(by_person=is_by_person)
+            self.live.labels_changed(changes, by_person=is_by_person)
         return applied
 
     async def _load(self) -> None:

@@ -301,6 +301,7 @@ class LabelScreen(SessionScreen[None]):
         self.show()
         if self.queue.idle:  # the keys of a burst are painted together
             self.paint_now()
+            self.controller.live.painted()
 
     def command_is_slow(self, waiting: int) -> None:
         if not self._covered and (waiting or self.is_saving):

@@ -4,13 +4,11 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mia_tui.config.features import BYTES_PER_GB
 from mia_tui.dataset.listing.listing import Listing
-from mia_tui.errors import MiaError
 
 if TYPE_CHECKING:
     from mia_tui.runs.record.layout import RunDir
-
-_BYTES_PER_GB = 1e9
 
 
 class FeatureJob:
@@ -23,7 +21,7 @@ class FeatureJob:
     """
 
     def __init__(self, dataset: Path, state: Path | None, most_gb: float) -> None:
-        self._dataset, self._state, self._most_bytes = dataset, state, int(most_gb * _BYTES_PER_GB)
+        self._dataset, self._state, self._most_bytes = dataset, state, int(most_gb * BYTES_PER_GB)
         self._tried_for: Listing | None = None  # for these images it was started, or could not be
 
     async def start(self, listing: Listing, *, again: bool = False) -> int:
@@ -74,6 +72,6 @@ class FeatureJob:
         return running_features(self._dataset, state=self._state)
 
 
-def why_none(error: MiaError) -> str:
-    """Why there are no live suggestions, as a sentence."""
-    return f"No suggestions are learned while you label: {error}"
+def why_none(reason: str) -> str:
+    """That there are no live suggestions, and why."""
+    return f"No suggestions are learned while you label: {reason}"

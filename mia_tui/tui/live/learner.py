@@ -10,48 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_tui.active.choice import next_images
+from mia_tui.active.pages import next_page
 from mia_tui.active.suggester import Learned, Suggester
-from mia_tui.dataset.listing.arrays import ListingArrays
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.features.table import FeatureTable
 from mia_tui.tui.live.groups import content_numbers, group_numbers, join_copies
-from mia_tui.tui.live.live_suggestions import AHEAD
+from mia_tui.tui.live.label_state import LabelState
+from mia_tui.tui.live.live_suggestions import AHEAD, PAGE_TILES
 
 Rows = NDArray[np.int32]
 
 _AT_ONCE = 8192  # features that are taken over before labels are learned again
 _LEAST_CLASSES = 2
-
-
-@dataclass(frozen=True, eq=False)
-class LabelState:
-    """The labels of a moment.
-
-    Attributes:
-        listing: The images; only to tell whether they are still the same.
-        arrays: Those of the listing.
-        class_ids: Of each image, 0 without a label, shape (images,).
-        skipped: Whether each was skipped.
-        active: By id, whether a class is not archived.
-        shown: Rows that the next image may be chosen from.
-        current: Row of the image on screen.
-        chooses: Whether a next image is wanted.
-    """
-
-    listing: Listing
-    arrays: ListingArrays
-    class_ids: Rows
-    skipped: NDArray[np.bool_]
-    active: NDArray[np.bool_]
-    shown: Rows
-    current: int | None
-    chooses: bool
-
-    @property
-    def labelled(self) -> NDArray[np.bool_]:
-        """Whether each image has a label."""
-        found: NDArray[np.bool_] = self.active[self.class_ids]
-        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +36,8 @@ class Learning:
         confidences: Its probability, NaN where there is none.
         features: How many images have features.
         next_rows: Rows worth labelling next, the best first; empty unless the state asks for them.
+        page_presses: Expected for each image of the next page of look-alikes; 1 or more where there is no full page,
+            or the state does not ask for it.
     """
 
     state: LabelState
@@ -75,6 +47,7 @@ class Learning:
     confidences: NDArray[np.float32]
     features: int
     next_rows: list[int] = field(default_factory=list)
+    page_presses: float = 1.0
 
     def probabilities(self, row: int) -> list[tuple[int, float]]:
         """Class ids with their probabilities for the image of a row, the most probable first; empty if unknown."""
@@ -135,7 +108,8 @@ class Learner:
         class_ids = state.class_ids[rows]
         learned = None
         if len(np.unique(class_ids)) >= _LEAST_CLASSES:
-            learned = self.suggester.learn(places[rows], class_ids)
+            audited = state.audited[(state.audited >= 0) & (state.audited < len(places))]
+            learned = self.suggester.learn(places[rows], class_ids, places[audited])
         suggestions = np.zeros(len(places), np.int32)
         confidences = np.full(len(places), np.nan, np.float32)
         has = np.flatnonzero(places >= 0)
@@ -143,7 +117,8 @@ class Learner:
             suggestions[has] = learned.best[places[has]] + 1
             confidences[has] = learned.confidences[places[has]]
         chosen = self._next_rows(state, learned) if state.chooses else []
-        return Learning(state, learned, places, suggestions, confidences, len(has), chosen)
+        presses = self._page_presses(state, learned) if state.asks_for_pages else 1.0
+        return Learning(state, learned, places, suggestions, confidences, len(has), chosen, presses)
 
     def among(self, rows: Rows) -> NDArray[np.bool_]:
         """Which rows of the features are those of some images; for the functions of `active`."""
@@ -179,9 +154,16 @@ class Learner:
 
     def _next_rows(self, state: LabelState, learned: Learned | None) -> list[int]:
         """Those worth labelling but the image on screen, which is among them first, so that they differ from it."""
+        chosen = self.rows(next_images(self.suggester, learned, self._left(state), AHEAD + 1))
+        return [row for row in chosen if row != state.current][:AHEAD]
+
+    def _page_presses(self, state: LabelState, learned: Learned | None) -> float:
+        page = None if learned is None else next_page(learned, self._left(state), PAGE_TILES)
+        return 1.0 if page is None or len(page.rows) < PAGE_TILES else page.presses
+
+    def _left(self, state: LabelState) -> NDArray[np.bool_]:
+        """Which rows of the features are those of images that are shown and left to label."""
         wanted = np.zeros(len(state.class_ids), np.bool_)
         wanted[state.shown] = True
         wanted &= ~state.labelled & ~state.skipped
-        among = self.among(np.flatnonzero(wanted).astype(np.int32))
-        chosen = self.rows(next_images(self.suggester, learned, among, AHEAD + 1))
-        return [row for row in chosen if row != state.current][:AHEAD]
+        return self.among(np.flatnonzero(wanted).astype(np.int32))

@@ -11,7 +11,8 @@ from mia_tui.errors import DataError, MiaError
 
 if TYPE_CHECKING:
     from mia_tui.features.table import FeatureTable
-    from mia_tui.tui.live.learner import LabelState, Learner, Learning
+    from mia_tui.tui.live.label_state import LabelState
+    from mia_tui.tui.live.learner import Learner, Learning
 
 Value = TypeVar("Value")
 
@@ -77,14 +78,15 @@ class LearnerThread:
         learner: Learner | None = None
         try:
             while not self._has_ended:
-                if learner is None or learner.table.is_replaced:  # a job wrote the features anew
-                    learner = self._open() or learner
-                if learner is not None:
-                    self._learn(learner)
+                learner = learner or self._open()
+                if learner is not None and not self._learn(learner) and learner.table.is_replaced:
+                    learner = None  # a job wrote the features anew
                 self._do_jobs(learner)
                 self._wait(learner)
         except MiaError as error:
             self._report(self._failed, error)
+        except MemoryError:
+            self._report(self._failed, DataError("There is too little memory to learn suggestions."))
         finally:
             with self._changed:
                 self._has_ended = True
@@ -105,12 +107,14 @@ class LearnerThread:
         table = self._open_table()
         return None if table is None else Learner(table)
 
-    def _learn(self, learner: "Learner") -> None:
+    def _learn(self, learner: "Learner") -> bool:
+        """Learn if there is something new; returns whether there was."""
         has_grown = learner.grow()
         with self._changed:
             state, is_new, self._is_new = self._state, self._is_new, False
         if state is not None and (is_new or has_grown) and len(learner.suggester):
             self._report(self._took, learner.learn(state))
+        return is_new or has_grown
 
     def _do_jobs(self, learner: "Learner | None") -> None:
         while self._jobs:

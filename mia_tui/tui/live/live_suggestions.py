@@ -6,14 +6,18 @@ ones. Where that gives the image on screen another suggestion after a person has
 at once is meant for what they saw: `has_just_changed`.
 """
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from mia_tui.errors import DataError, MiaError
+from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.store.records import Change
+from mia_tui.errors import DataError, MiaError, StoreError
 from mia_tui.text import counted
 from mia_tui.tui.later import later
 
@@ -28,10 +32,15 @@ Value = TypeVar("Value")
 AHEAD = 3
 """Images that are chosen ahead, so that their pictures are ready."""
 
-_PAINTED_S = 0.02  # after a label the next image is painted first
+PAGE_TILES = 24
+"""Images on a page of look-alikes."""
+
+_LATEST_S = 0.06  # the next image is painted first; it may take long
+_WRITTEN_S = 0.005  # from the paint until the terminal has it
 _READ_S = 0.15  # so long an image is on screen before its suggestion counts as read
 _REACTION_S = 0.3  # so long a key may still be meant for the suggestion of before
 _LEAST_CLASSES = 2
+_MOST_LOOKED_AT = 100  # changes: an answer of an audit comes alone
 
 
 def open_features(dataset: Path) -> "FeatureTable | None":
@@ -55,6 +64,7 @@ class LiveSuggestions:
         failure: Why nothing is learned any more; empty if that is not so.
         passed: Rows that a next image is not chosen from, besides those with a label: they were looked at.
         chooses: Whether next images are chosen along with each learning.
+        asks_for_pages: Whether it is to be found out along with it how many keys pages of look-alikes would take.
     """
 
     def __init__(self, controller: "LabelController") -> None:
@@ -66,10 +76,14 @@ class LiveSuggestions:
         self.failure = ""
         self.passed: list[int] = []
         self.chooses = False
+        self.asks_for_pages = True
         self._thread: LearnerThread | None = None
         self._is_due = False
+        self._dont_send: Callable[[], None] = lambda: None
         self._may_open = False  # whether the first pictures are painted
         self._is_needed = False  # whether labels were given to learn from, since other images were listed
+        self._audited: list[ImageKey] = []  # drawn at random, and labelled
+        self._reading: asyncio.Task[None] | None = None  # of those
         self._is_stale = True  # the labels changed since they were handed to the thread
         self._on_screen: int | None = None  # row
         self._on_screen_since = 0.0
@@ -77,9 +91,16 @@ class LiveSuggestions:
 
     # What happens
 
-    def labels_changed(self, *, by_person: bool = False) -> None:
-        """Labels or classes are others than before; `by_person`: the one at this app did something."""
+    def labels_changed(self, changes: Sequence[Change] = (), *, by_person: bool = False) -> None:
+        """Labels or classes are others than before.
+
+        Args:
+            changes: What happened, oldest first; of many, the beginning is enough.
+            by_person: Whether the person at this app did something.
+        """
         self._is_stale = True
+        if any(change.kind == "audit" for change in changes[:_MOST_LOOKED_AT]):
+            self._audit_changed()
         if by_person and self.is_on and self.has_two_classes:
             self._controller.suggestions.labels_given()
             if not self._is_needed:
@@ -88,6 +109,18 @@ class LiveSuggestions:
                 self.needs_features()
         self._open_if_wanted()
         self.relearn()
+
+    def _audit_changed(self) -> None:
+        """Images of an audit were answered: they alone say how sure suggestions are, once there are enough."""
+        if self._thread is not None:
+            self._reading = asyncio.get_running_loop().create_task(self._read_audits())
+
+    async def _read_audits(self) -> None:
+        with suppress(StoreError):
+            rows = await self._controller.store_thread.read(lambda store: store.audits()) or []
+            self._audited = [row.image for row in rows if row.kind == "suggestion" and row.answer is not None]
+            self._is_stale = True
+            self.relearn()
 
     def images_changed(self) -> None:
         """Other images are listed than before."""
@@ -98,7 +131,13 @@ class LiveSuggestions:
         """Learn again as soon as the keys that wait have been obeyed, if anybody wants to know."""
         if self._thread is not None and self._is_wanted and not self._is_due:
             self._is_due = True
-            later(_PAINTED_S, self._send)
+            self._dont_send = later(_LATEST_S, self._send)
+
+    def painted(self) -> None:
+        """The image after a label is painted: now is the time to learn."""
+        if self._is_due:
+            self._dont_send()
+            self._dont_send = later(_WRITTEN_S, self._send)
 
     def look_at(self, row: int | None) -> None:
         """This image is on screen now; None while something else is."""
@@ -137,6 +176,7 @@ class LiveSuggestions:
         if self._thread is None and not self.failure:
             dataset = self._controller.dataset
             self._thread = LearnerThread(lambda: open_features(dataset), took=self._take, failed=self._fail)
+            self._audit_changed()
             self.relearn()
 
     def open_again(self) -> None:
@@ -183,10 +223,11 @@ class LiveSuggestions:
         return self.chooses or self._controller.suggestions.wants_live
 
     def _send(self) -> None:
+        self._dont_send()
         self._is_due = False
         if self._thread is None:
             return
-        from mia_tui.tui.live.learner import LabelState
+        from mia_tui.tui.live.label_state import LabelState
 
         session = self._controller.session
         class_ids, skipped, active = session.label_arrays()
@@ -200,7 +241,8 @@ class LiveSuggestions:
         self._thread.learn(
             LabelState(
                 session.listing, session.listing.arrays, class_ids, skipped, active,
-                shown.copy(), session.current_row, self.chooses,
+                shown.copy(), session.current_row, session.listing.rows(self._audited), self.chooses,
+                self.asks_for_pages,
             )
         )  # fmt: skip
 

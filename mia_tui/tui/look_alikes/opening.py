@@ -76,6 +76,9 @@ async def begin(controller: LabelController, pages: Pages) -> str:
         if not missing and await pages.try_source(source):
             return ""
         why = why or missing
+    if not why and pages.waiting:
+        pages.see_all_again()
+        return await begin(controller, pages)
     return why or "Every image for which a class is suggested has a label, or is skipped or flagged."
 
 

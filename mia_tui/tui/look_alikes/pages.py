@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence, Set
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,13 @@ _SOON_S = 0.04
 """A page that takes longer comes too late; then the one that was prepared is shown."""
 
 _PASSED_FOR = 3  # pages that are taken before the class of a passed one comes by itself again
+
+
+class _TakenPage(NamedTuple):
+    """A page, and the images of it that were labelled."""
+
+    page: LookAlikePage
+    labelled: set[ImageKey]
 
 
 class Pages:
@@ -46,13 +54,13 @@ class Pages:
         self.keys = self.labelled = 0
         self._source: PageSource | None = None
         self._before: list[tuple[PageSource, LookAlikePage | None, int | None]] = []  # to go back to
-        self._taken: list[LookAlikePage] = []
+        self._taken: list[_TakenPage] = []
+        self._undone: list[_TakenPage] = []
         self._passed: list[LookAlikePage] = []
         self._passed_classes: dict[int, int] = {}  # how many pages had been taken then
         self._set_aside: set[ImageKey] = set()  # were left out or passed
         self._prepared: tuple[LookAlikePage, LookAlikePage] | None = None  # a page, and the one behind it
         self._made_s = 0.0  # how long the last page took, with what had to be learned for it
-        self._made_meanwhile: asyncio.Future[LookAlikePage | None] | None = None  # too late to be shown
 
     async def try_source(self, source: PageSource, *, beside: bool = False) -> bool:
         """Take pages from here from now on, if there is one.
@@ -96,20 +104,20 @@ class Pages:
         """
         if self._source is None:
             return
-        before, prepared, begun_at = self.page, self._prepared, time.monotonic()
+        behind = None if self._prepared is None or self._prepared[0] is not self.page else self._prepared[1]
+        if behind is not None and self._is_stale(behind):
+            behind = None
+        if behind is not None and self._made_s >= _SOON_S:
+            self.page = behind
+            return
         making = asyncio.ensure_future(self._made(self._source, count, self.class_id))
-        making.add_done_callback(lambda made: self._took(made, time.monotonic() - begun_at))
-        if before is not None and prepared is not None and prepared[0] is before:
-            if self._made_s < _SOON_S:
-                await asyncio.wait((making,), timeout=_SOON_S)
-            if not making.done() and not self._is_stale(prepared[1]):
-                self._made_meanwhile, self.page = making, prepared[1]
+        if behind is not None:
+            await asyncio.wait((making,), timeout=_SOON_S)
+            if not making.done():
+                making.cancel()
+                self._made_s, self.page = _SOON_S, behind
                 return
         self.page = await making
-
-    def _took(self, made: "asyncio.Future[LookAlikePage | None]", seconds: float) -> None:
-        if not made.cancelled() and made.exception() is None:  # a failure is told to who waits for it
-            self._made_s = seconds
 
     async def look_ahead(self, count: int) -> None:
         """Find out which page is likely the one behind the one that is shown."""
@@ -117,7 +125,9 @@ class Pages:
         if shown is None or source is None:
             self.ahead = ()
             return
+        begun_at = time.monotonic()
         after = await self._made(source, count, self.class_id, without=set(shown.keys))
+        self._made_s = time.monotonic() - begun_at
         if self.page is shown:
             self.ahead = () if after is None else after.keys
             self._prepared = None if after is None else (shown, after)
@@ -137,7 +147,8 @@ class Pages:
         count, changed = len(taken) + len(corrected), 0
         if count:
             changed = await self._write(page.class_id, taken, corrected)
-            self._taken.append(page)
+            self._taken.append(_TakenPage(page, {*taken, *(key for key, _ in corrected)}))
+            self._undone.clear()
             self.labelled += changed
         now = time.monotonic()
         for _ in range(changed):
@@ -191,29 +202,30 @@ class Pages:
 
     def undone(self, applied: Applied) -> bool:
         """Show the page again whose labels were undone; False if these were others."""
-        if not self._taken or not len(applied.rows):
+        page = self._moved(applied, self._taken, self._undone)
+        if page is None:
             return False
-        page = self._taken[-1]
-        listing = self._session.listing
-        undone = {listing.key(row) for row in applied.rows.tolist()}
-        if not undone <= set(page.keys):
-            return False
-        self._taken.pop()
         self._set_aside -= set(page.keys)
-        self.labelled -= len(undone)
+        self.labelled -= len(applied.rows)
         self.page = page
         return True
 
     def redone(self, applied: Applied) -> bool:
-        """Whether the labels of the page that is shown were written again, which counts as taking it."""
-        page, listing = self.page, self._session.listing
-        if page is None or not len(applied.rows):
+        """Whether the labels of a page were written again, which counts as taking it."""
+        if self._moved(applied, self._undone, self._taken) is None:
             return False
-        if not {listing.key(row) for row in applied.rows.tolist()} <= set(page.keys):
-            return False
-        self._taken.append(page)
         self.labelled += len(applied.rows)
         return True
+
+    def _moved(
+        self, applied: Applied, source: list[_TakenPage], target: list[_TakenPage]
+    ) -> LookAlikePage | None:
+        """The last page of a list, which goes to the other one, if these are its labels."""
+        keys = set(self._session.listing.keys(applied.rows))
+        if not source or not keys or source[-1].labelled != keys:
+            return None
+        target.append(source.pop())
+        return target[-1].page
 
     def left_out(self, page: LookAlikePage) -> set[int]:
         """Positions of images that get no label whatever the page says."""

@@ -123,9 +123,7 @@ class LearnedPages:
             return None
         owners = owners_of(self._head.places, rows, len(learned.best))
         among = (owners >= 0) & ~np.isin(learned.classes[learned.best], list(never))
-        found = await self._head.ask(
-            partial(next_page, learned=learned, among=among, count=count, class_id=class_id)
-        )
+        found = await self._head.ask(lambda _: next_page(learned, among, count, class_id))
         if found is None:
             return None
         others = [image_class.id for image_class in self._session.classes]

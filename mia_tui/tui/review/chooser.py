@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Literal
 
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession
+from mia_tui.errors import MiaError
 from mia_tui.tui.dialogs import Choice, PickDialog
 from mia_tui.tui.review.queue import TITLES, Doubted
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
-    from mia_tui.tui.review.finder import DoubtFinder, FoundDoubts
+    from mia_tui.tui.review.finder import DoubtFinder
 
 Begun = Literal["least_sure", "surest", "by_class", "differs", "audit", "disputes", "progress"] | Doubted
 """What can be chosen."""
@@ -45,17 +46,31 @@ class ReviewChooser(PickDialog[Begun]):
         self, session: LabelSession, finder: "DoubtFinder", ink: Ink, asked: Mapping[Begun, str]
     ) -> None:
         self._session, self._finder, self._asked = session, finder, asked
-        super().__init__("Review what?", self._entries(None, ink), ink, hint=_HINT)
+        self._counts: dict[Begun, str] = dict.fromkeys(TITLES, ink.more)
+        super().__init__("Review what?", self._entries(), ink, hint=_HINT)
 
     def on_mount(self) -> None:
         """Textual calls the method of a superclass, too."""
-        self.run_worker(self._find_doubts(), name="doubts")
+        self.run_worker(self._count_doubts(), name="doubts")
+
+    async def _count_doubts(self) -> None:
+        try:
+            await self._find_doubts()
+        except MiaError as error:
+            self.remark(str(error))
 
     async def _find_doubts(self) -> None:
-        found = await self._finder.find()
-        self.replace_choices(self._entries(found, self._ink))
+        for kind in TITLES:  # closing this ends it after the one at work
+            found = await self._finder.find((kind,))
+            if found.why_not:
+                self._counts = dict.fromkeys(TITLES, "not known yet")
+            else:
+                self._counts[kind] = f"{len(found.doubts[kind]):,}"
+            self.replace_choices(self._entries())
+            if found.why_not:
+                break
 
-    def _entries(self, found: "FoundDoubts | None", ink: Ink) -> list[Choice[Begun]]:
+    def _entries(self) -> list[Choice[Begun]]:
         session = self._session
         suggested, differs = "no suggestions yet", "no suggestions yet"
         if session.model:
@@ -67,7 +82,7 @@ class ReviewChooser(PickDialog[Begun]):
             "surest": suggested,
             "by_class": suggested,
             "differs": differs,
-            **{kind: self._count(found, kind, ink) for kind in TITLES},
+            **self._counts,
             **self._asked,
         }
         disputes = len(session.rows_of(Filter("disputed")))
@@ -78,8 +93,3 @@ class ReviewChooser(PickDialog[Begun]):
             for name, words in _WORDS.items()
             if name in inside
         ]
-
-    def _count(self, found: "FoundDoubts | None", kind: Doubted, ink: Ink) -> str:
-        if found is None:
-            return ink.more
-        return "not known yet" if found.why_not else f"{len(found.doubts[kind]):,}"

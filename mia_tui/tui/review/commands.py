@@ -141,7 +141,9 @@ class ReviewCommands:
 
     async def _begin_doubts(self, kind: Doubted) -> None:
         screen = self._screen
-        found = await self._finder.find()
+        screen.say(f"Looking for {TITLES[kind]}{self._ink.more}")
+        screen.show()
+        found = await self._finder.find((kind,))
         if found.why_not:
             screen.say(found.why_not)
             return

@@ -2,8 +2,7 @@
 images unlike all classes. Computed in the thread of the live suggestions, from the features and the labels of now.
 """
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.active.directions import directions
+from mia_tui.active.directions import Directions, directions
 from mia_tui.active.duplicates import different_duplicates
 from mia_tui.active.label_issues import label_issues
 from mia_tui.active.unfamiliar import outliers, unfamiliarity
@@ -39,7 +38,7 @@ class FoundDoubts:
     """What is doubtful now.
 
     Attributes:
-        doubts: By kind, the most doubtful first; all kinds unless `why_not` says something.
+        doubts: By kind, the most doubtful first; those kinds that were asked for, unless `why_not` says something.
         of: What that was told from, such as `180 labels`.
         why_not: Why nothing can be told, a sentence; empty if it can.
     """
@@ -54,37 +53,29 @@ class _Labels:
     """The labels of a moment, by row of the listing.
 
     Attributes:
+        listing: The images.
         class_ids: 0 without a label of an active class.
         passed: Images that were skipped or flagged.
         kept: By issue, whether a person left it as it is.
     """
 
+    listing: Listing
     class_ids: Rows
     passed: NDArray[np.bool_]
     kept: Mapping[IssueKind, NDArray[np.bool_]]
 
-
-@dataclass(frozen=True, eq=False)
-class _DoubtfulRows:
-    """What was found, by row of the listing.
-
-    Attributes:
-        labels: Row, suggested class, its probability, that of the label.
-        pairs: Two rows.
-        outliers: Rows.
-        unfamiliar: Rows.
-        count: How many labelled images that was told from.
-    """
-
-    labels: list[tuple[int, int, float, float]]
-    pairs: list[tuple[int, int]]
-    outliers: list[int]
-    unfamiliar: list[int]
-    count: int
+    def is_same(self, other: "_Labels") -> bool:
+        """Whether the same is doubtful by these and other labels."""
+        return (
+            self.listing is other.listing
+            and np.array_equal(self.class_ids, other.class_ids)
+            and np.array_equal(self.passed, other.passed)
+            and all(np.array_equal(self.kept[issue], other.kept[issue]) for issue in _ISSUES)
+        )
 
 
 class DoubtFinder:
-    """Finds what is doubtful.
+    """Finds what is doubtful. One kind after the other, so that labels can be learned from in between.
 
     Args:
         controller: The dataset.
@@ -92,34 +83,53 @@ class DoubtFinder:
 
     def __init__(self, controller: LabelController) -> None:
         self._controller = controller
+        self._known: dict[Doubted, tuple[Doubt, ...]] = {}
+        self._known_of: tuple[_Labels, int] | None = None  # these labels, and so many images with features
 
-    async def find(self) -> FoundDoubts:
-        """What is doubtful now, without what a person kept as it is.
+    async def find(self, kinds: Sequence[Doubted] = tuple(TITLES)) -> FoundDoubts:
+        """What is doubtful now, without what a person kept as it is; what was found before is not computed again.
+
+        Args:
+            kinds: Which doubts are wanted.
 
         Raises:
             StoreError: If labels.db cannot be read.
         """
+        live, session = self._controller.live, self._controller.session
+        labels = await self._labels()
+        if len(np.unique(labels.class_ids[labels.class_ids > 0])) < _LEAST_CLASSES:
+            return FoundDoubts(why_not="Images of two classes have to be labelled first.")
+        try:
+            features = await live.ask(lambda learner: len(learner.suggester))
+            self._forget_others(labels, features)
+            for kind in kinds:
+                if kind not in self._known:
+                    self._known[kind] = await live.ask(partial(_find, kind=kind, labels=labels))
+        except DataError:
+            return FoundDoubts(why_not=ask_for_features(self._controller))
+        if "unfamiliar" in kinds and session.listing is labels.listing:
+            rows = labels.listing.rows([doubt.key for doubt in self._known["unfamiliar"]])
+            session.set_unfamiliar(rows)
+        count = counted(int(np.count_nonzero(labels.class_ids)), "label")
+        return FoundDoubts({kind: self._known[kind] for kind in kinds}, count)
+
+    async def _labels(self) -> _Labels:
         session = self._controller.session
-        listing = session.listing
         kept = await self._controller.store_thread.read(_kept) or {}
         class_ids, skipped, active = session.label_arrays()
         flagged = np.zeros(len(class_ids), np.bool_)
         flagged[session.rows_of(Filter("flagged"))] = True
-        labels = _Labels(
+        return _Labels(
+            session.listing,
             np.where(active[class_ids], class_ids, 0).astype(np.int32),
             skipped | flagged,
-            {issue: _marked(listing, kept.get(issue, set())) for issue in _ISSUES},
+            {issue: _marked(session.listing, kept.get(issue, set())) for issue in _ISSUES},
         )
-        if len(np.unique(labels.class_ids[labels.class_ids > 0])) < _LEAST_CLASSES:
-            return FoundDoubts(why_not="Images of two classes have to be labelled first.")
-        try:
-            found = await self._controller.live.ask(partial(_find, labels=labels))
-        except DataError:
-            return FoundDoubts(why_not=ask_for_features(self._controller))
-        if session.listing is listing:
-            session.set_unfamiliar(np.array(found.unfamiliar, np.int32))
-        doubts = await asyncio.to_thread(_by_key, found, labels, listing)
-        return FoundDoubts(doubts, counted(found.count, "label"))
+
+    def _forget_others(self, labels: _Labels, features: int) -> None:
+        """Forget what was found with other labels or features."""
+        if self._known_of is None or self._known_of[1] != features or not self._known_of[0].is_same(labels):
+            self._known, self._known_of = {}, (labels, features)
 
 
 def ask_for_features(controller: LabelController) -> str:
@@ -143,59 +153,91 @@ def _marked(listing: Listing, keys: set[ImageKey]) -> NDArray[np.bool_]:
     return marked
 
 
-def _find(learner: "Learner", labels: _Labels) -> _DoubtfulRows:  # in the thread
-    suggester, places = learner.suggester, learner.places
-    images = min(len(places), len(labels.class_ids))
-    places = places[:images]
-    owners = np.full(len(suggester), -1, np.int32)  # the image of each row of the features
+# In the thread
+
+
+def _find(learner: "Learner", kind: Doubted, labels: _Labels) -> tuple[Doubt, ...]:
+    places = learner.places[: len(labels.class_ids)]
+    owners = np.full(len(learner.suggester), -1, np.int32)  # the image of each row of the features
     has = np.flatnonzero(places >= 0)
     owners[places[has]] = has
-    is_labelled = (labels.class_ids[:images] > 0) & (places >= 0)
-    rows = np.flatnonzero(is_labelled).astype(np.int32)
-    labelled, class_ids, groups = places[rows], labels.class_ids[rows], suggester.groups
-    if len(np.unique(class_ids)) < _LEAST_CLASSES:
-        return _DoubtfulRows([], [], [], [], len(rows))
-    issues = label_issues(suggester.points, labelled, class_ids, groups)
-    vectors = directions(suggester.points)
-    contents = np.unique(learner.contents, return_inverse=True)[1].astype(np.int32)
-    pairs = different_duplicates(vectors, labelled, class_ids, contents)
-    far = owners[outliers(vectors, labelled, groups)[0]]
-    wanted = np.zeros(len(suggester), np.bool_)
-    wanted[places[(places >= 0) & ~is_labelled & ~labels.passed[:images]]] = True
-    strange = unfamiliarity(vectors, labelled, groups)
-    doubtful = issues.doubtful
-    columns = (owners[issues.rows], issues.suggested, issues.probabilities, issues.said_probabilities)
-    kept = labels.kept
-    return _DoubtfulRows(
-        [
-            (row, *what)
-            for row, *what in zip(*(column[:doubtful].tolist() for column in columns), strict=True)
-            if not kept["label"][row]
-        ],
-        [
-            (one, other)
-            for one, other in zip(owners[pairs.first].tolist(), owners[pairs.second].tolist(), strict=True)
-            if not (kept["duplicate"][one] and kept["duplicate"][other])
-        ],
-        [row for row in far.tolist() if not kept["outlier"][row]],
-        [] if strange is None else owners[strange.rows(wanted)].tolist(),
-        len(rows),
-    )
+    rows = np.flatnonzero((labels.class_ids[: len(places)] > 0) & (places >= 0)).astype(np.int32)
+    if len(np.unique(labels.class_ids[rows])) < _LEAST_CLASSES:
+        return ()
+    found = _Found(learner, labels, places, owners, places[rows], labels.class_ids[rows])
+    return {
+        "label": found.labels_that_look_wrong, "duplicate": found.duplicates, "outlier": found.outliers,
+        "unfamiliar": found.unfamiliar,
+    }[kind]()  # fmt: skip
 
 
-def _by_key(found: _DoubtfulRows, labels: _Labels, listing: Listing) -> dict[Doubted, tuple[Doubt, ...]]:
-    said = labels.class_ids
-    key = listing.key
-    doubts: dict[Doubted, tuple[Doubt, ...]] = dict.fromkeys(TITLES, ())
-    doubts["label"] = tuple(
-        Doubt(key(row), int(said[row]), suggested, share, own) for row, suggested, share, own in found.labels
-    )
-    pairs: dict[int, Doubt] = {}
-    for one, other in found.pairs:
-        if one not in pairs and other not in pairs:  # an image of several pairs has them one after the other
-            pairs[one] = Doubt(key(one), int(said[one]), int(said[other]), twin=key(other))
-            pairs[other] = Doubt(key(other), int(said[other]), int(said[one]), twin=key(one))
-    doubts["duplicate"] = tuple(pairs.values())
-    doubts["outlier"] = tuple(Doubt(key(row), int(said[row])) for row in found.outliers)
-    doubts["unfamiliar"] = tuple(Doubt(key(row), 0) for row in found.unfamiliar)
-    return doubts
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """Finds each kind of doubt.
+
+    Attributes:
+        learner: Of the live suggestions.
+        labels: Of all images.
+        places: For each image its row in the features, -1 for none.
+        owners: For each row of the features its image, -1 for none.
+        labelled: Rows in the features of the labelled images.
+        class_ids: Their classes.
+    """
+
+    learner: "Learner"
+    labels: _Labels
+    places: Rows
+    owners: Rows
+    labelled: Rows
+    class_ids: Rows
+
+    def labels_that_look_wrong(self) -> tuple[Doubt, ...]:
+        suggester = self.learner.suggester
+        issues = label_issues(suggester.points, self.labelled, self.class_ids, suggester.groups)
+        columns = (
+            self.owners[issues.rows],
+            issues.suggested,
+            issues.probabilities,
+            issues.said_probabilities,
+        )
+        some = zip(*(column[: issues.doubtful].tolist() for column in columns), strict=True)
+        kept = self.labels.kept["label"]
+        return tuple(self._doubt(row, *what) for row, *what in some if not kept[row])
+
+    def duplicates(self) -> tuple[Doubt, ...]:
+        contents = np.unique(self.learner.contents, return_inverse=True)[1].astype(np.int32)
+        pairs = different_duplicates(self._vectors, self.labelled, self.class_ids, contents)
+        kept, said, key = self.labels.kept["duplicate"], self.labels.class_ids, self.labels.listing.key
+        doubts: dict[int, Doubt] = {}
+        for one, other in zip(
+            self.owners[pairs.first].tolist(), self.owners[pairs.second].tolist(), strict=True
+        ):
+            # An image of several pairs has them one after the other.
+            if one not in doubts and other not in doubts and not (kept[one] and kept[other]):
+                doubts[one] = Doubt(key(one), int(said[one]), int(said[other]), twin=key(other))
+                doubts[other] = Doubt(key(other), int(said[other]), int(said[one]), twin=key(one))
+        return tuple(doubts.values())
+
+    def outliers(self) -> tuple[Doubt, ...]:
+        far = self.owners[outliers(self._vectors, self.labelled, self.learner.suggester.groups)[0]].tolist()
+        return tuple(self._doubt(row) for row in far if not self.labels.kept["outlier"][row])
+
+    def unfamiliar(self) -> tuple[Doubt, ...]:
+        found = unfamiliarity(self._vectors, self.labelled, self.learner.suggester.groups)
+        if found is None:
+            return ()
+        count = len(self.places)
+        is_open = (self.labels.class_ids[:count] == 0) & ~self.labels.passed[:count] & (self.places >= 0)
+        among = np.zeros(len(self.owners), np.bool_)
+        among[self.places[is_open]] = True
+        return tuple(self._doubt(row) for row in self.owners[found.rows(among)].tolist())
+
+    @property
+    def _vectors(self) -> Directions:
+        return directions(self.learner.suggester.points)
+
+    def _doubt(
+        self, row: int, suggested: int = 0, probability: float | None = None, said: float | None = None
+    ) -> Doubt:
+        labels = self.labels
+        return Doubt(labels.listing.key(row), int(labels.class_ids[row]), suggested, probability, said)

@@ -148,10 +148,10 @@ def merge(
                 one,
                 said_class_id=here.known(one.said_class_id),
                 answer=here.known(one.answer),
-                annotator=printable(one.annotator or ""),
+                annotator=None if one.annotator is None else printable(one.annotator),
             )
             for one in copy.audits
-            if here.known(one.answer) is not None
+            if None not in (here.known(one.answer), here.known(one.said_class_id))
         ),
     }
     words = [_words(count, what) for what, count in counts.items() if count]

@@ -35,14 +35,15 @@ _AuditFields = tuple[
     Time | None,
 ]
 
-# A label that is newer than the draw and its answer is the answer: somebody looked at the image again.
+# A label that is newer than an answer is the answer: somebody looked at the image again. A label alone is none: those
+# that a person goes to by themselves, or takes with a page, are not a random part of what was drawn.
 _AUDITS = """SELECT audit.id, path, frame, drawn_at, drawn_from, kind, said_class_id, probability,
     CASE WHEN newer.class_id IS NULL THEN audit.class_id ELSE newer.class_id END,
     CASE WHEN newer.class_id IS NULL THEN audit.annotator ELSE newer.annotator END,
     CASE WHEN newer.class_id IS NULL THEN answered_at ELSE newer.updated_at END
     FROM audit JOIN image ON image.id = audit.image_id
     LEFT JOIN (SELECT label.* FROM label JOIN class ON class.id = class_id AND NOT archived) AS newer
-    ON newer.image_id = audit.image_id AND newer.updated_at > MAX(drawn_at, COALESCE(answered_at, 0))
+    ON newer.image_id = audit.image_id AND newer.updated_at > answered_at
     AND newer.source != 'import'
     ORDER BY drawn_at, audit.id"""
 

@@ -77,11 +77,11 @@ class StoreOpinions(StoreEdits):
     def draw_second_pass(self, keys: Iterable[ImageKey]) -> int:
         """Add images to the second pass; returns how many are new in it. This is no step that undo knows."""
         with self.transaction():
+            image_ids, now = [rows.image_id(self._db, key) for key in sorted(keys)], time.time()
             before = self._db.total_changes
-            now = time.time()
             self._db.executemany(
                 "INSERT INTO second_pass (image_id, drawn_at) VALUES (?, ?) ON CONFLICT DO NOTHING",
-                ((rows.image_id(self._db, key), now) for key in sorted(keys)),
+                ((image_id, now) for image_id in image_ids),
             )
             return self._db.total_changes - before
 

@@ -21,7 +21,7 @@ class AuditRow:
         kind: Whether its label is audited, or its suggestion.
         said_class_id: The class of the label or suggestion when it was drawn.
         probability: Of the suggestion.
-        answer: The class that a person gave it since, by an answer or later by another label; None before that.
+        answer: The class that a person gave it in the audit, or by a label after that; None before an answer.
         annotator: Who answered.
         answered_at: Unix seconds; None before an answer.
     """

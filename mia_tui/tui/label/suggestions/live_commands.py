@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mia_tui.tui.label.screen import LabelScreen
 
 _LOOK_EVERY_S = 0.2
+_LEAST_LABELS = 20  # before pages are spoken of: with few, suggestions are surer than right
+_FEW_PRESSES = 0.5  # an image; a simulated person who goes on to pages at that needs the fewest in all
 
 
 def begins_live(user: UserConfig) -> bool:
@@ -43,6 +45,8 @@ class LiveCommands:
         self._job = FeatureJob(controller.dataset, context.state, context.user.features_gb)
         controller.live.is_on = begins_live(context.user)
         controller.live.needs_features = lambda: screen.run_worker(self.make_features(), name="features")
+        controller.live.listeners += [self._say_failure, self._say_pages]
+        self._failure = ""  # that was said
         self.useful = UsefulImages(controller, is_on=bool(kept_settings().useful_next))
         self.by_name: dict[str, Command] = {
             "useful": self._go_once,
@@ -57,12 +61,33 @@ class LiveCommands:
         try:
             images = await self._job.start(self._controller.session.listing, again=again)
         except MiaError as error:
-            self._screen.show_message(why_none(error))
+            self._screen.show_message(why_none(str(error)))
             return
         if images:
             self._screen.show_message(
                 f"A network looks at {counted(images, 'image')} in the background; then each of your labels brings "
                 f"better suggestions for all of them. {self._screen.key('live')} turns that off."
+            )
+
+    def _say_failure(self) -> None:
+        failure = self._controller.live.failure
+        if failure != self._failure:
+            self._failure = failure
+            self._screen.show_message(why_none(failure))
+
+    def _say_pages(self) -> None:
+        """Say once that pages of look-alikes take fewer keys from now on."""
+        live = self._controller.live
+        learning = live.learning
+        if not live.asks_for_pages or learning is None or learning.learned is None:
+            return
+        if self._controller.look_alikes is not None:
+            live.asks_for_pages = False  # the person knows them
+        elif learning.learned.labels >= _LEAST_LABELS and learning.page_presses <= _FEW_PRESSES:
+            live.asks_for_pages = False
+            self._screen.show_message(
+                f"Many suggestions are sure by now: {self._screen.key('look_alikes')} shows pages of images that "
+                "look alike, which one key labels."
             )
 
     async def _go_once(self) -> None:

@@ -76,6 +76,7 @@ def command(
     continues where it stopped.
     """
     from mia_tui.cli.open import user_settings
+    from mia_tui.config.features import BYTES_PER_GB
     from mia_tui.config.fields import check_value, find_field
     from mia_tui.dataset.scan.scan import check_root
     from mia_tui.features.export import check_out
@@ -105,7 +106,7 @@ def command(
         command=shlex.join(["mia-tui", *sys.argv[1:]]),
         device=device,
         batch_size=batch_size,
-        most_bytes=int(user_settings().features_gb * 1e9),
+        most_bytes=int(user_settings().features_gb * BYTES_PER_GB),
     )
     return start_detached(report, run) if detach else _make(report, run, dataset, state, out)
 
