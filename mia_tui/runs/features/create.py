@@ -121,7 +121,10 @@ def start_features(
         return running
     ahead = running_features(dataset, None, state=state)
     threads = max(1, usable_cores() - 1)
-    run = create_features(dataset, weights, state=state, threads=threads, after=ahead, **settings)
+    command = _command(dataset, weights, state)
+    run = create_features(
+        dataset, weights, state=state, threads=threads, after=ahead, command=command, **settings
+    )
     try:
         wait_until_taken(run, spawn(run, gives_way=True))
     except MiaError as error:
