@@ -18,7 +18,7 @@ squared class shares, each the mean over the images of the share of its ratings
 that name the class. With the same number of ratings everywhere this is Fleiss'
 formula. Interval: Gwet's linearised variance (chapter 5) and the normal
 quantile; where that is zero, since all images are alike, the exact interval as
-above, of the next whole numbers of images.
+above, of the next whole numbers of images. No kappa is below -1.
 
 Of one class: the same with all other classes taken as one.
 """
@@ -152,7 +152,9 @@ def fleiss_kappa(counts: NDArray[np.int64]) -> Figure:
 def _beyond_chance(raw: Figure, by_chance: float) -> Figure:
     if by_chance >= 1 - 1e-12:
         return Figure(nan, nan, nan)
-    return Figure(*((share - by_chance) / (1 - by_chance) for share in (raw.value, raw.low, raw.high)))
+    return Figure(
+        *(max(-1.0, (share - by_chance) / (1 - by_chance)) for share in (raw.value, raw.low, raw.high))
+    )
 
 
 def _share(successes: int, trials: int) -> Figure:

@@ -103,12 +103,12 @@ def test_a_killed_job_goes_on_with_the_rows_that_were_complete(
 
 
 def test_a_job_in_the_background_can_be_found_stopped_and_started_again(discs: Path) -> None:
-    run = start_features(discs, **SETTINGS)
-    assert start_features(discs, **SETTINGS) == run or run_status(run) == "finished"
+    run = start_features(discs, most_bytes=1_000_000_000)
+    assert start_features(discs, most_bytes=1_000_000_000) == run or run_status(run) == "finished"
     request_stop(run)
     wait_for(lambda: run_status(run) in ("stopped", "finished"))
     assert running_features(discs) is None
-    again = start_features(discs, **SETTINGS)
+    again = start_features(discs, most_bytes=1_000_000_000)
     wait_for(lambda: run_status(again) == "finished")
     assert len(rows(discs)) == 36
     assert not (discs / "mia").exists()

@@ -114,3 +114,33 @@ def test_images_on_which_the_same_share_agrees_have_their_own_kappa_and_a_wide_i
     assert found.kappa.value == pytest.approx(-0.5) and found.raw.value == pytest.approx(1 / 3)
     for figure in (found.kappa, found.raw):
         assert figure.low < figure.value - 0.1 and figure.value + 0.1 < figure.high
+
+
+@pytest.mark.parametrize(
+    ("counts", "kappa"),
+    [([[2, 1]], -0.5), ([[2, 1]] * 6, -0.5), ([[1, 1, 1]], -0.5), ([[3, 0], [0, 3]], 1.0)],
+)
+def test_raters_who_agree_equally_on_all_images_have_the_kappa_of_the_formula(
+    counts: list[list[int]], kappa: float
+) -> None:
+    """No deviation between images says nothing about the other ones: the interval is not a point."""
+    found = fleiss_kappa(np.array(counts))
+    assert found.value == pytest.approx(kappa)
+    assert -1 <= found.low <= kappa + 1e-9 and kappa <= found.high <= 1 and found.high - found.low > 0.1
+
+
+def test_the_same_raw_agreement_everywhere_is_no_point() -> None:
+    found = agreement(np.array([[0, 0, 1]] * 6, np.int32), 2).raw
+    assert found.value == pytest.approx(1 / 3) and found.low < 0.2 and found.high > 0.6
+
+
+def test_no_kappa_is_below_minus_one() -> None:
+    """Of nearly one class: what chance gives is more than the lower end of the agreement."""
+    assert cohen_kappa(np.array([[36, 2], [2, 0]])).low == -1
+
+
+def test_two_people_who_judged_a_hundred_thousand_images_need_not_wait() -> None:
+    one = np.arange(100_000, dtype=np.int32) % 10
+    other = np.where(np.arange(100_000) % 7 == 0, (one + 1) % 10, one).astype(np.int32)
+    found = agreement(np.stack((one, other), axis=1), 10)
+    assert found.raw.value == pytest.approx(0.857, abs=0.001) and found.raw.high - found.raw.low < 0.005

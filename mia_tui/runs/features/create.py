@@ -103,7 +103,7 @@ def start_features(
     weights: Path | None = None,
     *,
     state: Path | None = None,
-    **settings: object,
+    most_bytes: int,
 ) -> RunDir:
     """Make the features of a dataset in the background; returns when a worker has begun, before it imports torch.
 
@@ -111,7 +111,8 @@ def start_features(
     make features of this dataset. If the same features are being made already, that run is returned.
 
     Args:
-        dataset: As for `create_features`, and so the others.
+        dataset: As for `create_features`, and so weights and state.
+        most_bytes: As in `FeaturesConfig`.
 
     Raises:
         MiaError: As `create_features`; also if no worker comes up.
@@ -121,10 +122,7 @@ def start_features(
         return running
     ahead = running_features(dataset, None, state=state)
     threads = max(1, usable_cores() - 1)
-    command = _command(dataset, weights, state)
-    run = create_features(
-        dataset, weights, state=state, threads=threads, after=ahead, command=command, **settings
-    )
+    run = create_features(dataset, weights, state=state, threads=threads, after=ahead, most_bytes=most_bytes)
     try:
         wait_until_taken(run, spawn(run, gives_way=True))
     except MiaError as error:
