@@ -23,16 +23,12 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from mia_tui.active.unfamiliar import FEWEST_LABELS, SHARE
+
 FAMILIAR_KEY = "mia_tui_familiar"
 
 MOST_IMAGES = 1024
 """That are learned from."""
-
-FEWEST_IMAGES = 10
-"""As labels in `active.unfamiliar`."""
-
-SHARE = 0.99
-"""Of known images that lie within the limit, as there."""
 
 _MOST_FEATURES = 8192
 _MOST_AXES = 32  # in which images of a class differ; as many in which classes do
@@ -151,7 +147,7 @@ def familiar_features(features: Tensor, classes: Tensor, groups: Tensor) -> Fami
         groups: Which belong together (frames of a file), shape (N,), int64: none is compared with those of its group.
     """
     count, dims = features.shape
-    if count < FEWEST_IMAGES or dims > _MOST_FEATURES or not features.isfinite().all():
+    if count < FEWEST_LABELS or dims > _MOST_FEATURES or not features.isfinite().all():
         return None
     whole = _learned(features, classes)
     if whole is None:

@@ -23,7 +23,7 @@ _WORDS: dict[Begun, str] = {
     "differs": "Where model and labels differ",
     "label": "Labels that look wrong",
     "duplicate": "Near-duplicates with different labels",
-    "outlier": "Outliers of their class",
+    "outlier": "Outliers: unlike all other labelled images",
     "unfamiliar": "Unlike all classes",
     "audit": "Audit: is a random sample right?",
     "disputes": "Disputes of several annotators",
