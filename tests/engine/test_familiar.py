@@ -6,6 +6,7 @@ import pytest
 import safetensors
 import safetensors.torch
 import torch
+from torch import nn
 from training_support import make_run, train
 
 from mia_tui.catalog.backbones import BACKBONES
@@ -127,7 +128,10 @@ def test_what_the_head_is_given_comes_with_the_logits_and_changes_nothing(name: 
         both = WithHeadInput(model)
         output = both(images)
         assert torch.equal(output[:, :3], logits)
-        torch.testing.assert_close(first_head(model)(output[:, 3:]).reshape(2, 3), logits)
+        head = first_head(model)
+        if isinstance(head, nn.Linear) and not name.startswith("timm:levit"):  # which has two heads
+            torch.testing.assert_close(head(output[:, 3:]), logits, rtol=1e-3, atol=1e-3)
+        assert output.shape[1] >= 3 + 100
         both.close()
         assert torch.equal(model(images), logits)
     assert not first_head(model)._forward_pre_hooks
@@ -181,6 +185,7 @@ def test_a_run_that_was_stopped_and_resumed_learns_the_same(
     discs: Path, trained: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mia_tui.engine.training.train.EMIT_EVERY_S", 0.0)
+    monkeypatch.setattr("mia_tui.runs.worker.control._LOOK_EVERY_S", 0.0)
     run = make_run(discs, val_fraction=0.5)
     assert train(run, stop_after=(2, 1))[0].outcome == "stopped"
     run.stop.unlink(missing_ok=True)

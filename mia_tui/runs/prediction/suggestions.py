@@ -32,7 +32,7 @@ from mia_tui.files import open_to_read
 from mia_tui.paths import StateFolder, is_same_folder, state_places
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.prediction.formats import best_class
-from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow
+from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, Unfamiliar
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import decode_name, printable
 
@@ -60,7 +60,7 @@ class SuggestionLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     frame: Frame
     best: Index
     confidence: Annotated[float, Meta(ge=0.0, le=1.001)] | None
-    unfamiliar: float | None = None
+    unfamiliar: Unfamiliar | None = None
 
 
 class _SuggestionsEnd(msgspec.Struct, frozen=True):
