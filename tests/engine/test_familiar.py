@@ -139,7 +139,7 @@ def test_what_the_head_is_given_comes_with_the_logits_and_changes_nothing(name: 
 
 def test_of_very_many_images_some_at_equal_distances_are_kept() -> None:
     seen = EvaluatedFeatures(100, 30)
-    for rows in torch.arange(100).split(7):
+    for rows in torch.split(torch.arange(100), 7):
         seen.add(rows, rows[:, None].float())
     rows, features = seen.kept()
     assert rows.tolist() == features[:, 0].tolist() == list(range(0, 100, 4))

@@ -170,7 +170,8 @@ def familiar_features(features: Tensor, classes: Tensor, groups: Tensor) -> Fami
 
 
 def _of_length_one(features: Tensor) -> Tensor:
-    return features / torch.linalg.vector_norm(features, dim=1, keepdim=True).clamp_min(_LEAST)
+    lengths: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
+    return features / lengths.clamp_min(_LEAST)
 
 
 def _folds(groups: Tensor) -> list[Tensor]:
