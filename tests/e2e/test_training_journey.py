@@ -36,6 +36,9 @@ SLOW_S = 180.0
 def demo(tmp_path: Path) -> Iterator[Path]:
     """A demo set of which all but the first few images are labelled; its workers are stopped in the end."""
     folder = labelled_demo(tmp_path / "demo", count=COUNT, size_px=SIZE_PX, unlabelled=LEFT)
+    config = tmp_path / "home" / "xdg_config_home" / "mia-tui" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text("live_suggestions = false\n")  # no run but the trainings
     yield folder
     for run in runs_of(folder):
         request_stop(run)
