@@ -11,6 +11,8 @@ from cli_support import Mia
 from labels_support import draw_stack
 from PIL import Image
 
+from mia_tui.cli.live.learned import LiveImages, read_live
+from mia_tui.cli.report import Report
 from mia_tui.dataset.hashes import file_hash
 from mia_tui.dataset.model import WHOLE_STACK, ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
@@ -375,6 +377,17 @@ def test_class_folders_have_issues_and_suggest_labels_for_an_audit(
     right.write_text(f"file,class\nround/{name(7)},round\n")
     refused = mia("labels", "issues", root, "--keep", right)
     assert refused.code != 0 and "--format folders" in refused.err and not list(root.rglob("labels.db"))
+
+
+def test_what_the_split_keeps_together_stays_together(mia: Mia, labelled: Path) -> None:
+    def groups() -> int:
+        found = read_live(Report(as_json=True), labelled, None, None, labels=None, network=None, device="cpu")
+        assert isinstance(found, LiveImages)
+        return len(set(found.groups.tolist()))
+
+    assert groups() == COUNT
+    assert mia("labels", "split", labelled, "--group-by", r"cell(\d)").code == 0
+    assert groups() == COUNT // 10
 
 
 def test_missing_features_are_made_first_and_that_is_said(

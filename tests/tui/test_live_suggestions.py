@@ -493,8 +493,7 @@ def test_pages_are_spoken_of_once_as_soon_as_they_take_fewer_keys(
     cells: Path, features: MadeFeatures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live_commands, "_LEAST_LABELS", 6)
-    monkeypatch.setattr(live_suggestions, "PAGE_TILES", 10)
-    monkeypatch.setattr("mia_tui.tui.live.learner.PAGE_TILES", 10)
+    monkeypatch.setattr("mia_tui.tui.live.learner.MOST", 10)
 
     async def test() -> None:
         async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:

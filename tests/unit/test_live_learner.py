@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mia_tui.active.groups import content_numbers, group_numbers, join_copies
 from mia_tui.active.suggester import Learned, Rows
 from mia_tui.dataset.listing.arrays import arrays_of
 from mia_tui.dataset.listing.listing import Listing
@@ -13,7 +14,6 @@ from mia_tui.features.layout import DEFAULT_NETWORK, TableDescription
 from mia_tui.features.table import FeatureTable
 from mia_tui.features.writer import FeatureWriter, ImageRow
 from mia_tui.tui.live import learner as learner_module
-from mia_tui.tui.live.groups import content_numbers, group_numbers, join_copies
 from mia_tui.tui.live.label_state import LabelState
 from mia_tui.tui.live.learner import Learner
 
@@ -44,6 +44,7 @@ def state(images: Listing, labels: dict[int, int], *, chooses: bool = False, **c
         "shown": np.arange(len(images), dtype=np.int32),
         "current": 0,
         "audited": np.empty(0, np.int32),
+        "group_by": None,
         "asks_for_pages": False,
         **changes,
     }
@@ -114,15 +115,29 @@ def test_the_next_images_are_without_a_label_and_among_those_shown(tmp_path: Pat
 
 def test_frames_slides_and_copies_are_groups() -> None:
     stack = listing(["a.tif", "b.png", "c.png"], frames=[3, 1, 1])
-    assert group_numbers(stack).tolist() == [0, 0, 0, 1, 2]
+    assert group_numbers(stack, None).tolist() == [0, 0, 0, 1, 2]
+    assert group_numbers(stack, r"^(?:(a)|(b))").tolist() == [0, 0, 0, 1, 2]
+    assert group_numbers(stack, "[ac]").tolist() == [0, 0, 0, 1, 2]
+    assert group_numbers(stack, r"\.(png)").tolist() == [0, 0, 0, 1, 1]
     slides = listing([f"slide{slide}_cell{cell}.png" for slide in range(4) for cell in range(5)])
-    numbers = group_numbers(slides).reshape(4, 5)
+    numbers = group_numbers(slides, None).reshape(4, 5)
     assert (numbers == numbers[:, :1]).all() and len(np.unique(numbers)) == 4
     digests = np.array([b"", b"same", b"", b"same", b"other"], "V20")
     contents = content_numbers(digests)
     assert contents[1] == contents[3] and len(set(contents.tolist())) == 4
     joined = join_copies(np.array([0, 1, 2, 3, 3], np.int32), contents)
     assert joined[1] == joined[3] == joined[4] and len(set(joined.tolist())) == 3
+
+
+def test_what_the_split_keeps_together_is_a_group(tmp_path: Path, images: Listing) -> None:
+    learner = opened(tmp_path)
+    learner.grow()
+    labels = {0: 1, 1: 2}
+    apart = learner.learn(state(images, labels)).learned
+    together = learner.learn(state(images, labels, group_by=r"image-(\d)")).learned
+    assert apart is not None and together is not None
+    counts = [len(np.unique(found.groups[:50])) for found in (apart, together)]  # type: ignore[index]
+    assert counts == [50, 5]
 
 
 def test_images_that_were_drawn_at_random_say_how_sure_suggestions_are(

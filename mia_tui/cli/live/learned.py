@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_tui.active.directions import Directions, directions
+from mia_tui.active.groups import content_numbers, group_numbers, join_copies
 from mia_tui.active.suggester import Learned, Rows, Suggester
 from mia_tui.cli.images import scan_images
 from mia_tui.cli.report import Report
@@ -22,6 +23,7 @@ from mia_tui.text import counted, printable, typed
 
 if TYPE_CHECKING:
     from mia_tui.config.train import LabelSource
+    from mia_tui.dataset.listing.listing import Listing
     from mia_tui.features.table import FeatureTable
 
 _AT_ONCE = 16_384  # images whose features are in memory before they are reduced
@@ -175,16 +177,21 @@ def read_live(
     made = _features(report, found, state, network, device)
     if isinstance(made, int):
         return made
-    table, places = made
+    table, listing = made
+    at = listing.rows(found.scan.keys)
+    places = np.where(at >= 0, table.places(listing)[at], -1).astype(np.int32)
     has = np.flatnonzero(places >= 0)
     if not len(has):
         raise DataError(f"None of the images of {printable(dataset)} could be read.", "Check the files.")
     if len(has) < len(places):
         report.warn(f"{counted(len(places) - len(has), 'image')} without features are left out.")
-    return _joined(found, table, places, has)
+    by_image = group_numbers(listing, _group_by(found))
+    return _joined(found, table, places, has, by_image[at[has]])
 
 
-def _joined(found: Dataset, table: "FeatureTable", places: Rows, has: NDArray[np.intp]) -> LiveImages:
+def _joined(
+    found: Dataset, table: "FeatureTable", places: Rows, has: NDArray[np.intp], groups: Rows
+) -> LiveImages:
     from mia_tui.features.layout import TRAINED_ON
 
     keys = [found.scan.keys[row] for row in has.tolist()]
@@ -192,8 +199,8 @@ def _joined(found: Dataset, table: "FeatureTable", places: Rows, has: NDArray[np
     everything = table.rows(0, len(table))
     for start in range(0, len(has), _AT_ONCE):
         suggester.add(everything[places[has[start : start + _AT_ONCE]]])
-    digests = [bytes(digest) for digest in table.digests[places[has]]]
-    suggester.set_groups(_groups(found, keys, digests))
+    digests = table.digests[places[has]]
+    suggester.set_groups(join_copies(groups, content_numbers(digests)))
     ids = [named.id for named in found.labelled.classes]
     labels = [found.labelled.labels.get(key) for key in keys]
     class_ids = np.array([0 if at is None else ids[at] for at in labels], np.int32)
@@ -207,7 +214,7 @@ def _joined(found: Dataset, table: "FeatureTable", places: Rows, has: NDArray[np
         usable,
         class_ids[usable],
         is_labelled,
-        _contents(keys, digests),
+        _contents(keys, [bytes(digest) for digest in digests]),
         len(places) - len(has),
         table.network.name,
         int((is_labelled & trained_on).sum()),
@@ -244,8 +251,8 @@ def _dataset(
 
 def _features(
     report: Report, found: Dataset, state: Path | None, network: str | None, device: str
-) -> "tuple[FeatureTable, Rows] | int":
-    """The features and the row there of each image; an exit code where making them was stopped."""
+) -> "tuple[FeatureTable, Listing] | int":
+    """The features, and the images as they are listed; an exit code where making them was stopped."""
     from mia_tui.cli.network import find_network
     from mia_tui.dataset.scan.incremental import list_images
     from mia_tui.features.table import FeatureTable
@@ -265,8 +272,7 @@ def _features(
         table = FeatureTable.open(found.root, wanted)
     if table is None:
         raise DataError(f"{printable(found.root)} has no features.", "Make them with `mia-tui features`.")
-    places, at = table.places(listed.listing), listed.listing.rows(found.scan.keys)
-    return table, np.where(at >= 0, places[at], -1).astype(np.int32)
+    return table, listed.listing
 
 
 def _make(report: Report, dataset: Path, weights: Path | None, state: Path | None, device: str) -> int:
@@ -291,19 +297,17 @@ def _make(report: Report, dataset: Path, weights: Path | None, state: Path | Non
     return code
 
 
-def _groups(found: Dataset, keys: Sequence[ImageKey], digests: Sequence[bytes]) -> Rows:
-    """Images that belong together: of one file, of equal content, or by the rule of the split."""
-    from mia_tui.dataset.split.assignment import group_images, stored_rule
+def _group_by(found: Dataset) -> str | None:
+    """By which the split of the dataset keeps images together; None without a split."""
+    from mia_tui.dataset.split.assignment import stored_rule
     from mia_tui.dataset.store.label_store import LabelStore
 
-    rule, store = None, LabelStore.open_existing(found.state.labels_db)
-    if store is not None:
-        with store:
-            rule = stored_rule(store)
-    hashes = {key.path: digest.hex() for key, digest in zip(keys, digests, strict=True) if any(digest)}
-    names = group_images(keys, group_by=None if rule is None else rule.group_by, hashes=hashes)
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(names[key], len(numbers)) for key in keys], np.int32)
+    store = LabelStore.open_existing(found.state.labels_db)
+    if store is None:
+        return None
+    with store:
+        rule = stored_rule(store)
+    return None if rule is None else rule.group_by
 
 
 def _contents(keys: Sequence[ImageKey], digests: Sequence[bytes]) -> Rows:

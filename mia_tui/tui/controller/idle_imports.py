@@ -18,7 +18,7 @@ PIECES = (
     "mia_tui.features.layout",
     "mia_tui.features.table",
     "mia_tui.tui.live.learner_thread",
-    "mia_tui.tui.live.groups",
+    "mia_tui.active.groups",
     "mia_tui.tui.live.learner",
     "mia_tui.tui.look_alikes.screen",
     "mia_tui.tui.classes.screen",

@@ -24,6 +24,7 @@ class LabelState:
         shown: Rows that the next image may be chosen from.
         current: Row of the image on screen.
         audited: Rows of images that were drawn at random and labelled; -1 for those that are not listed.
+        group_by: By which the split of the dataset keeps images together; None without a split.
         chooses: Whether a next image is wanted.
         asks_for_pages: Whether it is to be found out how many keys pages of look-alikes would take.
     """
@@ -36,6 +37,7 @@ class LabelState:
     shown: Rows
     current: int | None
     audited: Rows
+    group_by: str | None
     chooses: bool
     asks_for_pages: bool
 

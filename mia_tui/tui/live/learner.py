@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_tui.active.choice import next_images
+from mia_tui.active.groups import content_numbers, group_numbers, join_copies
 from mia_tui.active.pages import next_page
 from mia_tui.active.suggester import Learned, Suggester
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.features.table import FeatureTable
-from mia_tui.tui.live.groups import content_numbers, group_numbers, join_copies
 from mia_tui.tui.live.label_state import LabelState
-from mia_tui.tui.live.live_suggestions import AHEAD, PAGE_TILES
+from mia_tui.tui.live.live_suggestions import AHEAD
+from mia_tui.tui.look_alikes.page import MOST
 
 Rows = NDArray[np.int32]
 
@@ -70,6 +71,7 @@ class Learner:
         self.suggester = Suggester(table.network.dims)
         self._listing: Listing | None = None  # the app's, to know it again
         self._images = Listing()  # our own: the app's may grow meanwhile
+        self._group_by: str | None = None
         self._by_image: Rows = np.empty(0, np.int32)  # the group of each image
         self._has_grown = False  # images may have features now that had none
         self._places: Rows = np.empty(0, np.int32)
@@ -136,9 +138,11 @@ class Learner:
 
     def _find_images(self, state: LabelState) -> None:
         is_same = self._listing is state.listing and len(self._images) == state.arrays.images
+        is_same &= self._group_by == state.group_by
         if not is_same:
             self._listing, self._images = state.listing, Listing(state.arrays)
-            self._by_image = group_numbers(self._images)
+            self._group_by = state.group_by
+            self._by_image = group_numbers(self._images, state.group_by)
         if not is_same or self._has_grown:
             self._has_grown = False
             places = self.table.places(self._images)
@@ -158,8 +162,8 @@ class Learner:
         return [row for row in chosen if row != state.current][:AHEAD]
 
     def _page_presses(self, state: LabelState, learned: Learned | None) -> float:
-        page = None if learned is None else next_page(learned, self._left(state), PAGE_TILES)
-        return 1.0 if page is None or len(page.rows) < PAGE_TILES else page.presses
+        page = None if learned is None else next_page(learned, self._left(state), MOST)
+        return 1.0 if page is None or len(page.rows) < MOST else page.presses
 
     def _left(self, state: LabelState) -> NDArray[np.bool_]:
         """Which rows of the features are those of images that are shown and left to label."""

@@ -32,9 +32,6 @@ Value = TypeVar("Value")
 AHEAD = 3
 """Images that are chosen ahead, so that their pictures are ready."""
 
-PAGE_TILES = 24
-"""Images on a page of look-alikes."""
-
 _LATEST_S = 0.06  # the next image is painted first; it may take long
 _WRITTEN_S = 0.005  # from the paint until the terminal has it
 _READ_S = 0.15  # so long an image is on screen before its suggestion counts as read
@@ -83,7 +80,8 @@ class LiveSuggestions:
         self._may_open = False  # whether the first pictures are painted
         self._is_needed = False  # whether labels were given to learn from, since other images were listed
         self._audited: list[ImageKey] = []  # drawn at random, and labelled
-        self._reading: asyncio.Task[None] | None = None  # of those
+        self._group_by: str | None = None  # as in `LabelState`
+        self._reading: asyncio.Task[None] | None = None  # of these two
         self._is_stale = True  # the labels changed since they were handed to the thread
         self._on_screen: int | None = None  # row
         self._on_screen_since = 0.0
@@ -100,7 +98,7 @@ class LiveSuggestions:
         """
         self._is_stale = True
         if any(change.kind == "audit" for change in changes[:_MOST_LOOKED_AT]):
-            self._audit_changed()
+            self._read_anew()
         if by_person and self.is_on and self.has_two_classes:
             self._controller.suggestions.labels_given()
             if not self._is_needed:
@@ -110,15 +108,22 @@ class LiveSuggestions:
         self._open_if_wanted()
         self.relearn()
 
-    def _audit_changed(self) -> None:
-        """Images of an audit were answered: they alone say how sure suggestions are, once there are enough."""
+    def _read_anew(self) -> None:
+        """Ask labels.db for answers of an audit, which alone say how sure suggestions are once there are enough, and
+        for what the split keeps together."""
         if self._thread is not None:
-            self._reading = asyncio.get_running_loop().create_task(self._read_audits())
+            self._reading = asyncio.get_running_loop().create_task(self._read_store())
 
-    async def _read_audits(self) -> None:
+    async def _read_store(self) -> None:
+        from mia_tui.dataset.split.assignment import stored_rule
+
         with suppress(StoreError):
-            rows = await self._controller.store_thread.read(lambda store: store.audits()) or []
+            found = await self._controller.store_thread.read(
+                lambda store: (store.audits(), stored_rule(store))
+            )
+            rows, rule = found or ([], None)
             self._audited = [row.image for row in rows if row.kind == "suggestion" and row.answer is not None]
+            self._group_by = None if rule is None else rule.group_by
             self._is_stale = True
             self.relearn()
 
@@ -176,7 +181,7 @@ class LiveSuggestions:
         if self._thread is None and not self.failure:
             dataset = self._controller.dataset
             self._thread = LearnerThread(lambda: open_features(dataset), took=self._take, failed=self._fail)
-            self._audit_changed()
+            self._read_anew()
             self.relearn()
 
     def open_again(self) -> None:
@@ -241,7 +246,8 @@ class LiveSuggestions:
         self._thread.learn(
             LabelState(
                 session.listing, session.listing.arrays, class_ids, skipped, active,
-                shown.copy(), session.current_row, session.listing.rows(self._audited), self.chooses,
+                shown.copy(), session.current_row, session.listing.rows(self._audited),
+                self._group_by, self.chooses,
                 self.asks_for_pages,
             )
         )  # fmt: skip

@@ -22,7 +22,7 @@ Doubted = Literal["label", "duplicate", "outlier", "unfamiliar"]
 TITLES: dict[Doubted, str] = {
     "label": "labels that look wrong",
     "duplicate": "near-duplicates with different labels",
-    "outlier": "outliers of their class",
+    "outlier": "outliers",
     "unfamiliar": "images unlike all classes",
 }
 AUDIT_TITLE = "audit"
