@@ -25,8 +25,10 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.suggested import ModelSuggestions
 from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.errors import DataError
 from mia_tui.tui.grid.screen import GridScreen
 from mia_tui.tui.label.screen import LabelScreen
+from mia_tui.tui.look_alikes import commands
 from mia_tui.tui.look_alikes.page import LookAlikePage
 from mia_tui.tui.look_alikes.pages import Pages
 from mia_tui.tui.look_alikes.screen import LookAlikesScreen
@@ -39,6 +41,12 @@ OPEN, LIKE = "quotation_mark", "at"
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
     return clustered(tmp_path / "images")
+
+
+@pytest.fixture(autouse=True)
+def reads_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see a page sooner than people."""
+    monkeypatch.setattr(commands, "READ_S", 0.0)
 
 
 def pages_of(pilot: Pilot[Any]) -> Pages:
@@ -601,5 +609,47 @@ def test_the_users_keys_count_on_pages(dataset: Path) -> None:
             assert "F6 takes 18" in screen_text(pilot.app)
             await press(pilot, "f6")
             assert len(labels_in(dataset)) == 24
+
+    run(test())
+
+
+def test_a_key_that_is_held_down_takes_no_page_that_nobody_has_seen(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        async with opened(dataset, size=WIDE) as pilot:
+            give_head(pilot)
+            await press(pilot, OPEN)
+            monkeypatch.setattr(commands, "READ_S", 60.0)
+            first = page_of(pilot)
+            for _ in range(4):
+                pilot.app.post_message(Key("enter", None))
+            await done(pilot)
+            second = page_of(pilot)
+            assert not set(second.keys) & set(first.keys)
+            assert set(paths(first)) <= set(labels_in(dataset))
+            assert not set(paths(second)) & set(labels_in(dataset))
+            assert "look at it before you take it" in screen_text(pilot.app)
+            monkeypatch.setattr(commands, "READ_S", 0.0)
+            await press(pilot, "enter")
+            assert set(paths(second)) <= set(labels_in(dataset))
+
+    run(test())
+
+
+def test_the_app_is_closed_while_the_next_page_is_looked_for(dataset: Path) -> None:
+    """Then nobody answers any more what is asked about the images."""
+
+    async def test() -> None:
+        async with opened(dataset, size=WIDE) as pilot:
+            head = give_head(pilot)
+            await press(pilot, OPEN)
+
+            async def ask(work: object) -> None:
+                raise DataError("The images have not been looked at yet.")
+
+            head.ask = ask  # type: ignore[method-assign, assignment]
+            await pages_of(pilot).look_ahead(24)
+            assert pages_of(pilot).ahead == () and pages_of(pilot).page is not None
 
     run(test())

@@ -17,6 +17,7 @@ from mia_tui.runs.prediction.probabilities import keep_probabilities
 from mia_tui.tui.label.screen import LabelScreen
 from mia_tui.tui.live import live_suggestions
 from mia_tui.tui.live.feature_job import FeatureJob
+from mia_tui.tui.look_alikes import commands
 from mia_tui.tui.look_alikes.page import LookAlikePage
 from mia_tui.tui.look_alikes.screen import LookAlikesScreen
 
@@ -25,6 +26,12 @@ LIVE = UserConfig(toast_s=600.0, live_suggestions=True)
 OPEN = "quotation_mark"
 CLASSES = ["round", "long", "spiny"]
 NAMES = [f"image-{number:03}.png" for number in range(12)]
+
+
+@pytest.fixture(autouse=True)
+def reads_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see a page sooner than people."""
+    monkeypatch.setattr(commands, "READ_S", 0.0)
 
 
 @pytest.fixture

@@ -133,11 +133,18 @@ def _answer(report: Report, live: LiveImages, store: "LabelStore", file: Path) -
     others = len(read.labels) - len(given)
     if others:
         report.warn(
-            f"{counted(others, 'image')} of {printable(file)} are not to be answered, and left as they are."
+            f"Left as {'it is' if others == 1 else 'they are'}: {counted(others, 'image')} of {printable(file)} that "
+            "nobody asked about."
         )
-    for what, names in (("name no image", read.unmatched), ("match several images", read.ambiguous)):
+    for one, several, names in (
+        ("row names no image", "rows name no image", read.unmatched),
+        ("row matches several images", "rows match several images", read.ambiguous),
+    ):
         if names:
-            report.warn(f"{counted(len(names), 'row')} of {printable(file)} {what}: {printable(names[0])} …")
+            more = " …" if len(names) > 1 else ""
+            report.warn(
+                f"{printable(file)}: {counted(len(names), one, several)}: {printable(names[0])}{more}"
+            )
 
 
 def _audits(live: LiveImages) -> list[AuditRow]:

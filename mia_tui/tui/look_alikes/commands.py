@@ -1,5 +1,6 @@
 """What the keys of a page of look-alikes do."""
 
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,6 +12,10 @@ from mia_tui.tui.label.commands import SessionCommands
 from mia_tui.tui.look_alikes import opening
 from mia_tui.tui.look_alikes.page import LookAlikePage
 from mia_tui.tui.widgets.ink import Ink
+
+READ_S = 0.25
+"""So long a page is on the screen before the key that takes it can be meant for it: a key that is held down, or
+pressed twice by mistake, labels no images that nobody has seen."""
 
 if TYPE_CHECKING:
     from mia_tui.tui.look_alikes.screen import LookAlikesScreen
@@ -31,6 +36,7 @@ class LookAlikesCommands(SessionCommands):
     def __init__(self, controller: LabelController, screen: "LookAlikesScreen", ink: Ink) -> None:
         super().__init__(controller, screen, ink)
         self._pages = screen.pages
+        self._came_at = 0.0  # when a page followed one that was taken, or a key was too early for it
         self.by_name |= {
             "take": self._take,
             "pass_on": self._pass_on,
@@ -130,6 +136,10 @@ class LookAlikesCommands(SessionCommands):
         if page is None:
             self._screen.say("No page is left.")
             return
+        if time.monotonic() - self._came_at < READ_S:
+            self._came_at = time.monotonic()
+            self._screen.say("This page has just come: look at it before you take it.")
+            return
         labelled = await self._pages.take()
         undo = self._screen.key("undo")
         self._screen.say(
@@ -138,6 +148,7 @@ class LookAlikesCommands(SessionCommands):
             else "No image of the page got a label."
         )
         await self._show_next()
+        self._came_at = time.monotonic()
 
     async def _pass_on(self) -> None:
         if self._pages.page is None:

@@ -11,6 +11,7 @@ from mia_tui.dataset.listing.listing import Rows
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.session import Applied, RowState
 from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.errors import DataError
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.look_alikes.page import MOST, LookAlikePage
 from mia_tui.tui.look_alikes.sources import LearnedHead, PageSource
@@ -126,7 +127,12 @@ class Pages:
             self.ahead = ()
             return
         begun_at = time.monotonic()
-        after = await self._made(source, count, self.class_id, without=set(shown.keys))
+        try:
+            after = await self._made(source, count, self.class_id, without=set(shown.keys))
+        except (
+            DataError
+        ):  # nothing is learned any more: the dataset is being closed, or its features are gone
+            after = None
         self._made_s = time.monotonic() - begun_at
         if self.page is shown:
             self.ahead = () if after is None else after.keys
