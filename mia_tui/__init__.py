@@ -131,6 +131,11 @@ Each line passes through its modules in this order.
         After Ctrl+K, tui/label/suggestions/asked_network.py puts the answer of image_predictor.py in their place.
         The probabilities of the other classes are in a file of their own (runs/prediction/probabilities.py), which
         tui/label/suggestions/probabilities.py searches for the image on screen.
+    how far an image is from all classes of a network
+        While engine/training/train.py validates, engine/inference/head_input.py keeps what the head is given; for the
+        best epoch engine/inference/familiar.py learns from it what is usual, and engine/training/checkpoint.py saves
+        that within best.safetensors. engine/inference/predict.py scores images by it on the way.
+        tui/controller/suggestions.py marks those that are beyond the limit.
     a review
         tui/review/chooser.py asks what to review; tui/review/finder.py finds what is doubtful in the thread of the
         live suggestions (active/label_issues.py, active/duplicates.py, active/unfamiliar.py). A queue is a filter

@@ -98,14 +98,21 @@ def make_suggestions(
     network: str = "resnet18",
     classes: Sequence[str] = ("round", "flat"),
     dataset: Path | None = None,
+    unfamiliar: Mapping[str, float] | None = None,
 ) -> RunDir:
-    """A finished prediction: a class and its probability for each of some images; `dataset` if not around `state`."""
+    """A finished prediction: a class and its probability for each of some images; `dataset` if not around `state`.
+
+    `unfamiliar` is how far some of the images are from all classes.
+    """
     run = RunDir.create(
         StateFolder(state), make_predict_job(state, network=network), name=f"predict-{network}"
     )
     run.predictions.mkdir()
     names = list(classes)
-    lines = [SuggestionLine(path, 0, names.index(name), sure) for path, (name, sure) in what.items()]
+    far = unfamiliar or {}
+    lines = [
+        SuggestionLine(path, 0, names.index(name), sure, far.get(path)) for path, (name, sure) in what.items()
+    ]
     with replacing(run.suggestions) as file:
         write_lines(file, str(dataset or state.parent), names, lines)
     with EventLog(run.events) as log:

@@ -2,13 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.features.layout import RECORD, TableDescription, all_tables, is_same_input
+from mia_tui.features.layout import RECORD, TableDescription, TableFolder, all_tables, is_same_input
 from mia_tui.features.writer import ImageRow
 
 _UNKNOWN = bytes(RECORD["digest"].itemsize)
@@ -23,7 +22,6 @@ class KnownContent:
 
     def __init__(self, description: TableDescription) -> None:
         self._tables = list(_tables_like(description))
-        self._dims = description.dims
 
     def __bool__(self) -> bool:
         return bool(self._tables)
@@ -31,7 +29,7 @@ class KnownContent:
     def of_size(self, sizes: Collection[int]) -> NDArray[np.int64]:
         """Those of some sizes in bytes that a known file has: only such files are worth reading for their digest."""
         wanted = np.unique(np.fromiter(sizes, np.int64, len(sizes)))
-        found = [np.intersect1d(wanted, records["size"]) for _, records in self._tables]
+        found = [np.intersect1d(wanted, records["size"]) for *_, records in self._tables]
         return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
 
     def rows(self, images: Sequence[ImageRow]) -> Iterator[tuple[list[ImageRow], NDArray[np.float16]]]:
@@ -44,12 +42,12 @@ class KnownContent:
         for place, image in enumerate(images):
             places[bytes.fromhex(image.digest), image.key.frame].append(place)
         sizes = {image.size for image in images}
-        for rows_file, records in self._tables:
+        for folder, here, records in self._tables:
             found = _found(records, sizes, places)
             if not found:
                 continue
             try:
-                rows = np.memmap(rows_file, "<f2", "r", shape=(len(records), self._dims))
+                rows = folder.map_rows(here, len(records))
             except (OSError, ValueError):  # written anew or removed since
                 continue
             chosen = [images[place] for key in found for place in places[key]]
@@ -59,8 +57,10 @@ class KnownContent:
                 del places[key]
 
 
-def _tables_like(description: TableDescription) -> Iterator[tuple[Path, NDArray[Any]]]:
-    """The files of rows with the records of the same generation."""
+def _tables_like(
+    description: TableDescription,
+) -> Iterator[tuple[TableFolder, TableDescription, NDArray[Any]]]:
+    """The tables as they are now, with the records of that generation."""
     for folder in all_tables():
         if folder.path.name != description.id:
             continue
@@ -68,11 +68,11 @@ def _tables_like(description: TableDescription) -> Iterator[tuple[Path, NDArray[
         if here is None or here.dims != description.dims or not _is_same(here, description):
             continue
         try:
-            records = np.fromfile(folder.images(here.generation), RECORD)
+            records = folder.read_records(here)
         except OSError:
             continue
         if len(records):
-            yield folder.rows(here.generation), records
+            yield folder, here, records
 
 
 def _is_same(here: TableDescription, wanted: TableDescription) -> bool:

@@ -17,16 +17,17 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
 from msgspec import Meta
+from numpy.typing import NDArray
 
 from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap
 from mia_tui.dataset.model import FRAME_NUMBERING
 from mia_tui.decoding import BadRecord, Count, Frame, Text, decode_json
-from mia_tui.files import read
+from mia_tui.files import open_to_read, read
 from mia_tui.paths import user_cache
 
 FEATURES_FOLDER = "features"
@@ -157,6 +158,29 @@ class TableFolder:
             found.format == FORMAT and found.numbering == FRAME_NUMBERING and found.id == self.path.name
         )
         return found if is_usable else None
+
+    def read_records(self, description: TableDescription, start: int = 0) -> NDArray[Any]:
+        """The records of images from one on, as far as their features are there; an incomplete one is not.
+
+        Raises:
+            OSError: If they cannot be read.
+        """
+        rows = self.rows(description.generation).stat().st_size // description.row_bytes
+        with open_to_read(self.images(description.generation)) as file:
+            count = max(0, min(rows, os.fstat(file.fileno()).st_size // RECORD.itemsize) - start)
+            file.seek(start * RECORD.itemsize)
+            data = file.read(count * RECORD.itemsize)
+        return np.frombuffer(data, RECORD, len(data) // RECORD.itemsize)
+
+    def map_rows(self, description: TableDescription, count: int) -> NDArray[np.float16]:
+        """The features of the first images, shape (count, dims), memory mapped.
+
+        Raises:
+            OSError: If they cannot be read.
+            ValueError: If there are fewer.
+        """
+        with open_to_read(self.rows(description.generation)) as file:
+            return np.memmap(file, "<f2", "r", shape=(count, description.dims))
 
     def unread_images(self) -> list[UnreadImage]:
         """The images that the last job could not read; none if the file is damaged."""

@@ -81,15 +81,16 @@ class FeatureTable:
 
     def refresh(self) -> bool:
         """Look for rows that were added; returns whether there are more than before."""
-        records = self._read_records(len(self._records))
+        try:
+            records = self.folder.read_records(self._description, len(self._records))
+        except OSError:
+            return False
         if not len(records):
             return False
         names = self._read_names(records)
         count = len(self._records) + len(records)
         try:
-            rows = np.memmap(
-                self.folder.rows(self._description.generation), "<f2", "r", shape=(count, self.network.dims)
-            )
+            rows = self.folder.map_rows(self._description, count)
         except (OSError, ValueError):  # removed, or shorter than it should be
             return False
         if names is None:
@@ -162,22 +163,14 @@ class FeatureTable:
         ]
         return rows[np.array(wanted, np.bool_)]
 
-    def _read_records(self, start: int) -> NDArray[Any]:
-        """The records behind the first ones; an incomplete one is not there yet."""
-        try:
-            with open_to_read(self.folder.images(self._description.generation)) as file:
-                file.seek(start * RECORD.itemsize)
-                data = file.read()
-        except OSError:
-            return _NO_RECORDS
-        return np.frombuffer(data, RECORD, len(data) // RECORD.itemsize)
-
     def _read_names(self, records: NDArray[Any]) -> NDArray[np.uint8] | None:
         """The paths of records that were read last, each followed by a zero; None if they are not all there."""
         start = int(self._records["name_end"][-1]) if len(self._records) else 0
         length = int(records["name_end"][-1]) - start
         try:
             with open_to_read(self.folder.names(self._description.generation)) as file:
+                if start + length > os.fstat(file.fileno()).st_size:
+                    return None
                 file.seek(start)
                 data = file.read(max(0, length))
         except OSError:

@@ -135,8 +135,12 @@ class FeatureWriter:
         ):
             wanted = msgspec.structs.replace(wanted, generation=generation + 1)
         try:
+            if (
+                here is None
+            ):  # files of what nobody knows: whoever has them open, as another version, keeps them
+                self._remove_files(wanted.generation)
             self._open_files(wanted.generation)
-            if here is None or wanted.generation != here.generation:  # files of what nobody knows
+            if here is None or wanted.generation != here.generation:
                 self._count = self._name_end = 0
                 self._cut(wanted)
             else:
@@ -215,9 +219,8 @@ class FeatureWriter:
         except OSError as error:
             raise cache_error(error, self.folder.path) from error
         self.description = after
-        for path in (self.folder.rows, self.folder.names, self.folder.images):
-            with suppress(OSError):
-                remove(path(before.generation))
+        with suppress(OSError):
+            self._remove_files(before.generation)
 
     def _copy(
         self, rows: NDArray[np.int32], old: NDArray[np.float16], records: NDArray[Any], names: bytes
@@ -249,6 +252,10 @@ class FeatureWriter:
         status = os.fstat(self._lock)
         self._locked = status.st_dev, status.st_ino
         hold(self._locked)
+
+    def _remove_files(self, generation: int) -> None:
+        for path in (self.folder.rows, self.folder.names, self.folder.images):
+            remove(path(generation))
 
     def _open_files(self, generation: int) -> None:
         self._close_files()

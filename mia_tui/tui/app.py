@@ -323,9 +323,13 @@ class MiaApp(FaultKeepingApp[int], inherit_bindings=False):
 
     def terminal_is_gone(self) -> None:
         """Called in a thread: wait for the label that is being written, then end at once."""
+        self.finish_writing()
+        leave_at_once(HUNG_UP)
+
+    def finish_writing(self) -> None:
+        """Wait until everything is written and leases are given up: a thread ends with the process, done or not."""
         if self._controller is not None:
             self._controller.store_thread.drain(_WRITING_S)
-        leave_at_once(HUNG_UP)
 
 
 def _tmux_watch(terminal: Terminal) -> "TmuxWatch | None":

@@ -69,6 +69,7 @@ def open_app(
     app = MiaApp(context, dataset, preload)
     with app.watching_threads():
         code = app.run()
+    app.finish_writing()
     if app.fault is not None:
         raise app.fault
     if code is None:

@@ -457,3 +457,51 @@ def test_files_of_other_kinds_are_reported_by_predict_and_by_train(
     assert ("warning", "1 file of another kind left out: 1 .cr2.") in [
         (event["type"], event.get("message")) for event in told
     ]
+
+
+@pytest.fixture
+def knowing(mia: Mia, discs: Path) -> RunDir:
+    """A run whose network says how far images are from its classes: its validation part is large enough."""
+    answer = train(mia, discs, "--lr", 0.003, "--val-fraction", 0.5)
+    assert answer.code == 0, answer.err
+    return runs_of(discs)[0]
+
+
+def test_every_format_has_the_score_of_a_network_that_knows_what_is_familiar(
+    mia: Mia, discs: Path, knowing: RunDir, tmp_path: Path
+) -> None:
+    import pyarrow.parquet as pq
+
+    answers = [predict(mia, discs, knowing, tmp_path / f"p{kind}") for kind in (".csv", ".jsonl", ".parquet")]
+    assert [(answer.code, answer.err) for answer in answers] == [(0, "")] * 3
+    table = read_csv(tmp_path / "p.csv")
+    assert list(table[0]) == ["file", "frame", "class", "probability", "p_blue", "p_red", "unfamiliar", "run"]
+    lines = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
+    columns = pq.read_table(tmp_path / "p.parquet")
+    scores = [line["unfamiliar"] for line in lines]
+    assert all(score > 0 for score in scores) and len(set(scores)) > 3
+    assert [float(row["unfamiliar"]) for row in table] == pytest.approx(scores, rel=1e-4)
+    assert columns["unfamiliar"].to_pylist() == pytest.approx(scores, rel=1e-4)
+
+
+def test_suggestions_carry_the_score(mia: Mia, discs: Path, knowing: RunDir) -> None:
+    assert mia("predict", discs, "--run", knowing.path, "--precision", "fp32").code == 0
+    found = read_newest(suggestion_sets([StateFolder(knowing.root)], discs))
+    assert found is not None and found[1].unfamiliar is not None
+    assert len(found[1].unfamiliar) == 36 and (found[1].unfamiliar > 0).all()
+
+
+def test_rows_that_an_earlier_version_predicted_are_kept_without_a_score(
+    mia: Mia, discs: Path, knowing: RunDir, tmp_path: Path
+) -> None:
+    whole, out = tmp_path / "whole.csv", tmp_path / "p.csv"
+    predict(mia, discs, knowing, whole, "--batch-size", 1)
+    [made] = predictions_of(discs)
+    config = made.predict_job().config
+    header = make_header(str(discs), config, read_card(knowing.best_weights), config.digest)
+    rows = PredictionRows(partial_path(out), header, scan(discs).keys)
+    first, *others = read_csv(whole)
+    rows.append([PredictionRow(first["file"], 0, [float(first["p_blue"]), float(first["p_red"])])])
+    answer = predict(mia, discs, knowing, out, "--batch-size", 1)
+    assert answer.code == 0 and "1 image is already predicted" in answer.out
+    assert read_csv(out) == [first | {"unfamiliar": ""}, *others]

@@ -215,3 +215,29 @@ def test_more_parts_than_files_can_be_open_are_joined(
 def test_an_impossible_part_is_refused(mia: Mia, discs: Path, out: Path, shard: str) -> None:
     answer = mia("predict", discs, "--run", "last", "--out", out, "--shard", shard)
     assert_refused(answer, 2, "is not a part such as 3/8")
+
+
+def test_parts_carry_the_score_and_are_joined_with_those_of_an_earlier_version(
+    mia: Mia, discs: Path, out: Path, tmp_path: Path
+) -> None:
+    answer = train(mia, discs, "--lr", 0.003, "--val-fraction", 0.5)
+    assert answer.code == 0, answer.err
+    run, whole = runs_of(discs)[0], tmp_path / "whole.csv"
+    predict(mia, discs, run, whole)
+    assert "unfamiliar" in whole.read_text().splitlines()[0]
+    for number in (1, 2):
+        assert predict(mia, discs, run, out, "--shard", f"{number}/2").code == 0
+    first = shard_file(out, (1, 2))
+    both = out.with_name("both.csv")
+    for number in (1, 2):
+        shutil.copy(shard_file(out, (number, 2)), shard_file(both, (number, 2)))
+    assert mia("predict", "--join", both).code == 0
+    assert both.read_bytes() == whole.read_bytes()
+    lines = first.read_text().splitlines(keepends=True)
+    old = [re.sub(r',"unfamiliar":[0-9.]+', "", line.replace(":true}", ":false}")) for line in lines]
+    first.write_text("".join(old))
+    assert '"unfamiliar":true' not in old[0] and old != lines
+    assert "Part 1 of 2 is complete" in predict(mia, discs, run, out, "--shard", "1/2").out
+    assert mia("predict", "--join", out).code == 0
+    scores = [line.split(",")[-2] for line in out.read_text().splitlines()]
+    assert scores.count("") == shard_size(36, 5, (1, 2)) and scores[0] == "unfamiliar"

@@ -1,6 +1,7 @@
 """Looking for new images while a person labels: what came, what is gone, and everything else as it was."""
 
 import asyncio
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -242,7 +243,7 @@ def test_the_command_stands_in_the_palette_and_can_have_another_key(cells: Path)
             assert "No new images." in told(pilot.app)
             await pilot.press("ctrl+p")
             await type_text(pilot, "look for new")
-            await wait_until(pilot, lambda: "Look for new images  F12" in screen_text(pilot.app))
+            await wait_until(pilot, lambda: re.search(r"Look for new images +F12", screen_text(pilot.app)))
 
     run(test())
 

@@ -16,6 +16,7 @@ from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import StoreError
 from mia_tui.features.layout import FeatureNetwork
 from mia_tui.tui.grid.screen import GridScreen
+from mia_tui.tui.label.screen import LabelScreen
 from mia_tui.tui.live import live_suggestions
 from mia_tui.tui.review import finder
 from mia_tui.tui.review.finder import FoundDoubts
@@ -207,6 +208,47 @@ def test_unfamiliar_images_are_flagged_one_by_one_or_together_in_the_grid(
             assert "decided" in screen_text(pilot.app)
         with LabelStore(cells / "mia" / "labels.db") as store:
             assert {key.path for key, mark in store.marks().items() if mark.flagged} == {NAMES[4], NAMES[2]}
+
+    run(test())
+
+
+def test_images_that_a_trained_network_finds_unlike_all_classes_are_marked_and_reviewed_farthest_first(
+    cells: Path,
+) -> None:
+    far = {NAMES[1]: 1.2, NAMES[2]: 0.4, NAMES[4]: 2.5}
+    what = dict.fromkeys(NAMES, ("flat", 0.9))
+    make_suggestions(cells / "mia", what, network="vgg16", unfamiliar=far)
+
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
+            await press(pilot, "right")
+            assert "unlike all classes" in screen_text(pilot.app)
+            await press(pilot, "right")
+            assert "unlike all classes" not in screen_text(pilot.app)
+            await press(pilot, "ctrl+d")
+            await wait_until(pilot, lambda: "Unlike all classes (2)" in screen_text(pilot.app))
+            await type_text(pilot, "Unlike")
+            await press(pilot, "enter")
+            assert "1/2  image-004.png" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_the_marks_of_a_network_go_with_its_suggestions(cells: Path) -> None:
+    what = dict.fromkeys(NAMES, ("flat", 0.9))
+    make_suggestions(cells / "mia", what, network="vgg16", unfamiliar={NAMES[0]: 2.0})
+
+    async def test() -> None:
+        async with opened(cells) as pilot:
+            assert "unlike all classes" in screen_text(pilot.app)
+            screen = pilot.app.screen
+            assert isinstance(screen, LabelScreen)
+            shown = screen.controller.suggestions
+            make_suggestions(cells / "mia", what, network="resnet18")
+            await shown.refresh()
+            assert shown.unfamiliar is None
+            state = screen.session.state_of(0)
+            assert state.suggestion is not None and not state.unfamiliar
 
     run(test())
 

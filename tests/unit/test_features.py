@@ -308,3 +308,57 @@ def test_a_cache_folder_that_cannot_be_written_is_said_with_a_way_out(
     with pytest.raises(RunError, match="XDG_CACHE_HOME"), FeatureWriter(tmp_path, NETWORK):
         pass
     assert FeatureTable.open(tmp_path) is None
+
+
+def test_features_that_begin_anew_are_not_taken_away_from_who_has_them_open(tmp_path: Path) -> None:
+    """Files that are cut under an open memory map end the process that has it."""
+    add(tmp_path, image("a.png"), first=7)
+    table, folder = opened(tmp_path), table_folder(tmp_path, NETWORK)
+    before = folder.rows(1).stat().st_ino
+    folder.description_file.write_text('{"format": 99}')  # of a later version
+    add(tmp_path, image("b.png"), first=3)
+    assert folder.rows(1).stat().st_ino != before
+    assert table.rows(0, 1).tolist() == [[7.0] * DIMS]
+    assert opened(tmp_path).rows(0, 1).tolist() == [[3.0] * DIMS]
+
+
+def change_record(folder: TableFolder, **fields: int) -> None:
+    records = np.fromfile(folder.images(1), RECORD)
+    for name, value in fields.items():
+        records[name][-1] = value
+    records.tofile(folder.images(1))
+
+
+@pytest.mark.parametrize("end", [2**62, -5, 0])
+def test_an_impossible_end_of_a_path_is_no_row(tmp_path: Path, end: int) -> None:
+    add(tmp_path, image("a.png"), image("b.png"))
+    change_record(table_folder(tmp_path, NETWORK), name_end=end)
+    assert len(opened(tmp_path)) == 0
+    with FeatureWriter(tmp_path, NETWORK) as writer:
+        writer.begin(description())
+        assert len(writer) == 1
+
+
+def test_no_more_records_are_read_than_there_are_features(tmp_path: Path) -> None:
+    """A file that a broken disk, or somebody, made a terabyte long does not fill the memory."""
+    add(tmp_path, image("a.png", content="a"))
+    os.truncate(table_folder(tmp_path, NETWORK).images(1), 1 << 40)
+    assert len(opened(tmp_path)) == 1
+    assert KnownContent(description()).of_size([10]).tolist() == [10]
+
+
+@pytest.mark.parametrize("part", ["images", "rows", "names"])
+@pytest.mark.parametrize("odd", ["pipe", "link"])
+def test_what_is_no_file_of_features_is_not_waited_for_nor_read(tmp_path: Path, part: str, odd: str) -> None:
+    add(tmp_path, image("a.png", content="a"))
+    file: Path = getattr(table_folder(tmp_path, NETWORK), part)(1)
+    elsewhere = tmp_path / "elsewhere"
+    file.rename(elsewhere)
+    if odd == "pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to(elsewhere)
+    assert len(opened(tmp_path)) == 0
+    wanted = [image("c.png", content="a")]
+    found = [rows.tolist() for _, rows in KnownContent(description()).rows(wanted)]
+    assert found == ([[[0.0] * DIMS]] if part == "names" else [])

@@ -97,6 +97,24 @@ def test_suggestions_come_back_as_they_were_predicted(state: StateFolder, root: 
     assert known.images == 3
 
 
+def test_scores_of_a_network_come_back_and_those_of_earlier_versions_are_not_known(
+    state: StateFolder, root: Path
+) -> None:
+    file = RunDir(state.runs / "20260101-1200-a").suggestions
+    file.parent.mkdir(parents=True)
+    lines = [SuggestionLine("a.png", 0, 0, 0.5, 1.25), SuggestionLine("b.png", 0, 0, None)]
+    with file.open("wb") as opened:
+        write_lines(opened, str(root), ["round"], lines)
+    found = newest_suggestions(state, root)
+    assert found is not None and found.unfamiliar is not None
+    assert found.unfamiliar.dtype == np.float32
+    np.testing.assert_array_equal(found.unfamiliar, np.array([1.25, np.nan], np.float32))
+    before = file.read_text().replace(",1.25]", "]").replace(",null,null]", ",null]")
+    file.write_text(before)
+    found = newest_suggestions(state, root)
+    assert found is not None and found.unfamiliar is None and found.keys[0] == ImageKey("a.png")
+
+
 def test_images_that_could_not_be_read_have_none(state: StateFolder, root: Path) -> None:
     suggest(state, root, rows=[ROWS[0], None, ROWS[2]])
     found = newest_suggestions(state, root)

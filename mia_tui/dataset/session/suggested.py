@@ -24,6 +24,8 @@ class ModelSuggestions:
         keys: The images.
         best: Position in `classes` of the most likely class of each, int32, shape (N,).
         confidences: Its probability, float32, shape (N,); NaN where that is not known.
+        unfamiliar: How far each is from all classes, float32, shape (N,): above 1 it is unlike all of them; NaN where
+            that is not known. None if it is known of none.
         left_out: How many images of stacks had suggestions that cannot be shown: an earlier version made them for
             pages, whose frames are not known, or which are one image now and were suggested to be different.
     """
@@ -33,6 +35,7 @@ class ModelSuggestions:
     keys: list[ImageKey]
     best: NDArray[np.int32]
     confidences: NDArray[np.float32]
+    unfamiliar: NDArray[np.float32] | None = None
     left_out: int = 0
 
 

@@ -28,6 +28,7 @@ from mia_tui.engine.inference.head_input import WithHeadInput
 from mia_tui.engine.training.checkpoint import load_model
 from mia_tui.errors import DecodeError
 from mia_tui.runs.disk import OnWait
+from mia_tui.runs.prediction.predictions import MOST_UNFAMILIAR
 from mia_tui.runs.record.input_words import other_type_words
 
 _DIGITS = 4  # of scores
@@ -210,7 +211,7 @@ class Predictor:
         values, classes = computed.result(), len(self.card.classes)
         if values.shape[1] == classes:
             return values, [None] * len(values)
-        scores = values[:, classes].astype(float).round(_DIGITS).tolist()
+        scores = values[:, classes].astype(float).clip(0, MOST_UNFAMILIAR).round(_DIGITS).tolist()
         return values[:, :classes], scores
 
 

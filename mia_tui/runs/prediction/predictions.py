@@ -39,6 +39,11 @@ from mia_tui.text import (
 
 LONGEST_LINE_BYTES = 1 << 24
 
+MOST_UNFAMILIAR = 1e6
+"""A score is never larger."""
+
+Unfamiliar = Annotated[float, Meta(ge=0.0, le=MOST_UNFAMILIAR)]
+
 
 class PredictionRow(msgspec.Struct, frozen=True, omit_defaults=True):
     """One image: probabilities of the classes, or why there are none. `file` is as `text.encode_name` gives it.
@@ -50,7 +55,7 @@ class PredictionRow(msgspec.Struct, frozen=True, omit_defaults=True):
     frame: Frame
     probabilities: list[Annotated[float, Meta(ge=0.0, le=1.001)]] | None = None
     problem: str | None = None
-    unfamiliar: float | None = None
+    unfamiliar: Unfamiliar | None = None
 
     @property
     def key(self) -> ImageKey:

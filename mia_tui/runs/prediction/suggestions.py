@@ -3,10 +3,11 @@
 The suggestions of each run are kept apart; they may be for some images of the dataset only.
 
     {"protocol":1,"images":"/data/cells","classes":["round","long"],"predicted_at":1764000000.0}
-    ["a/cell-1.png",0,1,0.9731]         file, frame, position in `classes`, probability or null
+    ["a/cell-1.png",0,1,0.9731,0.41]    file, frame, position in `classes`, probability or null, unfamiliar or null
     {"rows":1}
 
-The last line tells a complete file from one that was cut off. Suggestions are never labels: only a person makes one.
+The last number is missing in files of earlier versions, which pass over it. The last line tells a complete file from
+one that was cut off. Suggestions are never labels: only a person makes one.
 """
 
 import os
@@ -31,7 +32,7 @@ from mia_tui.files import open_to_read
 from mia_tui.paths import StateFolder, is_same_folder, state_places
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.prediction.formats import best_class
-from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow
+from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, Unfamiliar
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import decode_name, printable
 
@@ -50,12 +51,16 @@ class _SuggestionsHead(msgspec.Struct, frozen=True):
 
 
 class SuggestionLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The most probable class of an image: its position among the classes, and its probability, None if unknown."""
+    """The most probable class of an image: its position among the classes, and its probability, None if unknown.
+
+    `unfamiliar` is how far the image is from all classes, as in `PredictionRow`.
+    """
 
     file: Text
     frame: Frame
     best: Index
     confidence: Annotated[float, Meta(ge=0.0, le=1.001)] | None
+    unfamiliar: Unfamiliar | None = None
 
 
 class _SuggestionsEnd(msgspec.Struct, frozen=True):
@@ -94,7 +99,7 @@ def write_suggestions(file: BinaryIO, header: PredictionHeader, rows: Iterable[P
 def _best_of(row: PredictionRow) -> SuggestionLine:
     best = best_class(row)
     assert row.probabilities is not None
-    return SuggestionLine(row.file, row.frame, best, round(row.probabilities[best], 5))
+    return SuggestionLine(row.file, row.frame, best, round(row.probabilities[best], 5), row.unfamiliar)
 
 
 def write_lines(file: BinaryIO, images: str, classes: list[str], lines: Iterable[SuggestionLine]) -> None:
@@ -217,22 +222,30 @@ def _read(known: SuggestionSet) -> ModelSuggestions:
     keys: list[ImageKey] = []
     best: list[np.ndarray] = []
     sure: list[np.ndarray] = []
+    far: list[np.ndarray] = []
     with open_to_read(known.run.suggestions) as file:
         head = _decode_head(file.readline(_LONGEST_HEAD_BYTES))
         for lines in _chunks(file):
             keys += [ImageKey(decode_name(line.file), line.frame) for line in lines]
             best.append(np.array([line.best for line in lines], np.int32))
             sure.append(np.array([line.confidence for line in lines], np.float32))  # None is NaN
+            far.append(np.array([line.unfamiliar for line in lines], np.float32))
     found = ModelSuggestions(
         known.model,
         tuple(map(decode_name, head.classes)),
         keys,
         np.concatenate([np.empty(0, np.int32), *best]),
         np.concatenate([np.empty(0, np.float32), *sure]),
+        _known(np.concatenate([np.empty(0, np.float32), *far])),
     )
     if np.any(found.best >= len(head.classes)):
         raise _DamagedSuggestions
     return _with_present_frames(known.run, found)
+
+
+def _known(scores: np.ndarray) -> np.ndarray | None:
+    """Scores; None if none is known."""
+    return None if np.isnan(scores).all() else scores
 
 
 def _with_present_frames(run: RunDir, found: ModelSuggestions) -> ModelSuggestions:
@@ -262,7 +275,12 @@ def _with_present_frames(run: RunDir, found: ModelSuggestions) -> ModelSuggestio
     keys = [key for key, row in kept.items() if row is not None]
     left_out = len(kept) - len(keys)
     return replace(
-        found, keys=keys, best=found.best[rows], confidences=found.confidences[rows], left_out=left_out
+        found,
+        keys=keys,
+        best=found.best[rows],
+        confidences=found.confidences[rows],
+        unfamiliar=None if found.unfamiliar is None else found.unfamiliar[rows],
+        left_out=left_out,
     )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from mia_tui.config.user.kept import SuggestionSource, keep, kept_settings
 from mia_tui.dataset.listing.listing import Rows
+from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.suggested import ModelSuggestions
 from mia_tui.dataset.stacks import unshown_words, unused_labels
 from mia_tui.dataset.store.edits import free_in_steps
@@ -53,12 +54,15 @@ class ShownSuggestions:
     Attributes:
         shown: The set of a run that is shown; None if there is none.
         is_live: Whether the live suggestions are shown.
+        unfamiliar: Images that the network of the set shown says are unlike all classes, farthest first; None if it
+            does not say that.
         compared: The set that it is compared with; None if it never was.
     """
 
     def __init__(self, controller: "LabelController", state: Path | None) -> None:
         self._controller, self._state = controller, state
         self.shown: SuggestionSet | None = None
+        self.unfamiliar: list[ImageKey] | None = None
         self.compared: SuggestionSet | LiveSet | None = None
         self._newest: SuggestionSet | None = None
         self.is_live = False
@@ -99,6 +103,7 @@ class ShownSuggestions:
             learning.confidences,
             is_other=not self.is_live,
         )
+        self._mark_unfamiliar(None, None)
         self._controller.repaint(changed)
         self.shown, self.is_live = None, True
 
@@ -141,6 +146,7 @@ class ShownSuggestions:
         if self.shown is None:
             return None
         gone, self.shown = self.shown, None
+        self._mark_unfamiliar(None, None)
         self._controller.suggest(_nothing(), np.empty(0, np.int32))
         return f"The suggestions of {printable(gone.model)} do not exist any more."
 
@@ -192,6 +198,7 @@ class ShownSuggestions:
         self, chosen: "SuggestionSet", found: ModelSuggestions, known: "list[SuggestionSet]"
     ) -> str:
         rows = await self._rows(found)
+        self._mark_unfamiliar(found, rows)
         self._controller.suggest(found, rows)
         self.shown, self.is_live = chosen, False
         session = self._controller.session
@@ -208,6 +215,25 @@ class ShownSuggestions:
         await _free(found)
         new = session.new_classes
         return f"{words} Classes you do not have yet: {name_some(new)}." if new else words
+
+    def _mark_unfamiliar(self, found: ModelSuggestions | None, rows: Rows | None) -> None:
+        """Mark the images that a network says are unlike all classes; where it does not say that, none are.
+
+        Args:
+            found: What it suggests; None for the live suggestions, which mark theirs when they are reviewed.
+            rows: The rows of its images; None if they are not known.
+        """
+        session = self._controller.session
+        if found is None or found.unfamiliar is None:
+            if self.unfamiliar is not None:
+                session.set_unfamiliar(np.empty(0, np.int32))
+            self.unfamiliar = None
+            return
+        far = np.flatnonzero(found.unfamiliar > 1)
+        far = far[np.argsort(-found.unfamiliar[far], kind="stable")]
+        self.unfamiliar = [found.keys[place] for place in far.tolist()]
+        known = session.listing.rows(self.unfamiliar) if rows is None else rows[far]
+        session.set_unfamiliar(known[known >= 0])
 
     async def _of_the_other_choice(self, found: ModelSuggestions) -> str:
         """A sentence about suggestions of single frames where stacks are labelled as a whole, or the reverse."""

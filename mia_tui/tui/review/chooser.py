@@ -62,13 +62,8 @@ class ReviewChooser(PickDialog[Begun]):
     async def _find_doubts(self) -> None:
         for kind in TITLES:  # closing this ends it after the one at work
             found = await self._finder.find((kind,))
-            if found.why_not:
-                self._counts = dict.fromkeys(TITLES, "not known yet")
-            else:
-                self._counts[kind] = f"{len(found.doubts[kind]):,}"
+            self._counts[kind] = "not known yet" if found.why_not else f"{len(found.doubts[kind]):,}"
             self.replace_choices(self._entries())
-            if found.why_not:
-                break
 
     def _entries(self) -> list[Choice[Begun]]:
         session = self._session

@@ -1,5 +1,7 @@
 """Finds what is doubtful in a dataset: labels that look wrong, near-duplicates with different labels, outliers, and
 images unlike all classes. Computed in the thread of the live suggestions, from the features and the labels of now.
+
+Which images are unlike all classes the network says whose suggestions are shown, if it was trained to.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +22,7 @@ from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.review.records import IssueKind
 from mia_tui.errors import DataError
-from mia_tui.text import counted
+from mia_tui.text import counted, printable
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.review.queue import TITLES, Doubt, Doubted
 
@@ -97,6 +99,9 @@ class DoubtFinder:
         """
         live, session = self._controller.live, self._controller.session
         labels = await self._labels()
+        far = self._controller.suggestions.unfamiliar
+        if far is not None and tuple(kinds) == ("unfamiliar",):
+            return self._said_by_the_network(far, labels)
         if len(np.unique(labels.class_ids[labels.class_ids > 0])) < _LEAST_CLASSES:
             return FoundDoubts(why_not="Images of two classes have to be labelled first.")
         try:
@@ -112,6 +117,16 @@ class DoubtFinder:
             session.set_unfamiliar(rows)
         count = counted(int(np.count_nonzero(labels.class_ids)), "label")
         return FoundDoubts({kind: self._known[kind] for kind in kinds}, count)
+
+    def _said_by_the_network(self, far: Sequence[ImageKey], labels: _Labels) -> FoundDoubts:
+        """The images among these that nobody has decided about yet."""
+        session, rows = self._controller.session, labels.listing.rows(list(far))
+        if session.listing is labels.listing:
+            session.set_unfamiliar(rows[rows >= 0])
+        is_open = (labels.class_ids == 0) & ~labels.passed
+        shown = zip(far, rows.tolist(), strict=True)
+        doubts = tuple(Doubt(key, 0) for key, row in shown if row >= 0 and is_open[row])
+        return FoundDoubts({"unfamiliar": doubts}, printable(session.model))
 
     async def _labels(self) -> _Labels:
         session = self._controller.session
