@@ -43,7 +43,8 @@ Where things go
     label format        a record in dataset/interchange/formats.py, and its reader or writer in a module beside it
     kind of label issue its numbers in a module of active/, its name in `IssueKind` of dataset/store/review/records.py
                         and by a migration in the table kept, a function in `_ISSUES` of cli/live/issues.py, a method
-                        of `_Found` in tui/review/finder.py, and its title in tui/review/queue.py and chooser.py
+                        of `_Found` in tui/review/finder.py, and its titles in tui/review/queue.py and
+                        tui/review/chooser.py
     prediction format   a record in runs/prediction/formats.py
     command             a line in cli/main.py, and its module in cli/
     key                 a line in the table of its screen in tui/keys/tables/, what it does in `by_name` of the
