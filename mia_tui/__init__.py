@@ -41,8 +41,10 @@ Where things go
                         dataset/images/network/brightness.py, its name in `Intensity` of config/train.py and
                         `IntensityMode` of dataset/images/intensity.py
     label format        a record in dataset/interchange/formats.py, and its reader or writer in a module beside it
-    kind of label issue a function in `_ISSUES` of cli/live/issues.py, its numbers in a module of active/, its name in
-                        `IssueKind` of dataset/store/review/records.py
+    kind of label issue its numbers in a module of active/, its name in `IssueKind` of dataset/store/review/records.py
+                        and by a migration in the table kept, a function in `_ISSUES` of cli/live/issues.py, a method
+                        of `_Found` in tui/review/finder.py, and its titles in tui/review/queue.py and
+                        tui/review/chooser.py
     prediction format   a record in runs/prediction/formats.py
     command             a line in cli/main.py, and its module in cli/
     key                 a line in the table of its screen in tui/keys/tables/, what it does in `by_name` of the
@@ -172,7 +174,8 @@ Each line passes through its modules in this order.
     labels that look wrong, and an audit
         cli/live/learned.py joins images, labels and features (features/table.py; what is missing is made by
         engine/jobs/features.py) to a `Suggester` (active/suggester.py). active/label_issues.py ranks labels by
-        scores of heads that did not learn from them (active/head.py); what a person kept is left out
+        scores of heads that did not learn from them (active/head.py), nor from images that belong to the same slide
+        or file (active/groups.py); what a person kept is left out
         (dataset/store/review/edits.py). active/audit.py draws images and makes intervals of their answers, which
         dataset/store/review/edits.py keeps with the labels; active/outlook.py says what more labels would bring.
     files that were renamed

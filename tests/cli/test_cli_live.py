@@ -230,6 +230,30 @@ def test_only_labels_that_the_network_was_not_trained_on_are_ranked(
     ranked = {each["file"] for each in records(answer.out) if each["issue"] == "label"}
     assert ranked == {name(index) for index in range(30, 60)}
     assert "30 labels that tiny was trained on are left out" in answer.err
+    assert "copies of them" not in answer.err
+
+
+def test_copies_of_what_the_network_was_trained_on_are_not_ranked_either(
+    mia: Mia, cells: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cells / name(40)).write_bytes((cells / name(4)).read_bytes())
+    label(mia, cells, {index: class_of(index) for index in range(60)})
+    monkeypatch.setattr("mia_tui.cli.network.find_network", lambda *_: (None, Path("best.safetensors")))
+    monkeypatch.setattr("mia_tui.runs.features.create.network_id", lambda *_: "tiny-1")
+    write_features(cells, features(), trained_on=30, network="tiny-1")
+    answer = mia("labels", "issues", cells, "--network", "best", "--json", "--all")
+    ranked = {each["file"] for each in records(answer.out) if each["issue"] == "label"}
+    assert ranked == {name(index) for index in range(30, 60)} - {name(40)}
+    assert "31 labels that tiny was trained on are left out" in answer.err
+
+
+def test_a_network_that_may_know_copies_of_the_labels_is_warned_of(
+    mia: Mia, labelled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mia_tui.cli.network.find_network", lambda *_: (None, Path("best.safetensors")))
+    monkeypatch.setattr("mia_tui.runs.features.create.network_id", lambda *_: "tiny-1")
+    write_features(labelled, features(), network="tiny-1")
+    assert "If it was trained on copies of them" in mia("labels", "issues", labelled, "--network", "best").err
 
 
 def audited(mia: Mia, root: Path) -> dict[str, Any]:

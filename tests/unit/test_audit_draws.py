@@ -1,8 +1,15 @@
 """Draws of an audit, and which of them count together."""
 
-from mia_tui.dataset.model import ImageKey
+import numpy as np
+
+from mia_tui.dataset.listing.arrays import arrays_of
+from mia_tui.dataset.listing.listing import Listing
+from mia_tui.dataset.model import ImageClass, ImageKey
+from mia_tui.dataset.session.session import LabelSession
+from mia_tui.dataset.session.suggested import ModelSuggestions
 from mia_tui.dataset.store.review.audits import AuditDraw, draws_of, together
 from mia_tui.dataset.store.review.records import AuditKind, AuditRow
+from mia_tui.tui.review.audit import says_something
 
 
 def drawn(at: float, count: int, answers: int, *, of: int = 100, kind: AuditKind = "label") -> list[AuditRow]:
@@ -50,3 +57,16 @@ def test_the_newest_is_shown_alone_if_all_are_out_of_date() -> None:
 def test_without_an_answer_there_is_nothing_to_say() -> None:
     assert together(draws_of(drawn(5, 3, 0), "label"), always) is None
     assert together([], always) is None
+
+
+def test_an_audit_of_the_suggestions_that_there_were_is_current_while_most_images_have_none() -> None:
+    session = LabelSession(Listing(arrays_of([f"{number}.png" for number in range(90)])))
+    for _ in session.load_in_steps([ImageClass(1, "round", "#112233", "1", 0)], {}, {}):
+        pass
+    keys = [ImageKey(f"{number}.png") for number in range(30)]
+    found = ModelSuggestions("live", ("round",), keys, np.zeros(30, np.int32), np.full(30, 0.9, np.float32))
+    session.set_suggestions(found)
+    [audit] = draws_of(drawn(5, 3, 0, of=30, kind="suggestion"), "suggestion")
+    assert says_something(audit, session)
+    [audit] = draws_of(drawn(5, 3, 0, of=90, kind="suggestion"), "suggestion")
+    assert not says_something(audit, session)

@@ -62,6 +62,11 @@ def list_issues(
         report.warn(
             f"{counted(live.learned_by_network, 'label')} that {printable(live.network)} was trained on are left out."
         )
+    if live.trained_elsewhere:
+        report.warn(
+            f"{printable(live.network)} was trained on none of these files. If it was trained on copies of them, it "
+            "knows the labels by heart and finds few that are wrong."
+        )
     if keep is not None:
         _keep(report, live, keep, annotator)
     found = {

@@ -45,6 +45,7 @@ class LiveImages:
         labelled: Rows of those labelled images that the network of the features was not trained on.
         class_ids: Their classes.
         is_labelled: Which images are labelled, shape (N,); those that the network was trained on are, too.
+        trained_elsewhere: Whether the network was trained, but by what is known on none of these images.
         contents: Equal numbers for equal content, shape (N,); below 0 where that is not known.
         without: How many images have no features.
         network: What people call the network.
@@ -57,6 +58,7 @@ class LiveImages:
     labelled: Rows
     class_ids: Rows
     is_labelled: NDArray[np.bool_]
+    trained_elsewhere: bool
     contents: Rows
     without: int
     network: str
@@ -192,7 +194,7 @@ def read_live(
 def _joined(
     found: Dataset, table: "FeatureTable", places: Rows, has: NDArray[np.intp], groups: Rows
 ) -> LiveImages:
-    from mia_tui.features.layout import TRAINED_ON
+    from mia_tui.features.layout import DEFAULT_NETWORK, TRAINED_ON
 
     keys = [found.scan.keys[row] for row in has.tolist()]
     suggester = Suggester(table.network.dims)
@@ -205,7 +207,9 @@ def _joined(
     labels = [found.labelled.labels.get(key) for key in keys]
     class_ids = np.array([0 if at is None else ids[at] for at in labels], np.int32)
     is_labelled = np.array([at is not None for at in labels], np.bool_)
+    contents = _contents(keys, [bytes(digest) for digest in digests])
     trained_on = table.parts[places[has]] == TRAINED_ON.index("train")
+    trained_on |= (contents >= 0) & np.isin(contents, contents[trained_on])  # copies are known by heart, too
     usable = np.flatnonzero(is_labelled & ~trained_on).astype(np.int32)
     return LiveImages(
         found,
@@ -214,7 +218,8 @@ def _joined(
         usable,
         class_ids[usable],
         is_labelled,
-        _contents(keys, [bytes(digest) for digest in digests]),
+        table.network.id != DEFAULT_NETWORK and not table.parts.any(),
+        contents,
         len(places) - len(has),
         table.network.name,
         int((is_labelled & trained_on).sum()),

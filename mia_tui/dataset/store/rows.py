@@ -13,6 +13,7 @@ from msgspec import Meta
 from mia_tui.dataset.class_rules import LONGEST_NAME
 from mia_tui.dataset.model import FRAME_NUMBERING, ImageClass, ImageKey
 from mia_tui.dataset.store.records import Change, ChangeKind, Label, LabelOrigin, Mark, Opinion
+from mia_tui.dataset.store.review.records import IssueKind
 from mia_tui.decoding import BadRecord, Count, JsonReader, Text, Time, check
 
 # Bits of image.flagged
@@ -83,7 +84,7 @@ class _ClassValue(TypedDict):
 
 
 class _KeptValue(TypedDict):
-    issue: Literal["label", "duplicate", "outlier"]
+    issue: IssueKind
     class_id: Count
     annotator: str
     at: Time

@@ -40,10 +40,10 @@ def percents_of(audit: AuditDraw) -> str:
 
 def says_something(audit: AuditDraw, session: LabelSession) -> bool:
     """Whether it still says something of the images of now."""
-    counts = session.counts
     if audit.kind == "label":
-        return is_current(audit.drawn_from, counts.labelled)
-    return is_current(audit.drawn_from, counts.unlabelled + len(audit.answered))  # these are labels now
+        return is_current(audit.drawn_from, session.counts.labelled)
+    left = len(session.rows_of(_STATES["suggestion"])) if session.model else session.counts.unlabelled
+    return is_current(audit.drawn_from, left + len(audit.answered))  # these are labels now
 
 
 def counting(rows: Sequence[AuditRow], session: LabelSession) -> Mapping[AuditKind, AuditDraw]:
