@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mia_tui.active.audit import Estimate, percent, percents
 from mia_tui.active.head import RidgeHead
 from mia_tui.active.suggester import Rows
+from mia_tui.text import counted
 
 _SHARES = (0.15, 0.25, 0.4, 0.6, 0.8)
 _DRAWS = 12  # random parts of each size
@@ -131,6 +132,14 @@ def progress_sentence(
         else:
             parts.append(f"{more.more:,} more labels: about {percent(more.share)} %")
     return " · ".join(parts)
+
+
+def since_sentence(labels: int) -> str:
+    """That an audit of labels says nothing of those that came after it."""
+    be = "was" if labels == 1 else "were"
+    return (
+        f"{counted(labels, 'label')} {be} given or changed after that, of which it says nothing: audit again."
+    )
 
 
 def _why_not(found: Estimate, curve: LearningCurve | None, more: int, labelled: int) -> str:

@@ -103,6 +103,16 @@ def test_a_summary_says_what_it_comes_from_and_what_to_do_next(mia: Mia, labelle
     assert "--next 20" in lines[-1]
 
 
+def test_where_all_images_are_labelled_it_is_said_what_to_do_instead(mia: Mia, labelled: Path) -> None:
+    with LabelStore(labelled / "mia" / "labels.db") as store:
+        ids = {known.name: known.id for known in store.classes()}
+        given = [(ImageKey(name(index)), ids[class_of(index)]) for index in range(60, COUNT)]
+        store.set_labels(given, source="person")
+    answer = mia("suggest", labelled).out
+    assert "All 90 images are labelled: nothing is left to be suggested." in answer
+    assert "mia-tui labels issues" in answer and "mean probability" not in answer
+
+
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
 def test_a_file_of_suggestions_is_one_of_predictions_with_the_unfamiliar_score(
     mia: Mia, labelled: Path, tmp_path: Path, ending: str
@@ -307,6 +317,25 @@ def test_labels_are_audited_too(mia: Mia, labelled: Path, tmp_path: Path) -> Non
     answer_all(mia, labelled, tmp_path / "audit.csv")
     found = audited(mia, labelled)["labels"]
     assert (found["right"], found["audited"], found["low"], found["high"]) == (59, 60, 59 / 60, 59 / 60)
+
+
+def test_an_audit_of_labels_says_nothing_of_those_that_came_after_it(
+    mia: Mia, labelled: Path, tmp_path: Path
+) -> None:
+    mia("labels", "audit", labelled, "--draw", 20, "--of", "labels")
+    answer_all(mia, labelled, tmp_path / "audit.csv")
+    assert "after that" not in mia("labels", "audit", labelled).err
+    with LabelStore(labelled / "mia" / "labels.db") as store:
+        audited_keys = {row.image for row in store.audits()}
+        others = [ImageKey(name(index)) for index in range(60)]
+        others = [key for key in others if key not in audited_keys][:3]
+        classes = {known.name: known.id for known in store.classes()}
+        was = {key: label.class_id for key, label in store.labels().items()}
+        given = [(key, next(id for id in classes.values() if id != was[key])) for key in others]
+        store.set_labels(given, source="import")
+    assert "3 labels were given or changed after that, of which it says nothing: audit again." in (
+        mia("labels", "audit", labelled).err
+    )
 
 
 def test_draws_count_together_and_no_image_twice(mia: Mia, labelled: Path, tmp_path: Path) -> None:

@@ -185,6 +185,20 @@ def test_the_key_of_a_class_gives_it_to_the_cursor_or_to_marked_images(dataset: 
     run(test())
 
 
+def test_once_all_images_are_labelled_it_is_said_what_to_do_next(dataset: Path) -> None:
+    async def test() -> None:
+        async with opened(dataset, size=WIDE) as pilot:
+            give_head(pilot)
+            await press(pilot, OPEN)
+            while pages_of(pilot).page is not None:
+                await press(pilot, "enter")
+            text = screen_text(pilot.app)
+            assert "No page is left: all images have a label or are skipped." in text
+            assert "Esc goes back; then Ctrl+D checks and audits the labels, Ctrl+T trains." in text
+
+    run(test())
+
+
 def test_marked_images_that_got_no_class_are_left_out(dataset: Path) -> None:
     async def test() -> None:
         async with opened(dataset, size=WIDE) as pilot:

@@ -90,6 +90,22 @@ def test_suggestions_are_reviewed_least_sure_first_and_esc_brings_the_former_ord
     run(test())
 
 
+def test_once_all_images_are_labelled_the_review_begins_with_the_labels(cells: Path) -> None:
+    make_suggestions(cells / "mia", {NAMES[0]: ("flat", 0.9), NAMES[1]: ("round", 0.6)}, network="vgg16")
+    label(cells, "round", NAMES)
+
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
+            await press(pilot, "ctrl+d", "enter")
+            assert "1 image, where label and suggestion differ" in screen_text(pilot.app)
+            await press(pilot, "escape")
+            await begin(pilot, "Least sure first (0)")
+            text = screen_text(pilot.app)
+            assert "no suggestion is left" in text and "/6" in text, "no empty list is opened"
+
+    run(test())
+
+
 def test_suggestions_of_one_class_are_reviewed_surest_first(cells: Path) -> None:
     what = {NAMES[0]: ("flat", 0.9), NAMES[1]: ("flat", 0.96), NAMES[2]: ("round", 0.99)}
     make_suggestions(cells / "mia", what, network="vgg16")
@@ -316,6 +332,27 @@ def test_sure_suggestions_that_were_seen_as_tiles_are_taken_in_one_step(tmp_path
             assert {label.class_id for name, label in taken.items() if int(name[6:9]) % 2} == {FLAT}
             await press(pilot, "ctrl+z")
             assert labels_in(cells) == {}
+
+    run(test())
+
+
+def test_labels_that_came_after_an_audit_are_told_from_those_it_was_drawn_from(cells: Path) -> None:
+    label(cells, "flat", NAMES)
+
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
+            await begin(pilot, "Audit")
+            await press(pilot, "enter", *"222222")
+            await wait_until(pilot, lambda: "Labels: 6 of 6 right" in screen_text(pilot.app))
+            text = screen_text(pilot.app)
+            assert "after that" not in text and "Suggestions: none" not in text
+            await press(pilot, "escape", "escape")
+            with LabelStore(cells / "mia" / "labels.db") as store:
+                store.set_labels([(KEYS[0], ROUND)], source="import")
+            await begin(pilot, "How far")
+            await wait_until(
+                pilot, lambda: "1 label was given or changed after that" in screen_text(pilot.app)
+            )
 
     run(test())
 

@@ -135,7 +135,7 @@ def _show_pass(report: Report, store: "LabelStore", listed: "set[ImageKey]", new
         for who, mine in progress.items():
             report.say(f"{printable(who)}: {progress_words(mine)}.")
         if not progress:
-            report.say('Nobody has begun; in the app, that is the command "Second pass" (ctrl+p).')
+            report.say('Nobody has begun; in the app, that is the command "Second pass" (Ctrl+P).')
     else:
         report.say("No images are drawn for a second pass; --share 10% draws some.")
     report.record(

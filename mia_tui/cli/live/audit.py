@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from mia_tui.active.audit import Estimate, draw_sample, estimate, is_current
-from mia_tui.active.outlook import Outlook, learning_curve, outlook, progress_sentence
+from mia_tui.active.outlook import Outlook, learning_curve, outlook, progress_sentence, since_sentence
 from mia_tui.cli.live.learned import LiveImages, read_live
 from mia_tui.cli.report import Report
 from mia_tui.dataset.model import WHOLE_STACK
@@ -17,7 +17,7 @@ from mia_tui.dataset.store.review.audits import AuditDraw, draws_of, together
 from mia_tui.dataset.store.review.records import AuditKind, AuditRow, Draw
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.runs.disk import replacing
-from mia_tui.text import counted, encode_cell, encode_name, printable, typed
+from mia_tui.text import counted, encode_cell, encode_name, printable, typed, when
 
 if TYPE_CHECKING:
     from mia_tui.dataset.store.label_store import LabelStore
@@ -187,6 +187,11 @@ def _show(report: Report, live: LiveImages, rows: Sequence[AuditRow]) -> None:
                 f"there are {now[each[0].kind]:,} now.",
                 "Draw again.",
             )
+    audited = found["label"]
+    if audited is not None and _is_current(audited[0], now["label"]):
+        since = _labels_since(live, audited[0].drawn_at)
+        if since:
+            report.warn(f"Labels were audited on {when(audited[0].drawn_at)}. {since_sentence(since)}")
     waiting = sum(row.answer is None for row in rows)
     if waiting:
         report.say(f"{counted(waiting, 'image')} to be answered; what is left open is not in the estimate.")
@@ -201,6 +206,16 @@ def _show(report: Report, live: LiveImages, rows: Sequence[AuditRow]) -> None:
             "more": None if more is None else _outlook_record(more),
         }
     )
+
+
+def _labels_since(live: LiveImages, drawn_at: float) -> int:
+    from mia_tui.dataset.store.label_store import LabelStore
+
+    store = LabelStore.open_existing(live.found.state.labels_db)
+    if store is None:
+        return 0
+    with store:
+        return store.labels_since(drawn_at)
 
 
 def _is_current(draw: AuditDraw, now: int) -> bool:

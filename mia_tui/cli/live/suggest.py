@@ -201,8 +201,15 @@ def _show(report: Report, suggested: _Suggested) -> None:
         report.record(suggested.record(row))
     if report.as_json:
         return
-    _summarise(report, suggested, None)
     root = typed(suggested.live.found.root)
+    if not len(suggested.rows):
+        report.say(
+            f"All {len(suggested.live.keys):,} images are labelled: nothing is left to be suggested. "
+            f"`mia-tui labels issues {root}` lists labels that look wrong, "
+            f"`mia-tui labels audit {root} --draw 40` finds out how many are right."
+        )
+        return
+    _summarise(report, suggested, None)
     report.say(
         f"`mia-tui suggest {root} --out FILE.csv` writes them, `--next 20` lists images worth labelling."
     )

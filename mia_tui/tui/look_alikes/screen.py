@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 
 from mia_tui.tui.context import Context
 from mia_tui.tui.controller.label_controller import LabelController
+from mia_tui.tui.keys.bindings import keys_of, said_key
 from mia_tui.tui.label.session_screen import SessionScreen, saving_words
 from mia_tui.tui.label.words import class_keys, filter_words
 from mia_tui.tui.look_alikes import words
@@ -196,10 +197,17 @@ class LookAlikesScreen(SessionScreen[bool]):
 
     def _why_nothing(self) -> list[str]:
         image_class = None if self.pages.class_id is None else self.session.class_of(self.pages.class_id)
+        review, train = self._label_key("review"), self._label_key("train")
         return words.why_nothing(
             waiting=self.pages.waiting,
             chosen="" if image_class is None else image_class.name,
             again=self.key("look_alikes"),
             other=self.key("choose"),
             taken=self.pages.labelled,
+            left=self.session.counts.left,
+            next_steps=f"{self.key('leave')} goes back; then {review} checks and audits the labels, {train} trains.",
         )
+
+    def _label_key(self, command: str) -> str:
+        """The key of a command of the screen behind this one."""
+        return said_key("label", keys_of("label", self.context.user.keys), command)

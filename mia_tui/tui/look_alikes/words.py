@@ -95,7 +95,9 @@ def hint(
     return pieces
 
 
-def why_nothing(*, waiting: int, chosen: str, again: str, other: str, taken: int) -> list[str]:
+def why_nothing(
+    *, waiting: int, chosen: str, again: str, other: str, taken: int, left: int, next_steps: str
+) -> list[str]:
     """The sentences where no page is left.
 
     Args:
@@ -104,12 +106,18 @@ def why_nothing(*, waiting: int, chosen: str, again: str, other: str, taken: int
         again: The key that shows all of them again.
         other: The key that chooses another class.
         taken: Images that were labelled on these pages.
+        left: Images without a label, skipped ones aside.
+        next_steps: What one does next once no image is left, sentences.
     """
     words = [f"No image is left that is suggested to be {chosen}." if chosen else "No page is left."]
+    if not left:
+        words = ["No page is left: all images have a label or are skipped."]
     if taken:
         words.append(f"{counted(taken, 'image')} labelled here.")
     if waiting:
         words.append(f"{counted(waiting, 'image')} left out or passed: {again} shows them again.")
-    if chosen:
+    if not left:
+        words.append(next_steps)
+    elif chosen:
         words.append(f"{other} chooses another class.")
     return words

@@ -29,6 +29,7 @@ _WORDS: dict[Begun, str] = {
     "disputes": "Disputes of several annotators",
     "progress": "How far are we?",
 }
+_OF_SUGGESTIONS: tuple[Begun, ...] = ("least_sure", "surest", "by_class", "differs")
 _HINT = "{ok} begins, {cancel} changes nothing."
 
 
@@ -83,8 +84,10 @@ class ReviewChooser(PickDialog[Begun]):
         disputes = len(session.rows_of(Filter("disputed")))
         if disputes:
             inside["disputes"] = f"{disputes:,}"
+        # Once all images are labelled, what has none comes last: the cursor begins at the first.
+        empty = {name for name in _OF_SUGGESTIONS if suggested == inside[name] == "0"}
         return [
-            Choice(f"{words} ({inside[name]})" if inside[name] else words, name)
-            for name, words in _WORDS.items()
+            Choice(f"{_WORDS[name]} ({inside[name]})" if inside[name] else _WORDS[name], name)
+            for name in sorted(_WORDS, key=lambda name: name in empty)
             if name in inside
         ]

@@ -119,13 +119,20 @@ class ReviewCommands:
             if found is None:
                 return
             shown = found
-        self._show(shown, order)
-        if not len(self._session.view):
-            screen.say(f"No image has such a suggestion now; {screen.key('leave')} goes back.")
+        if not len(self._session.rows_of(shown)):
+            screen.say(self._no_suggestions(shown))
             return
+        self._show(shown, order)
         how = f"{screen.key('accept')} takes a suggestion"
         grid = f", {screen.key('grid')} shows many at once" if order is _SUREST_FIRST else ""
         screen.say(f"{counted(len(self._session.view), 'image')}, {words}: {how}{grid}.")
+
+    def _no_suggestions(self, shown: Filter) -> str:
+        if shown.state == "differs":
+            return "Model and labels agree on all images."
+        if not self._session.counts.left:
+            return "All images have a label or are skipped: no suggestion is left."
+        return "No image has such a suggestion now."
 
     async def _ask_class(self) -> Filter | None:
         from mia_tui.tui.classes.pickers import class_chip

@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_tui.active.audit import percents
-from mia_tui.active.outlook import LearningCurve, Outlook, learning_curve, outlook, progress_sentence
+from mia_tui.active.outlook import (
+    LearningCurve,
+    Outlook,
+    learning_curve,
+    outlook,
+    progress_sentence,
+    since_sentence,
+)
 from mia_tui.dataset.session.session import LabelSession
 from mia_tui.dataset.store.review.audits import AuditDraw
 from mia_tui.dataset.store.review.records import AuditKind
@@ -41,6 +48,7 @@ class Progress:
         curve: How often heads are wrong that learn from fewer labels; None where that is not known.
         more: What `MORE_LABELS` more labels would bring; None without an audit of suggestions.
         curve_why_not: Why there is no curve, a sentence; empty if there is one.
+        labels_since: Labels that were given or changed after those of the audit of labels were drawn.
     """
 
     labelled: int
@@ -50,6 +58,7 @@ class Progress:
     curve: LearningCurve | None
     more: Outlook | None
     curve_why_not: str
+    labels_since: int = 0
 
     @property
     def sentence(self) -> str:
@@ -81,7 +90,11 @@ async def read_progress(controller: LabelController) -> Progress:
         more = outlook(estimate_of(known["suggestion"]), curve, min(MORE_LABELS, left), max(1, labelled))
     if curve is None and not why_not:
         why_not = "A curve needs more labels, of two classes."
-    return Progress(labelled, left, known, open_audit(audits, session), curve, more, why_not)
+    since, audit = 0, known.get("label")
+    if audit is not None:
+        drawn_at = audit.drawn_at
+        since = await controller.store_thread.read(lambda store: store.labels_since(drawn_at)) or 0
+    return Progress(labelled, left, known, open_audit(audits, session), curve, more, why_not, since)
 
 
 def lines_of(progress: Progress, session: LabelSession) -> list[str]:
@@ -89,6 +102,8 @@ def lines_of(progress: Progress, session: LabelSession) -> list[str]:
     lines = []
     for kind in KINDS:
         audit = progress.audits.get(kind)
+        if audit is None and kind == "suggestion" and not progress.left:
+            continue  # there are none
         if audit is None:
             lines.append(f"{kind.capitalize()}s: none was audited, so how many are right is not known.")
             continue
@@ -99,6 +114,8 @@ def lines_of(progress: Progress, session: LabelSession) -> list[str]:
         )
         if not says_something(audit, session):
             lines.append("The images are others now than those it was drawn from: audit again.")
+        elif kind == "label" and progress.labels_since:
+            lines.append(since_sentence(progress.labels_since))
     more = progress.more
     if more is not None and more.share is not None:
         lines.append(f"With {more.more:,} more labels {percents(more.share, more.low, more.high)}).")

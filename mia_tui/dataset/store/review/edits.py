@@ -100,6 +100,19 @@ class ReviewEdits(StoreEdits):
                 for row in rows.checked(self._db.execute(_AUDITS), _AuditFields)
             ]
 
+    def labels_since(self, drawn_at: float) -> int:
+        """How many labels were given or changed after an audit was drawn, its own answers aside."""
+        with as_store_errors(self.path):
+            if schema_version(self._db) < REVIEWED_FROM:
+                return 0
+            found = self._db.execute(
+                """SELECT COUNT(*) FROM label WHERE updated_at > ?
+                AND NOT EXISTS (SELECT 1 FROM audit WHERE audit.image_id = label.image_id AND drawn_at >= ?
+                    AND (source != 'import' OR audit.class_id = label.class_id))""",
+                (drawn_at, drawn_at),
+            )
+            return int(found.fetchone()[0])
+
     def draw_audit(self, draws: Sequence[Draw], *, kind: AuditKind, drawn_from: int) -> None:
         """Store images that were drawn at random, with what is said of them now.
 
