@@ -66,10 +66,10 @@ def test_a_class_that_was_not_trained_on(
         folder = tmp_path / stranger
         copy({path: name for path, name in known.items() if name != stranger}, folder / "train")
         copy(others, folder / "test")
-        train = ("train", folder / "train", "--backbone", *network, "--threads", "1")
-        mia(*train)
-        out = folder / "p.jsonl"
-        mia("predict", folder / "test", "--run", "last", "--state", folder / "train.mia", "--out", out)
+        state, out = folder / "state", folder / "p.jsonl"
+        mia("train", folder / "train", "--state", state, "--backbone", *network, "--threads", "1")
+        [run] = (state / "runs").iterdir()
+        mia("predict", folder / "test", "--state", state, "--run", run, "--out", out, "--threads", "1")
         rows = [json.loads(line) for line in out.read_text().splitlines()]
         strange = np.array([row["file"].startswith(f"{stranger}/") for row in rows])
         scores = np.array([row["unfamiliar"] for row in rows])
