@@ -130,7 +130,7 @@ BACKBONES: dict[str, Backbone] = {row.name: row for row in (
     Backbone("xception", "legacy_xception", "tf_in1k", _CADENE + "xception-43020ad28.pth", "Apache-2.0", 79.058, 20_806_952, 8.355, 299, 32, 2048, HALF, False),
 )}
 
-SIZES: dict[str, str] = {"small and quick": "mobilenet", "usual": "resnet18", "large and slow": "resnet50"}
+SIZES: dict[str, str] = {"small, quick": "mobilenet", "usual": "resnet18", "large and slow": "resnet50"}
 """Networks for people who need not know their names."""
 
 

@@ -185,6 +185,7 @@ def test_a_wrong_label_comes_first(mia: Mia, labelled: Path) -> None:
     assert (first["file"], first["said"], first["suggested"]) == (name(7), "round", class_of(7))
     assert first["probability"] > 0.8 > first["said_probability"]
     shown = mia("labels", "issues", labelled).out
+    assert "then Ctrl+D, shows them one by one" in shown
     assert (
         shown.splitlines()[0].endswith(("looks wrong:", "look wrong:")) and name(7) in shown.splitlines()[2]
     )

@@ -83,7 +83,7 @@ def test_the_size_of_the_network_is_chosen_without_knowing_its_name(discs: Path)
             await press(pilot, "right")
             assert "--backbone resnet50" in command(pilot), "it ends there"
             await press(pilot, "left", "left")
-            assert "‹ small and quick: mobilenet ›" in words(pilot)
+            assert "‹ small, quick: mobilenet ›" in words(pilot)
             await press(pilot, "enter")
             await settle(pilot)
             assert "large and slow: resnet50, 24 million numbers, 2.3 times the work" in words(pilot)

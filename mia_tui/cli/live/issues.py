@@ -79,7 +79,8 @@ def list_issues(
     if not report.as_json:
         for kind, issues in found.items():
             _show(report, kind, issues, most)
-        report.say(f"`mia-tui {typed(dataset)}` shows them one by one.")
+        if any(found.values()):
+            report.say(f"`mia-tui {typed(dataset)}`, then Ctrl+D, shows them one by one.")
     return 0
 
 

@@ -54,7 +54,7 @@ _START_HELP = {
 """What a field of the first page means; of the network see `_network_help`."""
 
 _SIZE_WORDS = {
-    "small and quick": "a third of the size of the usual one, for a quick try, or to predict many images",
+    "small, quick": "a third of the size of the usual one, for a quick try, or to predict many images",
     "usual": "it suits most sets of some hundred to some thousand images",
     "large and slow": "worth its time where there are thousands of images and the usual one gets no better",
 }
