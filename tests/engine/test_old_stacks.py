@@ -101,7 +101,7 @@ def old_confidences(old_run: RunDir) -> list[tuple[ImageKey, float]]:
         if run.job().numbering == 1 and run.job().kind == "predict"
     ]
     lines = run.suggestions.read_bytes().splitlines()[1:-1]
-    return [(ImageKey(path, frame), sure) for path, frame, _, sure in map(json.loads, lines)]
+    return [(ImageKey(path, frame), sure) for path, frame, _, sure, *_ in map(json.loads, lines)]
 
 
 def test_an_interrupted_prediction_of_an_earlier_version_goes_on_with_the_images_it_listed(
