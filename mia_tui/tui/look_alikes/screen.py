@@ -180,6 +180,8 @@ class LookAlikesScreen(SessionScreen[bool]):
         labelled = len(taken) + len(corrected)
         changes = words.changes(len(corrected), len(page) - labelled)
         right: list[Piece] = [(changes, Style(bold=True))] if changes else []
+        rare = words.rare_classes(session.classes, session.counts.by_class, ink)
+        right += [(f"  {rare}", ink.warning())] if rare and page.like is None else []
         right += [(f"  {shown}", ink.dim())] if shown else []
         self._facts.show(words.title(page, session.class_of(page.class_id), ink), right)
         hint = words.hint(

@@ -1,5 +1,7 @@
 """The texts of a page of look-alikes: plain functions, no widgets."""
 
+from collections.abc import Mapping, Sequence
+
 from rich.style import Style
 
 from mia_tui.dataset.model import ImageClass
@@ -10,6 +12,7 @@ from mia_tui.tui.widgets.text_line import Piece
 
 _BOLD = Style(bold=True)
 _NAME, _LIKE = 24, 32  # columns of names
+_FEW_LABELS = 5  # with fewer, images of the class were taken for others at 99 %
 
 
 def title(page: LookAlikePage, image_class: ImageClass | None, ink: Ink) -> list[Piece]:
@@ -43,6 +46,21 @@ def how_sure(page: LookAlikePage) -> str:
         return ""
     least, greatest = percent(min(known)), percent(max(known))
     return greatest if least == greatest else f"{least.removesuffix('%')}-{greatest}"
+
+
+def rare_classes(classes: Sequence[ImageClass], labels: Mapping[int, int], ink: Ink) -> str:
+    """That suggestions know little of some classes, whatever their percentages say; empty if there is no such class.
+
+    Args:
+        classes: Those that are not archived.
+        labels: How many each has, by its id; a class without any is not suggested, and perhaps not needed.
+        ink: Characters and styles.
+    """
+    rare = [each.name for each in classes if 0 < labels.get(each.id, 0) < _FEW_LABELS]
+    if not rare:
+        return ""
+    named = ink.fit(ink.shown(rare[0]), _NAME) if len(rare) == 1 else f"{len(rare)} classes"
+    return f"few labels of {named}: look twice"
 
 
 def changes(corrected: int, out: int) -> str:
