@@ -156,7 +156,8 @@ def test_the_hint_always_says_what_takes_the_page(columns: int) -> None:
 
 
 def test_classes_of_few_labels_are_warned_of() -> None:
-    round_cell, flat = (
+    names = ((1, "round"), (2, "flat"))
+    round_cell, flat = (ImageClass(number, name, "#000000", None, number) for number, name in names)
         ImageClass(number, name, "#000000", None, number) for number, name in ((1, "round"), (2, "flat"))
     )
     assert words.rare_classes([round_cell, flat], {1: 5, 2: 9}, INK) == ""
