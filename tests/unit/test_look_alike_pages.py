@@ -158,8 +158,6 @@ def test_the_hint_always_says_what_takes_the_page(columns: int) -> None:
 def test_classes_of_few_labels_are_warned_of() -> None:
     names = ((1, "round"), (2, "flat"))
     round_cell, flat = (ImageClass(number, name, "#000000", None, number) for number, name in names)
-        ImageClass(number, name, "#000000", None, number) for number, name in ((1, "round"), (2, "flat"))
-    )
     assert words.rare_classes([round_cell, flat], {1: 5, 2: 9}, INK) == ""
     assert words.rare_classes([round_cell, flat], {1: 4, 2: 0}, INK) == "few labels of round: look twice"
     assert "2 classes" in words.rare_classes([round_cell, flat], {1: 1, 2: 1}, INK)

@@ -165,6 +165,18 @@ def test_a_silent_worker_elsewhere_is_waited_for_and_said_so(tmp_path: Path) -> 
     assert waiting.goes_on()
 
 
+def test_a_job_that_makes_features_in_the_background_is_not_waited_for(
+    tmp_path: Path, locks: ExitStack
+) -> None:
+    first, features = make(tmp_path, 1), make(tmp_path, 2)
+    job = msgspec.json.decode((features.path / "job.json").read_bytes())
+    (features.path / "job.json").write_bytes(msgspec.json.encode(job | {"kind": "features"}))
+    locks.enter_context(WorkerLock(features))
+    assert lives(features) and last_in_line([first, features]) is None
+    locks.enter_context(WorkerLock(first))
+    assert last_in_line([first, features]) == first
+
+
 def test_the_end_of_the_line_is_the_run_that_begins_last(tmp_path: Path, locks: ExitStack) -> None:
     first = make(tmp_path, 1)
     runs = [first]

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from mia_tui.config.features import FeaturesConfig
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, real_path
 from mia_tui.runs.disk import stopped_within
-from mia_tui.runs.list.find import list_runs
+from mia_tui.runs.list.find import kind_of, list_runs
 from mia_tui.runs.record.events import Event, Phase
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.layout import RunDir
@@ -46,10 +47,12 @@ def wait_for_turn(
 def last_in_line(runs: Iterable[RunDir]) -> RunDir | None:
     """The run to queue behind: of those at work or waiting, the one that begins last; None if there are none.
 
+    Jobs that make features are none: nobody started them, and they give way.
+
     Args:
         runs: Those of a dataset, oldest first.
     """
-    live = [run for run in runs if lives(run)]
+    live = [run for run in runs if lives(run) and kind_of(run) != FeaturesConfig.kind]
     waited_for = {_after(run) for run in live}
     ends = [run for run in live if str(run.path.resolve()) not in waited_for]
     return ends[-1] if ends else None
