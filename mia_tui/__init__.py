@@ -90,7 +90,7 @@ Each line passes through its modules in this order.
         which of them the terminal holds. What frames say of a session is in tui/grid/view.py.
     a page of look-alikes
         `show_pages` of tui/label/commands.py -> tui/look_alikes/opening.py chooses a source of
-        tui/look_alikes/sources.py: the live suggestions (tui/live/live_suggestions.py; active/pages.py in its thread),
+        tui/look_alikes/sources.py: the live suggestions (tui/live/live_suggestions.py, active/pages.py),
         those of a run, or the neighbours of an image. tui/look_alikes/pages.py says which page is next, and
         tui/look_alikes/page.py what each image gets; Enter writes all of it in one transaction. The frames are in
         tui/look_alikes/tiles.py, the pictures come as in other tiles.
@@ -141,7 +141,8 @@ Each line passes through its modules in this order.
         the images, asks features/table.py which have none, copies those of known content
         (features/known_content.py), and gives the others to engine/inference/features.py, whose network pools its
         stages (engine/inference/stages.py). features/writer.py adds the rows; whoever has the table open sees them
-        at its next `refresh`. What files there are is in features/layout.py; features/room.py removes old ones.
+        at its next `refresh`. What files there are is in features/layout.py; features/room.py removes old ones,
+        features/export.py writes one for other programs.
     stop, kill, resume
         runs/worker/control.py leaves a file, which is all that reaches another computer, and signals
         (runs/worker/signals.py); the worker asks after each step
@@ -166,7 +167,7 @@ Each line passes through its modules in this order.
     labels that look wrong, and an audit
         cli/live/learned.py joins images, labels and features (features/table.py; what is missing is made by
         engine/jobs/features.py) to a `Suggester` (active/suggester.py). active/label_issues.py ranks labels by
-        scores of heads that did not learn from them (active/held_out.py); what a person kept is left out
+        scores of heads that did not learn from them (active/head.py); what a person kept is left out
         (dataset/store/review/edits.py). active/audit.py draws images and makes intervals of their answers, which
         dataset/store/review/edits.py keeps with the labels; active/outlook.py says what more labels would bring.
     files that were renamed

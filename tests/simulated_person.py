@@ -78,7 +78,9 @@ class SimulatedPerson:
     def _names_on_page(self) -> list[str]:
         """What the eyes see: the name of each image, one after the other under the cursor."""
         [count] = re.findall(r"(\d+) look-alikes?", self._app.screen())
-        self._app.press("Home")
+        self._app.press(
+            *(("End", "Home") if int(count) > 1 else ("Space", "Space"))
+        )  # a message may hide the name
         names = [self._name_below(None)]
         while len(names) < int(count):
             self._app.press("Right")

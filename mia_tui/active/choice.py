@@ -1,11 +1,15 @@
 """Which images are worth labelling first: a representative start, then those that settle the most doubt.
 
-Before there are classes: the image in the middle of each of a few clusters (k-means), those first of which least is
-labelled. Then, of the images with the smallest margins, the one whose label would tell most about all others that are
-in doubt: the sum over a sample of images j of u_j cov(i, j)² / (var(i) + λ), where u is how undecided an image is,
-and cov what the head does not know of the two (the reduction of variance of Cohn, Ghahramani and Jordan 1996, weighed
-by doubt). Look-alikes of labelled images, and outliers that are like nothing else, tell little, so they come late;
-after each choice the covariance is what it would be with that label, which spreads the choices.
+At first the image in the middle of each of ten clusters (k-means), those first of which least is labelled. Then, of
+the images with the smallest margins, the one that is most in doubt itself and whose label would tell most about all
+others in doubt: u_i times the sum over a sample of images j of u_j cov(i, j)² / (var(i) + λ), where u is how
+undecided an image is, and cov what the head does not know of the two (the reduction of variance of Cohn, Ghahramani
+and Jordan 1996, weighed by doubt). Look-alikes of labelled images, and outliers that are like nothing else, tell
+little, so they come late; after each choice the covariance is what it would be with that label, which spreads the
+choices. Those made at once come from different groups as long as there are any.
+
+Measured on blood cells, drawn cells and digits with and without a long tail: the smallest margin alone, margin times
+distance to neighbours, and the reduction of variance without the doubt of the image itself were as good or worse.
 """
 
 import numpy as np
@@ -19,7 +23,7 @@ _MOST_CLUSTERED = 1024
 _MAIN_AXES = 64  # that clusters are found on
 _ROUNDS = 8
 
-_CANDIDATES = 128  # least sure images that are compared, and as many for each image that is asked for
+_CANDIDATES = 64  # least sure images that are compared, and as many for each image that is asked for
 _MOST_CANDIDATES = 1024
 _SAMPLE = 512  # of all images
 _UNDECIDED = 0.1  # margin at which an image counts for a third of one that is wholly undecided
@@ -53,6 +57,7 @@ def _telling(learned: Learned, candidates: Rows, count: int) -> Rows:
     points = learned.points
     sample = _evenly(len(points), _SAMPLE)
     doubts = np.exp(-learned.margins[sample] / _UNDECIDED)
+    own_doubts = np.exp(-learned.margins[candidates] / _UNDECIDED)
     one, others = points[candidates], points[sample]
     about_all = learned.head.unknown(one, others)
     about_each = learned.head.unknown(one, one)
@@ -60,14 +65,16 @@ def _telling(learned: Learned, candidates: Rows, count: int) -> Rows:
     groups = None if learned.groups is None else learned.groups[candidates]
     chosen: list[int] = []
     left = np.ones(len(candidates), np.bool_)
+    taken = np.zeros(len(candidates), np.int32)  # of the group of each
     while len(chosen) < min(count, len(candidates)):
         variances = np.maximum(np.diagonal(about_each), 0) + RIDGE
-        gains = (np.square(about_all) @ doubts) / variances / often
-        pick = int(np.where(left, gains, -1).argmax())
+        gains = own_doubts * (np.square(about_all) @ doubts) / variances / often
+        fewest = left & (taken == taken[left].min())
+        pick = int(np.where(fewest, gains, -1).argmax())
         chosen.append(pick)
         left[pick] = False
         if groups is not None:
-            often = often * np.where(groups == groups[pick], 2, 1)
+            taken += groups == groups[pick]
         toward = about_each[:, pick] / variances[pick]
         about_all = about_all - np.outer(toward, about_all[pick])
         about_each = about_each - np.outer(toward, about_each[pick])

@@ -3,8 +3,8 @@
 Points are centred, so an ordinary image lies near the middle and everything is near to it; which way a point lies
 from the middle tells more than how far. On microscope images of three classes, of which one had no labels, the mean
 cosine to the 5 nearest labelled images told that class from the others with an area under the ROC curve of 0.91,
-distances between points with 0.78. The first 64 axes do as well as all, and weighing them by one over the root of
-their deviation, half of whitening, did better than none (0.90) and than all of it (0.81).
+distances between points with 0.78. The first 64 axes do as well as 32 or 128. Dividing each by its deviation to the
+power of 2/3 did better than not (0.88), and than whitening (below 0.9).
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mia_tui.active.suggester import Rows
 
 _MOST_AXES = 64
+_FLATTENED = 2 / 3
 _LEAST = 1e-9
 _AT_ONCE = 1 << 22  # cosines in memory: 16 MB
 
@@ -29,7 +30,7 @@ def directions(points: NDArray[np.float32]) -> Directions:
         points: Centred, on principal axes in falling order (`Suggester.points`), shape (N, dims).
     """
     some = points[:, :_MOST_AXES]
-    weighed = some / np.sqrt(np.maximum(some.std(axis=0), _LEAST))
+    weighed = some / np.maximum(some.std(axis=0), _LEAST) ** _FLATTENED
     lengths = np.maximum(np.linalg.norm(weighed, axis=1, keepdims=True), _LEAST)
     found: Directions = (weighed / lengths).astype(np.float32)
     return found

@@ -61,7 +61,7 @@ def different_duplicates(
     contents: Rows | None = None,
     most: int = _MOST_PAIRS,
 ) -> DuplicatePairs:
-    """Find near-duplicates with different labels, comparing some rows at a time: 100,000 take some seconds.
+    """Find near-duplicates with different labels, comparing some rows at a time: 100,000 take ten seconds of a core.
 
     Args:
         vectors: Of all images, shape (N, dims).

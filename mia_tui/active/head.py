@@ -58,8 +58,7 @@ class RidgeHead:
     def unknown(self, one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
         """Covariance of what is not known of images, shape (len(one), len(other)); 0 is no relation."""
         inverse = np.asarray(RIDGE * self.inverse, np.float32)
-        found: NDArray[np.float32] = with_constant(one) @ inverse @ with_constant(other).T
-        return found
+        return np.asarray(with_constant(one) @ inverse @ with_constant(other).T, np.float32)
 
     def held_out(
         self,
@@ -156,9 +155,10 @@ def _sums_by_class(
 ) -> NDArray[np.float64]:
     """Shape (dims, classes)."""
     order = np.argsort(positions, kind="stable")
-    starts = np.searchsorted(positions[order], np.arange(classes))
-    sums: NDArray[np.float64] = np.add.reduceat(points[order], starts, axis=0, dtype=np.float64).T
-    return sums
+    known, starts = np.unique(positions[order], return_index=True)
+    sums = np.zeros((classes, points.shape[1]))
+    sums[known] = np.add.reduceat(points[order], starts, axis=0, dtype=np.float64)
+    return sums.T
 
 
 def _by_group(

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.active.held_out import best_temperature, held_out_scores, softmax
+from mia_tui.active.calibration import best_temperature
+from mia_tui.active.head import RidgeHead, softmax
 from mia_tui.active.suggester import Rows
 
 
@@ -72,13 +73,15 @@ def label_issues(
     Raises:
         ValueError: If there are fewer than two classes.
     """
-    classes, positions = np.unique(class_ids, return_inverse=True)
+    classes, found = np.unique(class_ids, return_inverse=True)
     if len(classes) < 2:
         raise ValueError("labels of two classes are needed")
-    together = None if groups is None else groups[rows]
-    scores = held_out_scores(points[rows], positions.astype(np.int32), len(classes), together)
-    shares = softmax(scores / best_temperature(scores, positions.astype(np.int32)))
-    everyone = np.arange(len(rows))
+    own, positions = points[rows], found.astype(np.int32)
+    everyone = np.arange(len(rows), dtype=np.int32)
+    head = RidgeHead.fit(own, positions, len(classes))
+    scores = head.held_out(own, positions, None if groups is None else groups[rows], everyone)
+    temperature = best_temperature(scores, positions, np.ones(len(rows), np.float32))
+    shares = softmax(scores / np.float32(temperature))
     said, others = scores[everyone, positions], scores.copy()
     others[everyone, positions] = -np.inf
     second = others.argmax(axis=1)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_tui.active.audit import Estimate, percent, percents
-from mia_tui.active.held_out import RIDGE, held_out_scores
+from mia_tui.active.head import RidgeHead
 from mia_tui.active.suggester import Rows
 
 _SHARES = (0.15, 0.25, 0.4, 0.6, 0.8)
@@ -151,18 +151,18 @@ def _tries(
 
     The heads of the last size learned from all other groups.
     """
-    z = np.hstack([points, np.ones((len(points), 1), np.float32)]).astype(np.float64)
-    targets, number = np.eye(classes)[positions], int(together.max()) + 1
+    number = int(together.max()) + 1
     tried = np.ones((len(_SHARES) + 1, _DRAWS, len(points)), np.bool_)
     said = np.empty(tried.shape, np.intp)
     for size, share in enumerate(_SHARES):
         for draw in range(_DRAWS):
             part = rng.permutation(number)[: max(2, round(share * number))]
             tried[size, draw] = left = ~np.isin(together, part)
-            own = z[~left]
-            gram = own.T @ own + RIDGE * np.eye(z.shape[1])
-            said[size, draw] = (z @ np.linalg.solve(gram, own.T @ targets[~left])).argmax(axis=1)
-    said[-1] = held_out_scores(points, positions, classes, together).argmax(axis=1)
+            present, own = np.unique(positions[~left], return_inverse=True)
+            head = RidgeHead.fit(points[~left], own.astype(np.int32), len(present))
+            said[size, draw] = present[head.scores(points).argmax(axis=1)]
+    head, everyone = RidgeHead.fit(points, positions, classes), np.arange(len(points), dtype=np.int32)
+    said[-1] = head.held_out(points, positions, together, everyone).argmax(axis=1)
     return tried, tried & (said != positions)
 
 

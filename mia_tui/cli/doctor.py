@@ -228,8 +228,8 @@ def _folder(topic: str, folder: Path, hint: str | None = None) -> MachineCheck:
 
 def _weights() -> MachineCheck:
     count = sum(weights_here(name) for name in BACKBONES)
-    places = f"{printable(hub_cache())} and {printable(torch_cache())}"
-    text = f"ImageNet weights of {count} of {len(BACKBONES)} backbones are on this disk, in {places}"
+    places = f"in {printable(hub_cache())} or {printable(torch_cache())}"
+    text = f"ImageNet weights of {count} of {len(BACKBONES)} backbones are on this disk, in their package, {places}"
     return MachineCheck("Weights", "ok", text)
 
 

@@ -9,8 +9,9 @@ import click
 
 from mia_tui.cli.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
 from mia_tui.cli.network import find_network, warn_of_unreadable
-from mia_tui.cli.options import Command, Option, dataset_argument, json_option, state_option
+from mia_tui.cli.options import Command, Option, dataset_argument, json_option, path_option, state_option
 from mia_tui.cli.report import Report
+from mia_tui.errors import ConfigError
 from mia_tui.text import counted, encode_name, printable
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     metavar="RUN",
     help="A trained network: a run's folder or name, best, last, or a weights file (.safetensors). By default "
     "efficientnetlite0 with its ImageNet weights, which come with the program.",
+)
+@path_option(
+    "--out", "File for the features, .npz: the arrays files, frames and features, which numpy.load reads."
 )
 @click.option(
     "--device", cls=Option, default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."
@@ -55,6 +59,7 @@ if TYPE_CHECKING:
 def command(
     dataset: Path,
     network_text: str | None,
+    out: Path | None,
     device: str,
     batch_size: int,
     threads: int | None,
@@ -73,15 +78,23 @@ def command(
     from mia_tui.cli.open import user_settings
     from mia_tui.config.fields import check_value, find_field
     from mia_tui.dataset.scan.scan import check_root
+    from mia_tui.features.export import check_out
     from mia_tui.runs.features.create import create_features, network_id
 
     report = Report(as_json=as_json)
     check_root(dataset)
+    if out is not None:
+        check_out(out)
+        if detach:
+            raise ConfigError(
+                "--out writes a file when the features are made, which --detach does not wait for.",
+                "Leave one of them out.",
+            )
     check_value(find_field("device", where="--device"), device, shown="--device")
     weights = None
     if network_text is not None:
         _, weights = find_network(network_text, dataset, state)
-    if _has_all(report, dataset, network_id(weights), state):
+    if _has_all(report, dataset, network_id(weights), state, out):
         return 0
     run = create_features(
         dataset,
@@ -94,10 +107,10 @@ def command(
         batch_size=batch_size,
         most_bytes=int(user_settings().features_gb * 1e9),
     )
-    return start_detached(report, run) if detach else _make(report, run, dataset, state)
+    return start_detached(report, run) if detach else _make(report, run, dataset, state, out)
 
 
-def _make(report: Report, run: "RunDir", dataset: Path, state: Path | None) -> int:
+def _make(report: Report, run: "RunDir", dataset: Path, state: Path | None, out: Path | None) -> int:
     """Make the features in this terminal and print a summary."""
     from mia_tui.cli.output.progress import EpochProgress
     from mia_tui.runs.record.state import read_state
@@ -111,13 +124,13 @@ def _make(report: Report, run: "RunDir", dataset: Path, state: Path | None) -> i
         warn_of_unreadable(report, progress.state.result)
         found = _found(dataset, run.features_job().config.network_id, state)
         if found is not None:
-            _summarise(report, *found, run)
+            _summarise(report, *found, out, run)
     elif result.error is None:
         report.note("Stopped; the same command continues where it stopped.")
     return code
 
 
-def _has_all(report: Report, dataset: Path, network: str, state: Path | None) -> bool:
+def _has_all(report: Report, dataset: Path, network: str, state: Path | None, out: Path | None) -> bool:
     """Whether a job would find nothing to do, which takes no torch to find out; says what there is then."""
     found = _found(dataset, network, state)
     if found is None or len(found[0].missing(found[1])):
@@ -126,7 +139,7 @@ def _has_all(report: Report, dataset: Path, network: str, state: Path | None) ->
     unread = int((table.places(listing) < 0).sum())
     if unread:
         report.warn(f"{counted(unread, 'image')} could not be read, and did not change since.")
-    _summarise(report, table, listing)
+    _summarise(report, table, listing, out)
     return True
 
 
@@ -144,8 +157,10 @@ def _found(dataset: Path, network: str, state: Path | None) -> "tuple[FeatureTab
 
 
 def _summarise(
-    report: Report, table: "FeatureTable", listing: "Listing", run: "RunDir | None" = None
+    report: Report, table: "FeatureTable", listing: "Listing", out: Path | None, run: "RunDir | None" = None
 ) -> None:
+    """Say what there is, and write it into the file that was named."""
+    from mia_tui.features.export import export_features
     from mia_tui.features.room import bytes_of
 
     network, size = table.network, bytes_of(table.folder)
@@ -154,6 +169,9 @@ def _summarise(
         f"{counted(images, 'image has', 'images have')} {network.dims:,} features by {printable(network.name)}: "
         f"{size / 1e6:.1f} MB in {printable(table.folder.path)}."
     )
+    if out is not None:
+        export_features(table, listing, out)
+        report.say(f"They are in {printable(out)}, too.")
     report.record(
         {
             "run": None if run is None else str(run.path),
@@ -164,5 +182,6 @@ def _summarise(
             "skipped": len(listing) - images,
             "bytes": size,
             "folder": encode_name(str(table.folder.path)),
+            "out": None if out is None else encode_name(str(out)),
         }
     )

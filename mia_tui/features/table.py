@@ -28,6 +28,7 @@ Rows = NDArray[np.int32]
 _FRAME_FACTOR = np.int64(
     -7046029254386353131
 )  # odd, its bits without a pattern (2^64 divided by the golden ratio)
+_TRIES = 3
 _NO_RECORDS = np.empty(0, RECORD)
 
 
@@ -66,11 +67,14 @@ class FeatureTable:
             folder = table_folder(root, network_id or DEFAULT_NETWORK)
         except (OSError, ValueError):
             return None
-        description = folder.description()
-        if description is None:
-            return None
-        table = cls(folder, description)
-        table.refresh()
+        for _ in range(_TRIES):
+            description = folder.description()
+            if description is None:
+                return None
+            table = cls(folder, description)
+            table.refresh()
+            if not table.is_replaced:  # by a job, between the two
+                break
         with suppress(OSError), open_to_read(folder.description_file) as file:
             os.utime(file.fileno())  # those that were not used for longest are removed first
         return table

@@ -1,4 +1,4 @@
-"""How many of flipped labels the queue of label issues has at its beginning, beside other orders.
+"""How many of flipped labels the queue of label issues has at its beginning, and how honest the intervals are.
 
 Prints, asserts none. The features are a file of numpy with `x`, float (N, dims), and `y`, names of N classes, named
 by MIA_TUI_FEATURES (of microscope images of blood cells when the figures in the docstrings were measured); without
@@ -14,9 +14,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mia_tui.active.held_out import held_out_scores, softmax
+from mia_tui.active.audit import estimate
+from mia_tui.active.directions import directions
+from mia_tui.active.duplicates import different_duplicates
+from mia_tui.active.head import RidgeHead, softmax
 from mia_tui.active.label_issues import label_issues
+from mia_tui.active.outlook import learning_curve, outlook
 from mia_tui.active.reduction import Reduction
+from mia_tui.active.unfamiliar import unfamiliarity
 
 pytestmark = pytest.mark.benchmark
 
@@ -48,19 +53,25 @@ def flipped(labels: Labels, seed: int) -> tuple[Labels, NDArray[np.bool_]]:
     return np.where(wrong, others, labels).astype(np.int32), wrong
 
 
+def held_out(points: Points, labels: Labels) -> NDArray[np.float32]:
+    """Scores of each image by heads that did not learn from it."""
+    head = RidgeHead.fit(points, labels, int(labels.max()) + 1)
+    return head.held_out(points, labels, None, np.arange(len(points), dtype=np.int32))
+
+
 def ours(points: Points, labels: Labels) -> NDArray[np.intp]:
     return label_issues(points, np.arange(len(points), dtype=np.int32), labels).rows.astype(np.intp)
 
 
 def by_confidence(points: Points, labels: Labels) -> NDArray[np.intp]:
     """Plain self-confidence: the held-out probability of the label."""
-    shares = softmax(held_out_scores(points, labels, int(labels.max()) + 1) / 0.1)
+    shares = softmax(held_out(points, labels) / np.float32(0.1))
     return np.argsort(shares[np.arange(len(labels)), labels], kind="stable")
 
 
 def confident_learning(points: Points, labels: Labels) -> NDArray[np.intp]:
     """Northcutt 2021: probabilities against the mean of those of their class, then the margin."""
-    shares = softmax(held_out_scores(points, labels, int(labels.max()) + 1) / 0.1)
+    shares = softmax(held_out(points, labels) / np.float32(0.1))
     usual = np.array([shares[labels == each, each].mean() for each in range(shares.shape[1])])
     shares, rows = shares / usual, np.arange(len(labels))
     own = shares[rows, labels].copy()
@@ -109,3 +120,62 @@ def test_flipped_labels_at_the_beginning_of_the_queue() -> None:
             f"{name:20} first tenth {np.mean(tenth):5.1%} ({min(tenth):5.1%})   "
             f"first 5.5 % {np.mean(twentieth):5.1%} ({min(twentieth):5.1%})   {1000 * np.median(seconds):.0f} ms"
         )
+
+
+def right(
+    points: Points, labels: Labels, learned: NDArray[np.intp], tried: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """Which of some images a head says right that learned from others."""
+    head = RidgeHead.fit(points[learned], labels[learned], int(labels.max()) + 1)
+    return np.asarray(head.scores(points[tried]).argmax(axis=1) == labels[tried])
+
+
+@pytest.mark.parametrize(("count", "more"), [(60, 40), (100, 100), (180, 40), (300, 300)])
+def test_how_often_intervals_hold_the_truth(count: int, more: int) -> None:
+    points, labels = measured()
+    audits, outlooks, errors = [], [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        order = rng.permutation(len(labels))
+        left = order[count:]
+        audited = rng.choice(left, 40, replace=False)
+        found = estimate(int(right(points, labels, order[:count], audited).sum()), 40, len(left))
+        truth = right(points, labels, order[:count], left).mean()
+        audits.append(found.low <= truth <= found.high)
+        curve = learning_curve(points[order[:count]], labels[order[:count]])
+        then = outlook(found, curve, more, count)
+        if then.share is not None:
+            truth = right(points, labels, order[: count + more], order[count + more :]).mean()
+            outlooks.append(then.low <= truth <= then.high)
+            errors.append(then.share - truth)
+    told = f"{len(outlooks)} told, {np.mean(outlooks):.0%} hold the truth, error {np.mean(errors):+.3f} "
+    told += f"± {np.std(errors):.3f}"
+    print(
+        f"\n{count} labels, 40 audited, 60 seeds: {np.mean(audits):.0%} of the intervals hold the truth; ",
+        end="",
+    )
+    print(f"{more} more: {told if outlooks else 'never told'}")
+
+
+def test_a_hundred_thousand_images() -> None:
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(3000, 256)) * np.geomspace(1, 0.02, 256)
+    points = np.repeat(centres, 34, axis=0)[:100_000] + 0.1 * rng.normal(size=(100_000, 256))
+    points = ((points - points.mean(axis=0)) / np.sqrt(np.square(points).sum(axis=1).mean())).astype(
+        np.float32
+    )
+    rows = np.arange(100_000, dtype=np.int32)
+    labels = (rows // 34 % 3).astype(np.int32)
+    labels[::50] = (labels[::50] + 1) % 3
+    start = time.perf_counter()
+    vectors = directions(points)
+    timed = [("directions", time.perf_counter() - start)]
+    for name, do in (
+        ("label issues of all", lambda: label_issues(points, rows, labels)),
+        ("unfamiliar by 300 labels", lambda: unfamiliarity(vectors, rows[::333])),
+        ("duplicates among all", lambda: different_duplicates(vectors, rows, labels)),
+    ):
+        start = time.perf_counter()
+        do()
+        timed.append((name, time.perf_counter() - start))
+    print("\n100,000 images: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in timed))

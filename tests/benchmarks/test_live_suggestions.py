@@ -79,7 +79,7 @@ def test_labels_of_many_images(
             f"{images:,} images: suggestions {time.perf_counter() - on.started_at:.1f} s after the start"
         )
         on.quiet(8.0)
-        memory = {"on": on.memory_bytes(), "off": off.memory_bytes()}
+        memory = {"on": anonymous_bytes(on), "off": anonymous_bytes(off)}
         begun = time.perf_counter()
         pictures: dict[str, list[float]] = {"on": [], "off": []}
         waits: list[float] = []
@@ -97,7 +97,7 @@ def test_labels_of_many_images(
         stall = largest_stall_ms(home / "stalls", begun, ended)
         say.append(
             f"  {name:>3}: F2 to the picture {words(pictures[name])}; the loop was late by {stall:.0f} ms at most; "
-            f"{memory[name] >> 20} MiB"
+            f"{memory[name] >> 20} MiB of its own"
         )
     say.append(f"       F2 to the suggestions on the screen {words(waits)}")
 
@@ -110,6 +110,12 @@ def measure(app: TerminalApp, pictures: list[float]) -> tuple[int, float]:
     app.quiet(0.15)
     pictures.append(1000 * (pictures_at(app.chunks(mark))[0] - pressed_at))
     return mark, pressed_at
+
+
+def anonymous_bytes(app: TerminalApp) -> int:
+    """Memory without what is mapped from files, as the features are."""
+    status = Path(f"/proc/{app.process.pid}/status").read_text()
+    return 1024 * int(status.split("RssAnon:")[1].split()[0])
 
 
 def words(ms: list[float]) -> str:

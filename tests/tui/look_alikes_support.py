@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from textual.pilot import Pilot
 from tui_support import label, make_images
 
 from mia_tui.active.suggester import Learned, Rows, Suggester
+from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.session.session import LabelSession
+from mia_tui.features.layout import FeatureNetwork
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.look_alikes.pages import Pages
 
@@ -33,6 +36,48 @@ def clustered(folder: Path, count: int = 60, *, classes: list[str] = CLASSES, la
     return folder
 
 
+def clusters(count: int) -> NDArray[np.float16]:
+    """Features of so many images: each third one is alike."""
+    random = np.random.default_rng(3)
+    middles = np.repeat(np.eye(3), _DIMS // 3, axis=1) * 4
+    features: NDArray[np.float16] = (
+        middles[np.arange(count) % 3] + random.normal(0, 0.2, (count, _DIMS))
+    ).astype(np.float16)
+    return features
+
+
+class ClusteredTable:
+    """Such features as a `FeatureTable` of the images in the order of their numbers; all of them are made.
+
+    Args:
+        count: How many images.
+    """
+
+    is_replaced = False
+
+    def __init__(self, count: int) -> None:
+        self.network = FeatureNetwork("test", "test", _DIMS)
+        self._rows = clusters(count)
+        self._is_new = True
+
+    def refresh(self) -> bool:
+        is_new, self._is_new = self._is_new, False
+        return is_new
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def digests(self) -> NDArray[np.void]:
+        return np.zeros(len(self), "V20")
+
+    def rows(self, start: int, stop: int) -> NDArray[np.float16]:
+        return self._rows[start:stop]
+
+    def places(self, listing: Listing) -> Rows:
+        return np.arange(len(listing), dtype=np.int32)
+
+
 class ClusteredHead:
     """A `LearnedHead` that learns whenever it is asked to catch up.
 
@@ -48,11 +93,8 @@ class ClusteredHead:
         self.missing = ""
         self.learned: Learned | None = None
         count = len(session.listing)
-        random = np.random.default_rng(3)
-        middles = np.repeat(np.eye(3), _DIMS // 3, axis=1) * 4
-        features = middles[np.arange(count) % 3] + random.normal(0, 0.2, (count, _DIMS))
         self.suggester = Suggester(_DIMS)
-        self.suggester.add(features.astype(np.float16))
+        self.suggester.add(clusters(count))
         self.places: Rows = np.arange(count, dtype=np.int32)
 
     async def ask(self, work: Callable[[Suggester], Value]) -> Value:

@@ -23,6 +23,7 @@ from tui_support import (
 from mia_tui.config.user.settings import UserConfig
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
+from mia_tui.errors import RunError
 from mia_tui.features.layout import FeatureNetwork
 from mia_tui.tui.label.screen import LabelScreen
 from mia_tui.tui.live import live_suggestions
@@ -30,6 +31,9 @@ from mia_tui.tui.live.feature_job import FeatureJob
 
 IMAGES, DIMS = 60, 16
 LIVE = UserConfig(toast_s=600.0, live_suggestions=True)
+ASKED = UserConfig(toast_s=600.0)
+"""Without a setting: as it was left."""
+START = FeatureJob.start
 WIDE = 120, 40
 
 
@@ -41,7 +45,7 @@ class MadeFeatures:
         random = np.random.default_rng(3)
         kinds = random.normal(0, 1, (3, DIMS))[np.arange(IMAGES) % 3]
         self.all = (kinds * 3 + random.normal(0, 0.5, (IMAGES, DIMS))).astype(np.float16)
-        self._seen, self.made = 0, made
+        self._seen, self.made, self.is_replaced = 0, made, False
 
     def refresh(self) -> bool:
         has_more, self._seen = self.made > self._seen, self.made
@@ -49,10 +53,6 @@ class MadeFeatures:
 
     def __len__(self) -> int:
         return self._seen
-
-    @property
-    def is_replaced(self) -> bool:
-        return False
 
     @property
     def digests(self) -> NDArray[np.void]:
@@ -133,6 +133,26 @@ def test_labels_of_others_are_learned_as_well(cells: Path, features: MadeFeature
             await learned(pilot, 2)
             label(cells, "long", ["image-002.png", "image-005.png"], annotator="bob")
             await learned(pilot, 4)
+
+    run(test())
+
+
+def test_features_that_a_job_wrote_anew_are_learned_from(
+    cells: Path, features: MadeFeatures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features.made = 20  # of the first images alone
+    anew = MadeFeatures(IMAGES)
+    tables = [features]
+    monkeypatch.setattr(live_suggestions, "open_features", lambda dataset: tables[-1])
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            await give(pilot, "1", "2", "3")
+            await learned(pilot, 3)
+            tables.append(anew)
+            features.is_replaced = True
+            label(cells, "long", ["image-050.png"], annotator="bob")
+            await learned(pilot, 4)  # it has a row in the new ones alone
 
     run(test())
 
@@ -312,5 +332,112 @@ def test_every_image_gets_its_turn(cells: Path, features: MadeFeatures) -> None:
                 await give(pilot, "123"[number % 3])
             assert len(labels_in(cells)) == IMAGES
             await see(pilot, "All images shown have a label or are skipped.")
+
+    run(test())
+
+
+def test_labels_of_earlier_visits_are_learned_without_a_key(cells: Path, features: MadeFeatures) -> None:
+    label(cells, "round", ["image-000.png"])
+    label(cells, "flat", ["image-001.png"])
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            await press(pilot, "end")
+            await see(pilot, "live, from 2 labels")
+
+    run(test())
+
+
+def test_nothing_is_learned_where_the_settings_say_so(cells: Path, features: MadeFeatures) -> None:
+    off = UserConfig(toast_s=600.0, live_suggestions=False)
+    features.made = 0
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=off)) as pilot:
+            await give(pilot, "1", "2", "3")
+            assert not live(pilot).is_learning
+            await press(pilot, "tab")
+            assert "Live suggestions are off" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_the_job_is_started_once_two_classes_are_labelled_and_stopped_by_a_command(
+    cells: Path, features: MadeFeatures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features.made = 0
+    done: list[str] = []
+
+    def start(self: FeatureJob, listing: Listing) -> int:
+        done.append("start")
+        return len(listing)
+
+    def stop(self: FeatureJob) -> bool:
+        done.append("stop")
+        return True
+
+    monkeypatch.setattr(FeatureJob, "start", START)
+    monkeypatch.setattr(FeatureJob, "_start", start)
+    monkeypatch.setattr(FeatureJob, "_stop", stop)
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=ASKED)) as pilot:
+            screen = next(each for each in pilot.app.screen_stack if isinstance(each, LabelScreen))
+            await give(pilot, "1", "1")
+            assert done == []
+            await give(pilot, "2", "3")
+            await wait_until(
+                pilot, lambda: "A network looks at 60 images in the background" in told(pilot.app)
+            )
+            assert done == ["start"]
+            screen.run_command("live")
+            await wait_until(pilot, lambda: done == ["start", "stop"])
+            await see(pilot, "Live suggestions are off, and the network looks at no more images.")
+        async with opened(cells, size=WIDE, context=make_context(user=ASKED)) as pilot:
+            await give(pilot, "1", "2")
+            assert not live(pilot).is_learning  # the choice is kept
+
+    run(test())
+
+
+def test_where_no_job_can_run_a_sentence_says_why_and_labels_go_on(
+    cells: Path, features: MadeFeatures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(self: FeatureJob, listing: Listing) -> int:
+        raise RunError("The cache folder cannot be written.", "Make room on that disk.")
+
+    features.made = 0
+    monkeypatch.setattr(FeatureJob, "start", START)
+    monkeypatch.setattr(FeatureJob, "_start", start)
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            await give(pilot, "1", "2", "3")
+            await wait_until(
+                pilot, lambda: "The cache folder cannot be written. Make room" in told(pilot.app)
+            )
+            await give(pilot, "1")
+            assert len(labels_in(cells)) == 4
+
+    run(test())
+
+
+def test_asking_for_the_most_useful_image_has_all_images_looked_at_first(
+    cells: Path, features: MadeFeatures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features.made = 0
+    monkeypatch.setattr(FeatureJob, "start", START)
+    monkeypatch.setattr(FeatureJob, "_start", lambda self, listing: len(listing))
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            await press(pilot, "tab")
+            await wait_until(pilot, lambda: "A network looks at 60 images" in told(pilot.app))
+            assert "The images have to be looked at first" in screen_text(pilot.app)
+            features.made = IMAGES
+            screen = next(each for each in pilot.app.screen_stack if isinstance(each, LabelScreen))
+            await wait_until(pilot, lambda: screen.commands.useful.can_choose)
+            await press(pilot, "tab")
+            assert screen.session.current_row != 0
 
     run(test())

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from look_alikes_support import CLASSES, clustered, give_head, name_of
 from textual.events import Key
@@ -22,6 +23,7 @@ from tui_support import (
 from mia_tui.config.user.settings import UserConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.filters import Filter
+from mia_tui.dataset.session.suggested import ModelSuggestions
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.tui.grid.screen import GridScreen
 from mia_tui.tui.label.screen import LabelScreen
@@ -380,6 +382,13 @@ def test_the_images_most_like_one_get_its_class(dataset: Path) -> None:
             assert page.class_id == 1, "the current class"
             assert {int(path[6:9]) % 3 for path in paths(page)[:18]} == {2}
             assert f"most like {name_of(59)}" in screen_text(pilot.app)
+            await press(pilot, "escape")
+            screen: Any = pilot.app.screen
+            keys = [ImageKey(name_of(59))]
+            best, sure = np.array([2], np.int32), np.array([0.9], np.float32)
+            screen.controller.suggest(ModelSuggestions("m", tuple(CLASSES), keys, best, sure), None)
+            await press(pilot, LIKE)
+            assert page_of(pilot).class_id == 3, "the suggested class"
             await press(pilot, "escape", "home", "right", LIKE)  # 001, which is long
             page = page_of(pilot)
             assert page.class_id == 2 and name_of(1) not in paths(page)
@@ -457,6 +466,31 @@ def test_an_image_that_somebody_labels_meanwhile_keeps_that_label(dataset: Path)
             assert "takes 17" in screen_text(pilot.app)
             await press(pilot, "enter")
             assert class_names(dataset)[page.keys[0].path] == f"{other} person"
+
+    run(test())
+
+
+def test_images_that_somebody_else_has_in_work_stay_out_and_those_of_the_page_are_told(dataset: Path) -> None:
+    async def test() -> None:
+        async with opened(dataset, size=WIDE) as pilot:
+            give_head(pilot)
+            screen: Any = pilot.app.screen
+            theirs = [ImageKey(name_of(number)) for number in range(6, 27)]
+            with LabelStore(dataset / "mia" / "labels.db", annotator="bob") as store:
+                store.take_leases(theirs, "bob's program")
+            await wait_until(pilot, lambda: bool(screen.session.has_leased))
+            await press(pilot, OPEN)
+            page = page_of(pilot)
+            assert page.keys and not set(page.keys) & set(theirs)
+
+            def mine() -> set[ImageKey]:
+                with LabelStore(dataset / "mia" / "labels.db") as store:
+                    return {lease.image for lease in store.leases() if lease.annotator == "ann"}
+
+            await wait_until(pilot, lambda: mine() >= set(page.keys))
+            await press(pilot, "enter")
+            second = page_of(pilot)
+            await wait_until(pilot, lambda: mine() == set(second.keys))
 
     run(test())
 

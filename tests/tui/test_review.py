@@ -178,6 +178,10 @@ def test_near_duplicates_are_shown_one_after_the_other_and_decided_together(
             assert "2/4  image-005.png" in screen_text(pilot.app)
             await press(pilot, ",")
             assert "1/4  image-000.png" in screen_text(pilot.app)
+            await press(pilot, "f7")  # side by side
+            assert "[two that look the same]" in screen_text(pilot.app) and "1/2" in screen_text(pilot.app)
+            await press(pilot, "f7")
+            assert "1/4  image-000.png" in screen_text(pilot.app)
             await press(pilot, "enter")  # both are flat now, so the next pair comes
             assert "3/4  image-001.png" in screen_text(pilot.app)
             await press(pilot, "'")

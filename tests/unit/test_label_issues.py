@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 
 from mia_tui.active.directions import directions
 from mia_tui.active.duplicates import different_duplicates
-from mia_tui.active.held_out import RIDGE, held_out_scores
 from mia_tui.active.label_issues import label_issues
 from mia_tui.active.unfamiliar import outliers, unfamiliarity
 
@@ -25,28 +24,6 @@ def clouds(count: int, classes: int = 3, seed: int = 0, dims: int = 12) -> tuple
 
 def all_of(points: NDArray[np.float32]) -> Rows:
     return np.arange(len(points), dtype=np.int32)
-
-
-def fit(
-    points: NDArray[np.float32], targets: NDArray[np.float64], left_out: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """What a ridge regression says of the images that it did not learn from, in the ordinary way."""
-    z = np.hstack([points, np.ones((len(points), 1))])
-    own, wanted = z[~left_out], targets[~left_out]
-    weights = np.linalg.solve(own.T @ own + RIDGE * np.eye(z.shape[1]), own.T @ wanted)
-    scores: NDArray[np.float64] = z[left_out] @ weights
-    return scores
-
-
-@pytest.mark.parametrize("size", [1, 3, 30])
-def test_held_out_scores_are_those_of_heads_that_never_saw_the_group(size: int) -> None:
-    points, class_ids = clouds(90)
-    _, positions = np.unique(class_ids, return_inverse=True)
-    groups = np.random.default_rng(1).permutation(90).astype(np.int32) // size  # 30 is more than dimensions
-    scores = held_out_scores(points, positions.astype(np.int32), 3, groups)
-    for group in np.unique(groups):
-        members = groups == group
-        np.testing.assert_allclose(scores[members], fit(points, np.eye(3)[positions], members), atol=1e-6)
 
 
 def test_flipped_labels_come_first_with_what_they_were() -> None:

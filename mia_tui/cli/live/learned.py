@@ -88,7 +88,20 @@ class LiveImages:
             DataError: If there are not two classes to learn.
         """
         self.check_classes("Suggestions")
-        return self.suggester.learn(self.labelled, self.class_ids)
+        return self.suggester.learn(self.labelled, self.class_ids, self._audited())
+
+    def _audited(self) -> Rows:
+        """Labelled images that were drawn at random: they alone say how sure suggestions are, from some on."""
+        from mia_tui.dataset.store.label_store import LabelStore
+
+        store = LabelStore.open_existing(self.found.state.labels_db)
+        if store is None:
+            return np.empty(0, np.int32)
+        with store:
+            drawn = {
+                row.image for row in store.audits() if row.kind == "suggestion" and row.answer is not None
+            }
+        return self.labelled[self.mask(drawn)[self.labelled]]
 
     def check_classes(self, what: str) -> None:
         """Refuse labels of fewer than two classes; `what` needs them.

@@ -40,11 +40,13 @@ class ImageLeases:
 
     Attributes:
         upcoming: Rows that come next where that is not the next unlabelled one in the list; empty if it is.
+        page: The images of a page that is looked at, which are leased instead; empty without one.
     """
 
     def __init__(self, controller: "LabelController") -> None:
         self._controller, self._session = controller, controller.session
         self.upcoming: Callable[[], Sequence[int]] = tuple
+        self.page: tuple[ImageKey, ...] = ()
         self._holder = os.urandom(16).hex()
         self._others_at: float | None = None  # when somebody else was seen at work, `time.monotonic`
         self._worked_at: float | None = None  # when something was labelled here
@@ -89,11 +91,13 @@ class ImageLeases:
         return label_and_lease
 
     async def hold(self) -> bool:
-        """Lease the current image and those that come next, unless that is done; False if somebody else has it.
+        """Lease the current image and those that come next, or a page, unless that is done.
+
+        Returns False if somebody else has the current image, or the first one of the page.
 
         Where nothing can be written, nobody is kept from looking.
         """
-        key = self._session.current
+        key = self.page[0] if self.page else self._session.current
         if key is None or not self.are_needed or self._is_held(key):
             return True
         try:
@@ -144,7 +148,9 @@ class ImageLeases:
         return self._held.get(key, 0.0) > time.monotonic()
 
     def _wanted(self) -> list[ImageKey]:
-        """The current image and those that come next."""
+        """The current image and those that come next, or those of a page."""
+        if self.page:
+            return list(self.page)
         session = self._session
         current = [] if session.current_row is None else [session.current_row]
         ahead = [row for row in self.upcoming() if session.state_of(row).image_class is None]

@@ -31,6 +31,11 @@ class SeenImages:
         }
         self._shown = dict(shown)
 
+    @property
+    def keys(self) -> list[ImageKey]:
+        """The images that were seen, in the order in which they were first."""
+        return list(self._seen)
+
     def was_seen(self, key: ImageKey, class_id: int) -> bool:
         """Whether an image was seen with this class as what was suggested last."""
         return self._seen.get(key) == class_id

@@ -458,7 +458,13 @@ class LabelCommands(SessionCommands):
         from mia_tui.tui.grid.screen import GridScreen
 
         self._controller.ways_back.opened("grid")
-        if await self._screen.ask(GridScreen(self._controller, self._screen.context, self.tile_pictures)):
+        is_pair = self.reviewing.show_pair()
+        is_opened = await self._screen.ask(
+            GridScreen(self._controller, self._screen.context, self.tile_pictures)
+        )
+        if is_pair:
+            self.reviewing.end_pair()
+        elif is_opened:
             self._controller.ways_back.opened_from("grid")
         self._screen.did("grid")
 

@@ -71,7 +71,7 @@ def framing(
         for sign, shown in (
             (f"{ink.flag} flagged", state.flagged),
             ("skipped", state.skipped),
-            ("unlike all classes", state.unfamiliar),
+            ("unlike all classes", state.unfamiliar and state.suggestion is None),
         )
         if shown
     ]
@@ -96,6 +96,8 @@ def framing(
         notes.insert(0, model)
         if others:
             notes.insert(0, ", ".join(f"{name} {percent(share)}" for name, share in others))
+        if state.unfamiliar:  # what the model says is not to be trusted then
+            notes.insert(0, "unlike all classes")
         return Framing(text, "suggestion", state.suggestion.colour, ink.separator.join(notes))
     return Framing("no label", "none", None, ink.separator.join(notes))
 

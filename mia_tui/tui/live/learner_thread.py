@@ -77,7 +77,8 @@ class LearnerThread:
         learner: Learner | None = None
         try:
             while not self._has_ended:
-                learner = learner or self._open()
+                if learner is None or learner.table.is_replaced:  # a job wrote the features anew
+                    learner = self._open() or learner
                 if learner is not None:
                     self._learn(learner)
                 self._do_jobs(learner)

@@ -68,6 +68,7 @@ class LiveSuggestions:
         self.chooses = False
         self._thread: LearnerThread | None = None
         self._is_due = False
+        self._may_open = False  # whether the first pictures are painted
         self._is_needed = False  # whether labels were given to learn from, since other images were listed
         self._is_stale = True  # the labels changed since they were handed to the thread
         self._on_screen: int | None = None  # row
@@ -85,6 +86,7 @@ class LiveSuggestions:
                 self._is_needed = True
                 self.start()
                 self.needs_features()
+        self._open_if_wanted()
         self.relearn()
 
     def images_changed(self) -> None:
@@ -138,8 +140,12 @@ class LiveSuggestions:
             self.relearn()
 
     def open_again(self) -> None:
-        """After the first pictures: learn from the labels of earlier visits, if that is to be shown."""
-        if self.is_on and self._is_wanted and self.has_two_classes:
+        """The first pictures are painted: learn from labels that are there already, if that is to be shown."""
+        self._may_open = True
+        self._open_if_wanted()
+
+    def _open_if_wanted(self) -> None:
+        if self._may_open and self.is_on and self._is_wanted and self.has_two_classes:
             self.start()
 
     def stop(self) -> None:

@@ -102,7 +102,7 @@ class LookAlikesCommands(SessionCommands):
 
     def _next_class(self, page: LookAlikePage, position: int) -> None:
         page.move_to(position)
-        why = self._pages.left_out(page).get(position)
+        why = self._pages.why_left_out(page.images[position].key)
         if why:
             self._screen.say(f"This image is {why}: the page leaves it as it is.")
             return
@@ -167,7 +167,8 @@ class LookAlikesCommands(SessionCommands):
     async def _other_class(self, by: int) -> None:
         """Show pages of the next class that has any."""
         pages = self._pages
-        order = [one.id for one in self._session.classes if pages.suggested(one.id)]
+        suggested = pages.suggested()
+        order = [one.id for one in self._session.classes if one.id in suggested]
         present = pages.class_id if pages.page is None else pages.page.class_id
         if order in ([], [present]):
             self._screen.say("There are no pages of another class.")
@@ -178,7 +179,7 @@ class LookAlikesCommands(SessionCommands):
     async def _choose(self) -> None:
         from mia_tui.tui.look_alikes.pickers import page_classes
 
-        picker = page_classes(self._pages, self._session, self._ink)
+        picker = page_classes(self._pages.suggested(), self._session, self._ink)
         chosen = await self._screen.ask(picker)
         if chosen is not None:
             await self._show_class(chosen or None)

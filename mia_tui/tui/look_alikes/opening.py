@@ -59,8 +59,9 @@ async def _begin(controller: LabelController, pages: Pages, like: ImageKey | Non
         return await begin(controller, pages)
     session = controller.session
     row = session.listing.row(like)
-    own = None if row is None else session.state_of(row).image_class
-    class_id = session.current_class if own is None else own.id
+    state = None if row is None else session.state_of(row)
+    known = (None, None) if state is None else (state.image_class, state.suggestion)
+    class_id = next((one.id for one in known if one is not None and one.id), session.current_class)
     return await begin_like(controller, pages, like, class_id, beside=False)
 
 

@@ -84,9 +84,9 @@ class Pages:
         self.class_id = class_id
         self._passed_classes.clear()
 
-    def suggested(self, class_id: int) -> int:
-        """How many images without a label are suggested to be of a class."""
-        return 0 if self._source is None else self._source.suggested(self._rows()).get(class_id, 0)
+    def suggested(self) -> dict[int, int]:
+        """How many images without a label are suggested to be of each class, without those of none."""
+        return {} if self._source is None else self._source.suggested(self._rows())
 
     async def show_next(self, count: int) -> None:
         """Show the next page, of at most so many images.
@@ -133,12 +133,10 @@ class Pages:
         """
         page = self.page
         assert page is not None
-        taken, corrected = page.labels(leave_out=set(self.left_out(page)))
+        taken, corrected = page.labels(leave_out=self.left_out(page))
         count, changed = len(taken) + len(corrected), 0
         if count:
-            changed = await self._controller.write(
-                lambda store: _write_page(store, page.class_id, taken, corrected), f"a page of {count:,}"
-            )
+            changed = await self._write(page.class_id, taken, corrected)
             self._taken.append(page)
             self.labelled += changed
         now = time.monotonic()
@@ -146,6 +144,33 @@ class Pages:
             self._session.speed.add_label(now)
         self._set_aside |= set(page.keys) - set(taken) - {key for key, _ in corrected}
         return changed
+
+    async def _write(
+        self, class_id: int, taken: Sequence[ImageKey], corrected: Sequence[tuple[ImageKey, int]]
+    ) -> int:
+        controller, leases = self._controller, self._controller.leases
+        what = f"a page of {len(taken) + len(corrected):,}"
+
+        def job(store: LabelStore) -> int:
+            return _write_page(store, class_id, taken, corrected)
+
+        if not leases.are_needed:
+            leases.worked()
+            return await controller.write(job, what)
+        leases.page = self.ahead
+        keys = [*taken, *(key for key, _ in corrected)]
+        changed, others = await controller.write(leases.with_label(job, keys), what)
+        leases.learn(others)
+        return changed
+
+    async def hold(self) -> None:
+        """Tell others at work that the images of the page are looked at here; `release` ends that."""
+        self._controller.leases.page = () if self.page is None else self.page.keys
+        await self._controller.leases.hold()
+
+    def release(self) -> None:
+        """The page is not looked at any more."""
+        self._controller.leases.page = ()
 
     def pass_on(self) -> None:
         """Leave the page as it is: its images wait, and its class, until some pages of other classes are taken."""
@@ -190,14 +215,24 @@ class Pages:
         self.labelled += len(applied.rows)
         return True
 
-    def left_out(self, page: LookAlikePage) -> dict[int, str]:
-        """Positions of images that get no label whatever the page says, and why, in a word."""
-        found = {}
-        for position, key in enumerate(page.keys):
-            why = why_left_out(self.state_of(key))
-            if why:
-                found[position] = why
-        return found
+    def left_out(self, page: LookAlikePage) -> set[int]:
+        """Positions of images that get no label whatever the page says."""
+        return {position for position, key in enumerate(page.keys) if self.why_left_out(key)}
+
+    def why_left_out(self, key: ImageKey) -> str:
+        """Why an image gets no label from a page, in a word or two; empty if it may get one."""
+        session = self._session
+        row = session.listing.row(key)
+        state = None if row is None else session.state_of(row)
+        if row is None or state is None or state.missing:
+            return "gone"
+        if state.problem is not None:
+            return "unreadable"
+        if state.image_class is not None:
+            return "labelled"
+        if session.has_leased and session.leased[row]:
+            return "somebody else's"
+        return "flagged" if state.flagged else "skipped" if state.skipped else ""
 
     def state_of(self, key: ImageKey) -> RowState | None:
         """What is known of an image; None if it is not in the dataset any more."""
@@ -207,7 +242,7 @@ class Pages:
     @property
     def waiting(self) -> int:
         """Images that were left out or passed, and have no label yet."""
-        return sum(not why_left_out(self.state_of(key)) for key in self._set_aside)
+        return sum(not self.why_left_out(key) for key in self._set_aside)
 
     def see_all_again(self) -> None:
         """Images that were left out or passed may be on pages again."""
@@ -246,17 +281,6 @@ class Pages:
         if page is None and passed:
             page = await source.page(rows, count, class_id, set())
         return page
-
-
-def why_left_out(state: RowState | None) -> str:
-    """Why an image gets no label from a page, in a word; empty if it may get one."""
-    if state is None or state.missing:
-        return "gone"
-    if state.problem is not None:
-        return "unreadable"
-    if state.image_class is not None:
-        return "labelled"
-    return "flagged" if state.flagged else "skipped" if state.skipped else ""
 
 
 def _write_page(

@@ -15,6 +15,7 @@ from mia_tui.tui.label.session_screen import SessionScreen, saving_words
 from mia_tui.tui.label.words import class_keys, filter_words
 from mia_tui.tui.look_alikes import words
 from mia_tui.tui.look_alikes.commands import LookAlikesCommands
+from mia_tui.tui.look_alikes.page import LookAlikePage
 from mia_tui.tui.look_alikes.pages import Pages
 from mia_tui.tui.look_alikes.tiles import PageMosaic, PageTiles
 from mia_tui.tui.mosaic.mosaic import Mosaic
@@ -52,7 +53,7 @@ class LookAlikesScreen(SessionScreen[bool]):
         self.commands = LookAlikesCommands(controller, self, context.ink)
         self._message = ""
         self._saving = ""
-        self._looked_ahead_of: object = None
+        self._prepared_for: LookAlikePage | None = None
         self._page_tiles = PageTiles(pages, self.session, context.ink)
         self.tiles = PageMosaic(self._page_tiles, pictures, context.flow_control, context.ink, id="grid")
 
@@ -68,6 +69,9 @@ class LookAlikesScreen(SessionScreen[bool]):
         self.set_interval(_NEWS_S, self.show)
         self.app.app_resume_signal.subscribe(self, lambda _: self.tiles.terminal_forgot())
         self.call_after_refresh(self.show)
+
+    def on_unmount(self) -> None:
+        self.pages.release()
 
     def on_resize(self) -> None:
         self.tiles.window_changed()
@@ -129,12 +133,16 @@ class LookAlikesScreen(SessionScreen[bool]):
     def command_ended(self) -> None:
         self._saving = ""
         super().command_ended()
-        if self._looked_ahead_of is not self.pages.page:
-            self._looked_ahead_of = self.pages.page
+
+    def _prepare(self) -> None:
+        """Do what is due for another page."""
+        if self._prepared_for is not self.pages.page:
+            self._prepared_for = self.pages.page
             self.run_worker(self._look_ahead(), group="look ahead", exclusive=True)
 
     async def _look_ahead(self) -> None:
         """Have the pictures made that are likely on the next page, once those of this one are on the screen."""
+        await self.pages.hold()
         await self.pages.look_ahead(self.tiles.per_page)
         self.tiles.want_again()
 
@@ -147,6 +155,7 @@ class LookAlikesScreen(SessionScreen[bool]):
         page = self.pages.page
         if page is not None:
             page.cut(self.tiles.per_page)
+        self._prepare()
         self.tiles.update()
         chosen = self.pages.class_id if page is None else page.class_id
         self._class_bar.show(self.session.classes, self.session.counts.by_class, chosen, auto=False)
@@ -166,7 +175,7 @@ class LookAlikesScreen(SessionScreen[bool]):
             self._status.show([(said, Style(bold=True))], [(counts, ink.dim())])
             return
         out = self.pages.left_out(page)
-        taken, corrected = page.labels(leave_out=set(out))
+        taken, corrected = page.labels(leave_out=out)
         labelled = len(taken) + len(corrected)
         changes = words.changes(len(corrected), len(page) - labelled)
         right: list[Piece] = [(changes, Style(bold=True))] if changes else []

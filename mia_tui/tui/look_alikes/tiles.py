@@ -7,7 +7,7 @@ from mia_tui.dataset.session.session import LabelSession, RowState
 from mia_tui.text import percent
 from mia_tui.tui.classes.class_frame import FrameKind
 from mia_tui.tui.look_alikes.page import MOST, LookAlikePage, tile_letters
-from mia_tui.tui.look_alikes.pages import Pages, why_left_out
+from mia_tui.tui.look_alikes.pages import Pages
 from mia_tui.tui.mosaic.frame import TileFace
 from mia_tui.tui.mosaic.layout import TileLayout, lay_out_at_once
 from mia_tui.tui.mosaic.mosaic import Mosaic
@@ -82,7 +82,7 @@ class PageTiles:
         """The kind of the frame, the name in it, its colour, and how sure the model is."""
         if state is not None and state.image_class is not None:
             return "label", state.image_class.name, state.image_class.colour, ""
-        why, class_id = why_left_out(state), page.class_of(position)
+        why, class_id = self.pages.why_left_out(page.images[position].key), page.class_of(position)
         image_class = None if class_id is None or why else self._session.class_of(class_id)
         if image_class is None:
             return "none", why or "none", None, ""

@@ -21,12 +21,14 @@ class TileLayout:
         per_line: Tiles side by side.
         lines: Lines of tiles on a page.
         width: Columns for all of them; what is left over lies between the tiles.
+        gap: Blank rows below each line.
     """
 
     panel: Panel
     per_line: int
     lines: int
     width: int
+    gap: int = 0
 
     @property
     def columns(self) -> int:
@@ -36,7 +38,7 @@ class TileLayout:
     @property
     def line_rows(self) -> int:
         """Rows of the screen that a line of tiles takes."""
-        return self.panel.rows + FRAME_ROWS
+        return self.panel.rows + FRAME_ROWS + self.gap
 
     @property
     def count(self) -> int:
@@ -113,7 +115,9 @@ def _in_lines(
     # The frame lies close to the picture; what is left over lies between the tiles.
     columns = min(columns, max(_NARROWEST - FRAME_COLUMNS, round(seen_height * shape / cell_px[0])))
     rows = min(rows, max(1, round(seen_height / cell_px[1])))
-    layout = TileLayout(Panel(max(1, columns), max(1, rows), *cell_px), per_line, lines, width)
+    panel = Panel(max(1, columns), max(1, rows), *cell_px)
+    gap = max(0, height - lines * (panel.rows + FRAME_ROWS)) // lines
+    layout = TileLayout(panel, per_line, lines, width, gap)
     return layout, min(seen_height, seen_height * shape) if fits else -1.0
 
 

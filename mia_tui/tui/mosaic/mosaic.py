@@ -392,6 +392,8 @@ class Mosaic(ScrollView, can_focus=False):
             face = self._faces[position] = self._tiles.face(position)
         if row < 0:
             return (caption(face, layout.columns, self._ink),)
+        if row > layout.panel.rows:
+            return (Strip.blank(layout.columns),)
         if row == layout.panel.rows:
             return (bottom(face, layout.columns, self._ink),)
         return (

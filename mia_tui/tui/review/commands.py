@@ -42,6 +42,7 @@ class ReviewCommands:
         self._controller, self._session, self._screen, self._ink = controller, controller.session, screen, ink
         self.review = Review(controller.session, ink)
         self._known_finder: DoubtFinder | None = None
+        self._pair: Filter | None = None  # that the grid shows side by side
         self.by_name: dict[str, Command] = {
             "review": self._choose,
             "keep": self._keep,
@@ -149,8 +150,8 @@ class ReviewCommands:
             screen.say(f"There are no {TITLES[kind]}, as far as can be told from {found.of}.")
             return
         self._show_queue(ReviewQueue(kind, doubts))
-        images = counted(len(self._session.view), "image")
-        screen.say(f"{images}: {TITLES[kind]}; {screen.key('leave')} goes back.")
+        title, shown = TITLES[kind], len(self._session.view)
+        screen.say(f"{title[0].upper()}{title[1:]}: {shown:,}; {screen.key('leave')} goes back.")
 
     def _show_queue(self, queue: ReviewQueue) -> None:
         take_messages_away(
@@ -241,6 +242,26 @@ class ReviewCommands:
             queue.settled = answered & set(queue.doubts)
         elif issue != "unfamiliar":
             queue.settled = await self._controller.store_thread.read(lambda store: store.kept(issue)) or set()
+
+    def show_pair(self) -> bool:
+        """Before the grid opens: show there the image on screen and the one that looks the same, and no others.
+
+        Returns whether it has such a one.
+        """
+        doubt = self.review.doubt_about(self._session.current)
+        if doubt is None or doubt.twin is None:
+            return False
+        self._pair = Filter(among=(doubt.key, doubt.twin), among_words="two that look the same")
+        self._controller.ways_back.show("review", "grid", self._pair, order=("given", False))
+        return True
+
+    def end_pair(self) -> None:
+        """After the grid: show the review again, with the image of the pair that was current there."""
+        row = self._session.current_row
+        if self._session.filter is self._pair:
+            self._controller.ways_back.take("grid")
+            if row is not None:
+                self._session.go_to(row)
 
     # The audit
 

@@ -2,6 +2,7 @@
 images unlike all classes. Computed in the thread of the live suggestions, from the features and the labels of now.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -117,7 +118,8 @@ class DoubtFinder:
             return FoundDoubts(why_not=ask_for_features(self._controller))
         if session.listing is listing:
             session.set_unfamiliar(np.array(found.unfamiliar, np.int32))
-        return FoundDoubts(_by_key(found, labels, listing), counted(found.count, "label"))
+        doubts = await asyncio.to_thread(_by_key, found, labels, listing)
+        return FoundDoubts(doubts, counted(found.count, "label"))
 
 
 def ask_for_features(controller: LabelController) -> str:

@@ -211,10 +211,10 @@ def _keys_of(queue: ReviewQueue, doubt: Doubt, key_of: Callable[[str], str]) -> 
     if doubt.suggested:
         keys.insert(0, (key_of("accept"), "changes"))
     if doubt.twin is not None:
-        keys.append((key_of("twin"), "shows the other"))
+        keys += [(key_of("twin"), "the other"), (key_of("grid"), "both")]
     if queue.kind == "unfamiliar":
         keys += [(key_of("flag"), "flags"), (key_of("skip"), "skips"), (key_of("keep"), "leaves it")]
-        keys += [(key_of("grid"), "shows all")]
+        keys += [(key_of("grid"), "all")]
     return keys
 
 
@@ -229,6 +229,7 @@ def _questions(queue: ReviewQueue, doubt: Doubt, session: LabelSession) -> list[
         return [
             f"You said {said}; {twin}, which looks the same, is {suggested}.",
             f"You said {said}; one that looks the same is {suggested}.",
+            f"{said}; the other: {suggested}.",
         ]
     if queue.kind == "label":
         sure = "" if doubt.probability is None else f" {percent(doubt.probability)}"

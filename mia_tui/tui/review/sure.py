@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from mia_tui.dataset.model import ImageKey
+from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession
 from mia_tui.text import counted
 from mia_tui.tui.controller.seen import SeenImages
@@ -26,19 +29,22 @@ def seen_suggestions(session: LabelSession, seen: SeenImages) -> tuple[list[Sugg
 
     Images that are marked, flagged or skipped are left out.
     """
-    taken, unseen = [], 0
-    for row in session.view.tolist():
-        state, key = session.state_of(row), session.listing.key(row)
-        is_open = state.image_class is None and not (
-            state.flagged or state.skipped or session.is_selected(row)
-        )
-        if not is_open or state.suggestion is None or not state.suggestion.id:
+    shown = np.zeros(len(session.listing), np.bool_)
+    shown[session.rows_of(Filter("suggested"))] = True
+    shown &= np.isin(np.arange(len(shown)), session.view)
+    keys = seen.keys
+    rows = session.listing.rows(keys)
+    taken, known = [], 0
+    for key, row in zip(keys, rows.tolist(), strict=True):
+        if row < 0 or not shown[row]:
             continue
-        if seen.was_seen(key, state.suggestion.id):
+        state = session.state_of(row)
+        if state.suggestion is None or not seen.was_seen(key, state.suggestion.id):
+            continue
+        known += 1
+        if state.suggestion.id and not (state.flagged or state.skipped or session.is_selected(row)):
             taken.append(Suggested(key, state.suggestion.id, state.confidence or 0.0))
-        else:
-            unseen += 1
-    return taken, unseen
+    return taken, int(shown.sum()) - known
 
 
 def threshold_dialog(found: list[Suggested], unseen: int, ink: Ink) -> PickDialog[float]:

@@ -72,6 +72,6 @@ SCOPE = make_scope(
         ),
         *shared("train", "predict", "runs", "help", "manual", "command_palette", "quit"),
     ),
-    "mark assign open leave help undo skip train quit mark_all filter classes next_unlabelled grid runs",
+    "mark assign open leave help undo skip train quit mark_all filter classes next_unlabelled look_alikes grid runs",
     typed="classes",
 )

@@ -337,7 +337,7 @@ SCOPE = make_scope(
     "label",
     "on the labelling screen",
     _ACTIONS,
-    "assign assign_next help quit undo classes train list next_unlabelled skip filter grid runs review",
+    "assign assign_next help quit undo classes train list next_unlabelled skip filter grid look_alikes runs review",
     typed="classes",
 )
 

@@ -82,14 +82,15 @@ class LiveCommands:
             self._screen.say("Labelling goes on with the most useful image each time.")
 
     def _why_none(self) -> str:
+        """Why there is no image to go to; what can be done about it is begun."""
         live = self._controller.live
         if self.useful.can_choose:
             return "All images shown have a label or are skipped."
         if not live.is_on:
             return f"Live suggestions are off, and these choose the image; {self._screen.key('live')} turns them on."
+        live.needs_features()
         return (
-            live.failure
-            or "The images have to be looked at first; until then the next ones come without a label."
+            live.failure or "The images have to be looked at first; until then any without a label come next."
         )
 
     async def _toggle_live(self) -> None:
