@@ -154,6 +154,17 @@ def test_own_labels_are_not_given_again(cells: Path) -> None:
     run(test())
 
 
+def test_missing_images_are_no_part_of_the_second_pass(cells: Path) -> None:
+    (cells / PATHS[1]).unlink()
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            await command(pilot, "second_pass")
+            assert "0 of 3 done" in screen_text(pilot.app)
+
+    run(test())
+
+
 def test_images_are_drawn_where_none_are(cells: Path) -> None:
     with store_of(cells) as store:
         store.end_second_pass()

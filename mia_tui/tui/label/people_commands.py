@@ -76,9 +76,13 @@ class PeopleCommands:
     async def _find_mine(self) -> int:
         """Find out what there is to label again for this person; returns how many images."""
         annotator = self._controller.annotator
-        mine = await self._controller.store_thread.read(lambda store: store.second_pass_of(annotator))
-        self._session.people.mine = mine or {}
-        return len(self._session.people.mine)
+        found = await self._controller.store_thread.read(lambda store: store.second_pass_of(annotator)) or {}
+        is_listed = self._session.listing.rows(list(found)) >= 0  # not those of missing files
+        mine = {
+            key: said for (key, said), here in zip(found.items(), is_listed.tolist(), strict=True) if here
+        }
+        self._session.people.mine = mine
+        return len(mine)
 
     async def _draw(self) -> bool:
         """Ask how many images to draw, and draw them; False if nothing is drawn."""
