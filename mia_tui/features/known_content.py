@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_tui.features.layout import RECORD, TableDescription, TableFolder, all_tables, is_same_input
-from mia_tui.features.writer import ImageRow
+from mia_tui.features.writer import FeatureRow
 
 _UNKNOWN = bytes(RECORD["digest"].itemsize)
 
@@ -32,7 +32,7 @@ class KnownContent:
         found = [np.intersect1d(wanted, records["size"]) for *_, records in self._tables]
         return np.unique(np.concatenate([np.empty(0, np.int64), *found]))
 
-    def rows(self, images: Sequence[ImageRow]) -> Iterator[tuple[list[ImageRow], NDArray[np.float16]]]:
+    def rows(self, images: Sequence[FeatureRow]) -> Iterator[tuple[list[FeatureRow], NDArray[np.float16]]]:
         """Those of some images that have features already, with these, table by table.
 
         Args:

@@ -53,7 +53,7 @@ _LARGEST = 65504.0  # of float16
 
 
 @dataclass(frozen=True)
-class ImageRow:
+class FeatureRow:
     """An image that features were made of.
 
     Attributes:
@@ -151,7 +151,7 @@ class FeatureWriter:
             raise cache_error(error, self.folder.path) from error
         self.description = wanted
 
-    def append(self, images: Sequence[ImageRow], features: NDArray[np.floating[Any]]) -> None:
+    def append(self, images: Sequence[FeatureRow], features: NDArray[np.floating[Any]]) -> None:
         """Add rows.
 
         Args:

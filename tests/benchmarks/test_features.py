@@ -27,7 +27,7 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.engine.inference.features import DEFAULT_SIDE, shipped_maker
 from mia_tui.features.layout import TableDescription
 from mia_tui.features.table import FeatureTable
-from mia_tui.features.writer import FeatureWriter, ImageRow
+from mia_tui.features.writer import FeatureRow, FeatureWriter
 from mia_tui.runs.machine.cores import usable_cores
 
 pytestmark = pytest.mark.benchmark
@@ -107,7 +107,7 @@ def test_finding_the_features_of_a_listing(tmp_path: Path, say: list[str]) -> No
         writer.begin(TableDescription(id="many-96", name="many", dims=1568))
         for start in range(0, MANY, 1024):
             some = order[start : start + 1024].tolist()
-            images = [ImageRow(ImageKey(paths[number]), number, number + 1) for number in some]
+            images = [FeatureRow(ImageKey(paths[number]), number, number + 1) for number in some]
             writer.append(images, features[: len(some)])
     listing = Listing(arrays_of(paths, sizes=range(MANY), mtimes_ns=range(1, MANY + 1)))
     spent: dict[str, list[float]] = {"opened": [], "places": []}

@@ -18,7 +18,7 @@ from terminal_driver import TerminalApp
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.features.layout import DEFAULT_NETWORK, TableDescription
-from mia_tui.features.writer import FeatureWriter, ImageRow
+from mia_tui.features.writer import FeatureRow, FeatureWriter
 
 pytestmark = pytest.mark.benchmark
 
@@ -40,10 +40,10 @@ def write_features(dataset: Path, images: int) -> None:
             writer.append([row_of(dataset, number) for number in numbers], rows)
 
 
-def row_of(dataset: Path, number: int) -> ImageRow:
+def row_of(dataset: Path, number: int) -> FeatureRow:
     name = f"photo-{number:05}.jpg"
     facts = (dataset / name).stat()
-    return ImageRow(ImageKey(name), facts.st_size, facts.st_mtime_ns)
+    return FeatureRow(ImageKey(name), facts.st_size, facts.st_mtime_ns)
 
 
 def label_some(dataset: Path, images: int) -> None:

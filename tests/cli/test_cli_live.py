@@ -17,7 +17,7 @@ from mia_tui.dataset.hashes import file_hash
 from mia_tui.dataset.model import WHOLE_STACK, ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.features.layout import DEFAULT_NETWORK, TableDescription
-from mia_tui.features.writer import FeatureWriter, ImageRow
+from mia_tui.features.writer import FeatureRow, FeatureWriter
 from mia_tui.paths import user_config_file
 
 COUNT, DIMS = 90, 24
@@ -48,7 +48,7 @@ def write_features(root: Path, values: Any, *, trained_on: int = 0, network: str
         status = path.stat()
         part = "train" if index < trained_on else ""
         images.append(
-            ImageRow(ImageKey(path.name), status.st_size, status.st_mtime_ns, file_hash(path), part)
+            FeatureRow(ImageKey(path.name), status.st_size, status.st_mtime_ns, file_hash(path), part)
         )
     with FeatureWriter(root, network) as writer:
         writer.begin(TableDescription(id=network, name="tiny", dims=DIMS))
@@ -419,7 +419,7 @@ def test_class_folders_have_issues_and_suggest_labels_for_an_audit(
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (6, 6), (index, 2 * index, 90)).save(path)
         status = path.stat()
-        images.append(ImageRow(ImageKey(str(path.relative_to(root))), status.st_size, status.st_mtime_ns))
+        images.append(FeatureRow(ImageKey(str(path.relative_to(root))), status.st_size, status.st_mtime_ns))
     with FeatureWriter(root, DEFAULT_NETWORK) as writer:
         writer.begin(TableDescription(id=DEFAULT_NETWORK, name="tiny", dims=DIMS))
         writer.append(images, features()[:60])
@@ -483,7 +483,9 @@ def test_a_stack_that_is_labelled_as_a_whole_has_no_frame(
     assert mia("labels", "stacks", root, "whole").code == 0
     assert mia("labels", "import", root, file).code == 0
     images = [
-        ImageRow(ImageKey(path, WHOLE_STACK), (root / path).stat().st_size, (root / path).stat().st_mtime_ns)
+        FeatureRow(
+            ImageKey(path, WHOLE_STACK), (root / path).stat().st_size, (root / path).stat().st_mtime_ns
+        )
         for path in paths
     ]
     with FeatureWriter(root, DEFAULT_NETWORK) as writer:

@@ -19,7 +19,7 @@ from mia_tui.features.known_content import KnownContent
 from mia_tui.features.layout import RECORD, TableDescription, TableFolder, UnreadImage, table_folder
 from mia_tui.features.room import bytes_of, make_room
 from mia_tui.features.table import FeatureTable
-from mia_tui.features.writer import FeatureWriter, ImageRow
+from mia_tui.features.writer import FeatureRow, FeatureWriter
 
 NETWORK = "small-96"
 DIMS = 4
@@ -34,12 +34,12 @@ def description(**fields: object) -> TableDescription:
 
 def image(
     path: str, frame: int = 0, *, size: int = 10, time: int = 5, content: str = "", part: str = ""
-) -> ImageRow:
+) -> FeatureRow:
     digest = content.encode().hex().ljust(40, "0") if content else ""
-    return ImageRow(ImageKey(path, frame), size, time, digest, part)
+    return FeatureRow(ImageKey(path, frame), size, time, digest, part)
 
 
-def add(root: Path, *images: ImageRow, first: float = 0.0, network: str = NETWORK) -> None:
+def add(root: Path, *images: FeatureRow, first: float = 0.0, network: str = NETWORK) -> None:
     with FeatureWriter(root, network) as writer:
         writer.begin(description(id=network))
         writer.append(images, rows_of(len(images), first))

@@ -12,10 +12,10 @@ from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
 from mia_tui.features.layout import DEFAULT_NETWORK, TableDescription
 from mia_tui.features.table import FeatureTable
-from mia_tui.features.writer import FeatureWriter, ImageRow
+from mia_tui.features.writer import FeatureRow, FeatureWriter
 from mia_tui.tui.live import learner as learner_module
 from mia_tui.tui.live.label_state import LabelState
-from mia_tui.tui.live.learner import Learner
+from mia_tui.tui.live.learner import LiveLearner
 
 DIMS, IMAGES = 12, 60
 
@@ -31,7 +31,7 @@ def write(root: Path, names: list[str]) -> None:
     with FeatureWriter(root, DEFAULT_NETWORK) as writer:
         writer.begin(TableDescription(id=DEFAULT_NETWORK, name="test", dims=DIMS))
         rows = kinds[np.arange(len(names)) % 2] + random.normal(0, 0.3, (len(names), DIMS))
-        writer.append([ImageRow(ImageKey(name), 1, 1) for name in names], rows)
+        writer.append([FeatureRow(ImageKey(name), 1, 1) for name in names], rows)
 
 
 def state(images: Listing, labels: dict[int, int], *, chooses: bool = False, **changes: object) -> LabelState:
@@ -62,10 +62,10 @@ def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Listing:
     return listing([*names, "new-0.png", "new-1.png"], sizes=[1] * 62, mtimes_ns=[1] * 62)
 
 
-def opened(root: Path) -> Learner:
+def opened(root: Path) -> LiveLearner:
     table = FeatureTable.open(root)
     assert table is not None
-    return Learner(table)
+    return LiveLearner(table)
 
 
 def test_images_with_features_get_suggestions_and_new_ones_none(tmp_path: Path, images: Listing) -> None:

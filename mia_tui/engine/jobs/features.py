@@ -38,7 +38,7 @@ from mia_tui.features.known_content import KnownContent
 from mia_tui.features.layout import TableDescription, UnreadImage
 from mia_tui.features.room import make_room
 from mia_tui.features.table import FeatureTable
-from mia_tui.features.writer import FeatureWriter, ImageRow
+from mia_tui.features.writer import FeatureRow, FeatureWriter
 from mia_tui.paths import is_same_folder
 from mia_tui.runs.features.create import network_id
 from mia_tui.runs.list.moved_dataset import current_train_job, present_samples
@@ -172,7 +172,7 @@ class _Making:
         already = f"; {counted(done, 'image has', 'images have')} some already" if done else ""
         self._attempt.phase("working", f"features of {counted(len(self._missing), 'image')}{already}")
         self._attempt.progress(done, total)
-        waiting: list[tuple[list[ImageRow], np.ndarray]] = []
+        waiting: list[tuple[list[FeatureRow], np.ndarray]] = []
         flushed_at = float("-inf")
         try:
             for rows in _in_blocks(_spread_first(self._missing), _BLOCK):
@@ -284,7 +284,7 @@ class _Making:
         table.refresh()
         return table
 
-    def _finished(self, batch: FeatureBatch) -> tuple[list[ImageRow], np.ndarray]:
+    def _finished(self, batch: FeatureBatch) -> tuple[list[FeatureRow], np.ndarray]:
         """The rows of a batch, without files that changed since they were listed."""
         rows = self._listing.rows(batch.keys)
         images = self._image_rows(rows)
@@ -296,20 +296,20 @@ class _Making:
             self._unread.append(UnreadImage(encode_name(key.path), key.frame, size, time_ns, problem))
         return [images[place] for place in kept], batch.features[kept]
 
-    def _flush(self, waiting: list[tuple[list[ImageRow], np.ndarray]]) -> None:
+    def _flush(self, waiting: list[tuple[list[FeatureRow], np.ndarray]]) -> None:
         images = [image for some, _ in waiting for image in some]
         if images:
             self._writer.append(images, np.concatenate([features for _, features in waiting]))
         waiting.clear()
 
-    def _image_rows(self, rows: NDArray[np.int32]) -> list[ImageRow]:
+    def _image_rows(self, rows: NDArray[np.int32]) -> list[FeatureRow]:
         """Images with the digests of their files; the size is -1 where a file changed since it was listed."""
         keys = self._listing.keys(rows)
         facts = zip(keys, self._sizes[rows].tolist(), self._times[rows].tolist(), strict=True)
         files = [ImageFile(key.path, size, time_ns) for key, size, time_ns in facts]
         self._hash(list({file.path: file for file in files if file.path not in self._digests}.values()))
         return [
-            ImageRow(
+            FeatureRow(
                 key,
                 file.size if file.path in self._digests and file.size is not None else -1,
                 file.mtime_ns or 0,

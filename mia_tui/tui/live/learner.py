@@ -59,7 +59,7 @@ class Learning:
         return [(int(self.learned.classes[at]), float(shares[at])) for at in order]
 
 
-class Learner:
+class LiveLearner:
     """Learns from the labels again and again, while features are still being made.
 
     Args:

@@ -12,7 +12,7 @@ from mia_tui.errors import DataError, MiaError
 if TYPE_CHECKING:
     from mia_tui.features.table import FeatureTable
     from mia_tui.tui.live.label_state import LabelState
-    from mia_tui.tui.live.learner import Learner, Learning
+    from mia_tui.tui.live.learner import Learning, LiveLearner
 
 Value = TypeVar("Value")
 
@@ -44,7 +44,7 @@ class LearnerThread:
         self._changed = threading.Condition()
         self._state: LabelState | None = None  # the newest
         self._is_new = False  # whether it is still to be learned
-        self._jobs: deque[tuple[Callable[[Learner], Any], asyncio.Future[Any]]] = deque()
+        self._jobs: deque[tuple[Callable[[LiveLearner], Any], asyncio.Future[Any]]] = deque()
         self._has_ended = False
         threading.Thread(target=self._work, name="live suggestions", daemon=True).start()
 
@@ -54,7 +54,7 @@ class LearnerThread:
             self._state, self._is_new = state, True
             self._changed.notify()
 
-    async def ask(self, job: "Callable[[Learner], Value]") -> Value:
+    async def ask(self, job: "Callable[[LiveLearner], Value]") -> Value:
         """Do something with what was learned, in the thread, after what is to be learned now.
 
         Raises:
@@ -75,7 +75,7 @@ class LearnerThread:
             self._changed.notify()
 
     def _work(self) -> None:
-        learner: Learner | None = None
+        learner: LiveLearner | None = None
         try:
             while not self._has_ended:
                 learner = learner or self._open()
@@ -92,7 +92,7 @@ class LearnerThread:
                 self._has_ended = True
             self._do_jobs(None)
 
-    def _wait(self, learner: "Learner | None") -> None:
+    def _wait(self, learner: "LiveLearner | None") -> None:
         """Until there is something to do."""
         with self._changed:
             is_due = self._has_ended or bool(self._jobs)
@@ -101,13 +101,13 @@ class LearnerThread:
             if not is_due:
                 self._changed.wait(_LOOK_EVERY_S)
 
-    def _open(self) -> "Learner | None":
-        from mia_tui.tui.live.learner import Learner  # not needed before there are features
+    def _open(self) -> "LiveLearner | None":
+        from mia_tui.tui.live.learner import LiveLearner  # not needed before there are features
 
         table = self._open_table()
-        return None if table is None else Learner(table)
+        return None if table is None else LiveLearner(table)
 
-    def _learn(self, learner: "Learner") -> bool:
+    def _learn(self, learner: "LiveLearner") -> bool:
         """Learn if there is something new; returns whether there was."""
         has_grown = learner.grow()
         with self._changed:
@@ -116,7 +116,7 @@ class LearnerThread:
             self._report(self._took, learner.learn(state))
         return is_new or has_grown
 
-    def _do_jobs(self, learner: "Learner | None") -> None:
+    def _do_jobs(self, learner: "LiveLearner | None") -> None:
         while self._jobs:
             job, future = self._jobs.popleft()
             value, error = None, None

@@ -24,7 +24,7 @@ from mia_tui.tui.later import later
 if TYPE_CHECKING:
     from mia_tui.features.table import FeatureTable
     from mia_tui.tui.controller.label_controller import LabelController
-    from mia_tui.tui.live.learner import Learner, Learning
+    from mia_tui.tui.live.learner import Learning, LiveLearner
     from mia_tui.tui.live.learner_thread import LearnerThread
 
 Value = TypeVar("Value")
@@ -199,7 +199,7 @@ class LiveSuggestions:
             self._thread.end()
         self._thread, self.learning, self._is_stale = None, None, True
 
-    async def ask(self, job: "Callable[[Learner], Value]") -> Value:
+    async def ask(self, job: "Callable[[LiveLearner], Value]") -> Value:
         """Do something with what is known of the images, in the thread, after the newest labels were learned.
 
         Raises:

@@ -27,7 +27,7 @@ from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.review.queue import TITLES, Doubt, Doubted
 
 if TYPE_CHECKING:
-    from mia_tui.tui.live.learner import Learner
+    from mia_tui.tui.live.learner import LiveLearner
 
 Rows = NDArray[np.int32]
 
@@ -171,7 +171,7 @@ def _marked(listing: Listing, keys: set[ImageKey]) -> NDArray[np.bool_]:
 # In the thread
 
 
-def _find(learner: "Learner", kind: Doubted, labels: _Labels) -> tuple[Doubt, ...]:
+def _find(learner: "LiveLearner", kind: Doubted, labels: _Labels) -> tuple[Doubt, ...]:
     places = learner.places[: len(labels.class_ids)]
     owners = np.full(len(learner.suggester), -1, np.int32)  # the image of each row of the features
     has = np.flatnonzero(places >= 0)
@@ -199,7 +199,7 @@ class _Found:
         class_ids: Their classes.
     """
 
-    learner: "Learner"
+    learner: "LiveLearner"
     labels: _Labels
     places: Rows
     owners: Rows

@@ -27,7 +27,7 @@ from mia_tui.tui.review.finder import ask_for_features
 from mia_tui.tui.runs.figures.text_plots import Curve, Plot
 
 if TYPE_CHECKING:
-    from mia_tui.tui.live.learner import Learner
+    from mia_tui.tui.live.learner import LiveLearner
 
 Rows = NDArray[np.int32]
 
@@ -148,7 +148,7 @@ def plot_of(progress: Progress) -> Plot | None:
     return Plot("% right", "labels", tuple(curves))
 
 
-def _curve(learner: "Learner", class_ids: Rows) -> LearningCurve | None:
+def _curve(learner: "LiveLearner", class_ids: Rows) -> LearningCurve | None:
     suggester, places = learner.suggester, learner.places
     rows = np.flatnonzero((class_ids[: len(places)] > 0) & (places >= 0))
     groups = None if suggester.groups is None else suggester.groups[places[rows]]
