@@ -9,6 +9,7 @@ from tmux_support import TmuxApp
 
 _PLACE = re.compile(r"^ *\d[\d,]*/[\d,]+ ", re.MULTILINE)
 _SEE_S = 60.0
+_LOOK_S = 0.3
 
 
 class SimulatedPerson:
@@ -60,6 +61,7 @@ class SimulatedPerson:
         for letter, name in zip(letters, names, strict=False):
             if self._right[name] != suggested:
                 self._correct(letter, self._right[name])
+        time.sleep(_LOOK_S)  # a page is taken by nobody who cannot have seen it
         self.press("Enter")
         self._app.wait_for("labelled; ")  # until then the page may still be the one that was taken
         return len(names)

@@ -160,10 +160,10 @@ train.Learner.step = step
 """,
     "while validating": """
 real = train._Training._validate
-def validate(self):
+def validate(self, seen):
     if self.progress.epoch == 3:
         die()
-    return real(self)
+    return real(self, seen)
 train._Training._validate = validate
 """,
     "after an epoch's row, before its checkpoint": """

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from run_support import wait_for
 from textual.pilot import Pilot
 from tui_support import (
     label,
@@ -110,7 +111,7 @@ def test_two_people_are_led_to_different_images(cells: Path, monkeypatch: pytest
     assert sorted(told_of) == [("anna", "bob"), ("bob", "anna")]
     by = {label.annotator for label in labels_in(cells).values()}
     assert by == {"anna", "bob"}
-    assert leases(cells) == []  # both apps have ended
+    wait_for(lambda: leases(cells) == [])  # both apps have ended, their threads a moment later
 
 
 def test_the_key_for_the_next_image_passes_over_what_somebody_else_has(cells: Path) -> None:
