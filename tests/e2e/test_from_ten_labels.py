@@ -21,6 +21,7 @@ from terminal_driver import clean_environment, python_app
 from tmux_support import TmuxApp
 
 from mia_tui.dataset.demo import render_demo
+from mia_tui.features.table import FeatureTable
 from mia_tui.paths import StateFolder
 from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.worker.liveness import run_status
@@ -47,6 +48,14 @@ def cells(tmp_path: Path) -> Path:
     for part in ("train", "test"):
         (tmp_path / "cells" / part / "labels.csv").rename(tmp_path / "cells" / f"{part}.csv")
     return tmp_path / "cells"
+
+
+def has_features(folder: Path, images: int) -> bool:
+    """Whether all images were looked at."""
+    table = FeatureTable.open(folder)
+    if table is not None:
+        table.refresh()
+    return table is not None and len(table) >= images
 
 
 def right_classes(file: Path) -> dict[str, str]:
@@ -89,8 +98,11 @@ def trainings(folder: Path) -> list[Path]:
     return sorted(run.path for run in runs if run_status(run) == "finished")
 
 
-def test_from_thirty_labels_to_a_second_training(cells: Path, tmp_path: Path) -> None:
+def test_from_thirty_labels_to_a_second_training(
+    cells: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, home = cells / "train", tmp_path / "home"
+    monkeypatch.setenv("XDG_CACHE_HOME", clean_environment(home)["XDG_CACHE_HOME"])
     right = right_classes(cells / "train.csv")
     classes = sorted(set(right.values()))
     mia(home, "labels", "import", cells / "test", cells / "test.csv")
@@ -102,6 +114,7 @@ def test_from_thirty_labels_to_a_second_training(cells: Path, tmp_path: Path) ->
         app.press("F9", "BTab")  # auto mode; the most useful image after each label
         person.label(LABELLED)
         app.wait_for(f"{LABELLED} labelled", f"live, from {LABELLED} labels", timeout_s=SLOW_S)
+        wait_for(lambda: has_features(folder, len(right)), timeout_s=SLOW_S)
         wait_for(lambda: "Looking at the images" not in app.screen(), timeout_s=SLOW_S)
 
         app.press("C-d")
