@@ -10,6 +10,7 @@ The packages, from the top down; each imports only from those below it:
     engine/                     everything that imports torch: network/ data/ training/ inference/
     runs/                       runs on disk and their processes: record/ worker/ list/ preflight/ prediction/ …
     active/                     active learning on features: suggestions, the next image, pages, label issues (numpy)
+    analysis/                   statistics of predictions: metrics with intervals, curves, calibration, counts (numpy)
     features/                   what a network sees in each image, as numbers on disk
     terminal/                   what a terminal can do, and pictures for it
     dataset/                    images and labels on disk: scan/ listing/ images/ store/ session/ split/ interchange/

@@ -12,7 +12,8 @@
         stop                exists if somebody asked it to stop
         events.jsonl        what happened
         worker.log          output and tracebacks of a detached worker
-        confusion/          last.json, best.json; of an evaluation evaluation.json
+        confusion/          last.json, best.json; of an evaluation evaluation.json; beside each who was predicted as
+                            what (.predicted.json) and, of the best and of an evaluation, probabilities (.scores.npz)
         predictions/        listing.jsonl and rows.jsonl, while a prediction grows; suggestions.jsonl,
                             probabilities.jsonl
         checkpoints/        last.pt, best.safetensors, model.json
