@@ -80,10 +80,10 @@ def _with_activation(
             answer, no_activation=f"This network does not know {printable(wanted)}."
         )
     try:
-        heat, method = network.explain(Path(question.root), question.key, answer.classes.index(wanted))
+        heat = network.explain(Path(question.root), question.key, answer.classes.index(wanted))
     except (DecodeError, RunError) as error:
         return msgspec.structs.replace(answer, no_activation=error.message)
-    found = ActivationAnswer(wanted, method, heat.values, heat.rows, heat.columns, heat.box)
+    found = ActivationAnswer(wanted, heat.values, heat.rows, heat.columns, heat.box)
     return msgspec.structs.replace(answer, activation=found)
 
 

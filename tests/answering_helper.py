@@ -40,7 +40,7 @@ def with_activation(said: ImageAnswer, why: str) -> ImageAnswer:
     name = why or said.best(1)[0][0]
     if name == CLASSES[2]:
         return msgspec.structs.replace(said, no_activation="This network has no maps.")
-    found = ActivationAnswer(name, "Grad-CAM", b"\xff" * 4, 2, 2, (0.0, 0.0, 1.0, 1.0))
+    found = ActivationAnswer(name, b"\xff" * 4, 2, 2, (0.0, 0.0, 1.0, 1.0))
     return msgspec.structs.replace(said, activation=found)
 
 

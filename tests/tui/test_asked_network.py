@@ -373,10 +373,10 @@ def test_where_the_network_looks_is_drawn_over_the_image_for_its_class_then_for_
     async def test() -> None:
         async with opened(cells, size=WIDE) as pilot:
             await press(pilot, "1", "f1", WHY)  # flat
-            await asked(pilot, "resnet18 looks here for round (Grad-CAM): round 87%")
+            await asked(pilot, "resnet18 looks here for round: round 87%")
             await wait_until(pilot, lambda: heat_shown(pilot))
             await press(pilot, WHY)
-            await asked(pilot, "resnet18 looks here for flat (Grad-CAM): round 87%")
+            await asked(pilot, "resnet18 looks here for flat: round 87%")
             await wait_until(pilot, lambda: heat_shown(pilot))
             await press(pilot, WHY)
             await asked(pilot, "Where the network looks is not shown any more.")
@@ -394,7 +394,7 @@ def test_it_stays_for_the_next_images_until_one_has_no_map(cells: Path) -> None:
             await press(pilot, WHY)
             await asked(pilot, "looks here for round")
             await press(pilot, "right")
-            await asked(pilot, "resnet18 looks here for flat (Grad-CAM): flat 87%")
+            await asked(pilot, "resnet18 looks here for flat: flat 87%")
             await wait_until(pilot, lambda: heat_shown(pilot))
             await press(pilot, "right")
             await asked(pilot, "resnet18 (This network has no maps.): spiny 87%")

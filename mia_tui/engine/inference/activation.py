@@ -1,11 +1,12 @@
-"""Where a network looks in an image when it decides for a class: class activation maps.
+"""Where a network looks in an image when it decides for a class: class activation maps by Grad-CAM.
 
-Of the last stage of a network whose maps are large enough for that: Grad-CAM at the very last one, LayerCAM at one
-before it, since a small input leaves 2 x 2 places at the end.
+They are of the last stage of a network whose maps are large enough: of an input of 64 pixels 2 x 2 places are left at
+the end. On 71 blood cells of 64 pixels and resnet18, blurring a place where the map is high took away more of the
+probability with the stage of 8 x 8 places (insertion less deletion 0.084) than with those of 4 x 4 (0.060) and 2 x 2
+(0.020), and more than LayerCAM of the same stage did (0.061); places in random order: 0.
 
 Source: Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization", 2017,
-    formulas 1 and 2; Jiang et al., "LayerCAM: Exploring Hierarchical Class Activation Maps for Localization", 2021,
-    formulas 6 and 7.
+    formulas 1 and 2.
 """
 
 from dataclasses import dataclass
@@ -30,12 +31,10 @@ class ClassActivation:
 
     Attributes:
         values: 0 to 1, 1 at the place that speaks for it most, shape (rows, columns), float32; all 0 if none does.
-        method: Grad-CAM or LayerCAM.
         stage: Name of the module.
     """
 
     values: npt.NDArray[np.float32]
-    method: str
     stage: str
 
 
@@ -56,14 +55,11 @@ def class_activation(model: nn.Module, images: Tensor, class_index: int) -> Clas
     values, slopes = _values_and_slopes(model, network.get_submodule(name), images, class_index)
     if getattr(network, "output_fmt", "NCHW") == "NHWC":
         values, slopes = values.permute(0, 3, 1, 2), slopes.permute(0, 3, 1, 2)
-    is_last = name == names[-1]
-    weights = slopes.mean(dim=(2, 3), keepdim=True) if is_last else slopes.clamp_min(0)
+    weights = slopes.mean(dim=(2, 3), keepdim=True)  # (1, channels, 1, 1)
     heat = (weights * values).sum(dim=1)[0].clamp_min(0)  # (rows, columns)
     highest = float(heat.max())
     shares = heat / highest if highest > 0 else torch.zeros_like(heat)
-    return ClassActivation(
-        shares.float().cpu().numpy().astype(np.float32), "Grad-CAM" if is_last else "LayerCAM", name
-    )
+    return ClassActivation(shares.cpu().numpy().astype(np.float32), name)
 
 
 def _chosen(network: nn.Module, model: nn.Module, images: Tensor, names: list[str]) -> str:

@@ -155,8 +155,8 @@ class Predictor:
                     probabilities, score = (None, None) if problem else next(found)
                     yield Prediction(keys[row], probabilities, problem, unfamiliar=score)
 
-    def explain(self, root: Path, key: ImageKey, class_index: int) -> tuple[HeatMap, str]:
-        """Where the network looks in an image when it decides for a class, and by which method that is known.
+    def explain(self, root: Path, key: ImageKey, class_index: int) -> HeatMap:
+        """Where the network looks in an image when it decides for a class.
 
         Args:
             root: Folder that the key's path is relative to.
@@ -170,7 +170,7 @@ class Predictor:
         batch = self._input_of(decode_input(root / key.path, key.frame, self.card))
         found = class_activation(self._model, self._standardised(batch), class_index)
         placement, size = input_placement(root / key.path, key.frame, self.card)
-        return _heat_over(found.values, placement, size), found.method
+        return _heat_over(found.values, placement, size)
 
     def predict_one(self, root: Path, key: ImageKey) -> Prediction:
         """Predict one image at once: where it cannot be read now, its disk is not waited for.

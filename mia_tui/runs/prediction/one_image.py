@@ -51,11 +51,9 @@ class ActivationAnswer(msgspec.Struct, frozen=True):
 
     Attributes:
         name: Of the class.
-        method: By which this is known.
     """
 
     name: Text
-    method: Text
     values: bytes
     rows: Annotated[int, Meta(ge=1, le=4096)]
     columns: Annotated[int, Meta(ge=1, le=4096)]

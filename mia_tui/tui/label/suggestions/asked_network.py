@@ -107,7 +107,7 @@ class AskedNetwork:
         if answer.activation is None:
             return f" ({printable(answer.no_activation)})" if answer.no_activation else ""
         name = self._ink.fit(printable(answer.activation.name), _CLASS_COLUMNS)
-        return f" looks here for {name} ({answer.activation.method})"
+        return f" looks here for {name}"
 
     async def turn_on(self) -> bool:
         """Choose a network and ask it from now on; False if there is none.
