@@ -19,7 +19,7 @@ from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS
 from mia_tui.dataset.images.network.brightness import limits_in
 from mia_tui.dataset.images.network.geometry import FILTERS, Placement, place
-from mia_tui.dataset.images.network.mapping import is_mapped, mapped_pixels
+from mia_tui.dataset.images.network.mapping import input_scale, is_mapped, mapped_pixels
 from mia_tui.dataset.images.network.selection import value_type
 from mia_tui.dataset.images.reading import OpenedFrame, opened
 from mia_tui.dataset.images.source import FRAME_NUMBERING, Size
@@ -140,6 +140,20 @@ def decode_input(
             on_other_type(kind.name)
         pixels = _fitted(image, wanted.color, (wanted.width, wanted.height), wanted.geometry, wanted.resize)
     return pixels if input_map.bits == 8 else pixels.astype(np.uint16) * np.uint16(257)
+
+
+def input_placement(
+    path: Path, frame: int, wanted: NetworkInput, *, numbering: int = FRAME_NUMBERING
+) -> tuple[Placement, Size]:
+    """How an image lies on the canvas that `decode_input` makes of it, and its own width and height.
+
+    Raises:
+        DecodeError: As for `decode_input`.
+    """
+    with opened(path, frame, wanted.max_megapixels, numbering=numbering, stack=wanted.stack) as image:
+        size = image.scene.size
+        scale = input_scale(image.scene, wanted.pixel_size, image.path.name)
+    return place(size, (wanted.width, wanted.height), wanted.geometry, scale), size
 
 
 def _picture(

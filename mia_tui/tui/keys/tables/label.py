@@ -35,6 +35,14 @@ _ACTIONS: tuple[Action, ...] = (
         _LABEL,
     ),
     Action(
+        "why",
+        ("$",),
+        "Why?",
+        "Show where a trained network looks in this image when it decides for a class; again: for its label, if that "
+        "is another; again: stop.",
+        _LABEL,
+    ),
+    Action(
         "suggestions",
         ("ctrl+s",),
         "Suggestions",

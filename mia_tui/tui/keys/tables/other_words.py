@@ -6,6 +6,7 @@ OTHER_WORDS = {
         "assign_next": "label next",
         "accept": "confirm agree suggestion",
         "ask": "infer classify this image model",
+        "why": "grad-cam gradcam class activation heat map explain attention saliency",
         "suggestions": "model prediction choose",
         "second_pass": "blind annotators agreement kappa repeat quality control",
         "disputes": "annotators differ conflicts consensus adjudicate",
