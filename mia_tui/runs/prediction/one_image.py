@@ -51,6 +51,7 @@ class ImageAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
         problem: Why this image has no answer, a sentence; empty if it has one.
         failure: Why the network can be asked about no image, a sentence; empty if it can.
         remark: Why the answer is less certain than usual; empty for nothing.
+        unsure: Whether the most probable class is below its threshold.
     """
 
     classes: tuple[Text, ...] = ()
@@ -58,6 +59,7 @@ class ImageAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     problem: Text = ""
     failure: Text = ""
     remark: Text = ""
+    unsure: bool = False
 
     def __post_init__(self) -> None:
         if len(self.classes) != len(self.probabilities):
