@@ -231,8 +231,10 @@ def _threshold(view: RunView) -> str:
     """How the network of a training decides, or that of a prediction did; empty where it always answers."""
     config = view.job.config
     if isinstance(config, PredictConfig) and config.rule is not None:
-        return rule_words(config.rule)
-    return "" if view.decision is None else decision_words(view.decision)
+        words = rule_words(config.rule)
+    else:
+        words = "" if view.decision is None else decision_words(view.decision)
+    return words.removeprefix("threshold ")
 
 
 def _status(view: RunView) -> str:

@@ -162,14 +162,19 @@ def interval_words(decision: Decision) -> str:
     return f"95 % interval {low:.1%} to {high:.1%} ({decision.method})"
 
 
-def write_decision(weights: Path, decision: Decision) -> None:
+def write_decision(weights: Path, decision: Decision, *, digest: str | None = None) -> None:
     """Keep the decision of the network in a weights file, in the place of an earlier one.
+
+    Args:
+        weights: The weights file.
+        decision: What was chosen.
+        digest: `weights_digest` of the weights that it was chosen for; None takes those that are there now.
 
     Raises:
         RunError: If the weights cannot be read, or the disk does not take it.
     """
     try:
-        digest = weights_digest(weights)
+        digest = weights_digest(weights) if digest is None else digest
     except OSError as error:
         raise unreadable(weights, error) from error
     content = encode_record(_SavedDecision(_PROTOCOL, digest, decision))
