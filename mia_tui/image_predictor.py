@@ -1,7 +1,8 @@
 """`python -m mia_tui.image_predictor`: what a trained network says of the image on screen, one image at a time.
 
 A process of its own (`runs.worker.helper`), on the CPU, since a GPU may be needed by a training; its messages are in
-`runs.prediction.one_image`. A network stays loaded until another one is asked, or its file changes.
+`runs.prediction.one_image`. A network stays loaded until another one is asked, or its file changes. It answers by the
+temperature and the threshold that are kept with it (`runs.record.decision`).
 """
 
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from mia_tui.config.predict import DecisionRule
 from mia_tui.engine.inference.predict import Predictor
 from mia_tui.errors import DecodeError, MiaError, RunError
 from mia_tui.runs.prediction.one_image import (
@@ -19,6 +21,7 @@ from mia_tui.runs.prediction.one_image import (
     decode_question,
     encode_answer,
 )
+from mia_tui.runs.record.decision import UNSURE, calibrated, decide, decision_file, read_decision, rule_of
 from mia_tui.runs.worker.helper import answer_requests
 from mia_tui.text import printable
 
@@ -35,6 +38,8 @@ class ImagePredictor:
     def __init__(self) -> None:
         self._network: Predictor | None = None
         self._stamp: _FileStamp | None = None
+        self._rule = DecisionRule()
+        self._rule_stamp: _FileStamp | None = None
 
     def answer_line(self, line: bytes) -> bytes:
         """Answer one request."""
@@ -50,6 +55,7 @@ class ImagePredictor:
 
         Raises:
             CheckpointError: If its file is missing, damaged or not ours.
+            RunError: If its threshold cannot be read.
         """
         network = self._load(Path(question.weights))
         prediction = network.predict_one(Path(question.root), question.key)
@@ -58,12 +64,22 @@ class ImagePredictor:
         if not np.isfinite(prediction.probabilities).all():
             return ImageAnswer(problem="The network has no finite probabilities for this image.")
         names = tuple(item.name for item in network.card.classes)
-        answer = ImageAnswer(names, tuple(prediction.probabilities.tolist()), remark=prediction.remark)
+        said = calibrated(prediction.probabilities[None], self._rule.temperature)
+        answer = ImageAnswer(
+            names,
+            tuple(said[0].tolist()),
+            remark=prediction.remark,
+            unsure=bool(decide(self._rule, said, names)[0] == UNSURE),
+        )
         return answer if question.why is None else _with_activation(answer, network, question, question.why)
 
     def _load(self, weights: Path) -> Predictor:
         stamp = _stamp_of(weights)
-        if self._network is None or stamp is None or stamp != self._stamp:
+        rule_stamp = _stamp_of(decision_file(weights))
+        is_new = self._network is None or stamp is None or stamp != self._stamp
+        if is_new or rule_stamp != self._rule_stamp:
+            self._rule, self._rule_stamp = rule_of(read_decision(weights)), rule_stamp
+        if self._network is None or is_new:
             self._network = None  # two may not fit into memory
             self._network = Predictor(weights, device="cpu", threads=_THREADS)
             self._stamp = stamp

@@ -76,6 +76,7 @@ class ImageAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
         problem: Why this image has no answer, a sentence; empty if it has one.
         failure: Why the network can be asked about no image, a sentence; empty if it can.
         remark: Why the answer is less certain than usual; empty for nothing.
+        unsure: Whether the most probable class is below its threshold.
         activation: Where the network looks; None if that was not asked.
         no_activation: Why that was asked and is not known, a sentence; empty for nothing.
     """
@@ -85,6 +86,7 @@ class ImageAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     problem: Text = ""
     failure: Text = ""
     remark: Text = ""
+    unsure: bool = False
     activation: ActivationAnswer | None = None
     no_activation: Text = ""
 

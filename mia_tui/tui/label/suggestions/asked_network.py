@@ -95,7 +95,8 @@ class AskedNetwork:
             for number, (name, probability) in enumerate(best)
             if not number or probability >= _LEAST_SHOWN
         ]
-        remark = f" ({printable(self._answer.remark)})" if self._answer.remark else ""
+        remarks = (*(["unsure"] if self._answer.unsure else []), printable(self._answer.remark))
+        remark = "".join(f" ({each})" for each in remarks if each)
         return f"{short_model(self._name)}{self._looks}: {', '.join(shown)}{remark}"
 
     @property
@@ -170,7 +171,13 @@ class AskedNetwork:
         known = self._controller.session.class_named(class_name(name))
         if known is None:
             known = ImageClass(0, class_name(name), NEW_COLOUR, None, 0)
-        return replace(state, suggestion=None if known.archived else known, confidence=probability)
+        shown = None if known.archived else known
+        return replace(
+            state,
+            suggestion=shown,
+            confidence=probability,
+            unsure=answer.unsure and shown is not None,
+        )
 
     def answer_for(self, key: ImageKey | None) -> "ImageAnswer | None":
         """What the network says of an image; None if it has not said it."""
