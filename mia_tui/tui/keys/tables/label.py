@@ -58,6 +58,14 @@ _ACTIONS: tuple[Action, ...] = (
         _LABEL,
     ),
     Action(
+        "live_network",
+        (),  # after a training: the palette is enough
+        "Network of live suggestions",
+        "Choose what looks at the images: the network of a run, or the one that comes with the program.",
+        _LABEL,
+        opens=True,
+    ),
+    Action(
         "add_new_classes",
         (),
         "Add the model's classes",

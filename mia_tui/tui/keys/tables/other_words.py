@@ -11,6 +11,7 @@ OTHER_WORDS = {
         "second_pass": "blind annotators agreement kappa repeat quality control",
         "disputes": "annotators differ conflicts consensus adjudicate",
         "live": "active learning learn while labelling model assisted features background",
+        "live_network": "features backbone embedding run model choose better training",
         "useful": "active learning uncertain next worth",
         "useful_next": "active learning uncertain queue guided",
         "clear": "remove label delete label unlabel",
