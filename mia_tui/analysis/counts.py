@@ -3,8 +3,8 @@
 Images of a group are alike, so the share of a class over all groups is as uncertain as the groups differ, not as few
 images there are. Within a group, images are counted as independent.
 
-A network that takes one class for another shifts the shares. With the confusions that were seen on labelled images the
-shift can be undone on average ("adjusted count", matrix method: Forman, "Quantifying counts and costs via
+A network that takes one class for another shifts the shares. With the confusions that were seen on labelled images
+the shift can be undone on average ("adjusted count", matrix method: Forman, "Quantifying counts and costs via
 classification", 2008; Vucetic and Obradovic 2001), which makes shares less biased and more uncertain.
 """
 
@@ -30,7 +30,7 @@ ILL_CONDITIONED = 10.0
 
 _RESAMPLES = 1000
 _FEWEST_RESAMPLES = 200
-_MOST_DRAWS = 20_000_000  # of groups, classes and resamples: some seconds
+_MOST_DRAWS = 2_000_000  # of groups, classes and resamples: about a second
 _DRAWS_AT_ONCE = 4_000_000
 _SINGULAR = 1e6
 _MOST_CLASSES = 200  # with intervals of a correction: a matrix is inverted in each resample
@@ -123,9 +123,9 @@ def shares_by_group(counts: Counts) -> Shares:
 def overall_shares(counts: Counts, *, seed: int = 0) -> Shares:
     """The shares of the classes in all groups together, shape (C,), with intervals of how much groups differ.
 
-    Of 20 groups or more these are resampled (percentiles of 1,000 resamples). Of fewer, the interval is that of Wilson
-    for as many independent images as would make the share as uncertain as the groups do, with the quantile of
-    Student's t for the number of groups. Of fewer than six there is none.
+    Of 20 groups or more these are resampled (percentiles of 1,000 resamples). Of fewer, the interval is that of
+    Wilson for as many independent images as would make the share as uncertain as the groups do, with the quantile
+    of Student's t for the number of groups. Of fewer than six there is none; of a single one, that within it.
 
     Args:
         counts: As for `shares_by_group`; groups without images are passed over.
@@ -137,8 +137,11 @@ def overall_shares(counts: Counts, *, seed: int = 0) -> Shares:
     if not groups:
         return Shares(none, none, none, why_none="no images")
     value = counts.sum(axis=0) / counts.sum()
+    if groups == 1:
+        alone = shares_by_group(counts)
+        return Shares(value, alone.low[0], alone.high[0], "Wilson within the only group")
     if groups < LEAST_GROUPS:
-        return Shares(value, none, none, why_none=f"too few: {groups} group{'s' if groups > 1 else ''}")
+        return Shares(value, none, none, why_none=f"too few: {groups} groups")
     if groups < ENOUGH_GROUPS:
         low, high = _wilson(value, _independent_images(counts, value), t_quantile(groups - 1))
         return Shares(value, low, high, f"Wilson with the spread of {groups} groups")
@@ -179,21 +182,21 @@ def corrected_shares(counts: Counts, evaluated: Evaluated, *, seed: int = 0) -> 
     elif counts.any():
         inverses = _resampled_inverses(evaluated, confusion, known, correction.resamples, rng)
     groups = len(np.unique(evaluated.groups))
-    by_group, overall = correction.by_group(inverses, rng), correction.overall(inverses, rng)
-    method = f"bootstrap over images and {groups} groups of labelled images"
-    return Corrected(
-        Shares(*by_group, "" if why_none else method, why_none),
-        Shares(*overall, *_said_of_groups(counts, why_none)),
-        condition,
-        groups,
-    )
+    method = "" if why_none else f"bootstrap over images and {groups} groups of labelled images"
+    by_group = Shares(*correction.by_group(inverses, rng), method, why_none)
+    filled = np.flatnonzero(counts.sum(axis=1))
+    if len(filled) == 1:
+        only = filled[0]
+        overall = Shares(by_group.value[only], by_group.low[only], by_group.high[only], method, why_none)
+    else:
+        overall = Shares(*correction.overall(inverses, rng), *_said_of_groups(len(filled), why_none))
+    return Corrected(by_group, overall, condition, groups)
 
 
-def _said_of_groups(counts: Counts, why_none: str) -> tuple[str, str]:
+def _said_of_groups(groups: int, why_none: str) -> tuple[str, str]:
     """Method and reason of the corrected shares of all groups."""
-    groups = int(np.count_nonzero(counts.sum(axis=1)))
     if why_none or groups < LEAST_GROUPS:
-        return "", why_none or f"too few: {groups} group{'' if groups == 1 else 's'}"
+        return "", why_none or f"too few: {groups} groups"
     return f"bootstrap over {groups} groups and labelled images", ""
 
 
@@ -240,9 +243,7 @@ class _Correction:
         drawn = rng.multinomial(sizes, likely, (len(inverses), len(some))) / sizes[:, None]
         return _ends(self._whole(nearest_shares(drawn @ inverses)), value)
 
-    def overall(
-        self, inverses: Numbers | None, rng: np.random.Generator
-    ) -> tuple[Numbers, Numbers, Numbers]:
+    def overall(self, inverses: Numbers | None, rng: np.random.Generator) -> tuple[Numbers, Numbers, Numbers]:
         """Value, low and high, each of shape (C,)."""
         counts = self._counts[self._counts.sum(axis=1) > 0]
         none = np.full(counts.shape[1], np.nan)
@@ -326,10 +327,9 @@ def _resampled_inverses(
         weights = np.bincount(rng.integers(0, count, count), minlength=count)
         drawn = np.bincount(cell, images * weights[group], classes**2).reshape(classes, classes)[known]
         sums = drawn.sum(axis=1, keepdims=True)
-        drawn = np.where(sums > 0, drawn, confusion[known])
-        rates[place] = drawn / drawn.sum(axis=1, keepdims=True)
-    inverses: Numbers = np.linalg.pinv(rates)
-    return inverses
+        filled = np.where(sums > 0, drawn, confusion[known])
+        rates[place] = filled / filled.sum(axis=1, keepdims=True)
+    return np.asarray(np.linalg.pinv(rates), np.float64)
 
 
 def _ends(drawn: Numbers, value: Numbers) -> tuple[Numbers, Numbers]:

@@ -5,9 +5,9 @@ Dirichlet distribution, and the counts of the group as drawn by these shares: th
 beta-binomial. The distribution is fitted to all groups, or to the controls only.
 
 The fit and the score are those of CellProfiler Analyst (Jones et al., "Scoring diverse cellular morphologies in
-image-based screens with iterative feedback and machine learning", PNAS 2009), on the same counts to 1e-6: the score is
-the log10 odds that the share of a class in a group is above that of a group drawn at random. The p-value asks how often
-a group drawn at random would have a count as extreme.
+image-based screens with iterative feedback and machine learning", PNAS 2009), on the same counts to 1e-6: the score
+is the log10 odds that the share of a class in a group is above that of a group drawn at random. The p-value asks how
+often a group drawn at random would have a count as extreme.
 """
 
 import math
@@ -41,8 +41,8 @@ class GroupModel:
 
     Attributes:
         shares: Mean share of each class, shape (C,), sum 1; 0 for a class without images.
-        total: Sum of the parameters of the Dirichlet distribution: the smaller, the more groups differ. Infinite where
-            they differ no more than by the chance of counting.
+        total: Sum of the parameters of the Dirichlet distribution: the smaller, the more groups differ. Infinite
+            where they differ no more than by the chance of counting.
         groups: How many groups it was fitted to.
     """
 
@@ -73,7 +73,7 @@ class Enrichment:
 
 
 class NotFitted(ValueError):
-    """Why no distribution can be fitted; its text is a sentence."""
+    """Why no distribution can be fitted, as the end of a sentence about enrichment."""
 
 
 def fit_groups(counts: Counts) -> GroupModel:
@@ -89,17 +89,16 @@ def fit_groups(counts: Counts) -> GroupModel:
     Raises:
         NotFitted: With fewer than two groups, or if each of them holds images of one class only.
     """
-    counts = counts[counts.sum(axis=1) > 0].astype(np.float64)
+    counts = counts[counts.sum(axis=1) > 0]
     seen = np.flatnonzero(counts.sum(axis=0))
     if len(counts) < 2:
-        raise NotFitted(f"Enrichment compares groups, and {len(counts) or 'none'} of them has images.")
+        only = "only one of them has images" if len(counts) else "none of them has images"
+        raise NotFitted(f"it compares groups, and {only}")
+    if len(seen) == 1:
+        raise NotFitted("all images are of one class")
     if np.all(np.count_nonzero(counts, axis=1) == 1):
-        raise NotFitted(
-            "All images are of one class, so no group is enriched."
-            if len(seen) == 1
-            else "Each group holds images of one class only, so how much groups differ cannot be told."
-        )
-    means, total = _PolyaFit(counts[:, seen]).run()
+        raise NotFitted("each group holds images of one class only, so how much groups differ cannot be told")
+    means, total = _PolyaFit(counts[:, seen].astype(np.float64)).run()
     shares = np.zeros(counts.shape[1])
     shares[seen] = means
     return GroupModel(shares, total, len(counts))
@@ -184,7 +183,7 @@ class _PolyaFit:
     def _by_class(self, function: _Function, alpha: Numbers) -> Numbers:
         """The sum over groups of function(alpha + count) - function(alpha), of each class."""
         rise = function(alpha[self._class] + self._values) - function(alpha)[self._class]
-        return np.bincount(self._class, self._weights * rise, len(alpha))
+        return np.asarray(np.bincount(self._class, self._weights * rise, len(alpha)), np.float64)
 
     def _over_groups(self, function: _Function, total: float) -> float:
         rise = function(total + self._totals) - function(np.array([total]))
@@ -280,7 +279,7 @@ def _log_steps(a: float, b: float, c: float, d: float, steps: int) -> Numbers:
 
 
 def _log_tail(a: float, b: float, c: float, d: float) -> float:
-    """The logarithm of P(X < Y) of X ~ Beta(a, b) and Y ~ Beta(c, d) where it is small: a series of positive terms."""
+    """The logarithm of P(X < Y) of X ~ Beta(a, b) and Y ~ Beta(c, d) where it is small, by a positive series."""
     first = _log_beta(a + c, b + d) - _log_beta(a, b) - _log_beta(c, d) - math.log(a)
     total, log_term = 1.0, 0.0
     for start in range(0, _LONGEST_SERIES, _SERIES_AT_ONCE):
@@ -315,8 +314,8 @@ def _chances(total: float, share: float, size: int) -> Numbers:
         a, b = total * share, total - total * share
         ratios += np.log((a + k) / (b + size - k - 1))
     logs = np.concatenate([[0.0], np.cumsum(ratios)])
-    chances: Numbers = np.exp(logs - logs.max())
-    return chances / chances.sum()
+    chances = np.exp(logs - logs.max())
+    return np.asarray(chances / chances.sum(), np.float64)
 
 
 def _log_beta(a: float, b: float) -> float:
@@ -352,4 +351,3 @@ def trigamma(x: Numbers) -> Numbers:
     steps = sum((1 / (x + i) ** 2 for i in range(7, -1, -1)), np.zeros_like(x))
     values: Numbers = (1 + series) / y + 0.5 * inverse + steps
     return values
-

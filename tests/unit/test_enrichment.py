@@ -16,9 +16,9 @@ from mia_tui.analysis.enrichment import (
     trigamma,
 )
 
-# Computed with the files cpa/polyafit.py, cpa/dirichletintegrate.py and cpa/hypergeom.py of CellProfiler Analyst at its
-# commit f5e1b5e (July 2025): alpha is the first result of polyafit.fit_betabinom_minka_alternating(counts), each line
-# that of dirichletintegrate.score(alpha, row), with SciPy 1.17. Two changes let them run there: `quadrature` and
+# Computed with the files cpa/polyafit.py, cpa/dirichletintegrate.py and cpa/hypergeom.py of CellProfiler Analyst at
+# its commit f5e1b5e (July 2025): alpha is the first result of polyafit.fit_betabinom_minka_alternating(counts), each
+# line that of dirichletintegrate.score(alpha, row), with SciPy 1.17. Two changes let them run there: `quadrature` and
 # `romberg`, which SciPy no longer has and these functions do not use, are not imported; and `max` in hyper3F2aZ1 is
 # Python's, since numpy's takes a second number for an axis.
 CPA = {
@@ -160,7 +160,9 @@ def test_q_values_are_those_of_benjamini_and_hochberg_and_pass_over_empty_groups
 def test_few_groups_that_differ_as_all_do_are_called_enriched():
     called = []
     for seed in range(20):
-        found = enrichment(fit_groups(_drawn([8.0, 3.0, 1.0], 96, 100, seed)), _drawn([8, 3, 1], 96, 100, seed))
+        found = enrichment(
+            fit_groups(_drawn([8.0, 3.0, 1.0], 96, 100, seed)), _drawn([8, 3, 1], 96, 100, seed)
+        )
         called.append(bool((found.q < 0.05).any()))
     assert sum(called) <= 3
 
@@ -189,10 +191,10 @@ def test_groups_that_differ_by_chance_only_have_binomial_p_values_and_no_score()
 @pytest.mark.parametrize(
     ("counts", "says"),
     [
-        ([[4, 5]], "1 of them has images"),
+        ([[4, 5]], "only one of them has images"),
         ([[0, 0], [0, 0]], "none of them has images"),
         ([[4, 0], [0, 5], [0, 7]], "one class only"),
-        ([[4, 0], [5, 0]], "All images are of one class"),
+        ([[4, 0], [5, 0]], "all images are of one class"),
     ],
 )
 def test_groups_that_tell_nothing_are_refused_with_a_sentence(counts, says):
