@@ -136,10 +136,10 @@ Each line passes through its modules in this order.
         The probabilities of the other classes are in a file of their own (runs/prediction/probabilities.py), which
         tui/label/suggestions/probabilities.py searches for the image on screen.
     where a network looks in an image
-        `$` -> tui/label/suggestions/asking_commands.py: tui/label/suggestions/asked_network.py asks image_predictor.py,
-        whose `explain` (engine/inference/predict.py) takes the map of engine/inference/activation.py and lays it over
-        the part of the image that the network sees. It comes back as a `HeatMap` in the `DisplaySettings` of that one
-        image, which dataset/images/screen/heat.py draws.
+        `$` -> tui/label/suggestions/asking_commands.py: tui/label/suggestions/asked_network.py asks the process of
+        image_predictor.py, whose `explain` (engine/inference/predict.py) takes the map of
+        engine/inference/activation.py and lays it over the part of the image that the network sees. It comes back as
+        a `HeatMap` in the `DisplaySettings` of that one image, which dataset/images/screen/heat.py draws.
     how far an image is from all classes of a network
         While engine/training/train.py validates, engine/inference/head_input.py keeps what the head is given; for the
         best epoch engine/inference/familiar.py learns from it what is usual, and engine/training/checkpoint.py saves
