@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -301,6 +302,23 @@ def test_an_audit_from_the_draw_to_the_estimate(mia: Mia, labelled: Path, tmp_pa
     assert its["low"] < its["share"] < its["high"] and its["is_current"] is True
     assert found["labels"] is None and found["more"]["labels"] == 10
     assert mia("labels", "audit", labelled).out.startswith("Labelled 80 · suggestions right: ")
+
+
+def test_an_audit_of_the_suggestions_of_another_model_is_listed_apart(
+    mia: Mia, labelled: Path, tmp_path: Path
+) -> None:
+    mia("labels", "audit", labelled, "--draw", 5)
+    answer_all(mia, labelled, tmp_path / "audit.csv")
+    assert audited(mia, labelled)["suggestions"]["model"] == "live"
+    with sqlite3.connect(labelled / "mia" / "labels.db") as connection:
+        connection.execute("UPDATE audit SET model = 'vgg16'")
+    found = audited(mia, labelled)
+    assert found["suggestions"] is None
+    assert [(other["model"], other["audited"]) for other in found["others"]] == [("vgg16", 5)]
+    told = mia("labels", "audit", labelled).out
+    assert (
+        "suggestions right" not in told and "Suggestions of vgg16: 5 of 5 right" in told
+    ) or "4 of 5 right" in told
 
 
 def test_the_answers_of_an_audit_are_labels_by_a_person(mia: Mia, labelled: Path, tmp_path: Path) -> None:
