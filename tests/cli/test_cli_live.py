@@ -517,3 +517,10 @@ def test_a_stack_that_is_labelled_as_a_whole_has_no_frame(
     drawn = mia("labels", "audit", root, "--draw", 2, "--out", tmp_path / "audit.csv")
     assert drawn.code == 0, drawn.err
     assert {row["frame"] for row in csv.DictReader((tmp_path / "audit.csv").open())} == {""}
+
+
+@pytest.mark.parametrize("words", [("suggest",), ("labels", "issues"), ("labels", "audit")])
+def test_a_device_that_does_not_exist_is_refused(mia: Mia, labelled: Path, words: tuple[str, ...]) -> None:
+    answer = mia(*words, labelled, "--device", "nonsense")
+    assert answer.code == 2
+    assert "--device is 'nonsense'. It takes auto, cpu, cuda, cuda:N or mps." in answer.err

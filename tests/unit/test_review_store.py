@@ -188,6 +188,17 @@ def test_a_file_of_the_schema_before_has_nothing_kept_and_no_audit(tmp_path: Pat
         assert store.kept("label") == set() and store.audits() == []
 
 
+def test_labels_by_pages_count_until_an_audit_of_labels_is_answered(store: LabelStore) -> None:
+    store.set_labels([(ImageKey(f"{number}.png"), 1) for number in range(3)], source="page")
+    assert store.page_labels_unaudited() == 3
+    store.draw_audit([Draw(ONE, 1)], kind="label", drawn_from=5)
+    assert store.page_labels_unaudited() == 3, "nothing is answered yet"
+    store.answer_audit([(ONE, 1)])
+    assert store.page_labels_unaudited() == 0
+    store.set_labels([(ImageKey("new.png"), 2)], source="page")
+    assert store.page_labels_unaudited() == 1
+
+
 def test_an_audit_says_whose_suggestions_they_were(store: LabelStore) -> None:
     store.draw_audit([Draw(ONE, 1, 0.9)], kind="suggestion", drawn_from=7, model="live")
     store.draw_audit([Draw(TWO, 2)], kind="label", drawn_from=2)

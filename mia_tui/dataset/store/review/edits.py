@@ -116,6 +116,18 @@ class ReviewEdits(StoreEdits):
             )
             return int(found.fetchone()[0])
 
+    def page_labels_unaudited(self) -> int:
+        """How many labels were taken with pages of look-alikes after the last audit of labels that has an answer."""
+        with as_store_errors(self.path):
+            if schema_version(self._db) < REVIEWED_FROM:
+                return 0
+            found = self._db.execute(
+                """SELECT COUNT(*) FROM label WHERE source = 'page' AND updated_at > (
+                    SELECT COALESCE(MAX(drawn_at), 0) FROM audit
+                    WHERE kind = 'label' AND answered_at IS NOT NULL)"""
+            )
+            return int(found.fetchone()[0])
+
     def draw_audit(
         self, draws: Sequence[Draw], *, kind: AuditKind, drawn_from: int, model: str | None = None
     ) -> None:
