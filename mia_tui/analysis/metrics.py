@@ -3,10 +3,10 @@
 Where several images belong to a group (a slide, a patient, a file), all intervals come from a bootstrap over groups
 (`resampling`). Shares have the interval of Wilson with as many independent images as would vary that much (Franco,
 Little, Louis and Slud, "Comparative study of confidence intervals for proportions in complex sample surveys", 2019),
-other figures one of Student's t on the scale of the logit or of Fisher's transformation. Where each image is a group
-of its own, shares have the interval of Wilson (1927), which also holds for few images, and other figures the bootstrap
-over images. F1 follows from a share, that of the right images among those of a class or predicted as it: F1 = 2 share /
-(1 + share).
+other figures one of Student's t on the scale of the logit or of Fisher's transformation. Where each image is a
+group of its own, shares have the interval of Wilson (1927), which also holds for few images, and other figures the
+bootstrap over images. F1 follows from a share, that of the right images among those of a class or predicted as it:
+F1 = 2 share / (1 + share).
 
 tests/benchmarks/test_interval_coverage.py shows how often these intervals contain the truth.
 """
