@@ -16,7 +16,7 @@
                             what (.predicted.json) and, of the best and of an evaluation, probabilities (.scores.npz)
         predictions/        listing.jsonl and rows.jsonl, while a prediction grows; suggestions.jsonl,
                             probabilities.jsonl
-        checkpoints/        last.pt, best.safetensors, model.json
+        checkpoints/        last.pt, best.safetensors, model.json; best.decision.json, see `decision`
 
 How records become the bytes of these files is in `encoding`.
 """

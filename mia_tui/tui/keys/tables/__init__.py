@@ -22,6 +22,8 @@ _NAMES = (
     "run",
     "gallery",
     "compare",
+    "results",
+    "pair",
     "train",
     "home",
     "dialog",
