@@ -121,9 +121,11 @@ Each line passes through its modules in this order.
         `_apply` of tui/controller/label_controller.py -> `labels_changed` of tui/live/live_suggestions.py, which
         gives the newest labels to the thread of tui/live/learner_thread.py: tui/live/learner.py takes features from
         features/table.py and learns (active/suggester.py). What was learned comes back as arrays by row:
-        tui/controller/suggestions.py gives them to the session, if the live suggestions are shown. The next image
-        worth a label is chosen along with that (active/choice.py); tui/live/useful_images.py goes there. The job that
-        makes features is started by tui/live/feature_job.py once images of two classes are labelled.
+        tui/controller/suggestions.py gives them to the session, if the live suggestions are shown. The most useful
+        image is chosen along with that (active/choice.py); tui/live/useful_images.py goes there. The job that
+        makes features is started by tui/live/feature_job.py once images of two classes are labelled. Where there are
+        features of a run's network, too, tui/live/networks.py compares both (active/comparison.py) and takes the
+        better ones.
     a prediction to the dashed frame
         `create_prediction` of runs/prediction/create.py -> worker.py -> engine/jobs/predict.py lists the images
         once (runs/prediction/listing.py) and writes a row for each (runs/prediction/predictions.py, from
@@ -133,6 +135,11 @@ Each line passes through its modules in this order.
         After Ctrl+K, tui/label/suggestions/asked_network.py puts the answer of image_predictor.py in their place.
         The probabilities of the other classes are in a file of their own (runs/prediction/probabilities.py), which
         tui/label/suggestions/probabilities.py searches for the image on screen.
+    where a network looks in an image
+        `$` -> tui/label/suggestions/asking_commands.py: tui/label/suggestions/asked_network.py asks the process of
+        image_predictor.py, whose `explain` (engine/inference/predict.py) takes the map of
+        engine/inference/activation.py and lays it over the part of the image that the network sees. It comes back as
+        a `HeatMap` in the `DisplaySettings` of that one image, which dataset/images/screen/heat.py draws.
     how far an image is from all classes of a network
         While engine/training/train.py validates, engine/inference/head_input.py keeps what the head is given; for the
         best epoch engine/inference/familiar.py learns from it what is usual, and engine/training/checkpoint.py saves

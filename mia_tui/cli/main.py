@@ -31,6 +31,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "mia_tui.cli.counts.command:command",
         "Count classes per group (well, slide, patient), with intervals and enrichment.",
     ),
+    "report": (
+        "mia_tui.cli.run_report:command",
+        "Make a report of a run for a paper: HTML, figures, archive.",
+    ),
     "suggest": ("mia_tui.cli.live.command:command", "Suggest classes from the labels of now."),
     "features": (
         "mia_tui.cli.live.features:command",

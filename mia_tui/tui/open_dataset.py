@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mia_tui.runs.record.layout import RunDir
     from mia_tui.tui.counts.reading import CountChoices
     from mia_tui.tui.counts.words import Figure
+    from mia_tui.tui.results.places import PairPlace, ResultsPlace
     from mia_tui.tui.runs.pages import PagePlace
 
 
@@ -37,13 +38,15 @@ class RunPlace:
 
     Attributes:
         run: On whose screen.
-        page: Its page, and the cursor there.
+        page: Its page, and the cursor there; None for its first.
         from_table: Whether that screen was opened from the table of runs.
+        results: Where in its results, or in a comparison with another run, which lie above that screen.
     """
 
     run: "RunDir"
-    page: "PagePlace"
+    page: "PagePlace | None"
     from_table: bool = False
+    results: "ResultsPlace | PairPlace | None" = None
 
 
 @dataclass(frozen=True)

@@ -194,7 +194,7 @@ def read_live(
 def _joined(
     found: Dataset, table: "FeatureTable", places: Rows, has: NDArray[np.intp], groups: Rows
 ) -> LiveImages:
-    from mia_tui.features.layout import DEFAULT_NETWORK, TRAINED_ON
+    from mia_tui.features.layout import DEFAULT_NETWORK
 
     keys = [found.scan.keys[row] for row in has.tolist()]
     suggester = Suggester(table.network.dims)
@@ -208,8 +208,7 @@ def _joined(
     class_ids = np.array([0 if at is None else ids[at] for at in labels], np.int32)
     is_labelled = np.array([at is not None for at in labels], np.bool_)
     contents = _contents(keys, [bytes(digest) for digest in digests])
-    trained_on = table.parts[places[has]] == TRAINED_ON.index("train")
-    trained_on |= (contents >= 0) & np.isin(contents, contents[trained_on])  # copies are known by heart, too
+    trained_on = table.by_heart[places[has]]
     usable = np.flatnonzero(is_labelled & ~trained_on).astype(np.int32)
     return LiveImages(
         found,

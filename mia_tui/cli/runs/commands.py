@@ -30,6 +30,7 @@ from mia_tui.cli.runs.actions import (
     tag_command,
 )
 from mia_tui.cli.runs.listing import print_list, read_rows
+from mia_tui.cli.runs.threshold import threshold_command
 from mia_tui.cli.runs.view import print_run, view_run
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.actions.action import called
@@ -123,6 +124,7 @@ for doing in (
     rename_command,
     tag_command,
     note_command,
+    threshold_command,
 ):
     command.add_command(doing)
 

@@ -20,6 +20,7 @@ from mia_tui.errors import RunError
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.list.summaries import RunSummary, SummaryReader
 from mia_tui.runs.list.words import best_words, evaluated_in_epoch, left_out_sentences, status_sentence
+from mia_tui.runs.record.decision import Decision, decision_file, decision_words, read_decision, rule_words
 from mia_tui.runs.record.input_words import input_sentence
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.layout import RunDir
@@ -33,6 +34,7 @@ from mia_tui.text import (
     name_faults,
     name_some,
     printable,
+    typed,
 )
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 
 _WARNINGS_SHOWN = 5
 _HANG = 12  # where the text of a fact begins
-_SHOWN_APART = frozenset({"images", "scope", "out", "trained_on"})
+_SHOWN_APART = frozenset({"images", "scope", "out", "trained_on", "rule", "rule_by"})
 """Settings that have a line of their own."""
 
 
@@ -56,6 +58,7 @@ class RunView:
         images: Number of images of each part that has any.
         input_map: What was measured of a training's images; None if nothing was.
         stacks: How many of the images are stacks as a whole.
+        decision: How the network of a training decides; None for none.
         troubles: What could not be read, a sentence each.
     """
 
@@ -67,6 +70,7 @@ class RunView:
     troubles: tuple[str, ...]
     input_map: InputMap | None = None
     stacks: int = 0
+    decision: Decision | None = None
 
 
 def view_run(run: RunDir) -> RunView:
@@ -99,8 +103,24 @@ def view_run(run: RunDir) -> RunView:
     except RunError as error:
         input_map = None
         troubles.append(str(error))
+    decision = _decision(run, troubles) if isinstance(job.config, TrainConfig) else None
     counts: dict[str, int] = {part: images[part] for part in PARTS if images[part]}
-    return RunView(row, job, state, matrix, counts, tuple(troubles), input_map, stacks)
+    return RunView(row, job, state, matrix, counts, tuple(troubles), input_map, stacks, decision)
+
+
+def _decision(run: RunDir, troubles: list[str]) -> Decision | None:
+    """How the network of a training decides; adds a sentence about one that has no effect."""
+    try:
+        decision = read_decision(run.best_weights)
+    except RunError as error:
+        troubles.append(str(error))
+        return None
+    if decision is None and decision_file(run.best_weights).exists():
+        troubles.append(
+            "Its threshold was chosen for earlier weights and has no effect; "
+            f"`mia-tui runs threshold {typed(run.path)}` chooses one for these."
+        )
+    return decision
 
 
 def print_run(report: Report, view: RunView) -> None:
@@ -117,7 +137,7 @@ def print_run(report: Report, view: RunView) -> None:
         report.say()
         report.epochs(view.state)
     if view.state.result is not None and view.state.result.counts:
-        _print_counts(report, view.state.result.counts)
+        _print_counts(report, view.state.result.counts, view.state.result.unsure)
     if view.matrix is not None:
         _print_matrix(report, view, view.matrix)
 
@@ -173,6 +193,7 @@ def _facts(view: RunView) -> list[tuple[str, str]]:
         ("Network", _network(job.config)),
         *_input(view),
         ("Settings", settings_sentence(job.config)),
+        *([("Threshold", words)] if (words := _threshold(view)) else []),
         ("Command", printable(job.command)),
         *_outcome(view),
     ]
@@ -204,6 +225,16 @@ def _input(view: RunView) -> list[tuple[str, str]]:
     if view.input_map is None or not isinstance(config, TrainConfig):
         return []
     return [("Input", input_sentence(view.input_map, color=config.color, pixel_size=config.pixel_size))]
+
+
+def _threshold(view: RunView) -> str:
+    """How the network of a training decides, or that of a prediction did; empty where it always answers."""
+    config = view.job.config
+    if isinstance(config, PredictConfig) and config.rule is not None:
+        words = rule_words(config.rule)
+    else:
+        words = "" if view.decision is None else decision_words(view.decision)
+    return words.removeprefix("threshold ")
 
 
 def _status(view: RunView) -> str:
@@ -259,12 +290,14 @@ def _print_trouble(report: Report, state: RunState) -> None:
         report.say(f"{'Error':<11} {state.error.message} {state.error.hint or ''}".rstrip(), hang=_HANG)
 
 
-def _print_counts(report: Report, counts: dict[str, int]) -> None:
-    total = sum(counts.values())
+def _print_counts(report: Report, counts: dict[str, int], unsure: int) -> None:
+    total = sum(counts.values()) + unsure
     rows = [
         (printable(decode_name(name)), count, f"{count / total:.1%}" if total else "")
         for name, count in counts.items()
     ]
+    if unsure:
+        rows.append(("(unsure)", unsure, f"{unsure / total:.1%}"))
     report.say()
     report.table(("class", "images", "share"), rows)
 
@@ -296,6 +329,7 @@ def _record(view: RunView) -> dict[str, Any]:
         "images": view.images,
         "input": view.input_map,
         "config": view.job.config,
+        "decision": view.decision,
         "command": view.job.command,
         "warnings": [warning.message for warning in state.warnings],
         "error": state.error,

@@ -45,8 +45,9 @@ def best_class(row: "PredictionRow") -> int:
 
 def _columns(header: "PredictionHeader") -> list[str]:
     classes = (f"p_{_class_name(name)}" for name in header.classes)
+    unsure = ["unsure"] if header.rule.may_be_unsure else []
     unfamiliar = ["unfamiliar"] if header.unfamiliar else []
-    return ["file", "frame", "class", "probability", *classes, *unfamiliar, "run"]
+    return ["file", "frame", "class", "probability", *unsure, *classes, *unfamiliar, "run"]
 
 
 def _class_name(name: str) -> str:
@@ -62,6 +63,7 @@ def _values(row: "PredictionRow", header: "PredictionHeader") -> list[Any]:
         None if row.frame == WHOLE_STACK else row.frame,  # as in a file of labels
         _class_name(header.classes[best]),
         row.probabilities[best],
+        *([header.is_unsure(row)] if header.rule.may_be_unsure else []),
         *row.probabilities,
         *([row.unfamiliar] if header.unfamiliar else []),
         encode_controls(header.run),
@@ -88,6 +90,8 @@ def _as_text(file: BinaryIO) -> Iterator[TextIO]:
 
 def _cell(value: Any) -> Any:
     """Probabilities with six significant digits; names that no spreadsheet reads as a formula."""
+    if isinstance(value, bool):
+        return "true" if value else "false"  # as pandas, R and spreadsheets read them
     if isinstance(value, float):
         return f"{value:.6g}"
     return encode_cell(value) if isinstance(value, str) else value
@@ -105,8 +109,9 @@ def _write_parquet(file: BinaryIO, header: "PredictionHeader", rows: "Iterable[P
     import pyarrow.parquet as pq
 
     columns = _columns(header)
-    numbers = 1 + len(header.classes) + header.unfamiliar
-    kinds = [pa.string(), pa.int64(), pa.string(), *[pa.float32()] * numbers, pa.string()]
+    unsure = [pa.bool_()] if header.rule.may_be_unsure else []
+    numbers = [pa.float32()] * (len(header.classes) + header.unfamiliar)
+    kinds = [pa.string(), pa.int64(), pa.string(), pa.float32(), *unsure, *numbers, pa.string()]
     schema = pa.schema(list(zip(columns, kinds, strict=True)))
     source = iter(rows)
     with pq.ParquetWriter(file, schema) as writer:

@@ -131,6 +131,7 @@ class ResultSaved(Event, frozen=True, kw_only=True, tag="result"):
         sentence: What it is, for people.
         file: Where it is: relative to the run, or absolute.
         counts: Images of each predicted class, the most frequent first; empty where that says nothing.
+        unsure: Images that are predicted as none, since their most probable class is below its threshold.
         problem_count: Images that could not be read.
         problems: The first `MOST_NAMED` of them, each with the reason; names as `text.encode_name` gives them.
         other_kinds: Files of other kinds that lay among the images, by ending.
@@ -141,6 +142,7 @@ class ResultSaved(Event, frozen=True, kw_only=True, tag="result"):
     sentence: Text
     file: Text
     counts: dict[str, Count] = {}
+    unsure: Count = 0
     problem_count: Count = 0
     problems: dict[str, str] = {}
     other_kinds: dict[str, Count] = {}

@@ -91,11 +91,16 @@ class ChoiceCommands:
 
     async def _return_to_run(self, place: RunPlace) -> None:
         """Show the cell or class of a run whose images these were, and what lies below that."""
+        from mia_tui.tui.results.returning import return_to_results
         from mia_tui.tui.runs.run_screen import RunScreen
         from mia_tui.tui.runs.table_screen import RunsScreen
 
         screen, opened, context = self._screen, self._opened, self._screen.context
-        images = await screen.ask(RunScreen(place.run, opened, context, at=place.page))
+        images = None
+        if place.results is not None:
+            images, place = await return_to_results(screen, place, opened)
+        if images is None and place.page is not None:
+            images = await screen.ask(RunScreen(place.run, opened, context, at=place.page))
         if images is not None and isinstance(images.place, RunPlace) and place.from_table:
             images = replace(images, place=replace(images.place, from_table=True))
         if images is None and place.from_table:

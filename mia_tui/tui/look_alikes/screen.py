@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from mia_tui.tui.context import Context
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.bindings import keys_of, said_key
-from mia_tui.tui.label.session_screen import SessionScreen, saving_words
 from mia_tui.tui.label.words import class_keys, filter_words
 from mia_tui.tui.look_alikes import words
 from mia_tui.tui.look_alikes.commands import LookAlikesCommands
@@ -21,13 +20,13 @@ from mia_tui.tui.look_alikes.pages import Pages
 from mia_tui.tui.look_alikes.tiles import PageMosaic, PageTiles
 from mia_tui.tui.mosaic.mosaic import Mosaic
 from mia_tui.tui.mosaic.tile_pictures import TilePictures
+from mia_tui.tui.mosaic.tile_screen import TileScreen
 from mia_tui.tui.widgets.text_line import Piece
 
-_NEWS_S = 0.5
 _NAME = 48  # columns of a file's name
 
 
-class LookAlikesScreen(SessionScreen[bool]):
+class LookAlikesScreen(TileScreen):
     """The pages of a dataset. Ends with True if an image was opened, else False.
 
     Args:
@@ -37,23 +36,20 @@ class LookAlikesScreen(SessionScreen[bool]):
         pictures: Those of the tiles.
 
     Attributes:
-        tiles: Shows the images.
-        tile_pictures: Their pictures.
         pages: What is shown.
     """
 
     SCOPE_NAME = "look_alikes"
     MANUAL_PAGE = "lookalikes"
     commands: LookAlikesCommands
+    tiles: PageMosaic
 
     def __init__(
         self, controller: LabelController, context: Context, pages: Pages, pictures: TilePictures
     ) -> None:
-        super().__init__(controller, context)
-        self.pages, self.tile_pictures = pages, pictures
+        super().__init__(controller, context, pictures)
+        self.pages = pages
         self.commands = LookAlikesCommands(controller, self, context.ink)
-        self._message = ""
-        self._saving = ""
         self._prepared_for: LookAlikePage | None = None
         self._page_tiles = PageTiles(pages, self.session, context.ink)
         self.tiles = PageMosaic(self._page_tiles, pictures, context.flow_control, context.ink, id="grid")
@@ -66,16 +62,8 @@ class LookAlikesScreen(SessionScreen[bool]):
         yield self._status
         yield self.key_line
 
-    def on_mount(self) -> None:
-        self.set_interval(_NEWS_S, self.show)
-        self.app.app_resume_signal.subscribe(self, lambda _: self.tiles.terminal_forgot())
-        self.call_after_refresh(self.show)
-
     def on_unmount(self) -> None:
         self.pages.release()
-
-    def on_resize(self) -> None:
-        self.tiles.window_changed()
 
     # For the commands
 
@@ -83,13 +71,6 @@ class LookAlikesScreen(SessionScreen[bool]):
     def letters(self) -> str:
         """The letters of the tiles."""
         return self._page_tiles.letters
-
-    def say(self, message: str) -> None:
-        self._message = message
-
-    def leave(self, *, opened: bool) -> None:
-        self.tiles.withdraw()  # at once: the next screen shows pictures of its own
-        self.dismiss(opened)
 
     def command_begins(self) -> None:
         super().command_begins()
@@ -109,31 +90,7 @@ class LookAlikesScreen(SessionScreen[bool]):
         else:
             self.queue.do(partial(self.commands.click, page, position, leaves_out=event.asks))
 
-    @on(Mosaic.PictureMade)
-    def _note_problem(self, event: Mosaic.PictureMade) -> None:
-        ready = event.ready
-        row = self.session.listing.row(ready.request.key)
-        if row is not None and self.session.state_of(row).problem != ready.problem:
-            self.session.set_problem(row, ready.problem, missing=ready.missing)
-            self.show()
-
-    def on_screen_suspend(self) -> None:
-        self.tiles.withdraw()
-
-    def on_screen_resume(self) -> None:
-        self.tiles.come_back()
-        self.show()
-
     # Painting
-
-    def command_is_slow(self, waiting: int) -> None:
-        if self.is_saving:
-            self._saving = saving_words(waiting)
-            self._show_lines()
-
-    def command_ended(self) -> None:
-        self._saving = ""
-        super().command_ended()
 
     def _prepare(self) -> None:
         """Do what is due for another page."""
@@ -147,12 +104,7 @@ class LookAlikesScreen(SessionScreen[bool]):
         await self.pages.look_ahead(self.tiles.per_page)
         self.tiles.want_again()
 
-    def show(self) -> None:
-        """Paint what has changed, by a key or by other people."""
-        if not self.is_current or not self.tiles.size.width:
-            return
-        for warning in self.controller.warnings():
-            self.show_message(warning, warning=True)
+    def paint(self) -> None:
         page = self.pages.page
         if page is not None:
             page.cut(self.tiles.per_page)
@@ -160,14 +112,13 @@ class LookAlikesScreen(SessionScreen[bool]):
         self.tiles.update()
         chosen = self.pages.class_id if page is None else page.class_id
         self._class_bar.show(self.session.classes, self.session.counts.by_class, chosen, auto=False)
-        self._show_lines()
 
-    def _show_lines(self) -> None:
+    def show_lines(self) -> None:
         session, ink, page, columns = self.session, self.context.ink, self.pages.page, self._facts.size.width
         counts = words.progress(
             session.counts.labelled, len(session.listing), self.pages.keys, self.pages.labelled
         )
-        said = self._message or self._saving
+        said = self.said
         shown = filter_words(session, columns, ink)
         if page is None:
             sentences = self._why_nothing()

@@ -80,7 +80,8 @@ async def read_progress(controller: LabelController) -> Progress:
     why_not = ""
     try:
         curve = await controller.live.ask(
-            lambda learner: _curve(learner, np.where(active[class_ids], class_ids, 0).astype(np.int32))
+            lambda learner: _curve(learner, np.where(active[class_ids], class_ids, 0).astype(np.int32)),
+            untrained=True,
         )
     except DataError:
         curve, why_not = None, ask_for_features(controller)

@@ -23,6 +23,8 @@ _NAMES = (
     "gallery",
     "compare",
     "counts",
+    "results",
+    "pair",
     "train",
     "home",
     "dialog",
