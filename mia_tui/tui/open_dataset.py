@@ -74,10 +74,12 @@ class OpenImages:
         title: What they are, such as `truth basophil, predicted monocyte`.
         keys: The images, in the order to see them in.
         first: The one to see first; None is the one that was seen before, if it is one of them.
-        place: Where they were opened.
+        place: Where they were opened, if from a run.
+        counts: Where they were opened, if from counts.
     """
 
     title: str
     keys: tuple[ImageKey, ...]
     first: ImageKey | None = None
-    place: RunPlace | CountsPlace | None = field(default=None, compare=False)
+    place: RunPlace | None = field(default=None, compare=False)
+    counts: CountsPlace | None = field(default=None, compare=False)

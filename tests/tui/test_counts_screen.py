@@ -63,7 +63,7 @@ def text_of(pilot: Pilot[Any]) -> str:
 
 
 async def open_counts(pilot: Pilot[Any]) -> None:
-    await press(pilot, "$")
+    await press(pilot, "\\")
     await wait_until(pilot, lambda: isinstance(pilot.app.screen, CountsScreen) and pilot.app.screen.idle)
     await pilot.pause(0.05)
 

@@ -59,6 +59,7 @@ PIECES = (
     "mia_tui.dataset.split.name_groups",
     "mia_tui.runs.evaluation.results",
     "mia_tui.runs.counts.table",
+    "mia_tui.tui.counts.asking",
     "mia_tui.tui.counts.screen",
     "html",
     "markdown_it.ruler",

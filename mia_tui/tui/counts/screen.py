@@ -227,7 +227,7 @@ class CountsCommands:
             self.screen.say(f"There is no image: {title}.")
             return
         at = CountsPlace(self.screen.choices, self.screen.figure, group, place)
-        self.screen.dismiss(OpenImages(title, keys, place=at))
+        self.screen.dismiss(OpenImages(title, keys, counts=at))
 
     async def _group(self) -> None:
         by = await ask_groups(self.screen, self.screen.choices.by, self._some_path())

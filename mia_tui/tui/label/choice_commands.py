@@ -101,7 +101,7 @@ class ChoiceCommands:
             images, place = await return_to_results(screen, place, opened)
         if images is None and place.page is not None:
             images = await screen.ask(RunScreen(place.run, opened, context, at=place.page))
-        if images is not None and isinstance(images.place, RunPlace) and place.from_table:
+        if images is not None and images.place is not None and place.from_table:
             images = replace(images, place=replace(images.place, from_table=True))
         if images is None and place.from_table:
             images = await screen.ask(RunsScreen(opened, context, started=place.run))
@@ -173,7 +173,7 @@ class ChoiceCommands:
         if wanted is None:
             return
         filter = Filter(among=wanted.keys, among_words=wanted.title)
-        self._controller.ways_back.show("run", self._screen.SCOPE_NAME, filter, wanted.place)
+        self._controller.ways_back.show("run", self._screen.SCOPE_NAME, filter, wanted.place or wanted.counts)
         first = None if wanted.first is None else self._session.listing.row(wanted.first)
         if first is not None:
             self._session.go_to(first)
@@ -182,7 +182,7 @@ class ChoiceCommands:
             f"{counted(shown, 'image')}: {wanted.title}." if shown else "These images do not exist any more."
         )
         leave, other = self._screen.key("leave"), self._screen.key("filter")
-        back = "counts" if isinstance(wanted.place, CountsPlace) else "run"
+        back = "counts" if wanted.counts is not None else "run"
         self._screen.say(f"{words} {leave} goes back to the {back}, {other} shows others.")
 
     @property

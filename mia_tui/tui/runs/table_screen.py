@@ -17,7 +17,7 @@ from mia_tui.runs.list.summaries import RunSummaries, RunSummary
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.command_queue import Command
-from mia_tui.tui.open_dataset import OpenDataset, OpenImages, RunPlace
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.figures.curves import Curves
 from mia_tui.tui.runs.figures.text_plots import Curve, Plot
 from mia_tui.tui.runs.run_actions import RunActions
@@ -272,7 +272,7 @@ class RunTableCommands:
 
         wanted = await self._screen.ask(RunScreen(run, self._opened, self._context))
         if wanted is not None:
-            place = replace(wanted.place, from_table=True) if isinstance(wanted.place, RunPlace) else None
+            place = None if wanted.place is None else replace(wanted.place, from_table=True)
             self._screen.dismiss(replace(wanted, place=place))
 
     async def _compare(self) -> None:

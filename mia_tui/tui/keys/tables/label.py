@@ -334,7 +334,7 @@ _ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "counts",
-        ("$",),
+        ("\\",),
         "Counts",
         "See how many images of each class each group has: wells, slides, patients; fractions and enrichment.",
         _APP,
