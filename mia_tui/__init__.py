@@ -171,6 +171,11 @@ Each line passes through its modules in this order.
         run writes its files beside the old ones first (files.py, runs/disk.py), so these are never torn; it ends as
         failed with the sentence of disk_errors.py, and can be resumed from the checkpoint before. Events wait for
         room (runs/record/log.py), which also ends a torn line of events.jsonl before it writes the next one.
+    counts of wells, slides or patients
+        cli/counts/counting.py, or tui/counts/reading.py in the app, has the images and their labels;
+        runs/counts/images.py adds predictions and groups (dataset/path_groups.py), runs/counts/confusions.py finds
+        labelled images that tell what the network confuses. runs/counts/table.py makes the table of them
+        (analysis/counts.py: shares, intervals, correction; analysis/enrichment.py), runs/counts/csv_file.py writes it.
     several people at work
         tui/controller/news.py asks each second what others wrote; tui/controller/leases.py leases images ahead
         (dataset/store/review/leases.py) once there is somebody else, and tells dataset/session/session.py which ones

@@ -51,6 +51,7 @@ OTHER_WORDS = {
         "train": "learn fit network model start",
         "predict": "infer classify apply model automatic labels",
         "runs": "models results curves confusion matrix history progress trainings stop",
+        "counts": "wells plates slides patients statistics fractions enrichment groups table per class hits",
         "list": "sidebar files panel",
         "home": "open folder dataset project switch close recent",
         "help": "shortcuts bindings hotkeys",
