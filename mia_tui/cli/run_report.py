@@ -74,7 +74,9 @@ def command(
     for path, ending, option in ((out, ".html", "--out"), (archive, ".zip", "--zip")):
         if path is not None:
             check_place(path, ending, option)
-    kind = "train" if run in ("last", "best") else None  # the newest run is often an evaluation or a prediction
+    kind = (
+        "train" if run in ("last", "best") else None
+    )  # the newest run is often an evaluation or a prediction
     found = find_run(run, dataset=dataset, state=state, kind=kind)
     if out is None and archive is None and figures is None and not as_json:
         out = Path(f"report-{found.name}.html")

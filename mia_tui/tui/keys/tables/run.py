@@ -59,6 +59,6 @@ SCOPE = make_scope(
         *shared("help", "manual", "command_palette", "quit"),
     ),
     "leave stop resume open gallery pane_next help predict which_epoch matrix again change delete rename tag note "
-    "queue log_scale quit",
+    "report queue log_scale quit",
     all_open=True,
 )
