@@ -26,7 +26,9 @@ RIDGE = 0.1
 _OTHERS_WEIGH = 2.0  # times as much as the labels, all images without a label together
 _ONE_WEIGHS = 0.2  # at most, of what a label does: what is left of many images is hard to tell
 _FEW = 60  # labels up to which others weigh so much; of M labels _FEW / M of it: these know better by then
-_MANY = 2000  # labels from which on nothing else is learned from: others would weigh a sixteenth of them, or less
+_MANY = (
+    2000  # labels from which on nothing else is learned from: others would weigh a sixteenth of them, or less
+)
 _SURE = 0.1  # margin of one that is learned from
 _ROUNDS = 4
 
