@@ -24,7 +24,7 @@ Where things go
     backbone            a row in catalog/backbones.py; weights that come with the program: engine/network/shipped.py
     loss                a line in catalog/losses.py, and its formula in engine/training/losses.py; a parameter is a
                         field in config/train.py (as `focal_gamma`), with a value in config/recipes.py
-    metric              a line in catalog/metrics.py, and its formula in runs/evaluation/confusion.py
+    metric              a line in catalog/metrics.py, and its formula in analysis/formulas.py
     optimizer           a row in catalog/optimizers.py
     schedule            a line in catalog/schedules.py, its rate in engine/training/optim.py, its fields in
                         config/train.py and config/recipes.py
