@@ -301,7 +301,7 @@ def _p_values(model: GroupModel, place: int, hits: Counts, sizes: Counts) -> Num
         chances = _chances(model.total, float(model.shares[place]), size)
         fewer, more = np.cumsum(chances), np.cumsum(chances[::-1])[::-1]
         p[own] = 2 * np.minimum(fewer, more)[hits[own]]
-    return np.clip(p, SMALLEST_P, 1.0)
+    return np.asarray(np.clip(p, SMALLEST_P, 1.0), np.float64)
 
 
 def _chances(total: float, share: float, size: int) -> Numbers:

@@ -70,7 +70,7 @@ def groups_of(
     """
     if by:
         return group_by_pattern(keys, by, taken=taken)
-    found = find_name_groups(classes or dict.fromkeys(keys, 0))
+    found = find_name_groups({**dict.fromkeys(keys, OUTSIDE), **classes})
     if found is not None:
         groups = group_by_pattern(keys, found.pattern, column=found.one)
         return PathGroups(

@@ -333,6 +333,14 @@ _ACTIONS: tuple[Action, ...] = (
         opens=True,
     ),
     Action(
+        "counts",
+        ("\\",),
+        "Counts",
+        "See how many images of each class each group has: wells, slides, patients; fractions and enrichment.",
+        _APP,
+        opens=True,
+    ),
+    Action(
         "probabilities",
         (":",),
         "Probabilities",
