@@ -25,7 +25,7 @@ Where things go
     backbone            a row in catalog/backbones.py; weights that come with the program: engine/network/shipped.py
     loss                a line in catalog/losses.py, and its formula in engine/training/losses.py; a parameter is a
                         field in config/train.py (as `focal_gamma`), with a value in config/recipes.py
-    metric              a line in catalog/metrics.py, and its formula in runs/evaluation/confusion.py
+    metric              a line in catalog/metrics.py, and its formula in analysis/formulas.py
     optimizer           a row in catalog/optimizers.py
     schedule            a line in catalog/schedules.py, its rate in engine/training/optim.py, its fields in
                         config/train.py and config/recipes.py
@@ -61,6 +61,9 @@ Where things go
                         dataset/session/people.py
     kind of terminal    what is asked of it in terminal/answers.py, what it can do in terminal/choose.py, a line in
                         tui/manual/pages/terminals.md, and a model of it, which the tests have
+    figure of results   its formula in analysis/, a field in cli/results/figures.py and tui/results/computed.py; its
+                        words in cli/results/printing.py, its JSON in cli/results/records.py, its rows in
+                        cli/results/csv_file.py, and a line in tui/manual/pages/results.md
     section of a report its numbers in report/numbers.py, its words in report/words/, its figure in report/figures.py,
                         and its place in report/templates/report.html
     action on runs      a class in runs/actions/, a key in tui/keys/tables/runs.py, and a command in cli/runs/
@@ -194,6 +197,13 @@ Each line passes through its modules in this order.
         Who said what is dataset/store/review/ratings.py, from which active/agreement.py computes kappa.
         The labels.db of a copy is read by dataset/interchange/copies/reading.py, compared and merged by
         dataset/interchange/copies/merging.py and dataset/store/review/merging.py.
+    an evaluation to its figures
+        `choose_evaluation_set` of runs/evaluation/evaluation_set.py matches classes and leaves out what was trained
+        on; `create_evaluation` of runs/evaluation/create.py -> worker.py -> engine/jobs/evaluate.py keeps what the
+        network says of each image (runs/evaluation/saved_scores.py). `load_results` of runs/evaluation/results.py
+        reads it, with groups; analysis/metrics.py computes metrics and intervals from counts of classes in groups
+        (analysis/resampling.py), cli/results/showing.py prints and writes them, for two runs on the images of
+        runs/evaluation/pairs.py.
     labels that look wrong, and an audit
         cli/live/learned.py joins images, labels and features (features/table.py; what is missing is made by
         engine/jobs/features.py) to a `Suggester` (active/suggester.py). active/label_issues.py ranks labels by
