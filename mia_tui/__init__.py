@@ -7,6 +7,7 @@ The packages, from the top down; each imports only from those below it:
     previewer.py                augmented images for the form
     step_timer.py               how long a training takes, from some steps of it
     image_predictor.py          what a network says of the image on screen
+    report/                     a run for a paper: HTML, figures, archive; imported by `mia-tui report` alone
     engine/                     everything that imports torch: network/ data/ training/ inference/
     runs/                       runs on disk and their processes: record/ worker/ list/ preflight/ prediction/ …
     active/                     active learning on features: suggestions, the next image, pages, label issues (numpy)
@@ -60,6 +61,8 @@ Where things go
                         dataset/session/people.py
     kind of terminal    what is asked of it in terminal/answers.py, what it can do in terminal/choose.py, a line in
                         tui/manual/pages/terminals.md, and a model of it, which the tests have
+    section of a report its numbers in report/numbers.py, its words in report/words/, its figure in report/figures.py,
+                        and its place in report/templates/report.html
     action on runs      a class in runs/actions/, a key in tui/keys/tables/runs.py, and a command in cli/runs/
     kind of job         its settings in a module of config/, listed in config/jobs.py; its work in a module of
                         engine/jobs/ with the name of the kind, which gets a runs/worker/attempt.py
@@ -121,9 +124,11 @@ Each line passes through its modules in this order.
         `_apply` of tui/controller/label_controller.py -> `labels_changed` of tui/live/live_suggestions.py, which
         gives the newest labels to the thread of tui/live/learner_thread.py: tui/live/learner.py takes features from
         features/table.py and learns (active/suggester.py). What was learned comes back as arrays by row:
-        tui/controller/suggestions.py gives them to the session, if the live suggestions are shown. The next image
-        worth a label is chosen along with that (active/choice.py); tui/live/useful_images.py goes there. The job that
-        makes features is started by tui/live/feature_job.py once images of two classes are labelled.
+        tui/controller/suggestions.py gives them to the session, if the live suggestions are shown. The most useful
+        image is chosen along with that (active/choice.py); tui/live/useful_images.py goes there. The job that
+        makes features is started by tui/live/feature_job.py once images of two classes are labelled. Where there are
+        features of a run's network, too, tui/live/networks.py compares both (active/comparison.py) and takes the
+        better ones.
     a prediction to the dashed frame
         `create_prediction` of runs/prediction/create.py -> worker.py -> engine/jobs/predict.py lists the images
         once (runs/prediction/listing.py) and writes a row for each (runs/prediction/predictions.py, from
@@ -133,11 +138,22 @@ Each line passes through its modules in this order.
         After Ctrl+K, tui/label/suggestions/asked_network.py puts the answer of image_predictor.py in their place.
         The probabilities of the other classes are in a file of their own (runs/prediction/probabilities.py), which
         tui/label/suggestions/probabilities.py searches for the image on screen.
+    where a network looks in an image
+        `$` -> tui/label/suggestions/asking_commands.py: tui/label/suggestions/asked_network.py asks the process of
+        image_predictor.py, whose `explain` (engine/inference/predict.py) takes the map of
+        engine/inference/activation.py and lays it over the part of the image that the network sees. It comes back as
+        a `HeatMap` in the `DisplaySettings` of that one image, which dataset/images/screen/heat.py draws.
     how far an image is from all classes of a network
         While engine/training/train.py validates, engine/inference/head_input.py keeps what the head is given; for the
         best epoch engine/inference/familiar.py learns from it what is usual, and engine/training/checkpoint.py saves
         that within best.safetensors. engine/inference/predict.py scores images by it on the way.
         tui/controller/suggestions.py marks those that are beyond the limit.
+    a run to its report
+        cli/run_report.py, or `report` of tui/runs/run_actions.py, which starts the same command as a process
+        (runs/actions/reporting.py) -> report/making.py: report/facts.py and report/evaluated.py read the run, its
+        dataset and the evaluations of its weights, report/numbers.py computes (analysis/), report/figures.py draws,
+        report/thumbnails.py renders images as the screen does, report/words/methods.py tells what was done;
+        report/page.py makes one page of all that, report/archive.py packs it.
     a review
         tui/review/chooser.py asks what to review; tui/review/finder.py finds what is doubtful in the thread of the
         live suggestions (active/label_issues.py, active/duplicates.py, active/unfamiliar.py). A queue is a filter
@@ -164,6 +180,12 @@ Each line passes through its modules in this order.
         run writes its files beside the old ones first (files.py, runs/disk.py), so these are never torn; it ends as
         failed with the sentence of disk_errors.py, and can be resumed from the checkpoint before. Events wait for
         room (runs/record/log.py), which also ends a torn line of events.jsonl before it writes the next one.
+    counts of wells, slides or patients
+        cli/counts/counting.py, or tui/counts/reading.py in the app, has the images and their labels;
+        runs/counts/images.py adds predictions and groups (dataset/path_groups.py), runs/counts/confusions.py finds
+        labelled images that tell what the network confuses. runs/counts/table.py makes the table of them
+        (analysis/counts.py: shares, intervals, correction; analysis/enrichment.py), and runs/counts/csv_file.py
+        writes it.
     several people at work
         tui/controller/news.py asks each second what others wrote; tui/controller/leases.py leases images ahead
         (dataset/store/review/leases.py) once there is somebody else, and tells dataset/session/session.py which ones

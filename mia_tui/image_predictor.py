@@ -8,12 +8,19 @@ temperature and the threshold that are kept with it (`runs.record.decision`).
 import os
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from mia_tui.config.predict import DecisionRule
 from mia_tui.engine.inference.predict import Predictor
-from mia_tui.errors import MiaError
-from mia_tui.runs.prediction.one_image import ImageAnswer, ImageQuestion, decode_question, encode_answer
+from mia_tui.errors import DecodeError, MiaError, RunError
+from mia_tui.runs.prediction.one_image import (
+    ActivationAnswer,
+    ImageAnswer,
+    ImageQuestion,
+    decode_question,
+    encode_answer,
+)
 from mia_tui.runs.record.decision import UNSURE, calibrated, decide, decision_file, read_decision, rule_of
 from mia_tui.runs.worker.helper import answer_requests
 from mia_tui.text import printable
@@ -58,12 +65,13 @@ class ImagePredictor:
             return ImageAnswer(problem="The network has no finite probabilities for this image.")
         names = tuple(item.name for item in network.card.classes)
         said = calibrated(prediction.probabilities[None], self._rule.temperature)
-        return ImageAnswer(
+        answer = ImageAnswer(
             names,
             tuple(said[0].tolist()),
             remark=prediction.remark,
             unsure=bool(decide(self._rule, said, names)[0] == UNSURE),
         )
+        return answer if question.why is None else _with_activation(answer, network, question, question.why)
 
     def _load(self, weights: Path) -> Predictor:
         stamp = _stamp_of(weights)
@@ -76,6 +84,23 @@ class ImagePredictor:
             self._network = Predictor(weights, device="cpu", threads=_THREADS)
             self._stamp = stamp
         return self._network
+
+
+def _with_activation(
+    answer: ImageAnswer, network: Predictor, question: ImageQuestion, why: str
+) -> ImageAnswer:
+    """The answer with where the network looks when it decides for a class."""
+    wanted = why or answer.best(1)[0][0]
+    if wanted not in answer.classes:
+        return msgspec.structs.replace(
+            answer, no_activation=f"This network does not know {printable(wanted)}."
+        )
+    try:
+        heat = network.explain(Path(question.root), question.key, answer.classes.index(wanted))
+    except (DecodeError, RunError) as error:
+        return msgspec.structs.replace(answer, no_activation=error.message)
+    found = ActivationAnswer(wanted, heat.values, heat.rows, heat.columns, heat.box)
+    return msgspec.structs.replace(answer, activation=found)
 
 
 def _stamp_of(path: Path) -> _FileStamp | None:

@@ -208,8 +208,20 @@ def table_folder(root: Path, network_id: str = DEFAULT_NETWORK) -> TableFolder:
     """
     if not _ID.fullmatch(network_id):
         raise ValueError(f"{network_id!r} is no id of a network")
-    digest = hashlib.blake2b(os.fsencode(os.path.realpath(root)), digest_size=16).hexdigest()
-    return TableFolder(features_folder() / digest / network_id)
+    return TableFolder(features_folder() / features_name(root) / network_id)
+
+
+def features_name(root: Path) -> str:
+    """The name of the folder of a dataset's features: a digest of its path."""
+    return hashlib.blake2b(os.fsencode(os.path.realpath(root)), digest_size=16).hexdigest()
+
+
+def tables_of(root: Path) -> list[TableFolder]:
+    """The folders of the features of one dataset, by all networks; none if they cannot be read."""
+    try:
+        return [TableFolder(path) for path in sorted(table_folder(root).path.parent.iterdir())]
+    except OSError:
+        return []
 
 
 def all_tables() -> list[TableFolder]:

@@ -14,7 +14,9 @@ from mia_tui.dataset.listing.path_table import hashes_of
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.features.layout import (
     DEFAULT_NETWORK,
+    DIGEST_BYTES,
     RECORD,
+    TRAINED_ON,
     FeatureNetwork,
     TableDescription,
     TableFolder,
@@ -120,6 +122,16 @@ class FeatureTable:
         """
         parts: NDArray[np.uint8] = self._records["part"]
         return parts
+
+    @property
+    def by_heart(self) -> NDArray[np.bool_]:
+        """Whether the network was trained on the image of each row, or on a copy of it."""
+        found: NDArray[np.bool_] = self.parts == TRAINED_ON.index("train")
+        if found.any():
+            contents = np.ascontiguousarray(self.digests).view(np.uint8).reshape(len(self), DIGEST_BYTES)
+            numbers = np.unique(contents, axis=0, return_inverse=True)[1].reshape(-1)
+            found = found | (np.isin(numbers, numbers[found]) & contents.any(axis=1))
+        return found
 
     @property
     def digests(self) -> NDArray[Any]:

@@ -13,6 +13,7 @@ from tui_support import label, labels_in, make_images, opened, press, run, scree
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.dataset.store.review.records import Draw
 from mia_tui.errors import StoreError
 from mia_tui.features.layout import FeatureNetwork
 from mia_tui.tui.grid.screen import GridScreen
@@ -369,13 +370,66 @@ def test_the_end_of_an_audit_shows_how_far_the_labelling_is(cells: Path) -> None
             text = screen_text(pilot.app)
             assert "How far are we?" in text
             assert "Labelled 6 · suggestions right: 83 % (83-83, from 6 audited)" in text
-            assert "Suggestions: 5 of 6 right, drawn from 6 on" in text
+            assert "Suggestions of vgg16: 5 of 6 right, drawn from 6 on" in text
             assert "Labels: none was audited" in text
             await press(pilot, "enter")  # audits again: there are only labels now
             assert "6 of 6 labels" in screen_text(pilot.app)
             await press(pilot, "escape", "ctrl+d")
             assert "(6 suggestions done)" in screen_text(pilot.app)
             assert "How far are we? (suggestions right: 83 % (83-83))" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_figures_of_one_model_are_not_given_as_those_of_another(cells: Path) -> None:
+    make_suggestions(
+        cells / "mia", dict.fromkeys(NAMES, ("flat", 0.9)), network="vgg16", classes=["flat", "round"]
+    )
+    with LabelStore(cells / "mia" / "labels.db") as store:
+        for model, keys in (("live", KEYS[:2]), (None, KEYS[2:3])):
+            store.draw_audit([Draw(key, ROUND) for key in keys], kind="suggestion", drawn_from=6, model=model)
+            store.answer_audit([(key, ROUND) for key in keys])
+
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
+            await begin(pilot, "How far")
+            await wait_until(pilot, lambda: "Labelled 3" in screen_text(pilot.app))
+            text = screen_text(pilot.app)
+            assert "suggestions right" not in text
+            assert "Suggestions of vgg16: none was audited" in text
+            assert "Live suggestions: 2 of 2 right, drawn from 6 on" in text
+            assert "Suggestions (whose was not noted): 1 of 1 right, drawn from 6 on" in text
+            await press(pilot, "enter")
+            await press(pilot, "enter", "1", "1", "2")
+            await wait_until(pilot, lambda: "Suggestions of vgg16: 1 of 3 right" in screen_text(pilot.app))
+            assert "suggestions right: 33 %" in screen_text(pilot.app)
+        with LabelStore(cells / "mia" / "labels.db") as store:
+            assert [row.model for row in store.audits()] == ["live", "live", None, *["vgg16"] * 3]
+
+    run(test())
+
+
+def test_an_image_that_was_skipped_in_an_audit_is_asked_about_again(cells: Path) -> None:
+    make_suggestions(
+        cells / "mia", dict.fromkeys(NAMES, ("flat", 0.9)), network="vgg16", classes=["flat", "round"]
+    )
+
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
+            await begin(pilot, "Audit")
+            await press(pilot, "enter", "2", "f4", "2", "f4", "2", "2")
+            await wait_until(pilot, lambda: "4 of 4 right" in screen_text(pilot.app))
+            assert "2 images of the audit without an answer: these may be the hard ones." in screen_text(
+                pilot.app
+            )
+            assert "goes on with the audit (4 of 6 done)" in screen_text(pilot.app)
+            await press(pilot, "enter")
+            assert "Audit, 4 of 6 done: which class is it?" in screen_text(pilot.app)
+            await press(pilot, "1")
+            assert "Audit, 5 of 6 done: which class is it?" in screen_text(pilot.app)
+            await press(pilot, "2")
+            await wait_until(pilot, lambda: "5 of 6 right" in screen_text(pilot.app))
+            assert len(labels_in(cells)) == 6
 
     run(test())
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mia_tui.active import head as head_module
-from mia_tui.active.calibration import best_temperature, margins_of, stands_for
-from mia_tui.active.head import RIDGE, RidgeHead, softmax
+from mia_tui.active.calibration import best_temperature, stands_for
+from mia_tui.active.head import RIDGE, RidgeHead, margins_of, softmax
 
 Array = Any
 
@@ -56,6 +56,29 @@ def test_an_image_is_held_out_with_its_group(most_at_once: int, monkeypatch: pyt
     for row, scores in zip(chosen, found, strict=True):
         wanted = fitted_to(groups != groups[row], points, positions)[row]
         assert np.allclose(scores, wanted, atol=1e-4)
+
+
+def test_images_without_a_label_that_lie_together_tell_where_a_class_ends() -> None:
+    random = np.random.default_rng(4)
+    of = np.arange(400, dtype=np.int32) % 2
+    points = random.normal(0, 0.15, (400, 8)).astype(np.float32)
+    points[:, 0] += of * 2 - 1
+    points[:4, 1] += (
+        of[:4] * 2 - 1
+    )  # the labelled ones differ in something else, too, which the others do not
+    head = RidgeHead.fit(points[:4], of[:4], 2)
+    taught = head.self_trained(4, points[4:])
+    asked = np.array([[0.4, -0.8, 0, 0, 0, 0, 0, 0], [-0.4, 0.8, 0, 0, 0, 0, 0, 0]], np.float32)
+    assert head.scores(asked).argmax(axis=1).tolist() == [0, 1]
+    assert taught.scores(asked).argmax(axis=1).tolist() == [1, 0]
+
+
+def test_without_other_images_or_sure_ones_a_head_stays_as_it_is() -> None:
+    points, positions, _ = labelled()
+    head = RidgeHead.fit(points, positions, CLASSES)
+    assert head.self_trained(len(points), points[:0]) is head
+    middle = -head.weights[-1:] @ np.linalg.pinv(head.weights[:-1])  # where all scores are alike
+    assert head.self_trained(len(points), middle.astype(np.float32)) is head
 
 
 def test_nothing_is_unknown_of_a_direction_with_many_labels_and_much_of_one_without() -> None:

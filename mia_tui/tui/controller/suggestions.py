@@ -77,6 +77,15 @@ class ShownSuggestions:
         return self._chosen == "live" or self._labels or self.shown is None
 
     @property
+    def whose(self) -> str:
+        """Whose suggestions are shown, as an audit notes it; empty for none."""
+        from mia_tui.dataset.store.review.audits import live_model
+
+        return (
+            live_model(self._controller.live.network.run) if self.is_live else self._controller.session.model
+        )
+
+    @property
     def live_set(self) -> LiveSet | None:
         """The live suggestions; None while there are none."""
         live = self._controller.live

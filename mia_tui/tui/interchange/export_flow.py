@@ -15,7 +15,7 @@ from mia_tui.errors import MiaError
 from mia_tui.paths import exists, typed_path
 from mia_tui.text import printable
 from mia_tui.tui.controller.label_controller import LabelController
-from mia_tui.tui.dialogs import Choice, PickDialog, TextDialog
+from mia_tui.tui.dialogs import Choice, PickDialog, PlaceDialog
 
 if TYPE_CHECKING:
     from mia_tui.tui.label.session_screen import SessionScreen
@@ -44,12 +44,6 @@ class ExportChoice:
     transfer: Transfer = "copy"
     parts: bool = False
     include_missing: bool = False
-
-
-class PlaceDialog(TextDialog):
-    """Asks for the path of a file or folder, which may be long."""
-
-    IS_WIDE = True
 
 
 class LabelExport:
