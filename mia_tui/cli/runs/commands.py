@@ -30,6 +30,7 @@ from mia_tui.cli.runs.actions import (
     tag_command,
 )
 from mia_tui.cli.runs.listing import print_list, read_rows
+from mia_tui.cli.runs.predictions import predictions_command
 from mia_tui.cli.runs.results import results_command
 from mia_tui.cli.runs.threshold import threshold_command
 from mia_tui.cli.runs.view import print_run, view_run
@@ -127,6 +128,7 @@ for doing in (
     tag_command,
     note_command,
     threshold_command,
+    predictions_command,
 ):
     command.add_command(doing)
 
