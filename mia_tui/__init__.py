@@ -187,8 +187,7 @@ Each line passes through its modules in this order.
         cli/counts/counting.py, or tui/counts/reading.py in the app, has the images and their labels;
         runs/counts/images.py adds predictions and groups (dataset/path_groups.py), runs/counts/confusions.py finds
         labelled images that tell what the network confuses. runs/counts/table.py makes the table of them
-        (analysis/counts.py: shares, intervals, correction; analysis/enrichment.py), and runs/counts/csv_file.py
-        writes it.
+        (analysis/counts.py: shares, correction; analysis/enrichment.py), runs/counts/csv_file.py writes it.
     several people at work
         tui/controller/news.py asks each second what others wrote; tui/controller/leases.py leases images ahead
         (dataset/store/review/leases.py) once there is somebody else, and tells dataset/session/session.py which ones

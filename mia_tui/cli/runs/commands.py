@@ -20,11 +20,11 @@ from mia_tui.cli.options import (
 )
 from mia_tui.cli.report import INTERRUPTED, Report
 from mia_tui.cli.runs.actions import (
+    again_command,
     delete_command,
     note_command,
     queue_command,
     rename_command,
-    rerun_command,
     resume_command,
     stop_command,
     tag_command,
@@ -122,7 +122,7 @@ for doing in (
     stop_command,
     resume_command,
     queue_command,
-    rerun_command,
+    again_command,
     delete_command,
     rename_command,
     tag_command,
