@@ -7,7 +7,8 @@ The packages, from the top down; each imports only from those below it:
     previewer.py                augmented images for the form
     step_timer.py               how long a training takes, from some steps of it
     image_predictor.py          what a network says of the image on screen
-    engine/                     everything that imports torch: network/ data/ training/ inference/
+    classifier.py               `from mia_tui import Classifier`
+    engine/                     everything that imports torch: network/ data/ training/ inference/ export/
     runs/                       runs on disk and their processes: record/ worker/ list/ preflight/ prediction/ …
     active/                     active learning on features: suggestions, the next image, pages, label issues (numpy)
     analysis/                   statistics of predictions: metrics with intervals, curves, calibration, counts (numpy)
@@ -47,6 +48,8 @@ Where things go
                         of `_Found` in tui/review/finder.py, and its titles in tui/review/queue.py and
                         tui/review/chooser.py
     prediction format   a record in runs/prediction/formats.py
+    model format        a line in catalog/model_formats.py, its writer in engine/export/ beside onnx_file.py, which is
+                        called and compared in engine/export/export.py
     command             a line in cli/main.py, and its module in cli/
     key                 a line in the table of its screen in tui/keys/tables/, what it does in `by_name` of the
                         screen's commands (tui/label/commands.py and its like), and what people call it elsewhere in
@@ -138,6 +141,13 @@ Each line passes through its modules in this order.
         best epoch engine/inference/familiar.py learns from it what is usual, and engine/training/checkpoint.py saves
         that within best.safetensors. engine/inference/predict.py scores images by it on the way.
         tui/controller/suggestions.py marks those that are beyond the limit.
+    a network to a file for other programs
+        cli/export.py -> engine/export/export.py, which asks the program about images that the run was evaluated on
+        (engine/export/checked_images.py, engine/inference/predict.py). engine/export/graph.py puts brightness, size
+        (engine/export/resampling.py) and softmax around the network, engine/export/tracing.py makes a program of
+        that, and engine/export/onnx_file.py or engine/export/torch_program.py a file; timm gets the weights as they
+        are (engine/export/timm_folder.py). The file is asked about the same images (engine/export/comparison.py);
+        engine/export/readme.py writes the model card, and only then the folder gets its name.
     a review
         tui/review/chooser.py asks what to review; tui/review/finder.py finds what is doubtful in the thread of the
         live suggestions (active/label_issues.py, active/duplicates.py, active/unfamiliar.py). A queue is a filter
@@ -189,10 +199,11 @@ Each line passes through its modules in this order.
 
 TYPE_CHECKING = False  # as in typing, whose import takes longer than all the rest
 if TYPE_CHECKING:
+    from mia_tui.classifier import Classifier as Classifier
     from mia_tui.dataset.images.reading import read_image as read_image
 
 __version__ = "0.1.0"
-__all__ = ["read_image"]
+__all__ = ["Classifier", "read_image"]
 
 
 def __getattr__(name: str) -> object:
@@ -201,4 +212,8 @@ def __getattr__(name: str) -> object:
         from mia_tui.dataset.images.reading import read_image
 
         return read_image
+    if name == "Classifier":
+        from mia_tui.classifier import Classifier
+
+        return Classifier
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

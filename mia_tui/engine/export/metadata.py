@@ -1,7 +1,7 @@
 """What the file of an exported network says of itself, for people and for programs."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 import mia_tui
+from mia_tui.decoding import decode_json
 from mia_tui.engine.export.graph import GraphInput
-from mia_tui.runs.record.decision import DecisionRule
+from mia_tui.runs.record.decision import DecisionRule, Share, Temperature
 from mia_tui.runs.record.model_card import CARD_KEY, ModelCard
 from mia_tui.text import join_names, printable
 
@@ -87,6 +88,21 @@ def prepared_sentence(card: ModelCard) -> str:
         f"float32 (N, {card.channel_count}, {card.height}, {card.width}): {card.geometry} to that size with the "
         f"filter {card.resize}, values as 0 to 1, minus the mean ({mean}), divided by the deviation ({std})."
     )
+
+
+def read_metadata(metadata: Mapping[str, str]) -> tuple[DecisionRule, GraphInput]:
+    """Temperature, thresholds, and what a file takes, from its metadata.
+
+    Raises:
+        BadRecord: If they are no such values.
+        KeyError: If they are missing.
+    """
+    rule = DecisionRule(
+        temperature=decode_json(metadata["temperature"], Temperature),
+        threshold=decode_json(metadata["threshold"], Share),
+        by_class=decode_json(metadata["threshold_by_class"], dict[str, Share]),
+    )
+    return rule, decode_json(metadata[TAKES_KEY], GraphInput)
 
 
 def _channel_words(card: ModelCard, takes: GraphInput, shown: Callable[[object], str]) -> str:
