@@ -14,7 +14,7 @@ from mia_tui.runs.actions.noting import NoteRun, RenameRun, TagRuns, common_tags
 from mia_tui.runs.actions.starting import QueueRun, ResumeRun, RunAgain
 from mia_tui.runs.actions.using import no_network
 from mia_tui.runs.list.find import kind_of
-from mia_tui.runs.list.lifecycle import changed_config, again_config
+from mia_tui.runs.list.lifecycle import again_config, changed_config
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
