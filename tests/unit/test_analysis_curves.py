@@ -121,8 +121,8 @@ def test_the_temperature_has_the_least_cross_entropy_as_found_by_scipy(seed: int
 
 def test_the_temperature_stays_within_its_limits() -> None:
     said = np.log(np.array([[0.9, 0.1], [0.2, 0.8]]))
-    assert fit_temperature(said, np.array([0, 1])) == pytest.approx(LEAST_TEMPERATURE)
-    assert fit_temperature(said, np.array([1, 0])) == pytest.approx(MOST_TEMPERATURE)
+    assert fit_temperature(said, np.array([0, 1])) == pytest.approx(LEAST_TEMPERATURE, rel=1e-4)
+    assert fit_temperature(said, np.array([1, 0])) == pytest.approx(MOST_TEMPERATURE, rel=1e-4)
     assert fit_temperature(said[:0], np.zeros(0, np.int64)) == 1.0
     assert fit_temperature(np.zeros((3, 1)), np.zeros(3, np.int64)) == 1.0
 
