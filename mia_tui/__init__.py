@@ -25,7 +25,7 @@ Where things go
     backbone            a row in catalog/backbones.py; weights that come with the program: engine/network/shipped.py
     loss                a line in catalog/losses.py, and its formula in engine/training/losses.py; a parameter is a
                         field in config/train.py (as `focal_gamma`), with a value in config/recipes.py
-    metric              a line in catalog/metrics.py, and its formula in runs/evaluation/confusion.py
+    metric              a line in catalog/metrics.py, and its formula in analysis/formulas.py
     optimizer           a row in catalog/optimizers.py
     schedule            a line in catalog/schedules.py, its rate in engine/training/optim.py, its fields in
                         config/train.py and config/recipes.py
@@ -61,6 +61,9 @@ Where things go
                         dataset/session/people.py
     kind of terminal    what is asked of it in terminal/answers.py, what it can do in terminal/choose.py, a line in
                         tui/manual/pages/terminals.md, and a model of it, which the tests have
+    figure of results   its formula in analysis/, a field in cli/results/figures.py and tui/results/computed.py; its
+                        words in cli/results/printing.py, its JSON in cli/results/records.py, its rows in
+                        cli/results/csv_file.py, and a line in tui/manual/pages/results.md
     section of a report its numbers in report/numbers.py, its words in report/words/, its figure in report/figures.py,
                         and its place in report/templates/report.html
     action on runs      a class in runs/actions/, a key in tui/keys/tables/runs.py, and a command in cli/runs/
@@ -124,9 +127,11 @@ Each line passes through its modules in this order.
         `_apply` of tui/controller/label_controller.py -> `labels_changed` of tui/live/live_suggestions.py, which
         gives the newest labels to the thread of tui/live/learner_thread.py: tui/live/learner.py takes features from
         features/table.py and learns (active/suggester.py). What was learned comes back as arrays by row:
-        tui/controller/suggestions.py gives them to the session, if the live suggestions are shown. The next image
-        worth a label is chosen along with that (active/choice.py); tui/live/useful_images.py goes there. The job that
-        makes features is started by tui/live/feature_job.py once images of two classes are labelled.
+        tui/controller/suggestions.py gives them to the session, if the live suggestions are shown. The most useful
+        image is chosen along with that (active/choice.py); tui/live/useful_images.py goes there. The job that
+        makes features is started by tui/live/feature_job.py once images of two classes are labelled. Where there are
+        features of a run's network, too, tui/live/networks.py compares both (active/comparison.py) and takes the
+        better ones.
     a prediction to the dashed frame
         `create_prediction` of runs/prediction/create.py -> worker.py -> engine/jobs/predict.py lists the images
         once (runs/prediction/listing.py) and writes a row for each (runs/prediction/predictions.py, from
@@ -136,6 +141,11 @@ Each line passes through its modules in this order.
         After Ctrl+K, tui/label/suggestions/asked_network.py puts the answer of image_predictor.py in their place.
         The probabilities of the other classes are in a file of their own (runs/prediction/probabilities.py), which
         tui/label/suggestions/probabilities.py searches for the image on screen.
+    where a network looks in an image
+        `$` -> tui/label/suggestions/asking_commands.py: tui/label/suggestions/asked_network.py asks the process of
+        image_predictor.py, whose `explain` (engine/inference/predict.py) takes the map of
+        engine/inference/activation.py and lays it over the part of the image that the network sees. It comes back as
+        a `HeatMap` in the `DisplaySettings` of that one image, which dataset/images/screen/heat.py draws.
     how far an image is from all classes of a network
         While engine/training/train.py validates, engine/inference/head_input.py keeps what the head is given; for the
         best epoch engine/inference/familiar.py learns from it what is usual, and engine/training/checkpoint.py saves
@@ -173,6 +183,11 @@ Each line passes through its modules in this order.
         run writes its files beside the old ones first (files.py, runs/disk.py), so these are never torn; it ends as
         failed with the sentence of disk_errors.py, and can be resumed from the checkpoint before. Events wait for
         room (runs/record/log.py), which also ends a torn line of events.jsonl before it writes the next one.
+    counts of wells, slides or patients
+        cli/counts/counting.py, or tui/counts/reading.py in the app, has the images and their labels;
+        runs/counts/images.py adds predictions and groups (dataset/path_groups.py), runs/counts/confusions.py finds
+        labelled images that tell what the network confuses. runs/counts/table.py makes the table of them
+        (analysis/counts.py: shares, correction; analysis/enrichment.py), runs/counts/csv_file.py writes it.
     several people at work
         tui/controller/news.py asks each second what others wrote; tui/controller/leases.py leases images ahead
         (dataset/store/review/leases.py) once there is somebody else, and tells dataset/session/session.py which ones
@@ -181,6 +196,13 @@ Each line passes through its modules in this order.
         Who said what is dataset/store/review/ratings.py, from which active/agreement.py computes kappa.
         The labels.db of a copy is read by dataset/interchange/copies/reading.py, compared and merged by
         dataset/interchange/copies/merging.py and dataset/store/review/merging.py.
+    an evaluation to its figures
+        `choose_evaluation_set` of runs/evaluation/evaluation_set.py matches classes and leaves out what was trained
+        on; `create_evaluation` of runs/evaluation/create.py -> worker.py -> engine/jobs/evaluate.py keeps what the
+        network says of each image (runs/evaluation/saved_scores.py). `load_results` of runs/evaluation/results.py
+        reads it, with groups; analysis/metrics.py computes metrics and intervals from counts of classes in groups
+        (analysis/resampling.py), cli/results/showing.py prints and writes them, for two runs on the images of
+        runs/evaluation/pairs.py.
     labels that look wrong, and an audit
         cli/live/learned.py joins images, labels and features (features/table.py; what is missing is made by
         engine/jobs/features.py) to a `Suggester` (active/suggester.py). active/label_issues.py ranks labels by

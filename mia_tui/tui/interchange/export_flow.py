@@ -94,9 +94,9 @@ class LabelExport:
             elif known.writes == "dataset":
                 choices.append(ExportChoice(known, "MIA's label folders"))
             else:
-                choices.append(ExportChoice(known, f"a {known.name.upper()} file (file, frame, class)"))
-                if self._controller.session.counts.missing:
-                    words = f"a {known.name.upper()} file, with the labels of missing images"
+                choices.append(ExportChoice(known, known.title))
+                if "--include-missing" in known.options and self._controller.session.counts.missing:
+                    words = f"{known.title}, with the labels of missing images"
                     choices.append(ExportChoice(known, words, include_missing=True))
         return PickDialog(
             "Export the labels as what?",
@@ -108,7 +108,9 @@ class LabelExport:
         dataset = self._controller.dataset.absolute()
         if chosen.format.writes == "folder":
             return str(dataset.with_name(f"{dataset.name}-classes"))
-        return "" if chosen.format.writes == "dataset" else str(dataset / "labels.csv")
+        if chosen.format.writes == "dataset":
+            return ""
+        return str(dataset / f"labels{chosen.format.ending}")
 
     async def _ask_place(self, chosen: ExportChoice, value: str, error: str) -> Path | None:
         """Where to write; an empty path for beside the images, None if that was cancelled."""
