@@ -299,14 +299,17 @@ class RunActions:
 
     async def _make_report(self, action: "MakeReport") -> None:
         try:
-            self._screen.show_message(await asyncio.to_thread(action.do), long=True)
+            said = await asyncio.to_thread(action.do)
         except MiaError as error:
+            self._screen.say("")  # it is not being made any more
             self._screen.show_error(error)
         except asyncio.CancelledError:  # the app is closed
             action.stop()
             raise
-        finally:
-            self._screen.say("")
+        else:
+            self._screen.say(said)
+            if not self._screen.is_current:
+                self._screen.show_message(said, long=True)
 
     # Deleting
 
