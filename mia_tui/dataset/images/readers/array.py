@@ -50,8 +50,8 @@ def open_array(
     """An array as an image that is open.
 
     Args:
-        values: Shape (H, W), or (H, W, C): one channel, three colours, with a fourth channel how opaque a pixel is; or
-            the channels that have names. Whole numbers or floating point, as an image file would have them.
+        values: Shape (H, W), or (H, W, C): one channel, three colours, with a fourth channel how opaque a pixel is;
+            or the channels that have names. Whole numbers or floating point, as an image file would have them.
         names: Of the channels; none for grey and coloured images.
         pixel_um: Width and height of a pixel, micrometres.
         max_megapixels: More is refused.

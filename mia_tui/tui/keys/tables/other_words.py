@@ -82,6 +82,7 @@ OTHER_WORDS = {
         "again": "repeat rerun copy",
         "queue": "wait later schedule",
         "predict": "infer classify apply",
+        "export": "onnx torch timm hub share deploy save model weights file",
         "delete": "remove",
         "rename": "rename name",
         "tag": "label group",
