@@ -188,6 +188,10 @@ Each line passes through its modules in this order.
         on the same folder, which goes on from the last checkpoint, with the input map of then
         (engine/training/input_map.py) and its own samples: runs/list/moved_dataset.py finds files that were moved,
         and dataset/images/reading.py counts frames as they were counted when the job was made (its `numbering`).
+    a training that is repeated
+        engine/training/fingerprint.py keeps what the files held (runs/record/fingerprint.py). `train --rerun` makes a
+        new job of the run's own samples (runs/rerun/preparing.py), names what differs in files and machine
+        (runs/rerun/machine.py), and compares weights and figures at the end (runs/rerun/outcome.py).
     a disk that fills up
         a label is not applied: dataset/store/errors.py makes a sentence of what SQLite says, and the image stays. A
         run writes its files beside the old ones first (files.py, runs/disk.py), so these are never torn; it ends as
