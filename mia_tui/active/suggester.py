@@ -76,6 +76,8 @@ class Suggester:
     Attributes:
         points: Of all images, float32, shape (N, fewer dims). Points before and after an `add` can differ.
         groups: Which images belong together, shape (N,); None if each is one of its own.
+        by_heart: Which images the network of the features was trained on, shape (N,); None if on none. Their labels
+            are learned from, but do not say how sure suggestions are.
     """
 
     def __init__(self, dims: int) -> None:
@@ -86,6 +88,7 @@ class Suggester:
         self._room: NDArray[np.float32] = np.empty((0, 0), np.float32)
         self.points: NDArray[np.float32] = self._room
         self.groups: Rows | None = None
+        self.by_heart: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -167,7 +170,7 @@ class Suggester:
         learned: Rows = np.asarray(rows, np.int32)
         positions: Rows = found.astype(np.int32)
         if count > MOST_LEARNED:
-            kept = _sample_of_labels(positions, MOST_LEARNED)
+            kept = sample_of_labels(positions, MOST_LEARNED)
             learned, positions = learned[kept], positions[kept]
         points = self.points
         labels_head = RidgeHead.fit(points[learned], positions, len(classes))
@@ -210,8 +213,11 @@ class Suggester:
         audit: Rows | None,
         others: NDArray[np.float32],
     ) -> float:
-        """From labels whose class others have, too, and if enough of them were audited from these alone."""
+        """From labels whose class others have, too, and if enough of them were audited from these alone; not from
+        those that the network of the features was trained on, unless there are no others."""
         asked = np.flatnonzero(np.bincount(positions)[positions] > 1)
+        if self.by_heart is not None and not self.by_heart[rows[asked]].all():
+            asked = asked[~self.by_heart[rows[asked]]]
         audited = np.zeros(0, np.intp) if audit is None else asked[np.isin(rows[asked], audit)]
         drawn = len(audited) >= _LEAST_AUDITED
         asked = audited if drawn else asked
@@ -251,7 +257,7 @@ class Suggester:
         return found
 
 
-def _sample_of_labels(positions: Rows, most: int) -> NDArray[np.intp]:
+def sample_of_labels(positions: Rows, most: int) -> NDArray[np.intp]:
     """Some labels at random, of each class as many as of any other, as far as it has as many; ascending."""
     order = np.random.default_rng(0).permutation(len(positions))
     order = order[np.argsort(positions[order], kind="stable")]
