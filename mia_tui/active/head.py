@@ -8,7 +8,9 @@ their weights. Of a Gaussian process with that prior, λ z'A^-1 z is how little 
 Williams 2006, 2.1).
 
 Suggestions are by a head that has learned from images without a label, too, each as if it were of the class that it
-surely looks like (self-training, Scudder 1965); all classes weigh the same there as well.
+surely looks like (self-training, Scudder 1965); all classes weigh the same there as well. With 20 to 100 labels that
+gave 0.01 to 0.06 more macro F1 on blood cells and up to 0.14 more on digits and drawn cells, and on average no less
+with simulated rare classes, 50 classes, or a fifth of the labels wrong.
 
 Measured on blood cells, drawn cells and digits with 5 to 1,200 labels: logistic regression and Gaussian kernels gave
 the same macro F1 or less, labels that all weigh the same less by up to 0.03 below 100.
