@@ -28,7 +28,7 @@ _LARGEST = (
 
 
 @dataclass(frozen=True)
-class Estimate:
+class AuditEstimate:
     """How many of some images are right.
 
     Attributes:
@@ -51,7 +51,7 @@ class Estimate:
         return self.right / self.audited if self.audited else 0.0
 
 
-def estimate(right: int, audited: int, population: int, level: float = LEVEL) -> Estimate:
+def estimate(right: int, audited: int, population: int, level: float = LEVEL) -> AuditEstimate:
     """The exact interval for a simple random sample without replacement.
 
     Its ends are the numbers of right images in the population with which as many right ones as were seen, or more
@@ -70,9 +70,9 @@ def estimate(right: int, audited: int, population: int, level: float = LEVEL) ->
     if not 0 <= right <= audited <= population:
         raise ValueError(f"{right} right of {audited} audited of {population}")
     if not audited:
-        return Estimate(0, 0, population, 0.0, 1.0)
+        return AuditEstimate(0, 0, population, 0.0, 1.0)
     if population > _LARGEST:
-        return Estimate(right, audited, population, *clopper_pearson(right, audited, level))
+        return AuditEstimate(right, audited, population, *clopper_pearson(right, audited, level))
     tail = (1 - level) / 2
     least, most = right, population - (audited - right)
     low = _first(least, most, lambda good: _at_least(right, audited, good, population) > tail)
@@ -81,7 +81,7 @@ def estimate(right: int, audited: int, population: int, level: float = LEVEL) ->
         population - right,
         lambda bad: _at_least(audited - right, audited, bad, population) > tail,
     )
-    return Estimate(right, audited, population, low / population, 1 - wrong / population)
+    return AuditEstimate(right, audited, population, low / population, 1 - wrong / population)
 
 
 def clopper_pearson(right: int, of: int, level: float = LEVEL) -> tuple[float, float]:

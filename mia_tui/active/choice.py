@@ -59,8 +59,8 @@ def _telling(learned: Learned, candidates: Rows, count: int) -> Rows:
     doubts = np.exp(-learned.margins[sample] / _UNDECIDED)
     own_doubts = np.exp(-learned.margins[candidates] / _UNDECIDED)
     one, others = points[candidates], points[sample]
-    about_all = learned.head.unknown(one, others)
-    about_each = learned.head.unknown(one, one)
+    about_all = learned.labels_head.unknown(one, others)
+    about_each = learned.labels_head.unknown(one, one)
     often = _often_asked(learned, candidates)
     groups = None if learned.groups is None else learned.groups[candidates]
     chosen: list[int] = []

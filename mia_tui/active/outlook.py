@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.active.audit import Estimate, percent, percents
+from mia_tui.active.audit import AuditEstimate, percent, percents
 from mia_tui.active.head import RidgeHead
 from mia_tui.active.suggester import Rows
 from mia_tui.text import counted
@@ -94,7 +94,7 @@ def learning_curve(
     return LearningCurve(np.round(labels).astype(np.int32), errors, exponents)
 
 
-def outlook(found: Estimate, curve: LearningCurve | None, more: int, labelled: int) -> Outlook:
+def outlook(found: AuditEstimate, curve: LearningCurve | None, more: int, labelled: int) -> Outlook:
     """How many suggestions would be right with more labels.
 
     Args:
@@ -116,8 +116,8 @@ def outlook(found: Estimate, curve: LearningCurve | None, more: int, labelled: i
 
 def progress_sentence(
     labelled: int,
-    suggestions: Estimate | None = None,
-    labels: Estimate | None = None,
+    suggestions: AuditEstimate | None = None,
+    labels: AuditEstimate | None = None,
     more: Outlook | None = None,
 ) -> str:
     """How far a dataset is, in one line: `Labelled 180 · suggestions right: 95 % (84-99, from 40 audited) · …`."""
@@ -142,7 +142,7 @@ def since_sentence(labels: int) -> str:
     )
 
 
-def _why_not(found: Estimate, curve: LearningCurve | None, more: int, labelled: int) -> str:
+def _why_not(found: AuditEstimate, curve: LearningCurve | None, more: int, labelled: int) -> str:
     if found.audited < _FEWEST_AUDITED:
         return f"fewer than {_FEWEST_AUDITED} suggestions are audited"
     if curve is None:

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mia_tui.active.audit import (
-    Estimate,
+    AuditEstimate,
     clopper_pearson,
     draw_sample,
     estimate,
@@ -51,7 +51,7 @@ def test_of_many_images_it_is_that_of_clopper_and_pearson_and_of_few_it_is_narro
 
 
 def test_if_all_were_audited_nothing_is_left_to_guess() -> None:
-    assert estimate(30, 40, 40) == Estimate(30, 40, 40, 0.75, 0.75)
+    assert estimate(30, 40, 40) == AuditEstimate(30, 40, 40, 0.75, 0.75)
 
 
 def test_before_an_answer_anything_is_possible() -> None:

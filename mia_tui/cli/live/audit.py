@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from mia_tui.active.audit import Estimate, draw_sample, estimate, is_current
+from mia_tui.active.audit import AuditEstimate, draw_sample, estimate, is_current
 from mia_tui.active.outlook import Outlook, learning_curve, outlook, progress_sentence, since_sentence
 from mia_tui.cli.live.learned import LiveImages, read_live
 from mia_tui.cli.report import Report
@@ -174,7 +174,7 @@ def _write(report: Report, live: LiveImages, rows: Sequence[AuditRow], out: Path
 def _show(report: Report, live: LiveImages, rows: Sequence[AuditRow]) -> None:
     labelled = int(live.is_labelled.sum())
     now: dict[AuditKind, int] = {"label": labelled, "suggestion": len(live.keys) - labelled}
-    found: dict[AuditKind, tuple[AuditDraw, Estimate] | None] = dict.fromkeys(get_args(AuditKind))
+    found: dict[AuditKind, tuple[AuditDraw, AuditEstimate] | None] = dict.fromkeys(get_args(AuditKind))
     others: list[AuditDraw] = []
     for kind in found:
         for model, draws in by_model(draws_of(rows, kind)).items():
@@ -234,12 +234,12 @@ def _is_current(draw: AuditDraw, now: int) -> bool:
     return is_current(draw.drawn_from, now + own)
 
 
-def _estimate(draw: AuditDraw) -> Estimate:
+def _estimate(draw: AuditDraw) -> AuditEstimate:
     audited = len(draw.answered)
     return estimate(draw.right, audited, max(draw.drawn_from, audited))
 
 
-def _outlook(live: LiveImages, suggestions: Estimate | None) -> Outlook | None:
+def _outlook(live: LiveImages, suggestions: AuditEstimate | None) -> Outlook | None:
     """What more labels would bring; None before suggestions were audited, or where all are labelled."""
     left = int((~live.is_labelled).sum())
     if suggestions is None or not left:
@@ -249,7 +249,7 @@ def _outlook(live: LiveImages, suggestions: Estimate | None) -> Outlook | None:
     return outlook(suggestions, curve, min(_MORE, left), len(live.labelled))
 
 
-def _record(found: "tuple[AuditDraw, Estimate] | None", now: int) -> dict[str, Any] | None:
+def _record(found: "tuple[AuditDraw, AuditEstimate] | None", now: int) -> dict[str, Any] | None:
     if found is None:
         return None
     draw, its = found

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mia_tui.engine.data.feed import Batch
 from mia_tui.engine.device import Arithmetic, autocast, is_out_of_memory, release_memory
 from mia_tui.engine.inference.head_input import EvaluatedFeatures
+from mia_tui.engine.inference.kept_scores import KeptScores
 from mia_tui.errors import RunError
 
 LossTerms = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -42,10 +43,11 @@ def evaluate(
     loss_terms: LossTerms,
     should_stop: Callable[[], bool],
     features: EvaluatedFeatures | None = None,
+    kept: KeptScores | None = None,
 ) -> Scores | None:
     """Evaluate a network on every batch; None if a stop was requested before the last one.
 
-    `features` gets what the head is given, if the model is a `WithHeadInput`.
+    `features` gets what the head is given, if the model is a `WithHeadInput`; `kept` gets the logits.
     """
     # Imports torchmetrics, which predictions do without: a fifth of their start.
     from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
@@ -61,6 +63,8 @@ def evaluate(
         logits = output[:, :num_classes]
         if features is not None:
             features.add(batch.rows, output[:, num_classes:])
+        if kept is not None:
+            kept.add(batch.rows, logits)
         counter.update(logits, batch.targets)
         predictions.update(batch.rows, logits)
         numerators, denominators = loss_terms(logits, batch.targets)

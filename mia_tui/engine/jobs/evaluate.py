@@ -18,6 +18,13 @@ from mia_tui.runs.evaluation.epoch_predictions import (
     epoch_predictions_file,
     save_epoch_predictions,
 )
+from mia_tui.runs.evaluation.saved_scores import (
+    EvaluatedScores,
+    lower_bounded,
+    save_scores,
+    scores_dtype,
+    scores_file,
+)
 from mia_tui.runs.list.moved_dataset import current_samples
 from mia_tui.runs.record.events import MOST_NAMED, Outcome, ResultSaved
 from mia_tui.runs.record.job import EvaluateJob, Sample, image_name
@@ -38,7 +45,7 @@ def work(attempt: Attempt, job: EvaluateJob) -> Outcome:
     warn_of_other_stacks(attempt, network, [sample.frame for sample in samples])
     attempt.phase("working", f"evaluating {counted(len(samples), 'image')}")
     try:
-        predicted, problems = _predict(attempt, job, network, samples)
+        predicted, scores, problems = _predict(attempt, job, network, samples)
     except WorkStopped:
         return "stopped"
     counts = _confusion(job, samples, predicted)
@@ -48,6 +55,8 @@ def work(attempt: Attempt, job: EvaluateJob) -> Outcome:
 
     def save() -> None:
         file = epoch_predictions_file(run, "evaluation")
+        if scores is not None:
+            save_scores(scores_file(run, "evaluation"), scores, root=run.root)
         save_epoch_predictions(file, EpochPredictions(matrix.epoch, matrix.split, predicted), root=run.root)
         save_confusion(run.confusion("evaluation"), matrix, root=run.root)
 
@@ -71,14 +80,20 @@ def work(attempt: Attempt, job: EvaluateJob) -> Outcome:
 
 def _predict(
     attempt: Attempt, job: EvaluateJob, network: Predictor, samples: Sequence[Sample]
-) -> tuple[np.ndarray, dict[str, str]]:
-    """The predicted class of each sample, shape (samples,), int64, and why some cannot be read, by name.
+) -> tuple[np.ndarray, EvaluatedScores | None, dict[str, str]]:
+    """What a network says of samples.
+
+    Returns:
+        The predicted class of each sample, shape (samples,), int64; the probabilities, unless there are too many; and
+        why some samples cannot be read, by name.
 
     Raises:
         WorkStopped: If a stop is requested.
     """
     predicted = np.full(len(samples), NOT_EVALUATED, np.int64)
     problems: dict[str, str] = {}
+    kept = scores_dtype(len(samples), len(job.classes))
+    values = np.empty((0 if kept is None else len(samples), len(job.classes)), kept or np.float32)
     predictions = network.predict(
         Path(job.dataset),
         [ImageKey(sample.path, sample.frame) for sample in samples],
@@ -93,8 +108,14 @@ def _predict(
             problems[encode_name(image_name(samples[row]))] = prediction.problem or ""
         else:
             predicted[row] = prediction.probabilities.argmax()
+            if kept is not None:
+                with np.errstate(divide="ignore"):
+                    values[row] = lower_bounded(np.log(prediction.probabilities))
         attempt.progress(row + 1, len(samples))
-    return predicted, problems
+    if kept is None:
+        return predicted, None, problems
+    rows = np.flatnonzero(predicted != NOT_EVALUATED)
+    return predicted, EvaluatedScores(network.card.epoch, job.config.split, rows, values[rows]), problems
 
 
 def _confusion(job: EvaluateJob, samples: Sequence[Sample], predicted: np.ndarray) -> np.ndarray:

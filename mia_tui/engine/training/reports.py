@@ -16,16 +16,18 @@ from mia_tui.runs.evaluation.epoch_predictions import (
     epoch_predictions_file,
     save_epoch_predictions,
 )
+from mia_tui.runs.evaluation.saved_scores import EvaluatedScores, save_scores, scores_file
 from mia_tui.runs.record.events import CheckpointSaved, ConfusionSaved, EpochPlace, StepEnded
 from mia_tui.runs.worker.attempt import Attempt
 
 
 @dataclass(frozen=True)
 class EpochEvaluation:
-    """The confusion matrix of an epoch, and the predicted class of each image."""
+    """The confusion matrix of an epoch, and the predicted class of each image; of the best its probabilities, too."""
 
     matrix: SavedConfusion
     images: EpochPredictions
+    scores: EvaluatedScores | None = None
 
 
 def save_evaluation(attempt: Attempt, evaluation: EpochEvaluation, which: Literal["last", "best"]) -> None:
@@ -38,6 +40,8 @@ def save_evaluation(attempt: Attempt, evaluation: EpochEvaluation, which: Litera
     path = run.confusion(which)
 
     def save() -> None:
+        if evaluation.scores is not None:
+            save_scores(scores_file(run, which), evaluation.scores, root=run.root)
         save_epoch_predictions(epoch_predictions_file(run, which), evaluation.images, root=run.root)
         save_confusion(path, matrix, root=run.root)
 

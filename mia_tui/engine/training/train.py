@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from mia_tui.engine.device import describe, is_out_of_memory, pick_device, resol
 from mia_tui.engine.inference.evaluate import Scores, evaluate
 from mia_tui.engine.inference.familiar import MOST_IMAGES, FamiliarFeatures, familiar_features
 from mia_tui.engine.inference.head_input import EvaluatedFeatures, WithHeadInput
+from mia_tui.engine.inference.kept_scores import KeptScores
 from mia_tui.engine.network.backbones import timm_name
 from mia_tui.engine.network.weights import find_weights
 from mia_tui.engine.training.checkpoint import (
@@ -42,6 +44,7 @@ from mia_tui.engine.training.checkpoint import (
     settle_best,
 )
 from mia_tui.engine.training.core_wait import CoreWait
+from mia_tui.engine.training.fingerprint import settle_fingerprint
 from mia_tui.engine.training.input_map import settle_input_map
 from mia_tui.engine.training.learner import Learner, StepResult
 from mia_tui.engine.training.left_out import LeftOutImages
@@ -93,6 +96,7 @@ def train(attempt: Attempt, job: TrainJob, samples: Sequence[Sample]) -> Outcome
         total_epochs=job.config.epochs,
         steps_per_epoch=training.steps_per_epoch,
         resumed_at=training.resumed_at,
+        arithmetic=training.arithmetic,
     )
     training.warn_of_other_threads(threads)
     if choice.warning:
@@ -136,6 +140,7 @@ class _Training:
         self.steps_per_epoch = len(batches(torch.arange(train_count), self.config.batch_size))
         self.evaluated_part = "val" if any(sample.split == "val" for sample in self.samples) else "train"
         self._has_warned_of_types = False
+        self._fingerprint = ""
         self._pending_best: BestWeights | None = None
         self._pending_evaluation: EpochEvaluation | None = None
         self._started = time.monotonic()
@@ -205,6 +210,9 @@ class _Training:
                 self.attempt.progress(done, len(self.samples))
             self.left_out.report(self.progress.epoch)
             self.left_out.check_classes()
+            self._fingerprint = settle_fingerprint(
+                self.attempt, self.job, self.samples, is_resumed=self._state is not None
+            )
         except WorkStopped:
             return False
         self._warn_of_other_types()
@@ -230,6 +238,7 @@ class _Training:
             self.config,
             self.input,
             num_classes=len(self.job.classes),
+            class_names=[item.name for item in self.job.classes],
             class_weights=self._class_weights(),
             device=self.device,
             arithmetic=self.arithmetic,
@@ -330,16 +339,17 @@ class _Training:
         self.left_out.check_classes()
         self._warn_of_other_types()
         scores = {"train": Scores(progress.confusion.numpy(), progress.loss, progress.predicted)}
-        seen = EvaluatedFeatures(len(self.feed.rows("val")), MOST_IMAGES)
+        images = len(self.feed.rows("val"))
+        seen, kept = EvaluatedFeatures(images, MOST_IMAGES), KeptScores(images, len(self.job.classes))
         if self.evaluated_part == "val":
-            validated = self._validate(seen)
+            validated = self._validate(seen, kept)
             if validated is None:
                 return False
             scores["val"] = validated
         values = {part: {"loss": s.loss, **figures(s.confusion)} for part, s in scores.items()}
         value = values[self.evaluated_part][self.config.metric]
         is_best = progress.is_better(value, self.config.metric)
-        self._emit_epoch(values, scores[self.evaluated_part], is_best)
+        self._emit_epoch(values, scores[self.evaluated_part], kept if is_best else None)
         self.learner.schedule.epoch_ended(value, higher_is_better(self.config.metric))
         if is_best:
             progress.best_epoch, progress.best_value = progress.epoch, value
@@ -351,7 +361,7 @@ class _Training:
             self._save()
         return True
 
-    def _validate(self, seen: EvaluatedFeatures) -> Scores | None:
+    def _validate(self, seen: EvaluatedFeatures, kept: KeptScores) -> Scores | None:
         rows = self.feed.rows("val")
         left_out = self.left_out.rows
         if left_out and left_out.keys() >= set(rows.tolist()):  # no validation at all would be worse
@@ -367,6 +377,7 @@ class _Training:
                 loss_terms=self.learner.loss_terms,
                 should_stop=self.attempt.should_stop,
                 features=seen,
+                kept=kept,
             )
         self.left_out.report(self.progress.epoch)
         if scores is not None and not scores.confusion.any():
@@ -386,7 +397,10 @@ class _Training:
         groups = torch.tensor([files[sample.path] for sample in samples], dtype=torch.int64)
         return partial(familiar_features, features, classes, groups)
 
-    def _emit_epoch(self, values: dict[str, dict[str, float]], scores: Scores, is_best: bool) -> None:
+    def _emit_epoch(
+        self, values: dict[str, dict[str, float]], scores: Scores, best: KeptScores | None
+    ) -> None:
+        """Report the epoch and save its evaluation; `best` is what the network said in it, if it is the best."""
         names = tuple(item.name for item in self.job.classes)
         matrix = SavedConfusion(self.progress.epoch, self.evaluated_part, names, scores.confusion)
         evaluation = EpochEvaluation(matrix, self._evaluated_images(scores.predicted))
@@ -401,8 +415,9 @@ class _Training:
             )
         )
         save_evaluation(self.attempt, evaluation, "last")
-        if is_best:
-            self._pending_evaluation = evaluation
+        if best is not None:
+            said = best.scores(np.array(self.places), epoch=self.progress.epoch, split=self.evaluated_part)
+            self._pending_evaluation = replace(evaluation, scores=said)
 
     def _evaluated_images(self, predicted: Tensor | None) -> EpochPredictions:
         """Predicted classes by position in samples.jsonl, which lists the images of the test part, too."""
@@ -447,6 +462,7 @@ class _Training:
             value=value,
             evaluated_on=self.evaluated_part,
             stacks="whole" if any(sample.frame == WHOLE_STACK for sample in self.samples) else "frames",
+            fingerprint=self._fingerprint,
         )
 
     # Checks and clocks

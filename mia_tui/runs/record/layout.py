@@ -7,15 +7,17 @@
         samples.jsonl       the labelled images of a training or evaluation, as they were at the start
         images.jsonl        the images of a prediction, if not all of the dataset
         input.json          how the values of a training's files become brightness; none in runs of earlier versions
+        fingerprint.jsonl   what the files of a training's images held, see `fingerprint`
         worker.json         the process that works on it, with a heartbeat
         worker.lock         locked while the worker is alive
         stop                exists if somebody asked it to stop
         events.jsonl        what happened
         worker.log          output and tracebacks of a detached worker
-        confusion/          last.json, best.json; of an evaluation evaluation.json
+        confusion/          last.json, best.json; of an evaluation evaluation.json; beside each who was predicted as
+                            what (.predicted.json) and, of the best and of an evaluation, probabilities (.scores.npz)
         predictions/        listing.jsonl and rows.jsonl, while a prediction grows; suggestions.jsonl,
                             probabilities.jsonl
-        checkpoints/        last.pt, best.safetensors, model.json
+        checkpoints/        last.pt, best.safetensors, model.json; best.decision.json, see `decision`
 
 How records become the bytes of these files is in `encoding`.
 """
@@ -157,6 +159,10 @@ class RunDir:
         return self.path / "events.jsonl"
 
     @property
+    def fingerprint(self) -> Path:
+        return self.path / "fingerprint.jsonl"
+
+    @property
     def worker_log(self) -> Path:
         return self.path / "worker.log"
 
@@ -235,6 +241,7 @@ class RunDir:
             self.path / _START,
             self.path / _NOTES,
             self.path / _INPUT,
+            self.fingerprint,
             self.events,
             self.worker_log,
             self.worker_json,

@@ -37,6 +37,7 @@ STATE_WORDS = {
     "skipped": "skipped",
     "noted": "with a note",
     "suggested": "with a model's suggestion only",
+    "unsure": "where a model is unsure",
     "differs": "where label and suggestion differ",
     "models_differ": "where two models differ",
     "unfamiliar": "unfamiliar, as far as that is known",
@@ -96,6 +97,8 @@ def framing(
         notes.insert(0, model)
         if others:
             notes.insert(0, ", ".join(f"{name} {percent(share)}" for name, share in others))
+        if state.unsure:  # below the threshold that was chosen for the model
+            notes.insert(0, "unsure")
         if state.unfamiliar:  # what the model says is not to be trusted then
             notes.insert(0, "unfamiliar")
         return Framing(text, "suggestion", state.suggestion.colour, ink.separator.join(notes))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mia_tui.active.audit import Estimate, draw_sample, estimate, is_current, percent, percents
+from mia_tui.active.audit import AuditEstimate, draw_sample, estimate, is_current, percent, percents
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession
@@ -26,7 +26,7 @@ _SIZES = (40, 80, 160)
 _SUPPOSED = 0.95  # share of right ones, to say how exact an audit will be
 
 
-def estimate_of(audit: AuditDraw) -> Estimate:
+def estimate_of(audit: AuditDraw) -> AuditEstimate:
     """How many labels or suggestions were right when it was drawn."""
     audited = len(audit.answered)
     return estimate(audit.right, audited, max(audit.drawn_from, audited))

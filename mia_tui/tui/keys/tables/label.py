@@ -35,6 +35,14 @@ _ACTIONS: tuple[Action, ...] = (
         _LABEL,
     ),
     Action(
+        "why",
+        ("$",),
+        "Why?",
+        "Show where a trained network looks in this image when it decides for a class; again: for its label, if that "
+        "is another; again: stop.",
+        _LABEL,
+    ),
+    Action(
         "suggestions",
         ("ctrl+s",),
         "Suggestions",
@@ -321,6 +329,14 @@ _ACTIONS: tuple[Action, ...] = (
         ("ctrl+u",),
         "Runs",
         "See trainings, predictions and evaluations: progress, results; start, stop, resume.",
+        _APP,
+        opens=True,
+    ),
+    Action(
+        "counts",
+        ("\\",),
+        "Counts",
+        "See how many images of each class each group has: wells, slides, patients; fractions and enrichment.",
         _APP,
         opens=True,
     ),

@@ -1,0 +1,1 @@
+"""Statistics of predictions: metrics with intervals, curves, calibration, thresholds, counts; numpy only."""
