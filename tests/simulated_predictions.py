@@ -61,7 +61,7 @@ class Simulation:
         """Truth, predictions and group of each image; groups differ in size and in the classes they have."""
         size = len(self.right)
         if self.groups is None:
-            counts = np.full((1, size), self.images)
+            counts = random.multinomial(self.images * size, np.full(size, 1 / size))[None]
             deviations = np.zeros((1, 1))
         else:
             sizes = random.poisson(self.images * size / self.groups * random.gamma(5, 1 / 5, self.groups))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mia_tui.active.calibration import best_temperature, stands_for
-from mia_tui.active.head import RidgeHead, groups_held_out, margins_of, softmax
+from mia_tui.active.head import RidgeHead, groups_held_out, held_out_by_parts, margins_of, softmax
 from mia_tui.active.reduction import BLOCK, Reduction
 
 Rows = NDArray[np.int32]
@@ -17,6 +17,9 @@ MOST_LEARNED = 16_384
 _MOST_FITTED = 4096  # images that axes are fitted to; more change them hardly
 _MOST_CALIBRATED = 1024  # labels that the temperature is chosen by
 _MOST_OTHERS = 1024  # images without a label that are learned from
+_MOST_BY_PARTS = (
+    200  # labels; with more, what others taught hardly comes from a single one, and parts take longer
+)
 _LEAST_AUDITED = 20
 
 
@@ -171,8 +174,9 @@ class Suggester:
             learned, positions = learned[kept], positions[kept]
         points = self.points
         labels_head = RidgeHead.fit(points[learned], positions, len(classes))
-        head = labels_head.self_trained(len(learned), points[self._others(rows)])
-        temperature = self._temperature(head, learned, positions, audit)
+        others = points[self._others(rows)]
+        head = labels_head.self_trained(len(learned), others)
+        temperature = self._temperature(head, learned, positions, audit, others)
         best, second, confidences, margins = _rescore(head, points, temperature)
         return Learned(
             classes=classes.astype(np.int32),
@@ -201,7 +205,14 @@ class Suggester:
         others = np.flatnonzero(free).astype(np.int32)
         return others[:: max(1, -(-len(others) // _MOST_OTHERS))]
 
-    def _temperature(self, head: RidgeHead, rows: Rows, positions: Rows, audit: Rows | None) -> float:
+    def _temperature(
+        self,
+        head: RidgeHead,
+        rows: Rows,
+        positions: Rows,
+        audit: Rows | None,
+        others: NDArray[np.float32],
+    ) -> float:
         """From labels whose class others have, too, and if enough of them were audited from these alone; not from
         those that the network of the features was trained on, unless there are no others."""
         asked = np.flatnonzero(np.bincount(positions)[positions] > 1)
@@ -213,7 +224,11 @@ class Suggester:
         asked = asked[:: max(1, -(-len(asked) // _MOST_CALIBRATED))]
         groups = self._groups()
         groups = groups_held_out(positions, None if groups is None else groups[rows])
-        scores = head.held_out(self.points[rows], positions, groups, asked.astype(np.int32))
+        points = self.points[rows]
+        if len(rows) < _MOST_BY_PARTS:
+            scores = held_out_by_parts(points, positions, head.weights.shape[1], groups, others)[asked]
+        else:
+            scores = head.held_out(points, positions, groups, asked.astype(np.int32))
         counts = np.ones(len(asked), np.float32)
         if not drawn and len(asked):
             some = self.points[:: -(-len(self) // _MOST_CALIBRATED)]

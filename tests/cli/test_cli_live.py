@@ -100,7 +100,7 @@ def test_a_summary_says_what_it_comes_from_and_what_to_do_next(mia: Mia, labelle
     lines = mia("suggest", labelled).out.splitlines()
     assert lines[0] == "30 suggestions, from 60 labels, features by tiny:"
     assert lines[1].split() == ["class", "images", "mean", "probability"]
-    assert "may be none of the classes" in lines[5] or "No image looks unlike" in lines[5]
+    assert "unfamiliar image" in lines[5] or "No image is unfamiliar" in lines[5]
     assert "--next 20" in lines[-1]
 
 

@@ -218,9 +218,9 @@ def test_unfamiliar_images_are_flagged_one_by_one_or_together_in_the_grid(
 
     async def test() -> None:
         async with opened(cells, size=(120, 30)) as pilot:
-            await begin(pilot, "Unlike")
+            await begin(pilot, "Unfamiliar")
             text = screen_text(pilot.app)
-            assert "1/2  image-004.png" in text and "Unlike all classes: which one, or none of these?" in text
+            assert "1/2  image-004.png" in text and "Unfamiliar: which class is it, or none of these?" in text
             await press(pilot, "f7", "ctrl+a", "!", "f7")
             assert "decided" in screen_text(pilot.app)
         with LabelStore(cells / "mia" / "labels.db") as store:
@@ -229,7 +229,7 @@ def test_unfamiliar_images_are_flagged_one_by_one_or_together_in_the_grid(
     run(test())
 
 
-def test_images_that_a_trained_network_finds_unlike_all_classes_are_marked_and_reviewed_farthest_first(
+def test_images_that_a_trained_network_finds_unfamiliar_are_marked_and_reviewed_farthest_first(
     cells: Path,
 ) -> None:
     far = {NAMES[1]: 1.2, NAMES[2]: 0.4, NAMES[4]: 2.5}
@@ -239,12 +239,14 @@ def test_images_that_a_trained_network_finds_unlike_all_classes_are_marked_and_r
     async def test() -> None:
         async with opened(cells, size=(120, 40)) as pilot:
             await press(pilot, "right")
-            assert "unlike all classes" in screen_text(pilot.app)
+            assert "unfamiliar" in screen_text(pilot.app)
             await press(pilot, "right")
-            assert "unlike all classes" not in screen_text(pilot.app)
+            assert "unfamiliar" not in screen_text(pilot.app)
             await press(pilot, "ctrl+d")
-            await wait_until(pilot, lambda: "Unlike all classes (2)" in screen_text(pilot.app))
-            await type_text(pilot, "Unlike")
+            await wait_until(
+                pilot, lambda: "Unfamiliar images: unlike all labelled ones (2)" in screen_text(pilot.app)
+            )
+            await type_text(pilot, "Unfamiliar")
             await press(pilot, "enter")
             assert "1/2  image-004.png" in screen_text(pilot.app)
 
@@ -257,7 +259,7 @@ def test_the_marks_of_a_network_go_with_its_suggestions(cells: Path) -> None:
 
     async def test() -> None:
         async with opened(cells) as pilot:
-            assert "unlike all classes" in screen_text(pilot.app)
+            assert "unfamiliar" in screen_text(pilot.app)
             screen = pilot.app.screen
             assert isinstance(screen, LabelScreen)
             shown = screen.controller.suggestions
@@ -515,7 +517,9 @@ def test_what_is_doubtful_is_found_from_features_and_labels(
         async with opened(cells, size=(120, 40)) as pilot:
             await press(pilot, "ctrl+d")
             await wait_until(pilot, lambda: "Labels that look wrong (2)" in screen_text(pilot.app))
-            await wait_until(pilot, lambda: "Unlike all classes (…)" not in screen_text(pilot.app))
+            await wait_until(
+                pilot, lambda: "Unfamiliar images: unlike all labelled ones (…)" not in screen_text(pilot.app)
+            )
             text = screen_text(pilot.app)
             assert "Near-duplicates with different labels (2)" in text
             await press(pilot, "escape")
@@ -532,15 +536,15 @@ def test_what_is_doubtful_is_found_from_features_and_labels(
             await begin(pilot, "Near")
             assert "which looks the same, is" in screen_text(pilot.app)
             await press(pilot, "escape")
-            await begin(pilot, "Unlike")
+            await begin(pilot, "Unfamiliar")
             text = screen_text(pilot.app)
             assert "image-040.png" in text or "image-041.png" in text
-            assert "unlike all classes" in frame(text)
+            assert "unfamiliar" in frame(text)
             await press(pilot, "escape", "f5")
-            await type_text(pilot, "unlike")
+            await type_text(pilot, "unfamiliar")
             await press(pilot, "enter")
-            assert "[unlike all classes, as far as that is known]" in screen_text(pilot.app)
-            assert "unlike all classes" in frame(screen_text(pilot.app))
+            assert "[unfamiliar, as far as that is known]" in screen_text(pilot.app)
+            assert "unfamiliar" in frame(screen_text(pilot.app))
 
     run(test())
 

@@ -21,10 +21,12 @@ from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.list.summaries import RunSummary, SummaryReader
 from mia_tui.runs.list.words import best_words, evaluated_in_epoch, left_out_sentences, status_sentence
 from mia_tui.runs.record.decision import Decision, decision_file, decision_words, read_decision, rule_words
+from mia_tui.runs.record.fingerprint import DataFingerprint, data_fingerprint
 from mia_tui.runs.record.input_words import input_sentence
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import RunState, read_state
+from mia_tui.runs.rerun.outcome import RerunOutcome, rerun_outcome, rerun_record
 from mia_tui.text import (
     NAMED,
     counted,
@@ -34,6 +36,7 @@ from mia_tui.text import (
     name_faults,
     name_some,
     printable,
+    size_words,
     typed,
 )
 
@@ -59,6 +62,8 @@ class RunView:
         input_map: What was measured of a training's images; None if nothing was.
         stacks: How many of the images are stacks as a whole.
         decision: How the network of a training decides; None for none.
+        fingerprint: Of the images of a training; None if none was taken.
+        rerun: What came of a repetition; None if the run repeats none.
         troubles: What could not be read, a sentence each.
     """
 
@@ -71,6 +76,8 @@ class RunView:
     input_map: InputMap | None = None
     stacks: int = 0
     decision: Decision | None = None
+    fingerprint: DataFingerprint | None = None
+    rerun: RerunOutcome | None = None
 
 
 def view_run(run: RunDir) -> RunView:
@@ -103,9 +110,17 @@ def view_run(run: RunDir) -> RunView:
     except RunError as error:
         input_map = None
         troubles.append(str(error))
-    decision = _decision(run, troubles) if isinstance(job.config, TrainConfig) else None
+    decision = fingerprint = rerun = None
+    if isinstance(job.config, TrainConfig):
+        decision = _decision(run, troubles)
+        try:
+            fingerprint, rerun = data_fingerprint(run), rerun_outcome(run)
+        except RunError as error:
+            troubles.append(str(error))
     counts: dict[str, int] = {part: images[part] for part in PARTS if images[part]}
-    return RunView(row, job, state, matrix, counts, tuple(troubles), input_map, stacks, decision)
+    return RunView(
+        row, job, state, matrix, counts, tuple(troubles), input_map, stacks, decision, fingerprint, rerun
+    )
 
 
 def _decision(run: RunDir, troubles: list[str]) -> Decision | None:
@@ -189,6 +204,7 @@ def _facts(view: RunView) -> list[tuple[str, str]]:
         ("Status", _status(view)),
         ("Dataset", printable(job.dataset)),
         *([("Images", images)] if (images := _images(view)) else []),
+        *_data(view),
         *([("Classes", f"{len(job.classes)}: {classes}")] if job.classes else []),
         ("Network", _network(job.config)),
         *_input(view),
@@ -209,6 +225,21 @@ def _images(view: RunView) -> str:
         one = "is a stack as a whole" if view.stacks == 1 else "are stacks as a whole"
         parts += f"; {view.stacks:,} {one} ({config.stack})"
     return printable(config.scope) if isinstance(config, PredictConfig) else parts
+
+
+def _data(view: RunView) -> list[tuple[str, str]]:
+    """The fingerprint of a training's images; nothing before it was taken, and of other kinds."""
+    if not isinstance(view.job.config, TrainConfig):
+        return []
+    data = view.fingerprint
+    if data is not None:
+        unread = f", {data.unread:,} of which could not be read" if data.unread else ""
+        words = (
+            f"fingerprint {data.digest} of {counted(data.files, 'file')}, {size_words(data.bytes)}{unread}"
+        )
+        return [("Data", words)]
+    is_old = bool(view.state.epochs)
+    return [("Data", "no fingerprint: an earlier version trained it")] if is_old else []
 
 
 def _network(config: JobConfig) -> str:
@@ -259,6 +290,9 @@ def _outcome(view: RunView) -> list[tuple[str, str]]:
         facts.append(("Time", f"{duration(_elapsed_s(view))}{device}{attempts}"))
     if isinstance(config, TrainConfig) and state.best is not None and state.best_value is not None:
         facts.append(("Best", f"epoch {state.best.epoch}, {best_words(state)}"))
+    if view.rerun is not None:
+        done = state.outcome == "finished"
+        facts.append(("Rerun", view.rerun.sentence if done else f"of {printable(view.rerun.original.name)}"))
     if isinstance(config, PredictConfig) and config.out is not None:
         facts.append(("Out", printable(config.out)))
     if state.result is not None:
@@ -330,6 +364,8 @@ def _record(view: RunView) -> dict[str, Any]:
         "input": view.input_map,
         "config": view.job.config,
         "decision": view.decision,
+        "fingerprint": view.fingerprint,
+        "rerun": None if view.rerun is None else rerun_record(view.rerun),
         "command": view.job.command,
         "warnings": [warning.message for warning in state.warnings],
         "error": state.error,

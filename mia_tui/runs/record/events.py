@@ -34,7 +34,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
-    """A worker began to work on the run; `attempt` counts from 1, `resumed_at` is None for a fresh start."""
+    """A worker began to work on the run; `attempt` counts from 1, `resumed_at` is None for a fresh start.
+
+    `cpu` and `arithmetic` (fp32, bf16 or fp16; of a training) are empty in runs of earlier versions.
+    """
 
     protocol: int
     attempt: Count
@@ -46,6 +49,8 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
     device: Text
     total_epochs: Count
     steps_per_epoch: Count
+    cpu: Text = ""
+    arithmetic: Text = ""
 
 
 class Phase(Event, frozen=True, kw_only=True, tag="phase"):

@@ -54,8 +54,8 @@ class ShownSuggestions:
     Attributes:
         shown: The set of a run that is shown; None if there is none.
         is_live: Whether the live suggestions are shown.
-        unfamiliar: Images that the network of the set shown says are unlike all classes, farthest first; None if it
-            does not say that.
+        unfamiliar: Images that the network of the set shown finds unfamiliar, farthest first; None if it does not
+            say that.
         compared: The set that it is compared with; None if it never was.
     """
 
@@ -226,7 +226,7 @@ class ShownSuggestions:
         return f"{words} Classes you do not have yet: {name_some(new)}." if new else words
 
     def _mark_unfamiliar(self, found: ModelSuggestions | None, rows: Rows | None) -> None:
-        """Mark the images that a network says are unlike all classes; where it does not say that, none are.
+        """Mark the images that a network finds unfamiliar; where it does not say that, none are.
 
         Args:
             found: What it suggests; None for the live suggestions, which mark theirs when they are reviewed.

@@ -23,7 +23,7 @@ TITLES: dict[Doubted, str] = {
     "label": "labels that look wrong",
     "duplicate": "near-duplicates with different labels",
     "outlier": "outliers",
-    "unfamiliar": "images unlike all classes",
+    "unfamiliar": "unfamiliar images",
 }
 AUDIT_TITLE = "audit"
 
@@ -244,7 +244,7 @@ def _questions(queue: ReviewQueue, doubt: Doubt, session: LabelSession) -> list[
         return [f"You said {said}, the model says {suggested}{sure}.", f"{said}? Model: {suggested}{sure}."]
     if queue.kind == "outlier":
         return [f"You said {said}; no other labelled image looks like it."]
-    return ["Unlike all classes: which one, or none of these?", "Unlike all classes: none of these?"]
+    return ["Unfamiliar: which class is it, or none of these?", "Unfamiliar: none of these?"]
 
 
 def _name(class_id: int, session: LabelSession) -> str:

@@ -14,7 +14,7 @@ from mia_tui.runs.actions.noting import NoteRun, RenameRun, TagRuns, common_tags
 from mia_tui.runs.actions.starting import QueueRun, ResumeRun, RunAgain
 from mia_tui.runs.actions.using import no_network
 from mia_tui.runs.list.find import kind_of
-from mia_tui.runs.list.lifecycle import changed_config, rerun_config
+from mia_tui.runs.list.lifecycle import again_config, changed_config
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
@@ -159,7 +159,7 @@ class RunActions:
     async def again(self, run: RunDir) -> None:
         """Train with the settings of a run on the labels of today; do another job with its settings once more."""
         if await asyncio.to_thread(kind_of, run) == TrainConfig.kind:
-            config = await asyncio.to_thread(rerun_config, run)
+            config = await asyncio.to_thread(again_config, run)
             await self.train(config, f"Run {await asyncio.to_thread(called, run)} again")
             return
         action = RunAgain(run, self._how_to, dataset=self._opened.dataset)
