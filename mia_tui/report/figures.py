@@ -14,12 +14,14 @@ from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from mia_tui.analysis.calibration import Reliability
-from mia_tui.analysis.curves import Curve
+from mia_tui.analysis.curves import Curve, Numbers
 from mia_tui.analysis.metrics import Estimate
 from mia_tui.catalog.metrics import MetricName, metric_words
 from mia_tui.dataset.model import PARTS
@@ -150,7 +152,7 @@ def learning_curves(
     right.set_ylabel(f"{part} part")
     right.set_ylim(top=1.0)
     for axes in (left, right):
-        axes.set_xlabel("epoch")
+        axes.set(xlabel="epoch", xlim=(epochs[0] - 0.5, epochs[-1] + 0.5))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if best is not None:
             axes.axvline(best.epoch, color=_GREY, linewidth=0.8, linestyle=(0, (2, 2)))
@@ -213,13 +215,14 @@ def confusion_matrix(numbers: ResultNumbers) -> ReportFigure:
     if size > MOST_CELLS_WITH_TEXT:
         order = list(likeness_order(counts))
         names, counts = [names[index] for index in order], counts[np.ix_(order, order)]
-        note = " Classes that are confused stand beside each other."
+        note = " Classes that are confused stand beside each other; colours are on a square-root scale."
     support = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, support, out=np.zeros(counts.shape), where=support > 0)
     inches = min(TWO_COLUMNS, max(COLUMN, 1.2 + 0.42 * size))
     figure = Figure(figsize=(inches, inches * 0.92), layout="constrained")
     axes = figure.subplots()
-    shown = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0, interpolation="nearest")
+    scale = PowerNorm(0.5 if size > MOST_CELLS_WITH_TEXT else 1.0, vmin=0.0, vmax=1.0)
+    shown = axes.imshow(shares, cmap="Blues", norm=scale, interpolation="nearest")
     bar = figure.colorbar(shown, ax=axes, shrink=0.6, format=PercentFormatter(1.0, decimals=0), pad=0.02)
     bar.set_label("share of the true class")
     bar.outline.set_linewidth(0.6)
@@ -363,7 +366,7 @@ def _curves(
     of_class = class_colours([name for _, name, _ in found], colours)
     words = []
     for place, ((_, name, curve), colour) in enumerate(zip(found, of_class, strict=True)):
-        points = _thinned(len(curve.x))
+        points = _thinned(curve.x, curve.y)
         axes.plot(curve.x[points], curve.y[points], color=colour, linestyle=line_style(place))
         words.append(f"{_short(name)} {curve.area:.3f}")
     lines = axes.get_lines()[-len(found) :]
@@ -419,7 +422,7 @@ def coverage_figure(numbers: ResultNumbers) -> ReportFigure | None:
         return None
     figure = Figure(figsize=(COLUMN, 2.6), layout="constrained")
     axes = figure.subplots()
-    points = _thinned(len(curve.coverage))
+    points = _thinned(curve.coverage, curve.accuracy)
     axes.plot(curve.coverage[points], curve.accuracy[points], color=_BLUE)
     chosen = ""
     found = numbers.answered
@@ -461,6 +464,10 @@ def _short(name: str) -> str:
     return shown if len(shown) <= _LONGEST_NAME else f"{shown[: _LONGEST_NAME - 1]}…"
 
 
-def _thinned(count: int) -> np.ndarray:
-    """Positions of some points, first and last among them."""
-    return np.unique(np.linspace(0, count - 1, min(count, _MOST_POINTS)).round().astype(int))
+def _thinned(x: Numbers, y: Numbers) -> npt.NDArray[np.int64]:
+    """Positions of the points that a curve needs, the same length of it between each two, and its last one."""
+    if len(x) <= _MOST_POINTS:
+        return np.arange(len(x))
+    along = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
+    places = np.searchsorted(along, np.linspace(0.0, along[-1], _MOST_POINTS))
+    return np.unique(np.append(places, len(x) - 1).clip(max=len(x) - 1))

@@ -211,8 +211,7 @@ def test_rows_of_another_threshold_or_temperature_are_not_continued(
     keep(run, temperature=2.0)
     second = mia("predict", discs, "--run", run.path, "--out", out)
     assert second.code == 0 and "already predicted" not in second.out + second.err
-    runs_mod = mia("runs", "list", discs).out
-    assert runs_mod.count("predict-") == 2
+    assert mia("runs", "list", discs).out.count("predict-") == 2
 
 
 def test_doing_a_prediction_again_takes_the_threshold_of_today_unless_it_had_its_own(

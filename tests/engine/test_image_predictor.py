@@ -27,6 +27,7 @@ from mia_tui.runs.prediction.one_image import (
     encode_answer,
     encode_question,
 )
+from mia_tui.runs.record.decision import Decision, remove_decision, write_decision
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import CARD_KEY
 from mia_tui.runs.worker.helper import Helper
@@ -93,6 +94,22 @@ def test_the_answer_is_that_of_a_prediction(discs: Path, weights: Path, size: tu
         assert answer.classes == ("blue", "red")
         assert answer.probabilities == pytest.approx([row["p_blue"], row["p_red"]], abs=1e-4)
         assert answer.best(1) == [(row["class"], pytest.approx(row["probability"], abs=1e-4))]
+
+
+def test_the_answer_is_by_the_temperature_and_threshold_of_now(discs: Path, weights: Path) -> None:
+    predictor = ImagePredictor()
+    plain = ask(predictor, weights, discs)
+    assert not plain.unsure
+    known = {"part": "val", "images": 9, "coverage": 0.5, "accuracy": 1.0, "chosen_at": 1.0}
+    write_decision(weights, Decision(temperature=4.0, threshold=0.99, **known))
+    powers = np.array(plain.probabilities) ** 0.25
+    warmer = ask(predictor, weights, discs)
+    assert warmer.probabilities == pytest.approx(powers / powers.sum(), abs=1e-4)
+    assert warmer.unsure is (max(warmer.probabilities) < 0.99)
+    write_decision(weights, Decision(by_class={plain.best(1)[0][0]: 1.0}, **known))
+    assert ask(predictor, weights, discs).unsure
+    remove_decision(weights)
+    assert ask(predictor, weights, discs) == plain
 
 
 def test_a_frame_of_a_stack_is_an_image_of_its_own(discs: Path, weights: Path) -> None:

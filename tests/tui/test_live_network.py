@@ -10,7 +10,8 @@ from tui_support import label, make_context, make_images, opened, press, run, sc
 
 from mia_tui.config.user.settings import UserConfig
 from mia_tui.dataset.listing.listing import Listing
-from mia_tui.features.layout import DEFAULT_NETWORK
+from mia_tui.features.layout import DEFAULT_NETWORK, table_folder
+from mia_tui.features.room import make_room
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.label.screen import LabelScreen
 from mia_tui.tui.live.feature_job import FeatureJob
@@ -143,5 +144,25 @@ def test_the_screen_of_a_run_offers_to_look_at_the_images_with_its_network(
             trained.best_weights.unlink()
             await press(pilot, "f")
             await wait_until(pilot, lambda: "has no weights" in told(pilot.app) + screen_text(pilot.app))
+
+    run(test())
+
+
+def test_features_that_are_removed_to_make_room_are_said_and_made_again_for_the_next_label(
+    cells: Path, asked: list[Path | None]
+) -> None:
+    write(cells, DEFAULT_NETWORK, tells=SHARP)
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
+            await wait_until(pilot, lambda: live(pilot).model == "live, from 100 labels")
+            make_room(0, keep=table_folder(cells / "other"))
+            await wait_until(pilot, lambda: "was removed to make room" in told(pilot.app))
+            assert live(pilot).model == "live, from 100 labels", "suggestions stay as they are"
+            before = len(asked)
+            await press(pilot, "end", "1", "f1")
+            await wait_until(pilot, lambda: len(asked) > before)
+            write(cells, DEFAULT_NETWORK, tells=SHARP)  # as the job does
+            await wait_until(pilot, lambda: live(pilot).model == "live, from 101 labels")
 
     run(test())

@@ -19,6 +19,7 @@ from tui_support import (
     press,
     run,
     screen_text,
+    told,
     wait_until,
 )
 
@@ -27,10 +28,11 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.suggested import ModelSuggestions
 from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.dataset.store.review.records import Draw
 from mia_tui.errors import DataError
 from mia_tui.tui.grid.screen import GridScreen
 from mia_tui.tui.label.screen import LabelScreen
-from mia_tui.tui.look_alikes import commands
+from mia_tui.tui.look_alikes import audit_offer, commands
 from mia_tui.tui.look_alikes.page import LookAlikePage
 from mia_tui.tui.look_alikes.pages import Pages
 from mia_tui.tui.look_alikes.screen import LookAlikesScreen
@@ -132,6 +134,63 @@ async def test_one_key_takes_a_page_and_the_next_one_comes(pilot: AppPilot, data
     second = page_of(pilot)
     assert not set(second.keys) & set(first.keys)
     assert int(second.keys[0].path[6:9]) % 3 != kind
+
+
+def test_a_page_says_how_many_look_alikes_are_left(dataset: Path) -> None:
+    async def test() -> None:
+        async with opened(dataset, size=SMALL) as pilot:
+            give_head(pilot)
+            await press(pilot, OPEN)
+            await wait_until(
+                pilot, lambda: f"{len(page_of(pilot))} of 18 look-alikes" in screen_text(pilot.app)
+            )
+            first = page_of(pilot)
+            while len(page_of(pilot)) == len(first):
+                await press(pilot, "enter")
+            await wait_until(
+                pilot, lambda: f"{18 % len(first)} look-alikes, the last" in screen_text(pilot.app)
+            )
+
+    run(test())
+
+
+@on_pages
+async def test_after_many_labels_by_pages_an_audit_is_offered(
+    pilot: AppPilot, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_offer, "MANY_LABELS", 30)
+    await press(pilot, "enter")
+    await pilot.pause()
+    assert "since the last audit" not in told(pilot.app)
+    await press(pilot, "enter")
+    await wait_until(pilot, lambda: "36 labels by pages since the last audit of labels." in told(pilot.app))
+    assert "an audit finds that: Esc, then Ctrl+D." in " ".join(told(pilot.app).split())
+
+
+@pytest.mark.parametrize("audited", [False, True])
+def test_labels_by_pages_of_earlier_days_count_until_they_are_audited(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch, audited: bool
+) -> None:
+    monkeypatch.setattr(audit_offer, "MANY_LABELS", 30)
+    keys = [ImageKey(name_of(number)) for number in range(6, 26)]
+    with LabelStore(dataset / "mia" / "labels.db") as store:
+        store.set_labels([(key, 1) for key in keys], source="page")
+        if audited:
+            store.draw_audit([Draw(keys[0], 1)], kind="label", drawn_from=26)
+            store.answer_audit([(keys[0], 1)])
+
+    async def test() -> None:
+        async with opened(dataset, size=WIDE) as pilot:
+            give_head(pilot)
+            await press(pilot, OPEN)
+            await press(pilot, "enter")
+            if audited:
+                await done(pilot)
+                assert "since the last audit" not in told(pilot.app)
+            else:
+                await wait_until(pilot, lambda: "labels by pages since the last audit" in told(pilot.app))
+
+    run(test())
 
 
 @on_pages

@@ -49,6 +49,7 @@ class LiveImages:
         contents: Equal numbers for equal content, shape (N,); below 0 where that is not known.
         without: How many images have no features.
         network: What people call the network.
+        whose: What an audit calls the suggestions that are learned from these features.
         learned_by_network: How many labelled images the network was trained on.
     """
 
@@ -62,6 +63,7 @@ class LiveImages:
     contents: Rows
     without: int
     network: str
+    whose: str
     learned_by_network: int
 
     @cached_property
@@ -194,6 +196,7 @@ def read_live(
 def _joined(
     found: Dataset, table: "FeatureTable", places: Rows, has: NDArray[np.intp], groups: Rows
 ) -> LiveImages:
+    from mia_tui.dataset.store.review.audits import live_model
     from mia_tui.features.layout import DEFAULT_NETWORK
 
     keys = [found.scan.keys[row] for row in has.tolist()]
@@ -221,6 +224,7 @@ def _joined(
         contents,
         len(places) - len(has),
         table.network.name,
+        live_model("" if table.network.id == DEFAULT_NETWORK else table.network.name),
         int((is_labelled & trained_on).sum()),
     )
 

@@ -30,6 +30,8 @@ from mia_tui.cli.runs.actions import (
     tag_command,
 )
 from mia_tui.cli.runs.listing import print_list, read_rows
+from mia_tui.cli.runs.predictions import predictions_command
+from mia_tui.cli.runs.results import results_command
 from mia_tui.cli.runs.threshold import threshold_command
 from mia_tui.cli.runs.view import print_run, view_run
 from mia_tui.config.train import TrainConfig
@@ -116,6 +118,7 @@ def follow_command(run: str, dataset: Path | None, state: Path | None, watch: bo
 
 
 for doing in (
+    results_command,
     stop_command,
     resume_command,
     queue_command,
@@ -125,6 +128,7 @@ for doing in (
     tag_command,
     note_command,
     threshold_command,
+    predictions_command,
 ):
     command.add_command(doing)
 

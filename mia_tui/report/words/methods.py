@@ -22,7 +22,7 @@ from mia_tui.report.words.augmentations import augmentations_in_words
 from mia_tui.runs.record.decision import Decision
 from mia_tui.runs.record.input_words import input_sentence
 from mia_tui.runs.record.job import TrainJob
-from mia_tui.text import counted, join_names, name_some, printable, shorten
+from mia_tui.text import counted, join_names, name_some, printable, scientific
 
 _MOST_CLASSES = 12
 _FIGURES = ("accuracy", "balanced_accuracy", "macro_f1")
@@ -170,8 +170,8 @@ def _optimisation(config: TrainConfig) -> Iterator[str]:
     decay = row.weight_decay if config.weight_decay is None else config.weight_decay
     more = f", momentum {config.momentum:g}" if row.has_momentum else ""
     yield (
-        f"Weights were optimised with {row.title} (learning rate {shorten(rate)}{more}, weight decay "
-        f"{shorten(decay)} except for biases and norms) in batches of {counted(config.batch_size, 'image')}; "
+        f"Weights were optimised with {row.title} (learning rate {_rate(rate)}{more}, weight decay "
+        f"{_rate(decay)} except for biases and norms) in batches of {counted(config.batch_size, 'image')}; "
         f"{_schedule(config)}."
     )
     yield f"The loss was {_loss(config)}."
@@ -205,13 +205,17 @@ def _schedule(config: TrainConfig) -> str:
             words = f"the learning rate {begin}fell along half a cosine"
         case _:
             return "the learning rate was constant"
-    return f"{words}, to no less than {shorten(config.min_lr)}"
+    return f"{words}, to no less than {_rate(config.min_lr)}"
+
+
+def _rate(value: float) -> str:
+    return scientific(value, 1) if 0 < value < 1e-4 and f"{value:.0e}" == f"{value:g}" else f"{value:g}"
 
 
 def _loss(config: TrainConfig) -> str:
     words = {
         "cross_entropy": "cross entropy",
-        "focal": f"focal loss with gamma {config.focal_gamma:g}",
+        "focal": f"focal loss (gamma {config.focal_gamma:g})",
         "kl": "the Kullback-Leibler divergence",
     }.get(config.loss, printable(config.loss).replace("_", " "))
     more = [f"label smoothing {config.label_smoothing:g}"] if config.label_smoothing else []

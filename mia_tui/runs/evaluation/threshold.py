@@ -15,7 +15,7 @@ from mia_tui.config.predict import DecisionRule, NetworkConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.runs.evaluation.results import Results, load_results
-from mia_tui.runs.record.decision import Decision
+from mia_tui.runs.record.decision import Decision, least_probabilities
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import read_card, weights_digest
 from mia_tui.text import counted, printable
@@ -86,7 +86,7 @@ class ThresholdChoice:
 
     def answered(self, rule: DecisionRule) -> npt.NDArray[np.bool_]:
         """Which images have an answer, shape (n,)."""
-        least = np.array([rule.threshold_of(name) for name in self.results.classes])
+        least = least_probabilities(rule, self.results.classes)
         enough: npt.NDArray[np.bool_] = self.confidence >= least[self.predicted]
         return enough
 

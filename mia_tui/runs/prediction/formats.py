@@ -4,14 +4,13 @@ A new format is one `PredictionFormat` in `PREDICTION_FORMATS`; `--help` and mes
 """
 
 import csv
-import io
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from mia_tui.dataset.interchange.programs.rows import as_text
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.errors import ConfigError
 from mia_tui.text import decode_name, encode_cell, encode_class, encode_controls
@@ -39,6 +38,8 @@ class PredictionFormat:
 
 def best_class(row: "PredictionRow") -> int:
     """The class with the highest probability, the first of equal ones; the row has probabilities."""
+    if row.best is not None:
+        return row.best
     assert row.probabilities is not None
     return max(range(len(row.probabilities)), key=row.probabilities.__getitem__)
 
@@ -71,21 +72,10 @@ def _values(row: "PredictionRow", header: "PredictionHeader") -> list[Any]:
 
 
 def _write_csv(file: BinaryIO, header: "PredictionHeader", rows: "Iterable[PredictionRow]") -> None:
-    with _as_text(file) as text:
+    with as_text(file) as text:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(map(_cell, _columns(header)))
         writer.writerows(map(_cell, _values(row, header)) for row in rows)
-
-
-@contextmanager
-def _as_text(file: BinaryIO) -> Iterator[TextIO]:
-    """A text file that writes to a binary one, which stays open."""
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-    try:
-        yield text
-    finally:
-        text.flush()
-        text.detach()
 
 
 def _cell(value: Any) -> Any:

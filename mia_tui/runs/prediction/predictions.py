@@ -20,7 +20,7 @@ from msgspec import Meta
 
 from mia_tui.config.predict import DecisionRule, PredictConfig
 from mia_tui.dataset.model import ImageKey
-from mia_tui.decoding import BadRecord, Frame, JsonReader, Text, decode_json
+from mia_tui.decoding import BadRecord, Frame, Index, JsonReader, Text, decode_json
 from mia_tui.disk_errors import UNREACHABLE, disk_error
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.files import open_in_place, open_to_read, remove, remove_leftovers
@@ -49,6 +49,7 @@ class PredictionRow(msgspec.Struct, frozen=True, omit_defaults=True):
     """One image: probabilities of the classes, or why there are none. `file` is as `text.encode_name` gives it.
 
     `unfamiliar` is how far it is from the images that are known, as a multiple of what is usual, where that is known.
+    `best` and `unsure` are what was decided, where the probabilities have been rounded since.
     """
 
     file: Text
@@ -56,6 +57,8 @@ class PredictionRow(msgspec.Struct, frozen=True, omit_defaults=True):
     probabilities: list[Annotated[float, Meta(ge=0.0, le=1.001)]] | None = None
     problem: str | None = None
     unfamiliar: Unfamiliar | None = None
+    best: Index | None = None
+    unsure: bool | None = None
 
     @property
     def key(self) -> ImageKey:
@@ -88,6 +91,8 @@ class PredictionHeader(msgspec.Struct, frozen=True):
 
     def is_unsure(self, row: PredictionRow) -> bool:
         """Whether the most probable class of a row that has probabilities is below its threshold."""
+        if row.unsure is not None:
+            return row.unsure
         assert row.probabilities is not None
         best = best_class(row)
         return row.probabilities[best] < self.rule.threshold_of(self.classes[best])
@@ -344,7 +349,8 @@ def fits(row: PredictionRow, header: PredictionHeader) -> bool:
     """Whether a row has a probability for each class, or else says why not."""
     if row.probabilities is None:
         return row.problem is not None
-    return len(row.probabilities) == len(header.classes)
+    is_known = row.best is None or row.best < len(header.classes)
+    return len(row.probabilities) == len(header.classes) and is_known
 
 
 def _damaged(path: Path) -> DataError:

@@ -25,6 +25,8 @@ from mia_tui.runs.record.layout import RunDir, unreadable
 from mia_tui.runs.record.model_card import weights_digest
 from mia_tui.text import counted, printable
 
+__all__ = ["UNSURE", "Decision", "DecisionRule", "decide"]
+
 UNSURE = -1
 """The place of a class that is not answered: the probability of the most probable class is below its threshold."""
 
@@ -230,8 +232,17 @@ def decide(
     if rule is None or not rule.may_be_unsure:
         return best
     confidence = np.take_along_axis(probabilities, best[:, None], axis=1)[:, 0]
-    least = np.array([rule.threshold_of(name) for name in classes], np.float64)
-    return np.where(confidence >= least[best], best, UNSURE)
+    return np.where(confidence >= least_probabilities(rule, classes)[best], best, UNSURE)
+
+
+def least_probabilities(rule: DecisionRule, classes: Sequence[str]) -> npt.NDArray[np.float64]:
+    """The threshold of each class by a rule, shape (C,), float64.
+
+    Args:
+        rule: The rule.
+        classes: Names, in the order of the network.
+    """
+    return np.array([rule.threshold_of(name) for name in classes], np.float64)
 
 
 def _root_of(weights: Path) -> Path | None:

@@ -411,7 +411,7 @@ class LabelCommands(SessionCommands):
             return
         skipped = self._session.state_of(row).skipped
         await self._controller.skip([key], not skipped)
-        if not skipped:
+        if not skipped and not await self.reviewing.pass_on():
             await self.moving.go_on()
 
     async def _flag(self) -> None:

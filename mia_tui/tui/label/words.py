@@ -40,7 +40,7 @@ STATE_WORDS = {
     "unsure": "where a model is unsure",
     "differs": "where label and suggestion differ",
     "models_differ": "where two models differ",
-    "unfamiliar": "unlike all classes, as far as that is known",
+    "unfamiliar": "unfamiliar, as far as that is known",
     "disputed": "where people differ",
     "second_pass": "of the second pass",
     "unreadable": "found missing or unreadable so far",
@@ -72,7 +72,7 @@ def framing(
         for sign, shown in (
             (f"{ink.flag} flagged", state.flagged),
             ("skipped", state.skipped),
-            ("unlike all classes", state.unfamiliar and state.suggestion is None),
+            ("unfamiliar", state.unfamiliar and state.suggestion is None),
         )
         if shown
     ]
@@ -100,7 +100,7 @@ def framing(
         if state.unsure:  # below the threshold that was chosen for the model
             notes.insert(0, "unsure")
         if state.unfamiliar:  # what the model says is not to be trusted then
-            notes.insert(0, "unlike all classes")
+            notes.insert(0, "unfamiliar")
         return Framing(text, "suggestion", state.suggestion.colour, ink.separator.join(notes))
     return Framing("no label", "none", None, ink.separator.join(notes))
 

@@ -43,6 +43,10 @@ class FeatureJob:
         self._tried_for[weights] = listing
         return await asyncio.to_thread(self.begin, listing, weights)
 
+    def forget(self) -> None:
+        """The features are gone: start it again when it is asked to."""
+        self._tried_for.clear()
+
     async def stop(self) -> bool:
         """Ask those that it started to stop, and one for the network that comes with the program; what is made is
         kept. Returns whether one was at work.

@@ -1,4 +1,4 @@
-"""What is learned from the labels of an open dataset: suggestions for its images, and which is worth labelling next.
+"""What is learned from the labels of an open dataset: suggestions for its images, and the most useful of these.
 
 Everything here runs in the thread of `learner_thread`. Rows are those of the list of images; the rows of the features
 have another order, and an image may have none yet. `Learning.places` leads from the former to the latter.
@@ -38,7 +38,7 @@ class Learning:
         confidences: Its probability, NaN where there is none.
         features: How many images have features.
         network: Whose features these are.
-        next_rows: Rows worth labelling next, the best first; empty unless the state asks for them.
+        next_rows: Rows of the most useful images, the best first; empty unless the state asks for them.
         page_presses: Expected for each image of the next page of look-alikes; 1 or more where there is no full page,
             or the state does not ask for it.
     """
@@ -169,7 +169,7 @@ class LiveLearner:
         return join_copies(groups, content_numbers(self.table.digests[: len(groups)]))
 
     def _next_rows(self, state: LabelState, learned: Learned | None) -> list[int]:
-        """Those worth labelling but the image on screen, which is among them first, so that they differ from it."""
+        """The most useful ones but the image on screen, which is among them first, so that they differ from it."""
         chosen = self.rows(next_images(self.suggester, learned, self._left(state), AHEAD + 1))
         return [row for row in chosen if row != state.current][:AHEAD]
 

@@ -32,6 +32,7 @@ class LearnerThread:
         run_tables: What finds those by networks of runs, the newest run first; called once there are features.
         chosen: Id of the network that the person chose, as for `LearningNetworks`.
         took: Called in the event loop with what was learned.
+        gone: Called there if the features were removed, as to make room for others; once until there are some again.
         failed: Called there, once, if the features cannot be read; nothing is learned any more.
     """
 
@@ -42,9 +43,10 @@ class LearnerThread:
         run_tables: "Callable[[], Callable[[], list[FeatureTable]]]",
         chosen: str,
         took: "Callable[[Learning], None]",
+        gone: Callable[[], None],
         failed: Callable[[MiaError], None],
     ) -> None:
-        self._open_table, self._took, self._failed = open_table, took, failed
+        self._open_table, self._took, self._gone, self._failed = open_table, took, gone, failed
         self._run_tables, self._chosen = run_tables, chosen
         self._loop = asyncio.get_running_loop()
         self._changed = threading.Condition()
@@ -92,11 +94,15 @@ class LearnerThread:
 
     def _work(self) -> None:
         networks: LearningNetworks | None = None
+        had_some = False
         try:
             while not self._has_ended:
                 networks = networks or self._open()
+                if had_some and networks is None:
+                    self._report(self._gone)
+                had_some = networks is not None
                 if networks is not None and not self._learn(networks) and networks.are_replaced:
-                    networks = None  # a job wrote the features anew
+                    networks = None  # a job wrote the features anew, or they were removed
                 self._do_jobs(networks)
                 self._wait(networks)
         except MiaError as error:

@@ -67,6 +67,7 @@ class LiveSuggestions:
         needs_features: Called when features are to be learned from, which may have to be made first.
         learning: What was learned last for the images as they are listed now; None before that.
         listeners: Called when something new was learned, or learning has failed.
+        gone_listeners: Called when the features were removed, as to make room for those of others.
         failure: Why nothing is learned any more; empty if that is not so.
         passed: Rows that a next image is not chosen from, besides those with a label: they were looked at.
         chooses: Whether next images are chosen along with each learning.
@@ -79,6 +80,7 @@ class LiveSuggestions:
         self.needs_features: Callable[[], object] = lambda: None
         self.learning: Learning | None = None
         self.listeners: list[Callable[[], None]] = []
+        self.gone_listeners: list[Callable[[], None]] = []
         self.failure = ""
         self.passed: list[int] = []
         self.chooses = False
@@ -220,6 +222,7 @@ class LiveSuggestions:
                 run_tables=lambda: open_run_features(dataset),
                 chosen=kept_network(features_name(dataset)),
                 took=self._take,
+                gone=self._lose,
                 failed=self._fail,
             )
             self._read_anew()
@@ -317,6 +320,12 @@ class LiveSuggestions:
             return None
         state = session.state_of(row)
         return None if state.suggestion is None or state.image_class is not None else state.suggestion.id
+
+    def _lose(self) -> None:
+        """The features were removed; the next label has them made again."""
+        self._is_needed = False
+        for tell in self.gone_listeners:
+            tell()
 
     def _fail(self, error: MiaError) -> None:
         self.stop()

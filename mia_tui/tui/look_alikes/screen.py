@@ -3,12 +3,14 @@
 Layout and handlers; what the keys do is in `commands`, which page is shown in `pages`.
 """
 
+from contextlib import suppress
 from functools import partial
 
 from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
 
+from mia_tui.errors import StoreError
 from mia_tui.tui.context import Context
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.bindings import keys_of, said_key
@@ -96,11 +98,14 @@ class LookAlikesScreen(TileScreen):
         """Do what is due for another page."""
         if self._prepared_for is not self.pages.page:
             self._prepared_for = self.pages.page
+            self.pages.of_class = 0
             self.run_worker(self._look_ahead(), group="look ahead", exclusive=True)
 
     async def _look_ahead(self) -> None:
-        """Have the pictures made that are likely on the next page, once those of this one are on the screen."""
+        """Once the pictures of this page are on the screen: count what is left, and prepare the next page."""
         await self.pages.hold()
+        self.pages.count_left()
+        self.show()
         await self.pages.look_ahead(self.tiles.per_page)
         self.tiles.want_again()
 
@@ -134,7 +139,7 @@ class LookAlikesScreen(TileScreen):
         rare = words.rare_classes(session.classes, session.counts.by_class, ink)
         right += [(f"  {rare}", ink.warning())] if rare and page.like is None else []
         right += [(f"  {shown}", ink.dim())] if shown else []
-        self._facts.show(words.title(page, session.class_of(page.class_id), ink), right)
+        self._facts.show(words.title(page, session.class_of(page.class_id), self.pages.of_class, ink), right)
         hint = words.hint(
             self.letters,
             class_keys(session.classes),
@@ -147,6 +152,14 @@ class LookAlikesScreen(TileScreen):
         self._messages.show(hint)
         name = ink.fit_left(page.images[page.position].key.path, _NAME)
         self._status.show([(said, Style(bold=True)) if said else (name, ink.dim())], [(counts, ink.dim())])
+
+    async def offer_audit(self, labelled: int) -> None:
+        """Say after many labels by pages that an audit is due."""
+        with suppress(StoreError):  # whoever labels on learns of it
+            unaudited = await self.pages.audit_offer.taken(labelled)
+            if unaudited and self.is_attached:
+                how = f"{self.key('leave')}, then {self._label_key('review')}"
+                self.show_message(words.audit_is_due(unaudited, how))
 
     def _why_nothing(self) -> list[str]:
         image_class = None if self.pages.class_id is None else self.session.class_of(self.pages.class_id)

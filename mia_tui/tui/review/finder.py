@@ -1,8 +1,8 @@
 """Finds what is doubtful in a dataset: labels that look wrong, near-duplicates with different labels, outliers, and
-images unlike all classes. Computed in the thread of the live suggestions, from the labels of now and features of the
+unfamiliar images. Computed in the thread of the live suggestions, from the labels of now and features of the
 network that comes with the program: one that was trained on these labels knows them by heart, wrong ones too.
 
-Which images are unlike all classes the network says whose suggestions are shown, if it was trained to.
+Which images are unfamiliar the network says whose suggestions are shown, if it was trained to.
 """
 
 from collections.abc import Mapping, Sequence

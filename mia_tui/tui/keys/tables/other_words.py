@@ -87,6 +87,7 @@ OTHER_WORDS = {
         "predict": "infer classify apply",
         "delete": "remove",
         "rename": "rename name",
+        "report": "paper publish export html pdf figures methods document print",
         "tag": "label group",
         "new": "train",
         "mark": "select",

@@ -48,6 +48,7 @@ class LiveCommands:
         controller.live.is_on = begins_live(context.user)
         controller.live.needs_features = lambda: screen.run_worker(self.make_features(), name="features")
         controller.live.listeners += [self._say_failure, self._say_pages, self._say_network]
+        controller.live.gone_listeners.append(self._say_gone)
         self._failure = ""  # that was said
         self._network: NetworkInUse | None = None  # that was said
         self.useful = UsefulImages(controller, is_on=bool(kept_settings().useful_next))
@@ -81,6 +82,14 @@ class LiveCommands:
         if failure != self._failure:
             self._failure = failure
             self._screen.show_message(why_none(failure))
+
+    def _say_gone(self) -> None:
+        """Say that features were removed; they are made again once they are needed."""
+        self._job.forget()
+        self._screen.show_message(
+            "What the network saw in these images was removed to make room, perhaps by another program: suggestions "
+            "stay as they are until your next label. features_gb in the settings gives more room."
+        )
 
     def _say_network(self) -> None:
         """Say which network's features are learned from, and why, once it is another one or has been compared."""
