@@ -7,8 +7,9 @@ The packages, from the top down; each imports only from those below it:
     previewer.py                augmented images for the form
     step_timer.py               how long a training takes, from some steps of it
     image_predictor.py          what a network says of the image on screen
+    classifier.py               `from mia_tui import Classifier`
     report/                     a run for a paper: HTML, figures, archive; imported by `mia-tui report` alone
-    engine/                     everything that imports torch: network/ data/ training/ inference/
+    engine/                     everything that imports torch: network/ data/ training/ inference/ export/
     runs/                       runs on disk and their processes: record/ worker/ list/ preflight/ prediction/ …
     active/                     active learning on features: suggestions, the next image, pages, label issues (numpy)
     analysis/                   statistics of predictions: metrics with intervals, curves, calibration, counts (numpy)
@@ -48,6 +49,8 @@ Where things go
                         of `_Found` in tui/review/finder.py, and its titles in tui/review/queue.py and
                         tui/review/chooser.py
     prediction format   a record in runs/prediction/formats.py
+    model format        a line in catalog/model_formats.py, its writer in engine/export/ beside onnx_file.py, which is
+                        called and compared in engine/export/export.py
     command             a line in cli/main.py, and its module in cli/
     key                 a line in the table of its screen in tui/keys/tables/, what it does in `by_name` of the
                         screen's commands (tui/label/commands.py and its like), and what people call it elsewhere in
@@ -157,6 +160,13 @@ Each line passes through its modules in this order.
         dataset and the evaluations of its weights, report/numbers.py computes (analysis/), report/figures.py draws,
         report/thumbnails.py renders images as the screen does, report/words/methods.py tells what was done;
         report/page.py makes one page of all that, report/archive.py packs it.
+    a network to a file for other programs
+        cli/export.py -> engine/export/export.py, which asks the program about images that the run was evaluated on
+        (engine/export/checked_images.py, engine/inference/predict.py). engine/export/graph.py puts brightness, size
+        (engine/export/resampling.py) and softmax around the network, engine/export/tracing.py makes a program of
+        that, and engine/export/onnx_file.py or engine/export/torch_program.py a file; timm gets the weights as they
+        are (engine/export/timm_folder.py). The file is asked about the same images (engine/export/comparison.py);
+        engine/export/readme.py writes the model card, and only then the folder gets its name.
     a review
         tui/review/chooser.py asks what to review; tui/review/finder.py finds what is doubtful in the thread of the
         live suggestions (active/label_issues.py, active/duplicates.py, active/unfamiliar.py). A queue is a filter
@@ -178,6 +188,10 @@ Each line passes through its modules in this order.
         on the same folder, which goes on from the last checkpoint, with the input map of then
         (engine/training/input_map.py) and its own samples: runs/list/moved_dataset.py finds files that were moved,
         and dataset/images/reading.py counts frames as they were counted when the job was made (its `numbering`).
+    a training that is repeated
+        engine/training/fingerprint.py keeps what the files held (runs/record/fingerprint.py). `train --rerun` makes a
+        new job of the run's own samples (runs/rerun/preparing.py), names what differs in files and machine
+        (runs/rerun/machine.py), and compares weights and figures at the end (runs/rerun/outcome.py).
     a disk that fills up
         a label is not applied: dataset/store/errors.py makes a sentence of what SQLite says, and the image stays. A
         run writes its files beside the old ones first (files.py, runs/disk.py), so these are never torn; it ends as
@@ -220,10 +234,11 @@ Each line passes through its modules in this order.
 
 TYPE_CHECKING = False  # as in typing, whose import takes longer than all the rest
 if TYPE_CHECKING:
+    from mia_tui.classifier import Classifier as Classifier
     from mia_tui.dataset.images.reading import read_image as read_image
 
 __version__ = "0.1.0"
-__all__ = ["read_image"]
+__all__ = ["Classifier", "read_image"]
 
 
 def __getattr__(name: str) -> object:
@@ -232,4 +247,8 @@ def __getattr__(name: str) -> object:
         from mia_tui.dataset.images.reading import read_image
 
         return read_image
+    if name == "Classifier":
+        from mia_tui.classifier import Classifier
+
+        return Classifier
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -60,7 +60,7 @@ def test_the_manual_names_no_option_that_no_command_has() -> None:
     others += " --figures --zip --examples --split --why"
     others += " --array --cpus-per-task --requeue --dependency --wrap"  # of Slurm
     others += " --network --next --unfamiliar --all --keep --draw --answers --of --share --conflicts-out"
-    others += " --by --use --correct --confusions --against --csv --shares --by-similarity --top"
+    others += " --rerun --by --use --correct --confusions --against --csv --shares --by-similarity --top"
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", WHOLE))
     assert named <= known | set(others.split())
 

@@ -16,10 +16,10 @@ from run_support import epoch_row, make_run, python, started, wait_for
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.runs.list import lifecycle
 from mia_tui.runs.list.lifecycle import (
+    again_config,
     changed_config,
     delete_run,
     drop_untrained_run,
-    again_config,
     resume_run,
     wait_until_started,
 )

@@ -12,7 +12,7 @@ from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, RunError
 from mia_tui.paths import StateFolder
-from mia_tui.runs.list.lifecycle import changed_config, again_config
+from mia_tui.runs.list.lifecycle import again_config, changed_config
 from mia_tui.runs.list.moved_dataset import (
     check_folders_exist,
     current_job,

@@ -177,7 +177,7 @@ def picture_or_values(image: OpenedFrame, wanted: NetworkInput) -> np.ndarray | 
         wanted: How the network wants it.
 
     Returns:
-        A picture of 8 bits, uint8, shape (H, W, 3 or 1), where that is all that is used of the image; else its values.
+        A picture of 8 bits, uint8, shape (H, W, 3 or 1), where no more is used of the image; else its values.
 
     Raises:
         DecodeError: As for `decode_input`.

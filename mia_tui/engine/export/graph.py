@@ -24,8 +24,8 @@ class GraphInput:
     Attributes:
         dtype: Of the values, as numpy calls it.
         channels: How many there are.
-        limits: The values that become black and white, of each channel; None for pictures of 8 bits, which are resized
-            as they are.
+        limits: The values that become black and white, of each channel; None for pictures of 8 bits, which are
+            resized as they are.
     """
 
     dtype: str
@@ -85,7 +85,7 @@ class ExportedNetwork(nn.Module):
         """A picture of 8 bits as the network has it, 0 to 1: colours, then size."""
         picture = values.to(torch.float32)
         if self._colours == "mono" and picture.shape[1] == 3:
-            luma = sum(picture[:, n : n + 1] * weight for n, weight in enumerate(_LUMA_8_BITS))
+            luma = _mixed(picture, _LUMA_8_BITS)
             picture = torch.floor((luma + 32768.0) / 65536.0)
         resized = self.resampling(picture, scale)
         return self._three(resized) / 255.0
@@ -95,7 +95,7 @@ class ExportedNetwork(nn.Module):
         assert self.brightness is not None
         unit = self.resampling(self.brightness(values), scale)
         if self._colours == "mono" and unit.shape[1] == 3:
-            unit = sum(unit[:, n : n + 1] * weight for n, weight in enumerate(_LUMA))
+            unit = _mixed(unit, _LUMA)
         most = 255.0 if self._bits == 8 else 65535.0
         return torch.round(self._three(unit).clamp(0.0, 1.0) * most) / most
 
@@ -128,6 +128,12 @@ class _Brightness(nn.Module):
             exact = torch.where(torch.isnan(exact), self.low, exact)
         bounded = torch.minimum(torch.maximum(exact, self.low), self.high)
         return ((bounded - self.low) / (self.high - self.low)).to(torch.float32)
+
+
+def _mixed(images: Tensor, shares: tuple[float, float, float]) -> Tensor:
+    """Red, green and blue (N, 3, H, W) as one channel."""
+    red, green, blue = (images[:, n : n + 1] * share for n, share in enumerate(shares))
+    return red + green + blue
 
 
 def _map_of(card: NetworkInput) -> InputMap:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from mia_tui.config.train import Geometry, Resize
 
 _SUPPORT: dict[Resize, float] = {"nearest": 0.5, "linear": 1.0, "cubic": 2.0, "lanczos": 3.0}
+_ONE, _HALF = float(1 << 22), float(1 << 11)  # a weight of 1, and where its bits are parted
 _CUBIC = -0.5  # Pillow's parameter of the cubic filter
 _DOWN_FIRST = (
     int(PIL.__version__.split(".")[0]) >= 13
@@ -30,8 +31,8 @@ class Resampling(nn.Module):
         height: Of the canvas, pixels.
         geometry: Without effect if a scale is given to `forward`.
         resize: Filter.
-        rounds: Whether values are whole numbers from 0 to 255, and are rounded to such after each direction, as Pillow
-            does with pictures of 8 bits.
+        rounds: Whether values are whole numbers from 0 to 255, and are rounded to such after each direction, as
+            Pillow does with pictures of 8 bits.
     """
 
     def __init__(self, *, width: int, height: int, geometry: Geometry, resize: Resize, rounds: bool) -> None:
@@ -48,20 +49,21 @@ class Resampling(nn.Module):
                 geometry decides.
         """
         across, down = self._placements(images, scale)
-        wide, high = _weights(across, self._resize).transpose(0, 1), _weights(down, self._resize)
-        usual = self._rounded(torch.matmul(high, self._rounded(torch.matmul(images, wide))))
-        if not (self._rounds and _DOWN_FIRST):
+        wide, high = _weights(across, self._resize), _weights(down, self._resize)
+        if not self._rounds:
+            unrounded = torch.matmul(images, wide.to(torch.float32).transpose(0, 1))
+            return torch.matmul(high.to(torch.float32), unrounded)
+        halves, high_halves = _halves(wide), _halves(high)
+        usual = _down(_across(images, halves), high_halves)
+        if not _DOWN_FIRST:
             return usual
-        other = self._rounded(torch.matmul(self._rounded(torch.matmul(high, images)), wide))
+        other = _across(_down(images, high_halves), halves)
         return torch.where(self._is_down_first(across, down), other, usual)
 
     def _is_down_first(self, across: "_Side", down: "_Side") -> Tensor:
         """Whether Pillow begins with the rows, since there are many more of them than wanted."""
         fewer_rows, fewer_columns = down.length - down.size, across.length - across.size
         return (fewer_rows > 0) & (fewer_rows > 2 * fewer_columns)
-
-    def _rounded(self, values: Tensor) -> Tensor:
-        return torch.floor(values + 0.5).clamp(0.0, 255.0) if self._rounds else values
 
     def _placements(self, images: Tensor, scale: Tensor | None) -> tuple["_Side", "_Side"]:
         rooms = self._canvas
@@ -135,7 +137,7 @@ def _places(count: int) -> Tensor:
 
 
 def _weights(side: _Side, resize: Resize) -> Tensor:
-    """The weight of each pixel of the image in each of the canvas, shape (room, L), float32; 0 for what is black."""
+    """The weight of each pixel of the image in each of the canvas, shape (room, L), float64; 0 for what is black."""
     scale = side.scale
     widened = scale.clamp(min=1.0)
     support = _SUPPORT[resize] * widened
@@ -147,8 +149,35 @@ def _weights(side: _Side, resize: Resize) -> Tensor:
     weights = weights * ((side.places >= first) & (side.places < behind))
     total = weights.sum(dim=1, keepdim=True)
     is_seen = ((on_canvas >= 0) & (on_canvas < side.size))[:, None] & (total != 0)
-    shares = torch.where(is_seen, weights / torch.where(total != 0, total, 1.0), 0.0)
-    return shares.to(torch.float32)
+    return torch.where(is_seen, weights / torch.where(total != 0, total, 1.0), 0.0)
+
+
+def _halves(weights: Tensor) -> Tensor:
+    """Weights as Pillow has them for pictures: whole numbers of 22 bits, here as two of 11, below each other.
+
+    Products and sums of so few bits are exact in float32, so that the same pixels come out.
+
+    Returns:
+        Shape (2 * room, L), float32.
+    """
+    whole = torch.trunc(weights * _ONE + torch.where(weights < 0, -0.5, 0.5))
+    upper = torch.floor(whole / _HALF)
+    return torch.cat([upper, whole - upper * _HALF]).to(torch.float32)
+
+
+def _across(images: Tensor, halves: Tensor) -> Tensor:
+    upper, lower = torch.matmul(images, halves.transpose(0, 1)).chunk(2, dim=3)
+    return _pixels(upper, lower)
+
+
+def _down(images: Tensor, halves: Tensor) -> Tensor:
+    upper, lower = torch.matmul(halves, images).chunk(2, dim=2)
+    return _pixels(upper, lower)
+
+
+def _pixels(upper: Tensor, lower: Tensor) -> Tensor:
+    total = upper.to(torch.float64) * _HALF + lower
+    return torch.floor((total + _ONE / 2) / _ONE).clamp(0.0, 255.0).to(torch.float32)
 
 
 def _filter(x: Tensor, resize: Resize) -> Tensor:

@@ -172,6 +172,19 @@ class Predictor:
         placement, size = input_placement(root / key.path, key.frame, self.card)
         return _heat_over(found.values, placement, size)
 
+    def probabilities(self, pixels: np.ndarray, *, tta: bool = False) -> np.ndarray:
+        """Of images that are decoded already.
+
+        Args:
+            pixels: As from `decode_input`, shape (N, H, W, channels).
+            tta: As for `predict`.
+
+        Returns:
+            Shape (N, C), float32.
+        """
+        batch = to_tensor(pixels).permute(0, 3, 1, 2).to(self.device)
+        return self._said(_Computed(self._outputs(batch, tta)))[0]
+
     def predict_one(self, root: Path, key: ImageKey) -> Prediction:
         """Predict one image at once: where it cannot be read now, its disk is not waited for.
 

@@ -238,7 +238,7 @@ def _job_in(run: RunDir, dataset: Path | None) -> TrainJob:
 
 def _place(root: Path, state: Path | None, samples: Sequence[Sample]) -> StateFolder:
     """Where the new run is: beside folders that are classes, as for a training."""
-    keys = [ImageKey(each.path, each.frame) for each in samples if not os.path.isabs(each.path)]
+    keys = [ImageKey(each.path, each.frame) for each in samples if not each.path.startswith("/")]
     return find_state(root, state, class_folders=read_class_folders(keys) is not None)
 
 

@@ -14,7 +14,7 @@ from mia_tui.runs.actions.noting import NoteRun, RenameRun, TagRuns, common_tags
 from mia_tui.runs.actions.starting import QueueRun, ResumeRun, RunAgain
 from mia_tui.runs.actions.using import no_network
 from mia_tui.runs.list.find import kind_of
-from mia_tui.runs.list.lifecycle import changed_config, again_config
+from mia_tui.runs.list.lifecycle import again_config, changed_config
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
@@ -65,6 +65,7 @@ class RunActions:
                     ("again", self.again),
                     ("queue", self.queue),
                     ("predict", self.predict),
+                    ("export", self.export),
                     ("rename", self.rename),
                     ("note", self.note),
                     ("report", self.report),
@@ -188,6 +189,15 @@ class RunActions:
             images = await watch_prediction(self._screen, started, self._opened)
             if images is not None:
                 self._screen.dismiss(images)
+
+    async def export(self, run: RunDir) -> None:
+        """Write the network of a run as a file for other programs."""
+        from mia_tui.tui.interchange.network_export import export_network
+
+        refusal = await asyncio.to_thread(no_network, run, self._instead)
+        if refusal is not None:
+            raise refusal
+        await export_network(self._screen, run, self._opened.dataset)
 
     # Title, tags and note
 

@@ -85,6 +85,7 @@ OTHER_WORDS = {
         "again": "repeat rerun copy",
         "queue": "wait later schedule",
         "predict": "infer classify apply",
+        "export": "onnx torch timm hub share deploy save model weights file",
         "delete": "remove",
         "rename": "rename name",
         "report": "paper publish export html pdf figures methods document print",

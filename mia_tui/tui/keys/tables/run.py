@@ -73,6 +73,6 @@ SCOPE = make_scope(
         *shared("help", "manual", "command_palette", "quit"),
     ),
     "leave stop resume results open gallery pane_next help predict which_epoch matrix again change delete rename "
-    "tag note report queue log_scale quit",
+    "tag note report export queue log_scale quit",
     all_open=True,
 )
