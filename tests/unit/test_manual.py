@@ -59,6 +59,7 @@ def test_the_manual_names_no_option_that_no_command_has() -> None:
     others += " --join --resume --find --app --watch --no-deps --terminal --existing --dry-run"
     others += " --array --cpus-per-task --requeue --dependency --wrap"  # of Slurm
     others += " --network --next --unfamiliar --all --keep --draw --answers --of --share --conflicts-out"
+    others += " --quantize --dtype"
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", WHOLE))
     assert named <= known | set(others.split())
 

@@ -28,6 +28,7 @@ TOPICS = {
     "features": "Features of images",
     "quality": "Wrong labels, and how far you are",
     "results": "Evaluating and predicting",
+    "export": "A network for other programs",
     "headless": "Without a screen, and on clusters",
     "sharing": "Several people, several places",
     "terminals": "Terminals, and images in full",

@@ -58,7 +58,7 @@ SCOPE = make_scope(
         *moves_in_lines(),
         *shared("help", "manual", "command_palette", "quit"),
     ),
-    "leave stop resume open gallery pane_next help predict export which_epoch matrix again change delete rename tag note "
-    "queue log_scale quit",
+    "leave stop resume open gallery pane_next help predict export which_epoch matrix again change delete rename tag "
+    "note queue log_scale quit",
     all_open=True,
 )

@@ -109,7 +109,7 @@ SCOPE = make_scope(
         *moves_in_lines(),
         *shared("help", "manual", "command_palette", "quit"),
     ),
-    "open new stop resume leave help predict export delete compare again queue change mark order filter find rename tag "
-    "note quit",
+    "open new stop resume leave help predict export delete compare again queue change mark order filter find rename "
+    "tag note quit",
     all_open=True,
 )
