@@ -50,8 +50,8 @@ Where things go
                         tui/review/chooser.py
     prediction format   a record in runs/prediction/formats.py; of another program, for labels, too, a module in
                         dataset/interchange/programs/, a line in runs/prediction/exporting.py, and as a label format
-    model format        a line in catalog/model_formats.py, its writer in engine/export/ beside onnx_file.py, which is
-                        called and compared in engine/export/export.py
+    model format        a line in catalog/model_formats.py, its writer in engine/export/, which is called and compared
+                        in engine/export/export.py
     command             a line in cli/main.py, and its module in cli/
     key                 a line in the table of its screen in tui/keys/tables/, what it does in `by_name` of the
                         screen's commands (tui/label/commands.py and its like), and what people call it elsewhere in

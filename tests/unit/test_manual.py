@@ -63,6 +63,7 @@ def test_the_manual_names_no_option_that_no_command_has() -> None:
     others += " --rerun --by --use --correct --confusions --against --csv --shares --by-similarity --top"
     others += " --accuracy --coverage --threshold --no-threshold --by-class --temperature --remove"
     others += " --transfer --unsure"
+    others += " --quantize --dtype"
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", WHOLE))
     assert named <= known | set(others.split())
 
