@@ -86,7 +86,7 @@ class RocPage(PlotPage):
         self.plots.show(
             [
                 _unit_plot("ROC", "area", "false positive rate", curves.roc, _DIAGONAL),
-                _unit_plot("precision-recall", "recall", curves.precision_recall, np.array([chance, chance])),
+                _unit_plot("PR", "AP", "recall", curves.precision_recall, np.array([chance, chance])),
             ]
         )
 
@@ -176,8 +176,8 @@ class ReliabilityPage(PlotPage):
             return "Reliability diagram: being computed"
         before, after = found.reliabilities
         return (
-            f"Reliability: calibration error {before.ece:.3f}, at temperature {found.temperature:.2f} "
-            f"{after.ece:.3f}"
+            f"Reliability: calibration error {before.ece:.3f}, {after.ece:.3f} at temperature "
+            f"{found.temperature:.2f}"
         )
 
     def words(self, found: ComputedResults) -> str:
