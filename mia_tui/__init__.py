@@ -46,6 +46,8 @@ Where things go
                         and by a migration in the table kept, a function in `_ISSUES` of cli/live/issues.py, a method
                         of `_Found` in tui/review/finder.py, and its titles in tui/review/queue.py and
                         tui/review/chooser.py
+    page of results     a `ResultPage` in tui/results/, in `ResultPageName` and in the screen there, its key in
+                        tui/keys/tables/results.py; what it computes in analysis/, kept by tui/results/computed.py
     prediction format   a record in runs/prediction/formats.py
     command             a line in cli/main.py, and its module in cli/
     key                 a line in the table of its screen in tui/keys/tables/, what it does in `by_name` of the
@@ -133,6 +135,12 @@ Each line passes through its modules in this order.
         After Ctrl+K, tui/label/suggestions/asked_network.py puts the answer of image_predictor.py in their place.
         The probabilities of the other classes are in a file of their own (runs/prediction/probabilities.py), which
         tui/label/suggestions/probabilities.py searches for the image on screen.
+    results of a run, and a threshold
+        tui/results/screen.py -> tui/results/computed.py reads runs/evaluation/results.py once in a thread, and computes
+        by analysis/ what a page asks for by its `missing`. The rows under the cursor become images in
+        tui/results/images.py; tui/results/returning.py leads back from them. What Enter chooses in
+        tui/results/threshold_page.py goes beside the weights (runs/record/decision.py). Two runs image by image:
+        tui/results/pair.py.
     how far an image is from all classes of a network
         While engine/training/train.py validates, engine/inference/head_input.py keeps what the head is given; for the
         best epoch engine/inference/familiar.py learns from it what is usual, and engine/training/checkpoint.py saves
