@@ -48,6 +48,8 @@ Where things go
                         and by a migration in the table kept, a function in `_ISSUES` of cli/live/issues.py, a method
                         of `_Found` in tui/review/finder.py, and its titles in tui/review/queue.py and
                         tui/review/chooser.py
+    page of results     a `ResultPage` in tui/results/, in `ResultPageName` and in the screen there, its key in
+                        tui/keys/tables/results.py; what it computes in analysis/, kept by tui/results/computed.py
     prediction format   a record in runs/prediction/formats.py; of another program, for labels, too, a module in
                         dataset/interchange/programs/, a line in runs/prediction/exporting.py, and as a label format
     model format        a line in catalog/model_formats.py, its writer in engine/export/, which is called and compared
@@ -150,6 +152,12 @@ Each line passes through its modules in this order.
         image_predictor.py, whose `explain` (engine/inference/predict.py) takes the map of
         engine/inference/activation.py and lays it over the part of the image that the network sees. It comes back as
         a `HeatMap` in the `DisplaySettings` of that one image, which dataset/images/screen/heat.py draws.
+    results of a run, and a threshold
+        tui/results/screen.py -> tui/results/computed.py reads runs/evaluation/results.py once in a thread, and computes
+        by analysis/ what a page asks for by its `missing`. The rows under the cursor become images in
+        tui/results/images.py; tui/results/returning.py leads back from them. What Enter chooses in
+        tui/results/threshold_page.py goes beside the weights (runs/record/decision.py). Two runs image by image:
+        tui/results/pair.py.
     a threshold to an unsure image
         cli/runs/threshold.py or tui/results/threshold_page.py -> runs/evaluation/threshold.py chooses it from the
         results of a run (runs/evaluation/results.py) by the curve of analysis/thresholds.py; runs/record/decision.py
