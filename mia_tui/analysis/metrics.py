@@ -20,8 +20,8 @@ import numpy.typing as npt
 from mia_tui.analysis.formulas import Numbers, class_metrics, overall_metrics
 from mia_tui.analysis.intervals import Interval, by_fisher, by_logit, normal_quantile, t_quantile, wilson
 from mia_tui.analysis.resampling import (
-    Errors,
     GroupCounts,
+    StandardErrors,
     bootstrap_errors,
     count_by_group,
 )
@@ -85,7 +85,7 @@ class _Sample(NamedTuple):
     """What all intervals are made of."""
 
     drawn: GroupCounts
-    errors: Errors | None  # none of a single group
+    errors: StandardErrors | None  # none of a single group
     images: int
     is_grouped: bool
     noun: str  # what is drawn by the bootstrap: `24 groups`
