@@ -48,10 +48,12 @@ Where things go
                         and by a migration in the table kept, a function in `_ISSUES` of cli/live/issues.py, a method
                         of `_Found` in tui/review/finder.py, and its titles in tui/review/queue.py and
                         tui/review/chooser.py
+    page of results     a `ResultPage` in tui/results/, in `ResultPageName` and in the screen there, its key in
+                        tui/keys/tables/results.py; what it computes in analysis/, kept by tui/results/computed.py
     prediction format   a record in runs/prediction/formats.py; of another program, for labels, too, a module in
                         dataset/interchange/programs/, a line in runs/prediction/exporting.py, and as a label format
-    model format        a line in catalog/model_formats.py, its writer in engine/export/ beside onnx_file.py, which is
-                        called and compared in engine/export/export.py
+    model format        a line in catalog/model_formats.py, its writer in engine/export/, which is called and compared
+                        in engine/export/export.py
     command             a line in cli/main.py, and its module in cli/
     key                 a line in the table of its screen in tui/keys/tables/, what it does in `by_name` of the
                         screen's commands (tui/label/commands.py and its like), and what people call it elsewhere in
@@ -150,6 +152,12 @@ Each line passes through its modules in this order.
         image_predictor.py, whose `explain` (engine/inference/predict.py) takes the map of
         engine/inference/activation.py and lays it over the part of the image that the network sees. It comes back as
         a `HeatMap` in the `DisplaySettings` of that one image, which dataset/images/screen/heat.py draws.
+    results of a run, and a threshold
+        tui/results/screen.py -> tui/results/computed.py reads runs/evaluation/results.py once in a thread, and
+        computes by analysis/ what a page asks for by its `missing`. The rows under the cursor become images in
+        tui/results/images.py; tui/results/returning.py leads back from them. What Enter chooses in
+        tui/results/threshold_page.py goes beside the weights (runs/record/decision.py). Two runs image by image:
+        tui/results/pair.py.
     a threshold to an unsure image
         cli/runs/threshold.py or tui/results/threshold_page.py -> runs/evaluation/threshold.py chooses it from the
         results of a run (runs/evaluation/results.py) by the curve of analysis/thresholds.py; runs/record/decision.py
@@ -196,6 +204,10 @@ Each line passes through its modules in this order.
         on the same folder, which goes on from the last checkpoint, with the input map of then
         (engine/training/input_map.py) and its own samples: runs/list/moved_dataset.py finds files that were moved,
         and dataset/images/reading.py counts frames as they were counted when the job was made (its `numbering`).
+    a training that is repeated
+        engine/training/fingerprint.py keeps what the files held (runs/record/fingerprint.py). `train --rerun` makes a
+        new job of the run's own samples (runs/rerun/preparing.py), names what differs in files and machine
+        (runs/rerun/machine.py), and compares weights and figures at the end (runs/rerun/outcome.py).
     a disk that fills up
         a label is not applied: dataset/store/errors.py makes a sentence of what SQLite says, and the image stays. A
         run writes its files beside the old ones first (files.py, runs/disk.py), so these are never torn; it ends as

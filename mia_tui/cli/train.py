@@ -159,7 +159,7 @@ def _create_rerun(
     after: str | None,
 ) -> "RunDir":
     """Make the run that repeats another one, and say what differs."""
-    from mia_tui.runs.list.find import find_run, remember_run
+    from mia_tui.runs.list.find import remember_run
     from mia_tui.runs.rerun.preparing import prepare_rerun
 
     threads = settings.pop("threads")
@@ -169,7 +169,7 @@ def _create_rerun(
             f"A repetition keeps the settings of its run, so {', '.join(given)} cannot be given.",
             "Only --threads can; leave the others out.",
         )
-    original = find_run(text, dataset=None if Path(text).is_dir() else dataset, state=state)
+    original = _find_original(text, dataset, state)
     with report.counting("Comparing images") as bar:
         prepared = prepare_rerun(
             original,
@@ -189,6 +189,20 @@ def _create_rerun(
     run = prepared.create(after=run_to_wait_for(report, after, dataset, state))
     remember_run(run)
     return run
+
+
+def _find_original(text: str, dataset: Path | None, state: Path | None) -> "RunDir":
+    """The run to repeat: of the dataset, else of another one, on whose images it was trained."""
+    from mia_tui.runs.list.find import find_run
+
+    if Path(text).is_dir():
+        return find_run(text)
+    try:
+        return find_run(text, dataset=dataset, state=state)
+    except ConfigError:
+        if dataset is None or text in ("last", "best"):
+            raise
+        return find_run(text)
 
 
 def _queue_again(run: "RunDir", after: "RunDir | None") -> None:

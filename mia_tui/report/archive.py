@@ -5,6 +5,7 @@
     numbers.json                 the numbers
     methods.txt                  the paragraph
     settings.toml, job.json      the settings, for `mia-tui train --config`, and the job as it was
+    fingerprint.jsonl            what the image files held, to tell whether others are the same
     split.csv                    each image with its class and part
     predictions-PART.csv         each evaluated image with its class, the predicted one and the probabilities
     probabilities-PART.npz       the probabilities of many classes, in place of columns
@@ -33,7 +34,7 @@ from mia_tui.dataset.images.reading import opened
 from mia_tui.dataset.interchange.export_file import FILE_MODE, cannot_write
 from mia_tui.dataset.model import WHOLE_STACK, ImageKey
 from mia_tui.errors import DecodeError
-from mia_tui.files import new_content, open_to_read
+from mia_tui.files import new_content, open_to_read, read
 from mia_tui.report.facts import RunFacts
 from mia_tui.report.numbers import ResultNumbers, spread
 from mia_tui.runs.record.job import Sample
@@ -107,6 +108,8 @@ def _texts(content: ArchiveContent) -> Iterator[tuple[str, str | bytes]]:
     if facts.training is not None:
         yield "settings.toml", save_config(facts.training.config)
     yield "job.json", facts.run.job_bytes()
+    if facts.training_run is not None and facts.fingerprint is not None:
+        yield "fingerprint.jsonl", read(facts.training_run.fingerprint, root=facts.training_run.root)
     if facts.samples:
         yield "split.csv", _split(facts.samples, facts.classes)
 
@@ -224,6 +227,7 @@ def _read_me(names: Sequence[str], content: ArchiveContent) -> str:
         "methods.txt": "the methods paragraph",
         "settings.toml": "the settings; mia-tui train DATASET --config settings.toml uses them",
         "job.json": "what the program was asked to do",
+        "fingerprint.jsonl": "what the image files held: a hash of each",
         "split.csv": "the images of each part, with their classes",
         "model/best.safetensors": "the network; mia-tui predict FOLDER --run best.safetensors uses it",
         "model/model.json": "what the network is",

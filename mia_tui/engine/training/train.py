@@ -238,6 +238,7 @@ class _Training:
             self.config,
             self.input,
             num_classes=len(self.job.classes),
+            class_names=[item.name for item in self.job.classes],
             class_weights=self._class_weights(),
             device=self.device,
             arithmetic=self.arithmetic,

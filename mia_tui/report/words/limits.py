@@ -10,7 +10,7 @@ from mia_tui.report.numbers import ResultNumbers
 from mia_tui.text import counted, name_some, printable
 
 FEWEST_IMAGES = 50
-"""Of a class; figures of fewer are uncertain, and have no interval."""
+"""Of a class; figures of fewer are uncertain."""
 
 _FEWEST_GROUPS = 20
 _LARGEST_RATIO = 10  # of the largest to the smallest class

@@ -68,7 +68,7 @@ def find_network_file(text: str, dataset: Path | None = None) -> Path:
     Raises:
         ConfigError: If there is no such network.
     """
-    path = Path(text).expanduser()
+    path = Path(text).expanduser() if text else Path("/")
     if path.is_file():
         return path
     if path.suffix in (".safetensors", ".onnx") and not path.is_dir():

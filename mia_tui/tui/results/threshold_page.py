@@ -67,7 +67,7 @@ class ThresholdPage(PlotPage):
         self._list.show(self._lines(found, self._answers), self._list.cursor or 0)
         curve = self._answers.coverage(self._position)
         if curve is not None:
-            self.plots.show([self._plot(found, curve)])
+            self.draw([self._plot(found, curve)])
 
     def heading(self, found: ComputedResults) -> str:
         if self._answers is None:

@@ -65,6 +65,7 @@ class RunActions:
                     ("again", self.again),
                     ("queue", self.queue),
                     ("predict", self.predict),
+                    ("export", self.export),
                     ("rename", self.rename),
                     ("note", self.note),
                     ("report", self.report),
@@ -189,6 +190,15 @@ class RunActions:
             if images is not None:
                 self._screen.dismiss(images)
 
+    async def export(self, run: RunDir) -> None:
+        """Write the network of a run as a file for other programs."""
+        from mia_tui.tui.interchange.network_export import export_network
+
+        refusal = await asyncio.to_thread(no_network, run, self._instead)
+        if refusal is not None:
+            raise refusal
+        await export_network(self._screen, run, self._opened.dataset)
+
     # Title, tags and note
 
     async def rename(self, run: RunDir) -> None:
@@ -299,14 +309,17 @@ class RunActions:
 
     async def _make_report(self, action: "MakeReport") -> None:
         try:
-            self._screen.show_message(await asyncio.to_thread(action.do), long=True)
+            said = await asyncio.to_thread(action.do)
         except MiaError as error:
+            self._screen.say("")  # it is not being made any more
             self._screen.show_error(error)
         except asyncio.CancelledError:  # the app is closed
             action.stop()
             raise
-        finally:
-            self._screen.say("")
+        else:
+            self._screen.say(said)
+            if not self._screen.is_current:
+                self._screen.show_message(said, long=True)
 
     # Deleting
 

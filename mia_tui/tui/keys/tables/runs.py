@@ -46,6 +46,13 @@ def run_actions(section: str) -> tuple[Action, ...]:
             section,
         ),
         Action(
+            "export",
+            (")",),
+            "Export network",
+            "Write its network as a file that other programs open: ONNX, torch, timm.",
+            section,
+        ),
+        Action(
             "delete",
             ("x", "delete"),
             "Delete",
@@ -110,6 +117,6 @@ SCOPE = make_scope(
         *shared("help", "manual", "command_palette", "quit"),
     ),
     "open new stop resume leave help predict delete compare again queue change mark order filter find rename tag "
-    "note report quit",
+    "note report export quit",
     all_open=True,
 )
