@@ -121,7 +121,7 @@ def metric_table(
         bootstrap_errors(drawn, rng) if drawn.groups > 1 else None,
         len(truth),
         is_grouped,
-        f"{drawn.groups:,} {'groups' if is_grouped else 'images'}",
+        counted(drawn.groups, "group" if is_grouped else "image"),
     )
     values = overall_metrics(*drawn.totals)
     few = _too_few_of_a_class(sample, classes)

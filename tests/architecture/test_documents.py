@@ -39,7 +39,7 @@ def test_the_readme_names_no_option_that_train_does_not_have() -> None:
     others += (
         " --by --rerun --draw --include-missing --dist --yes --tag --as --shard --join --find --app --watch"
     )
-    others += " --zip --csv"
+    others += " --figures --zip --csv"
     others += " --array --cpus-per-task --requeue --dependency --wrap"  # of Slurm
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", README))
     assert named <= known | set(others.split())
