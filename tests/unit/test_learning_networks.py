@@ -121,9 +121,12 @@ def test_copies_of_images_that_it_was_trained_on_do_not_count(tmp_path: Path, tr
     assert comparison is not None and comparison.images == 1 and "validation image" in comparison.why_not
 
 
-def test_a_network_that_has_not_seen_all_images_is_not_used_yet(tmp_path: Path, trained: RunDir) -> None:
+@pytest.mark.parametrize("made", [0, 100])
+def test_a_network_that_has_not_seen_all_images_is_not_used_yet(
+    tmp_path: Path, trained: RunDir, made: int
+) -> None:
     write(tmp_path, DEFAULT_NETWORK, tells=BLIND)
-    write(tmp_path, RUN, tells=SHARP, run=trained, made=100)
+    write(tmp_path, RUN, tells=SHARP, run=trained, made=made)
     found, now = networks(tmp_path, RUN), labelled(all_images())
     found.choose(now)
     assert (
@@ -133,7 +136,8 @@ def test_a_network_that_has_not_seen_all_images_is_not_used_yet(tmp_path: Path, 
         description = writer.description
         assert description is not None
         writer.begin(description)
-        writer.append([FeatureRow(ImageKey(name), 1, 1) for name in NAMES[100:]], np.ones((20, DIMS)))
+        rest = NAMES[made:]
+        writer.append([FeatureRow(ImageKey(name), 1, 1) for name in rest], np.ones((len(rest), DIMS)))
     assert found.choose(now)
     assert found.in_use.network.run == trained.name and len(found.in_use.suggester) == IMAGES
 

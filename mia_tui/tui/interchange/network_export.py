@@ -1,7 +1,6 @@
 """From a key to an exported network: a format and a folder are chosen, and a process of its own writes it."""
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -69,7 +68,7 @@ async def export_network(screen: "KeyedScreen[Any]", run: RunDir, dataset: Path)
         screen.run_in_background(lambda: _write(screen, run, asked, dataset))
 
 
-def _choices() -> Iterable[Choice[FormatChoice]]:
+def _choices() -> list[Choice[FormatChoice]]:
     found = []
     for name, known in MODEL_FORMATS.items():
         found.append(Choice(f"{name}: {known.words}", FormatChoice(name)))

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mia_tui.dataset.session.filters import Filter
+from mia_tui.dataset.session.filters import Filter, Order
 from mia_tui.text import counted
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.controller.ways_back import Taken
@@ -173,7 +173,9 @@ class ChoiceCommands:
         if wanted is None:
             return
         filter = Filter(among=wanted.keys, among_words=wanted.title)
-        self._controller.ways_back.show("run", self._screen.SCOPE_NAME, filter, wanted.place or wanted.counts)
+        order: tuple[Order, bool] = ("given", False)
+        place = wanted.place or wanted.counts
+        self._controller.ways_back.show("run", self._screen.SCOPE_NAME, filter, place, order)
         first = None if wanted.first is None else self._session.listing.row(wanted.first)
         if first is not None:
             self._session.go_to(first)
@@ -182,8 +184,12 @@ class ChoiceCommands:
             f"{counted(shown, 'image')}: {wanted.title}." if shown else "These images do not exist any more."
         )
         leave, other = self._screen.key("leave"), self._screen.key("filter")
-        back = "counts" if wanted.counts is not None else "run"
-        self._screen.say(f"{words} {leave} goes back to the {back}, {other} shows others.")
+        back = "the run"
+        if wanted.counts is not None:
+            back = "the counts"
+        elif wanted.place is not None and wanted.place.results is not None:
+            back = "the results"
+        self._screen.say(f"{words} {leave} goes back to {back}, {other} shows others.")
 
     @property
     def _opened(self) -> OpenDataset:

@@ -122,10 +122,11 @@ class ResultsCommands:
             return
         found, chosen = both
         tiles = await asyncio.to_thread(TilesOfRows, found, chosen)
-        gallery = GalleryScreen(chosen.title, tiles, screen.opened, screen.context, first=tiles.first)
+        title = f"({chosen.title})"
+        gallery = GalleryScreen(title, tiles, screen.opened, screen.context, first=tiles.first)
         answer = await screen.ask(gallery)
         if answer is not None:
-            self._leave_for(answer)
+            self._leave_for(replace(answer, title=chosen.title))
 
     def _leave_for(self, images: OpenImages) -> None:
         place = RunPlace(self._screen.run, None, results=self._screen.place)

@@ -17,7 +17,7 @@ from mia_tui.tui.results.computed import ComputedResults
 from mia_tui.tui.results.metric_pages import pointed
 from mia_tui.tui.results.page import ChosenRows, ResultPage
 from mia_tui.tui.runs.figures.curves import Curves
-from mia_tui.tui.runs.figures.text_plots import Curve, Plot
+from mia_tui.tui.runs.figures.text_plots import LEAST_ROWS, Curve, Plot
 from mia_tui.tui.widgets.bars import bar
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.line_list import LineList
@@ -26,6 +26,7 @@ _UNIT = (0.0, 1.0)
 _DIAGONAL = np.array(_UNIT)
 _AREA = 14
 _LEAST_BAR, _MOST_BAR = 8, 40
+_LEAST_LINES = 3  # of the list below plots
 
 
 class PlotPage(ResultPage):
@@ -41,6 +42,12 @@ class PlotPage(ResultPage):
     @property
     def lines(self) -> LineList[Any]:
         return self._below
+
+    def draw(self, plots: Sequence[Plot]) -> None:
+        """Paint the plots, if there is room for them above the list."""
+        height = self.widget.size.height
+        self.plots.display = not height or height >= LEAST_ROWS + _LEAST_LINES
+        self.plots.show(plots)
 
 
 @dataclass(frozen=True)
@@ -83,10 +90,10 @@ class RocPage(PlotPage):
         if curves is None:
             return
         chance = counts[self._list.cursor or 0] / found.count
-        self.plots.show(
+        self.draw(
             [
                 _unit_plot("ROC", "area", "false positive rate", curves.roc, _DIAGONAL),
-                _unit_plot("precision-recall", "recall", curves.precision_recall, np.array([chance, chance])),
+                _unit_plot("PR", "AP", "recall", curves.precision_recall, np.array([chance, chance])),
             ]
         )
 
@@ -164,7 +171,7 @@ class ReliabilityPage(PlotPage):
         else:
             self._list.show(lines, self._list.cursor)
         at = lines[self._list.cursor or 0].confidence
-        self.plots.show(
+        self.draw(
             [
                 _reliability_plot("as it is", before, at),
                 _reliability_plot(f"at T = {found.temperature:.2f}", after, None),
@@ -176,8 +183,8 @@ class ReliabilityPage(PlotPage):
             return "Reliability diagram: being computed"
         before, after = found.reliabilities
         return (
-            f"Reliability: calibration error {before.ece:.3f}, at temperature {found.temperature:.2f} "
-            f"{after.ece:.3f}"
+            f"Reliability: calibration error {before.ece:.3f}, {after.ece:.3f} at temperature "
+            f"{found.temperature:.2f}"
         )
 
     def words(self, found: ComputedResults) -> str:

@@ -89,7 +89,7 @@ class LossPage(ResultPage):
         if not found.knows("losses") or not found.losses:
             return None
         rows = np.array([each.row for each in found.losses], np.int64)
-        return ChosenRows("of the top losses", rows, self.widget.cursor or 0)
+        return ChosenRows("top losses", rows, self.widget.cursor or 0)
 
     def _class_width(self, width: int) -> int:
         return max(8, min(self._longest, int(width * _NAMES) // 2) + 1)

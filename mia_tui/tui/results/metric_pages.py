@@ -52,7 +52,10 @@ class MetricsPage(ResultPage):
             ends = [
                 value.value if value.interval is None else value.interval.low for value in overall.values()
             ]
-            self._low = float(np.floor(max(-1.0, min(ends, default=0.0)) * 10 - 1e-9) / 10)
+            low = float(np.floor(max(-1.0, min(ends, default=0.0)) * 10 - 1e-9) / 10)
+            if low != self._low:
+                self._low = low
+                self.widget.refresh()  # its heading, too
         else:  # at once without intervals
             figures = found.report.figures
             lines = [

@@ -264,7 +264,7 @@ class ResultsScreen(KeyedScreen[OpenImages | RunDir | None]):
                 f"validation part.\n{evaluate} evaluates its network anew on the same images; the results of that "
                 "show everything."
             )
-        if not self._has_loaded or not self._trouble:
+        if not self._trouble:
             return "Reading the results."
         return f"{self._trouble}\n{evaluate} evaluates its network anew."
 

@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mia_tui.analysis.thresholds import CoverageCurve, threshold_for
-from mia_tui.runs.record.decision import Decision, DecisionRule, read_decision
+from mia_tui.runs.record.decision import Decision, DecisionRule, least_probabilities, read_decision
 from mia_tui.text import counted
 from mia_tui.tui.results.computed import Answers, ComputedResults, thinned_places
 from mia_tui.tui.results.curve_pages import PlotPage
@@ -67,7 +67,7 @@ class ThresholdPage(PlotPage):
         self._list.show(self._lines(found, self._answers), self._list.cursor or 0)
         curve = self._answers.coverage(self._position)
         if curve is not None:
-            self.plots.show([self._plot(found, curve)])
+            self.draw([self._plot(found, curve)])
 
     def heading(self, found: ComputedResults) -> str:
         if self._answers is None:
@@ -205,7 +205,7 @@ class ThresholdPage(PlotPage):
         return None if self._position is None else found.results.classes[self._position]
 
     def _answered(self, found: ComputedResults, answers: Answers) -> npt.NDArray[np.bool_]:
-        least = self._rule.thresholds(found.results.classes)
+        least = least_probabilities(self._rule, found.results.classes)
         is_answered: npt.NDArray[np.bool_] = answers.confidence >= least[answers.best]
         return is_answered
 
