@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from mia_tui.cli.options import Option
+from mia_tui.cli.options import Option, device_option
 from mia_tui.cli.report import Report
 from mia_tui.errors import ConfigError
 from mia_tui.text import NAMED, counted, decode_name, fault_of, name_faults, printable
@@ -31,13 +31,7 @@ def network_options(function: Function) -> Function:
                 help="The network: a run's folder or name, best, last, a weights file (.safetensors), or the folder "
                 "that `mia-tui export --format timm` made.",
             ),
-            click.option(
-                "--device",
-                cls=Option,
-                default="auto",
-                show_default=True,
-                help="auto, cpu, cuda, cuda:N or mps.",
-            ),
+            device_option("auto, cpu, cuda, cuda:N or mps."),
             click.option(
                 "--precision",
                 cls=Option,

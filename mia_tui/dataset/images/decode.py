@@ -21,6 +21,7 @@ from mia_tui.dataset.images.network.brightness import limits_in
 from mia_tui.dataset.images.network.geometry import FILTERS, Placement, place
 from mia_tui.dataset.images.network.mapping import (
     UnmappedPixels,
+    input_scale,
     is_mapped,
     mapped_pixels,
     unmapped_pixels,
@@ -152,6 +153,20 @@ def input_of_frame(
         on_other_type(kind.name)
     pixels = _fitted(image, wanted.color, (wanted.width, wanted.height), wanted.geometry, wanted.resize)
     return pixels if input_map.bits == 8 else pixels.astype(np.uint16) * np.uint16(257)
+
+
+def input_placement(
+    path: Path, frame: int, wanted: NetworkInput, *, numbering: int = FRAME_NUMBERING
+) -> tuple[Placement, Size]:
+    """How an image lies on the canvas that `decode_input` makes of it, and its own width and height.
+
+    Raises:
+        DecodeError: As for `decode_input`.
+    """
+    with opened(path, frame, wanted.max_megapixels, numbering=numbering, stack=wanted.stack) as image:
+        size = image.scene.size
+        scale = input_scale(image.scene, wanted.pixel_size, image.path.name)
+    return place(size, (wanted.width, wanted.height), wanted.geometry, scale), size
 
 
 def picture_or_values(image: OpenedFrame, wanted: NetworkInput) -> np.ndarray | UnmappedPixels:

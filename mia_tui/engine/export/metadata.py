@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 import mia_tui
+from mia_tui.config.predict import DecisionRule, Share, Temperature
 from mia_tui.decoding import decode_json
 from mia_tui.engine.export.graph import GraphInput
-from mia_tui.runs.record.decision import DecisionRule, Share, Temperature
 from mia_tui.runs.record.model_card import CARD_KEY, ModelCard
 from mia_tui.text import join_names, printable
 

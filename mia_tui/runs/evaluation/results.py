@@ -68,7 +68,8 @@ def load_results(
         run: The run.
         which: None takes the best epoch of a training, and the evaluation of an evaluation.
         dataset: The folder that the user named, as for `current_job`.
-        group_by: As in `SplitRule`; None takes that of the training.
+        group_by: As in `SplitRule`; None takes that of the training or the evaluation, an empty
+            one is none.
 
     Raises:
         ConfigError: If `group_by` is not a regular expression.
@@ -82,6 +83,11 @@ def load_results(
             "`mia-tui evaluate DATASET --run RUN` compares a network with labels.",
         )
     which = which or ("best" if isinstance(config, TrainConfig) else "evaluation")
+    if not run.confusion(which).exists():
+        raise RunError(
+            f"The {config.noun} {printable(run.name)} has no results yet.",
+            "A training has some after its first epoch with a validation part, an evaluation at its end.",
+        )
     matrix = load_confusion(run.confusion(which))
     predictions = load_epoch_predictions(epoch_predictions_file(run, which))
     samples = present_samples(run, job)
@@ -92,8 +98,7 @@ def load_results(
         )
     rows = np.flatnonzero(predictions.predicted != NOT_EVALUATED)
     keys = tuple(ImageKey(samples[row].path, samples[row].frame) for row in rows.tolist())
-    if group_by is None and isinstance(config, TrainConfig):
-        group_by = config.group_by
+    group_by = config.group_by if group_by is None else group_by or None
     return Results(
         run=run,
         which=which,

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from mia_tui.dataset.session.filters import Filter
+from mia_tui.dataset.session.filters import Filter, Order
 from mia_tui.text import counted
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.controller.ways_back import Taken
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.label.words import shown_filter
-from mia_tui.tui.open_dataset import OpenDataset, OpenImages, RunPlace
+from mia_tui.tui.open_dataset import CountsPlace, OpenDataset, OpenImages, RunPlace
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class ChoiceCommands:
             "train": self._train,
             "runs": self._open_runs,
             "predict": self._predict,
+            "counts": self._open_counts,
         }
 
     # Which images are shown, and in which order
@@ -80,6 +81,8 @@ class ChoiceCommands:
             await self._open_grid()
         elif way.by == "look_alikes":
             await self._return_to_pages()
+        elif isinstance(way.place, CountsPlace):
+            await self._open_counts(way.place)
         elif way.place is not None:
             await self._return_to_run(way.place)
         else:
@@ -88,11 +91,16 @@ class ChoiceCommands:
 
     async def _return_to_run(self, place: RunPlace) -> None:
         """Show the cell or class of a run whose images these were, and what lies below that."""
+        from mia_tui.tui.results.returning import return_to_results
         from mia_tui.tui.runs.run_screen import RunScreen
         from mia_tui.tui.runs.table_screen import RunsScreen
 
         screen, opened, context = self._screen, self._opened, self._screen.context
-        images = await screen.ask(RunScreen(place.run, opened, context, at=place.page))
+        images = None
+        if place.results is not None:
+            images, place = await return_to_results(screen, place, opened)
+        if images is None and place.page is not None:
+            images = await screen.ask(RunScreen(place.run, opened, context, at=place.page))
         if images is not None and images.place is not None and place.from_table:
             images = replace(images, place=replace(images.place, from_table=True))
         if images is None and place.from_table:
@@ -146,6 +154,14 @@ class ChoiceCommands:
 
         self._show_images(await self._screen.ask(RunsScreen(self._opened, self._screen.context)))
 
+    async def _open_counts(self, at: CountsPlace | None = None) -> None:
+        if self._session.is_blind:
+            self._screen.say("In a blind second pass labels are hidden, so they are not counted.")
+            return
+        from mia_tui.tui.counts.screen import CountsScreen
+
+        self._show_images(await self._screen.ask(CountsScreen(self._opened, self._screen.context, at=at)))
+
     async def _predict(self) -> None:
         from mia_tui.tui.predict.flow import predict_images, watch_prediction
 
@@ -157,7 +173,9 @@ class ChoiceCommands:
         if wanted is None:
             return
         filter = Filter(among=wanted.keys, among_words=wanted.title)
-        self._controller.ways_back.show("run", self._screen.SCOPE_NAME, filter, wanted.place)
+        order: tuple[Order, bool] = ("given", False)
+        place = wanted.place or wanted.counts
+        self._controller.ways_back.show("run", self._screen.SCOPE_NAME, filter, place, order)
         first = None if wanted.first is None else self._session.listing.row(wanted.first)
         if first is not None:
             self._session.go_to(first)
@@ -166,7 +184,12 @@ class ChoiceCommands:
             f"{counted(shown, 'image')}: {wanted.title}." if shown else "These images do not exist any more."
         )
         leave, other = self._screen.key("leave"), self._screen.key("filter")
-        self._screen.say(f"{words} {leave} goes back to the run, {other} shows others.")
+        back = "the run"
+        if wanted.counts is not None:
+            back = "the counts"
+        elif wanted.place is not None and wanted.place.results is not None:
+            back = "the results"
+        self._screen.say(f"{words} {leave} goes back to {back}, {other} shows others.")
 
     @property
     def _opened(self) -> OpenDataset:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import combinations
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -13,6 +14,7 @@ from mia_tui.runs.list.comparison import ComparedRun, Difference, differences, r
 from mia_tui.runs.list.summaries import RunSummary
 from mia_tui.text import counted
 from mia_tui.tui.context import Context
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.runs.compare_tables import LETTERS, MOST, best_text, differences_text, run_colour
 from mia_tui.tui.runs.figures.curves import Curves
 from mia_tui.tui.runs.figures.run_plots import points_of
@@ -27,11 +29,12 @@ _MOST_PLOTS = 6
 _SCROLL = {"up": -1, "down": 1, "page_previous": -10, "page_next": 10, "first": -100_000, "last": 100_000}
 
 
-class CompareScreen(KeyedScreen[None]):
-    """Compares two trainings or more; of more than eight, the first ones.
+class CompareScreen(KeyedScreen[OpenImages | None]):
+    """Compares two trainings or more; of more than eight, the first ones. The answer is images to see, or None.
 
     Args:
         rows: The runs, readable ones.
+        opened: The dataset.
         context: What screens share.
     """
 
@@ -39,14 +42,16 @@ class CompareScreen(KeyedScreen[None]):
     SCOPE_NAME = "compare"
     MANUAL_PAGE = "training"
 
-    def __init__(self, rows: Sequence[RunSummary], context: Context) -> None:
+    def __init__(self, rows: Sequence[RunSummary], opened: OpenDataset, context: Context) -> None:
         super().__init__(context)
         self.at_once = {
             **{name: partial(self._scroll, lines) for name, lines in _SCROLL.items()},
             "figure": self._turn,
-            "leave": self.dismiss,
+            "leave": lambda: self.dismiss(None),
+            "pair": lambda: self.queue.do(self._compare_images, opens=True),
             "help": lambda: self.queue.do(self.show_help, opens=True),
         }
+        self._opened = opened
         self._rows, self._more = tuple(rows[:MOST]), len(rows) - MOST
         self._ink = context.ink
         # Without colours, the dots of all runs look alike; letters do not.
@@ -82,6 +87,28 @@ class CompareScreen(KeyedScreen[None]):
 
     def _scroll(self, lines: int) -> None:
         self.query_one("#compare-scroll").scroll_relative(y=lines, animate=False)
+
+    async def _compare_images(self) -> None:
+        """Compare two of the runs image by image."""
+        from mia_tui.tui.dialogs import Choice, PickDialog
+        from mia_tui.tui.results.pair_screen import PairScreen
+
+        pairs = list(combinations(range(len(self._rows)), 2))
+        pair: tuple[int, int] | None = pairs[0]
+        if len(pairs) > 1:
+            choices = [
+                Choice(
+                    f"{LETTERS[one]} {self._rows[one].title}, {LETTERS[two]} {self._rows[two].title}",
+                    (one, two),
+                )
+                for one, two in pairs
+            ]
+            pair = await self.ask(PickDialog("Compare which two image by image?", choices, self.context.ink))
+        if pair is not None:
+            one, other = (self._rows[place].run for place in pair)
+            images = await self.ask(PairScreen(one, other, self._opened, self.context))
+            if images is not None:
+                self.dismiss(images)
 
     async def _load(self) -> None:
         self._runs = await asyncio.to_thread(read_compared, self._rows)

@@ -23,11 +23,12 @@ from mia_tui.tui.widgets.text_line import TextLine
 
 @dataclass(frozen=True)
 class GalleryImage:
-    """An image, its class, and the class that was predicted, by their names."""
+    """An image, its class, and the class that was predicted, by their names; its probability, if known."""
 
     key: ImageKey
     truth: str
     predicted: str
+    probability: float | None = None
 
 
 class GalleryTiles:
@@ -37,6 +38,7 @@ class GalleryTiles:
         images: In the order to see them in.
         classes: Those of the dataset, by name.
         ink: Characters and styles.
+        first: Position of the one under the cursor.
 
     Attributes:
         position: Of the cursor.
@@ -44,9 +46,11 @@ class GalleryTiles:
 
     generation: object = None
 
-    def __init__(self, images: Sequence[GalleryImage], classes: Mapping[str, ImageClass], ink: Ink) -> None:
+    def __init__(
+        self, images: Sequence[GalleryImage], classes: Mapping[str, ImageClass], ink: Ink, first: int = 0
+    ) -> None:
         self._images, self._classes, self._ink = images, classes, ink
-        self.position: int | None = 0 if images else None
+        self.position: int | None = first if len(images) else None
 
     def __len__(self) -> int:
         return len(self._images)
@@ -86,6 +90,8 @@ class GalleryScreen(KeyedScreen[OpenImages | None]):
         images: In the order to see them in.
         opened: The dataset.
         context: What screens share.
+        first: Position of the one under the cursor.
+        keys: The images once more, where they are known already.
 
     Attributes:
         tiles: Shows them.
@@ -97,13 +103,20 @@ class GalleryScreen(KeyedScreen[OpenImages | None]):
     commands: "GalleryCommands"
 
     def __init__(
-        self, title: str, images: Sequence[GalleryImage], opened: OpenDataset, context: Context
+        self,
+        title: str,
+        images: Sequence[GalleryImage],
+        opened: OpenDataset,
+        context: Context,
+        *,
+        first: int = 0,
+        keys: Sequence[ImageKey] | None = None,
     ) -> None:
         super().__init__(context)
         ink, session = context.ink, opened.session
         classes = {} if session is None else {each.name: each for each in session.classes}
-        self._title, self._images = title, images
-        self.shown = GalleryTiles(images, classes, ink)
+        self._title, self._images, self._keys = title, images, keys
+        self.shown = GalleryTiles(images, classes, ink, first)
         self._pictures = TilePictures(opened.dataset, context.terminal, context.flow_control)
         self.tiles = Mosaic(self.shown, self._pictures, context.flow_control, ink, id="grid")
         self._facts, self._status = (TextLine(ink, id=name, bare=True) for name in ("facts", "status"))
@@ -144,7 +157,7 @@ class GalleryScreen(KeyedScreen[OpenImages | None]):
         if not opened or position is None:
             self.dismiss(None)
             return
-        keys = tuple(image.key for image in self._images)
+        keys = tuple(image.key for image in self._images) if self._keys is None else tuple(self._keys)
         self.dismiss(OpenImages(self._title, keys, keys[position]))
 
     @on(Mosaic.TileClicked)
@@ -163,6 +176,8 @@ class GalleryScreen(KeyedScreen[OpenImages | None]):
             image = self._images[position]
             place = f"{position + 1:,}/{len(self._images):,}  "
             words = f"{ink.shown(image.truth)}, predicted as {ink.shown(image.predicted)}"
+            if image.probability is not None:
+                words += f" ({image.probability:.3f})"
             room = self._facts.size.width - ink.width(place) - ink.width(words) - 2
             name = ink.fit_left(image.key.path, room)
             self._facts.show([(place, Style(bold=True)), (name, None)], [(words, None)])

@@ -42,8 +42,8 @@ def images_behind(
     """
     predictions, job = _predictions(run, report), current_job(run, opened.dataset)
     found = images_of_cell(present_samples(run, job), predictions, truth=truth, predicted=predicted)
-    root, home = _folders(opened, Path(job.dataset))
-    keys = tuple(dict.fromkeys(key for image in found if (key := _in_dataset(image, home, root)) is not None))
+    root, home = folders_of(opened, Path(job.dataset))
+    keys = tuple(dict.fromkeys(key for image in found if (key := in_dataset(image, home, root)) is not None))
     names = report.matrix.classes  # a foreign file of counts may have more of them than the job
     title = f"truth {printable(names[truth])}"
     if predicted is not None:
@@ -70,12 +70,12 @@ def wrong_predictions(run: RunDir, opened: OpenDataset, report: ConfusionReport)
     found = wrong_images(evaluated_images(present_samples(run, job), predictions))
     if not found:
         raise RunError("No prediction is wrong.")
-    root, home = _folders(opened, Path(job.dataset))
+    root, home = folders_of(opened, Path(job.dataset))
     names = report.matrix.classes
     images = [
         GalleryImage(key, names[image.truth], names[image.predicted])
         for image in found
-        if (key := _in_dataset(image.key, home, root)) is not None
+        if (key := in_dataset(image.key, home, root)) is not None
     ]
     if not images:
         raise RunError("The images that were predicted wrongly lie outside this dataset.")
@@ -95,7 +95,7 @@ def _predictions(run: RunDir, report: ConfusionReport) -> EpochPredictions:
     return predictions
 
 
-def _folders(opened: OpenDataset, trained_on: Path) -> tuple[Path, Path]:
+def folders_of(opened: OpenDataset, trained_on: Path) -> tuple[Path, Path]:
     """The dataset that is open, and the one of a run as it is now: one folder may be mounted at two places."""
     root = opened.dataset.resolve()
     return root, root if is_same_folder(root, trained_on) else trained_on
@@ -131,7 +131,7 @@ def images_predicted_as(run: RunDir, opened: OpenDataset, name: str) -> OpenImag
     return OpenImages(f"predicted as {printable(name)} by {printable(network)}", keys)
 
 
-def _in_dataset(image: ImageKey, home: Path, root: Path) -> ImageKey | None:
+def in_dataset(image: ImageKey, home: Path, root: Path) -> ImageKey | None:
     """An image of a run by its place in the dataset that is open; None if it lies elsewhere.
 
     Args:

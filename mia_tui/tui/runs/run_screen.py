@@ -300,6 +300,8 @@ class RunCommands:
             **self.actions.by_name,
             "open": self._open,
             "gallery": self._show_wrong_images,
+            "live_network": self._look_at_images,
+            "results": self._show_results,
             "log_scale": self._log_scale,
             "other_curves": self._other_curves,
             "which_epoch": self._which_epoch,
@@ -370,6 +372,21 @@ class RunCommands:
     def _leave_for(self, images: OpenImages) -> None:
         self._screen.leave(replace(images, place=RunPlace(self._screen.run, self._screen.pages.place)))
 
+    async def _show_results(self) -> None:
+        from mia_tui.tui.results.screen import ResultsScreen
+
+        screen = self._screen
+        if not self._has("confusion"):
+            return
+        answer = await screen.ask(ResultsScreen(screen.run, self._opened, screen.context))
+        if isinstance(answer, RunDir):
+            screen.show_started(answer)
+        elif answer is not None:
+            place = answer.place
+            screen.leave(
+                answer if place is None else replace(answer, place=replace(place, page=screen.pages.place))
+            )
+
     async def _show_wrong_images(self) -> None:
         from mia_tui.tui.runs.gallery import GalleryScreen
         from mia_tui.tui.runs.images import wrong_predictions
@@ -387,6 +404,12 @@ class RunCommands:
         chosen = await screen.ask(GalleryScreen(title, images, self._opened, screen.context))
         if chosen is not None:
             self._leave_for(chosen)
+
+    async def _look_at_images(self) -> None:
+        from mia_tui.tui.live.feature_job import begin_looking
+
+        run, most_gb = self._screen.run, self._screen.context.user.features_gb
+        self._screen.say(await asyncio.to_thread(begin_looking, run, self._opened, most_gb))
 
     async def _turn_to(self, page: PageName) -> None:
         if self._has(page):

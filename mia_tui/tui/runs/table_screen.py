@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.message import Message
 
 from mia_tui.catalog.metrics import metric_words
+from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
 from mia_tui.runs.list.summaries import RunSummaries, RunSummary
@@ -29,6 +30,7 @@ from mia_tui.tui.widgets.panel import Panel
 from mia_tui.tui.widgets.text_block import TextBlock
 
 _LEAST_NAME = 8  # of the dataset
+_WITH_RESULTS = (TrainConfig.kind, EvaluateConfig.kind)
 
 
 class RunsScreen(KeyedScreen[OpenImages | None]):
@@ -274,16 +276,24 @@ class RunTableCommands:
             self._screen.dismiss(replace(wanted, place=place))
 
     async def _compare(self) -> None:
+        from mia_tui.tui.results.pair_screen import PairScreen
         from mia_tui.tui.runs.compare_screen import CompareScreen
 
         chosen = self._rows.chosen
         rows = [row for row in chosen if row.kind == TrainConfig.kind]
-        if len(rows) < 2:
-            others = "Only trainings can be compared. " if len(rows) < len(chosen) else ""
+        screen: CompareScreen | PairScreen
+        if len(rows) >= 2:
+            screen = CompareScreen(rows, self._opened, self._context)
+        elif len(chosen) == 2 and all(row.kind in _WITH_RESULTS for row in chosen):
+            screen = PairScreen(chosen[0].run, chosen[1].run, self._opened, self._context)
+        else:
+            others = "Only trainings and evaluations can be compared. " if len(rows) < len(chosen) else ""
             key = self._screen.key("mark")
             self._screen.say(f"{others}Mark two of them or more with {key}, then compare them.")
             return
-        await self._screen.ask(CompareScreen(rows, self._context))
+        images = await self._screen.ask(screen)
+        if images is not None:
+            self._screen.dismiss(images)
 
     async def _mark(self) -> None:
         self._rows.mark()

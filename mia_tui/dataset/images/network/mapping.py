@@ -125,7 +125,7 @@ def _ask_for(
         raise DecodeError(scene.problem)
     numbers = _numbers(scene, input_map, name)
     limits = _limits(scene, input_map, name, on_other_type)
-    scale = _scale(scene, wanted.pixel_size, name)
+    scale = input_scale(scene, wanted.pixel_size, name)
     scaled = place(scene.size, (wanted.width, wanted.height), wanted.geometry, scale).scaled
     level = image.level_for(lambda size: (2 * scaled[0], 2 * scaled[1]))
     size = scene.levels[level]
@@ -174,8 +174,17 @@ def _limits(
     return lambda channel: ends
 
 
-def _scale(scene: Scene, pixel_size: float | None, name: str) -> tuple[float, float] | None:
-    """Pixels of the network's input for one of the image, across and down; None if the geometry decides."""
+def input_scale(scene: Scene, pixel_size: float | None, name: str) -> tuple[float, float] | None:
+    """Pixels of the network's input for one of the image, across and down; None if the geometry decides.
+
+    Args:
+        scene: The image.
+        pixel_size: Micrometres of a pixel of the input.
+        name: Of the file, for the error.
+
+    Raises:
+        DecodeError: If the file does not say how large its pixels are.
+    """
     if pixel_size is None:
         return None
     across, down = (side / pixel_size for side in scene.pixel_um or (0.0, 0.0))

@@ -9,7 +9,15 @@ _ACTIONS: tuple[Action, ...] = (
     Action("figure", ("space", "tab"), "Next metric", "Show the curves of another metric.", _COMPARE),
     Action("up", ("up",), "Up", "Scroll the tables up.", _COMPARE),
     Action("down", ("down",), "Down", "Scroll the tables down.", _COMPARE),
-    Action("leave", ("escape", "enter"), "Back", "Go back to the list of runs.", _COMPARE),
+    Action(
+        "pair",
+        ("enter", "i"),
+        "Image by image",
+        "See the images on which two of the runs differ, and whether chance explains that.",
+        _COMPARE,
+        opens=True,
+    ),
+    Action("leave", ("escape",), "Back", "Go back to the list of runs.", _COMPARE),
 )
 
 SCOPE = make_scope(
@@ -20,5 +28,5 @@ SCOPE = make_scope(
         *moves_in_lines(),
         *shared("help", "manual", "command_palette", "quit"),
     ),
-    "figure leave help quit",
+    "figure pair leave help quit",
 )

@@ -18,7 +18,21 @@ _PAGES = (
 _ACTIONS: tuple[Action, ...] = (
     *run_actions(_RUN),
     Action("open", ("enter",), "Open images", "See the images of the class or cell under the cursor.", _RUN),
+    Action(
+        "results",
+        ("f",),
+        "Results",
+        "Metrics with intervals, confusion matrix, curves, reliability, top losses, threshold.",
+        _RUN,
+    ),
     Action("gallery", ("g",), "Wrong images", "See all images that were predicted wrongly, as tiles.", _RUN),
+    Action(
+        "live_network",
+        ("n",),
+        "Live suggestions",
+        "Let its network look at all images in the background, for the suggestions that are learned while you label.",
+        _RUN,
+    ),
     *(Action(f"pane_{name}", (key,), title, help, _RUN) for name, key, title, help in _PAGES),
     Action("pane_next", ("tab",), "Next page", "Go to the next of these pages.", _RUN),
     Action("pane_previous", ("shift+tab",), "Previous page", "Go to the previous page.", _RUN),
@@ -58,7 +72,7 @@ SCOPE = make_scope(
         *moves_in_lines(),
         *shared("help", "manual", "command_palette", "quit"),
     ),
-    "leave stop resume open gallery pane_next help predict export which_epoch matrix again change delete rename tag "
-    "note queue log_scale quit",
+    "leave stop resume results open gallery pane_next help predict live_network which_epoch matrix again change "
+    "delete rename tag note report export queue log_scale quit",
     all_open=True,
 )

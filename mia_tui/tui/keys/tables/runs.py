@@ -70,6 +70,13 @@ def run_actions(section: str) -> tuple[Action, ...]:
             "tag", ("t",), "Tags", "Change its tags, or those of the marked ones, to find it by.", section
         ),
         Action("note", ("w", "ctrl+n"), "Note", "Write a note on it.", section),
+        Action(
+            "report",
+            ("d",),
+            "Report",
+            "Make a report of it for a paper: one HTML file, or an archive with everything.",
+            section,
+        ),
     )
 
 
@@ -109,7 +116,7 @@ SCOPE = make_scope(
         *moves_in_lines(),
         *shared("help", "manual", "command_palette", "quit"),
     ),
-    "open new stop resume leave help predict export delete compare again queue change mark order filter find rename "
-    "tag note quit",
+    "open new stop resume leave help predict delete compare again queue change mark order filter find rename tag "
+    "note report export quit",
     all_open=True,
 )

@@ -1,6 +1,7 @@
 """The confusion matrix as a heat map that fills its room."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 from rich.segment import Segment
 from rich.style import Style
@@ -15,6 +16,9 @@ from mia_tui.text import percent
 from mia_tui.tui.runs.figures.matrix_layout import MatrixLayout, lay_out, scrolled
 from mia_tui.tui.widgets.ink import Ink
 from mia_tui.tui.widgets.shades import density, level_of, shade
+
+CellWords = Literal["both", "counts", "shares"]
+"""What is written in a cell: how many images there are, their share of the class, or both where there is room."""
 
 _SCALE = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0)
 _WHEEL = 3
@@ -41,23 +45,25 @@ class ConfusionMatrix(Widget, can_focus=False):
         self._report: ConfusionReport | None = None
         self._longest = self._digits = 1
         self._order: tuple[int, ...] = ()
+        self._said: CellWords = "both"
         self._top = self._left = 0  # the first row and column in view
         self._row = self._column = 0  # the cursor, by place in the order
         self._made: list[Strip] = []
 
     # What is shown
 
-    def show_matrix(self, report: ConfusionReport, order: tuple[int, ...]) -> None:
+    def show_matrix(self, report: ConfusionReport, order: tuple[int, ...], said: CellWords = "both") -> None:
         """Paint this matrix.
 
         Args:
             report: Its counts and metrics.
             order: Positions of the classes, in the order to show them in.
+            said: What is written in its cells.
         """
-        if report is self._report and order == self._order:
+        if report is self._report and (order, said) == (self._order, self._said):
             return
         chosen = self.chosen if self._order else None
-        self._report, self._order = report, order
+        self._report, self._order, self._said = report, order, said
         self._longest = max(self._ink.width(self._ink.shown(name)) for name in report.matrix.classes)
         self._digits = len(f"{int(report.matrix.counts.max()):,}")
         if chosen is not None and max(chosen) < len(order):
@@ -135,7 +141,8 @@ class ConfusionMatrix(Widget, can_focus=False):
             return [Strip.blank(crop.width, self.rich_style)] * crop.height
         if not self._made:
             layout = self._scroll_to_cursor()  # its size may have changed, and the news be on its way
-            lines = _Drawing(self._report, self._order, layout, self._ink, self._ground()).lines(
+            drawing = _Drawing(self._report, self._order, layout, self._ink, self._ground(), self._said)
+            lines = drawing.lines(
                 first=(self._top, self._left), cursor=(self._row, self._column), width=width
             )
             self._made = [
@@ -160,6 +167,7 @@ class _Drawing:
         layout: Where the parts lie.
         ink: Characters and styles.
         ground: The background that shades begin with; None for characters of growing density.
+        said: What is written in the cells.
     """
 
     def __init__(
@@ -169,7 +177,9 @@ class _Drawing:
         layout: MatrixLayout,
         ink: Ink,
         ground: str | None,
+        said: CellWords,
     ) -> None:
+        self._said = said
         self._report, self._order, self._layout, self._ink = report, order, layout, ink
         accent = ink.accent().color
         self._ground = ground
@@ -300,6 +310,8 @@ class _Drawing:
         if not count:
             return [self._ink.dot]
         number, columns = f"{count:,}", self._layout.least_columns
+        if self._said != "both":
+            return [number if self._said == "counts" else percent(share)]
         if (
             self._layout.least_rows in (1, 3) and columns >= self._digits + 6
         ):  # two lines are not the middle of three

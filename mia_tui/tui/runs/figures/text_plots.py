@@ -59,7 +59,8 @@ class Axis:
 class Curve:
     """Values over epochs or steps: x ascending, both of shape (N,); values not finite or absurdly large are left out.
 
-    `colour` and `sign` (one character, for terminals without Unicode) tell curves of the same stroke apart.
+    `colour` and `sign` (one character, for terminals without Unicode) tell curves of the same stroke apart. `value`
+    is said behind its name; None says its newest value.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Curve:
     stroke: Stroke
     colour: str = ""
     sign: str = ""
+    value: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ class Plot:
         mark: An x to mark, on the first curve and on the axis, with words beside it; what stands behind their comma
             is left out where there is little room.
         note: What is said behind the title where there is room.
+        x_range: Ends of the x axis, which then need not be whole numbers; None for those of the curves.
+        y_range: Ends of the y axis; None for those of the curves.
     """
 
     title: str
@@ -90,6 +94,8 @@ class Plot:
     log: bool = False
     mark: tuple[float, str] | None = None
     note: str = ""
+    x_range: tuple[float, float] | None = None
+    y_range: tuple[float, float] | None = None
 
 
 def draw(plot: Plot, columns: int, rows: int, *, unicode: bool) -> list[list[PlotPiece]]:
@@ -108,10 +114,12 @@ def draw(plot: Plot, columns: int, rows: int, *, unicode: bool) -> list[list[Plo
         lines: list[list[PlotPiece]] = [heading, [(_centred("nothing to draw yet", columns), None)]]
         return [*lines, *[_fitted([], columns) for _ in range(rows - len(lines))]]
     height = rows - 3
-    y_axis = axis(float(points[1].min()), float(points[1].max()), height // 2, log=plot.log)
+    low, high = plot.y_range or (float(points[1].min()), float(points[1].max()))
+    y_axis = axis(low, high, height // 2, log=plot.log)
     margin = max(map(len, y_axis.labels)) + 1
     width = columns - margin - 1
-    x_axis = axis(float(points[0].min()), float(points[0].max()), width // 12, whole=True)
+    low, high = plot.x_range or (float(points[0].min()), float(points[0].max()))
+    x_axis = axis(low, high, width // 12, whole=plot.x_range is None)
     cells = _paint(curves, x_axis, y_axis, width, height, unicode=unicode)
     if plot.mark is not None and curves:
         _point_out(cells, curves[0], plot.mark[0], x_axis, y_axis, unicode=unicode)
@@ -256,7 +264,7 @@ def _heading(plot: Plot, curves: Sequence[Curve], columns: int, *, unicode: bool
         for curve in curves
     ]
     names = [curve.name for curve in curves]
-    values = [f" {shorten(float(whole.y[-1]))}" if len(whole.y) else "" for whole in plot.curves]
+    values = [_said_value(curve) for curve in plot.curves]
     longest = [f"{name}{value}" for name, value in zip(names, values, strict=True)]
     short = [name[:_SHORT_NAME] for name in names]
     note = f" ({plot.note})" if plot.note else ""
@@ -272,6 +280,12 @@ def _heading(plot: Plot, curves: Sequence[Curve], columns: int, *, unicode: bool
         if sum(len(text) for text, _ in pieces) <= columns:
             break
     return _fitted(pieces, columns)
+
+
+def _said_value(curve: Curve) -> str:
+    if curve.value is not None:
+        return f" {curve.value}" if curve.value else ""
+    return f" {shorten(float(curve.y[-1]))}" if len(curve.y) else ""
 
 
 def _framed(

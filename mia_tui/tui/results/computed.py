@@ -1,0 +1,292 @@
+"""The results of a run, and what is computed of them as soon as a page shows it.
+
+All of it takes from milliseconds to seconds, so it is called in threads; what is known already stays known while the
+results are, and the results of the last few runs are kept, so that coming back from their images costs nothing.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mia_tui.analysis.calibration import Reliability, confidences, fit_temperature, reliability
+from mia_tui.analysis.curves import Areas, Curve, areas, precision_recall, roc
+from mia_tui.analysis.metrics import MetricTable, metric_table
+from mia_tui.analysis.thresholds import CoverageCurve, coverage_curve
+from mia_tui.analysis.top_losses import TopLoss, top_losses
+from mia_tui.config.evaluate import EvaluateConfig
+from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.model import ImageKey
+from mia_tui.errors import RunError
+from mia_tui.runs.evaluation.confusion import ConfusionReport, Which, load_confusion_report
+from mia_tui.runs.evaluation.results import Results, load_results
+from mia_tui.runs.evaluation.saved_scores import scores_file
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.text import printable
+from mia_tui.tui.open_dataset import OpenDataset
+from mia_tui.tui.runs.images import folders_of, in_dataset
+
+Rows = npt.NDArray[np.int64]
+Shares = npt.NDArray[np.float64]
+
+MOST_LOSSES = 1000
+"""Images in the list of top losses."""
+
+MOST_POINTS = 800
+"""Of a curve that is drawn."""
+
+_KEPT = 3  # results
+
+
+@dataclass(frozen=True)
+class ClassCurves:
+    """The curves of one class against all others, thinned out to what a screen can show; None where there is none."""
+
+    roc: Curve | None
+    precision_recall: Curve | None
+
+
+class Answers:
+    """How sure a network is of its answers, after a temperature.
+
+    Args:
+        log_probabilities: Shape (n, C).
+        truth: Positions of the classes, shape (n,).
+        temperature: What the log probabilities are divided by.
+
+    Attributes:
+        temperature: What the log probabilities are divided by.
+        best: Positions of the most probable classes, shape (n,), int64.
+        confidence: Their probabilities, shape (n,), float64.
+        is_right: Whether they are the truth, shape (n,), bool.
+    """
+
+    def __init__(self, log_probabilities: npt.NDArray[Any], truth: Rows, temperature: float) -> None:
+        self._log_probabilities, self._truth, self.temperature = log_probabilities, truth, temperature
+        self.confidence, self.best = confidences(log_probabilities, temperature=temperature)
+        self.is_right: npt.NDArray[np.bool_] = self.best == truth
+        self._coverages: dict[int | None, CoverageCurve] = {}
+
+    def of_class(self, position: int | None) -> npt.NDArray[np.bool_]:
+        """Which images are answered as a class, shape (n,); None means all."""
+        return np.ones(len(self.best), np.bool_) if position is None else self.best == position
+
+    def coverage(self, position: int | None) -> CoverageCurve | None:
+        """The accuracy against the coverage, if `compute_coverage` was called for it."""
+        return self._coverages.get(position)
+
+    def compute_coverage(self, position: int | None) -> None:
+        """Compute the accuracy against the coverage, of all images or of those that are answered as a class."""
+        truth, values = self._truth, self._log_probabilities
+        if position is not None:
+            rows = self.of_class(position)
+            truth, values = truth[rows], values[rows]
+        self._coverages[position] = coverage_curve(values, truth, temperature=self.temperature)
+
+
+class ComputedResults:
+    """The results of one epoch of a run, with all that is computed of them.
+
+    Args:
+        results: As read.
+        report: The confusion matrix of the same epoch.
+        keys: Each image as one of the dataset that is open; None for those that lie elsewhere.
+        weights: The file of the network.
+        trained_on: How many of the images the network was trained on.
+
+    Attributes:
+        results: As read.
+        report: The confusion matrix of the same epoch.
+        weights: The file of the network.
+        trained_on: How many of the images the network was trained on.
+    """
+
+    def __init__(
+        self,
+        results: Results,
+        report: ConfusionReport,
+        keys: Sequence[ImageKey | None],
+        weights: Path,
+        trained_on: int = 0,
+    ) -> None:
+        self.results, self.report, self.weights, self.trained_on = results, report, weights, trained_on
+        self._keys = keys
+        self._are_unique = len(set(keys)) == len(keys)
+        outside = np.array([key is None for key in keys])
+        self._outside = outside if outside.any() else None
+        self._curves: dict[int, ClassCurves] = {}
+        self._answers: Answers | None = None
+
+    def knows(self, name: str) -> bool:
+        """Whether an attribute that takes a while was computed already."""
+        return name in vars(self)
+
+    @property
+    def count(self) -> int:
+        """Number of images."""
+        return len(self.results.truth)
+
+    @property
+    def has_probabilities(self) -> bool:
+        return self.results.log_probabilities is not None
+
+    @property
+    def group_count(self) -> int:
+        groups = self.results.groups
+        return int(groups.max()) + 1 if len(groups) else 0
+
+    @property
+    def log_probabilities(self) -> npt.NDArray[Any]:
+        """Those of the results, which have some."""
+        values = self.results.log_probabilities
+        assert values is not None
+        return values
+
+    def images(self, rows: Rows) -> tuple[ImageKey, ...]:
+        """Images of the dataset that is open, each once, in the order of these rows."""
+        found = [key for row in rows.tolist() if (key := self._keys[row]) is not None]
+        return tuple(found if self._are_unique else dict.fromkeys(found))
+
+    def is_inside(self, rows: Rows) -> npt.NDArray[np.bool_]:
+        """Which of these rows are images of the dataset that is open."""
+        if self._outside is None:
+            return np.ones(len(rows), np.bool_)
+        return ~self._outside[rows]
+
+    def key(self, row: int) -> ImageKey | None:
+        """An image of the dataset that is open; None if it lies elsewhere."""
+        return self._keys[row]
+
+    # What takes a while
+
+    @cached_property
+    def metrics(self) -> MetricTable:
+        """Metrics with their intervals."""
+        results = self.results
+        return metric_table(results.truth, results.predicted, results.classes, results.groups)
+
+    @cached_property
+    def temperature(self) -> float:
+        """The temperature that fits these images best."""
+        return fit_temperature(self.log_probabilities, self.results.truth)
+
+    @cached_property
+    def reliabilities(self) -> tuple[Reliability, Reliability]:
+        """How often the network is right where it is so sure: as it is, and after the temperature."""
+        values, truth = self.log_probabilities, self.results.truth
+        return reliability(values, truth), reliability(values, truth, temperature=self.temperature)
+
+    def answers(self, temperature: float | None = None) -> Answers:
+        """Its answers after a temperature; None takes the one that fits these images best."""
+        temperature = self.temperature if temperature is None else temperature
+        if self._answers is None or self._answers.temperature != temperature:
+            self._answers = Answers(self.log_probabilities, self.results.truth, temperature)
+        return self._answers
+
+    @cached_property
+    def losses(self) -> list[TopLoss]:
+        """The images with the largest losses, largest first; at most `MOST_LOSSES`."""
+        return top_losses(self.log_probabilities, self.results.truth, MOST_LOSSES)
+
+    @cached_property
+    def areas(self) -> Areas:
+        """The areas below the curves of all classes."""
+        return areas(self.log_probabilities, self.results.truth)
+
+    def curves(self, position: int) -> ClassCurves | None:
+        """The curves of a class, if `compute_curves` was called for it."""
+        return self._curves.get(position)
+
+    def compute_curves(self, position: int) -> None:
+        """Compute the curves of a class."""
+        is_class = self.results.truth == position
+        scores = self.log_probabilities[:, position]
+        found = roc(is_class, scores), precision_recall(is_class, scores)
+        self._curves[position] = ClassCurves(*map(_thinned, found))
+
+
+def read_computed(run: RunDir, opened: OpenDataset, which: Which | None = None) -> ComputedResults:
+    """The results of a run, from memory if nothing was written since. Reads files, so call it in a thread.
+
+    Args:
+        run: A training or an evaluation.
+        opened: The dataset that is open.
+        which: As for `load_results`.
+
+    Raises:
+        RunError: If there are none, or they cannot be read.
+    """
+    place = (run.path, opened.dataset, which)
+    stamp = _stamp(run)
+    with _lock:
+        known = _known.get(place)
+        if known is not None and known[0] == stamp:
+            _known.move_to_end(place)
+            return known[1]
+    computed = _read(run, opened, which)
+    with _lock:
+        _known[place] = (stamp, computed)
+        while len(_known) > _KEPT:
+            _known.popitem(last=False)
+    return computed
+
+
+_known: "OrderedDict[tuple[Path, Path, Which | None], tuple[object, ComputedResults]]" = OrderedDict()
+_lock = threading.Lock()
+
+
+def _stamp(run: RunDir) -> object:
+    """Another one as soon as results are written."""
+    stamps: list[tuple[int, int] | None] = []
+    for which in ("best", "evaluation", "last"):
+        for file in (run.confusion(which), scores_file(run, which)):
+            try:
+                stat = file.stat()
+                stamps.append((stat.st_mtime_ns, stat.st_size))
+            except OSError:
+                stamps.append(None)
+    return tuple(stamps)
+
+
+def _read(run: RunDir, opened: OpenDataset, which: Which | None) -> ComputedResults:
+    results = load_results(run, which=which, dataset=opened.dataset)
+    report = load_confusion_report(run, results.which)
+    if report.matrix.epoch != results.epoch:
+        raise RunError("Another epoch has ended meanwhile.", "Try again.")
+    if not len(results.truth):
+        raise RunError(f"The run {printable(run.name)} was evaluated on no image.")
+    weights, trained_on = run.best_weights, 0
+    config = run.job().config
+    if isinstance(config, EvaluateConfig):
+        weights, trained_on = Path(config.weights), config.trained_on
+    elif isinstance(config, TrainConfig) and results.split == "train":
+        trained_on = len(results.truth)
+    return ComputedResults(results, report, _keys_in_dataset(results, opened), weights, trained_on)
+
+
+def _keys_in_dataset(results: Results, opened: OpenDataset) -> list[ImageKey | None]:
+    root, home = folders_of(opened, results.dataset)
+    if root != home:
+        return [in_dataset(key, home, root) for key in results.keys]
+    return [in_dataset(key, home, root) if key.path.startswith("/") else key for key in results.keys]
+
+
+def _thinned(curve: Curve | None) -> Curve | None:
+    """The same curve with few enough points to be drawn at once, its ends among them."""
+    if curve is None or len(curve.x) <= MOST_POINTS:
+        return curve
+    places = thinned_places(curve.x, curve.y)
+    return Curve(curve.x[places], curve.y[places], curve.area, curve.thresholds[places])
+
+
+def thinned_places(x: Shares, y: Shares) -> Rows:
+    """Positions of the points of a curve that are enough to draw it, ascending, the ends among them."""
+    length = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
+    places = np.searchsorted(length, np.linspace(0, length[-1], MOST_POINTS))
+    return np.union1d(np.minimum(places, len(x) - 1), [0, len(x) - 1]).astype(np.int64)
