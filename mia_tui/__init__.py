@@ -7,7 +7,9 @@ The packages, from the top down; each imports only from those below it:
     previewer.py                augmented images for the form
     step_timer.py               how long a training takes, from some steps of it
     image_predictor.py          what a network says of the image on screen
-    engine/                     everything that imports torch: network/ data/ training/ inference/
+    classifier.py               `from mia_tui import Classifier`
+    report/                     a run for a paper: HTML, figures, archive; imported by `mia-tui report` alone
+    engine/                     everything that imports torch: network/ data/ training/ inference/ export/
     runs/                       runs on disk and their processes: record/ worker/ list/ preflight/ prediction/ …
     active/                     active learning on features: suggestions, the next image, pages, label issues (numpy)
     analysis/                   statistics of predictions: metrics with intervals, curves, calibration, counts (numpy)
@@ -24,7 +26,7 @@ Where things go
     backbone            a row in catalog/backbones.py; weights that come with the program: engine/network/shipped.py
     loss                a line in catalog/losses.py, and its formula in engine/training/losses.py; a parameter is a
                         field in config/train.py (as `focal_gamma`), with a value in config/recipes.py
-    metric              a line in catalog/metrics.py, and its formula in runs/evaluation/confusion.py
+    metric              a line in catalog/metrics.py, and its formula in analysis/formulas.py
     optimizer           a row in catalog/optimizers.py
     schedule            a line in catalog/schedules.py, its rate in engine/training/optim.py, its fields in
                         config/train.py and config/recipes.py
@@ -49,6 +51,8 @@ Where things go
     page of results     a `ResultPage` in tui/results/, in `ResultPageName` and in the screen there, its key in
                         tui/keys/tables/results.py; what it computes in analysis/, kept by tui/results/computed.py
     prediction format   a record in runs/prediction/formats.py
+    model format        a line in catalog/model_formats.py, its writer in engine/export/ beside onnx_file.py, which is
+                        called and compared in engine/export/export.py
     command             a line in cli/main.py, and its module in cli/
     key                 a line in the table of its screen in tui/keys/tables/, what it does in `by_name` of the
                         screen's commands (tui/label/commands.py and its like), and what people call it elsewhere in
@@ -62,6 +66,11 @@ Where things go
                         dataset/session/people.py
     kind of terminal    what is asked of it in terminal/answers.py, what it can do in terminal/choose.py, a line in
                         tui/manual/pages/terminals.md, and a model of it, which the tests have
+    figure of results   its formula in analysis/, a field in cli/results/figures.py and tui/results/computed.py; its
+                        words in cli/results/printing.py, its JSON in cli/results/records.py, its rows in
+                        cli/results/csv_file.py, and a line in tui/manual/pages/results.md
+    section of a report its numbers in report/numbers.py, its words in report/words/, its figure in report/figures.py,
+                        and its place in report/templates/report.html
     action on runs      a class in runs/actions/, a key in tui/keys/tables/runs.py, and a command in cli/runs/
     kind of job         its settings in a module of config/, listed in config/jobs.py; its work in a module of
                         engine/jobs/ with the name of the kind, which gets a runs/worker/attempt.py
@@ -123,9 +132,11 @@ Each line passes through its modules in this order.
         `_apply` of tui/controller/label_controller.py -> `labels_changed` of tui/live/live_suggestions.py, which
         gives the newest labels to the thread of tui/live/learner_thread.py: tui/live/learner.py takes features from
         features/table.py and learns (active/suggester.py). What was learned comes back as arrays by row:
-        tui/controller/suggestions.py gives them to the session, if the live suggestions are shown. The next image
-        worth a label is chosen along with that (active/choice.py); tui/live/useful_images.py goes there. The job that
-        makes features is started by tui/live/feature_job.py once images of two classes are labelled.
+        tui/controller/suggestions.py gives them to the session, if the live suggestions are shown. The most useful
+        image is chosen along with that (active/choice.py); tui/live/useful_images.py goes there. The job that
+        makes features is started by tui/live/feature_job.py once images of two classes are labelled. Where there are
+        features of a run's network, too, tui/live/networks.py compares both (active/comparison.py) and takes the
+        better ones.
     a prediction to the dashed frame
         `create_prediction` of runs/prediction/create.py -> worker.py -> engine/jobs/predict.py lists the images
         once (runs/prediction/listing.py) and writes a row for each (runs/prediction/predictions.py, from
@@ -141,11 +152,29 @@ Each line passes through its modules in this order.
         tui/results/images.py; tui/results/returning.py leads back from them. What Enter chooses in
         tui/results/threshold_page.py goes beside the weights (runs/record/decision.py). Two runs image by image:
         tui/results/pair.py.
+    where a network looks in an image
+        `$` -> tui/label/suggestions/asking_commands.py: tui/label/suggestions/asked_network.py asks the process of
+        image_predictor.py, whose `explain` (engine/inference/predict.py) takes the map of
+        engine/inference/activation.py and lays it over the part of the image that the network sees. It comes back as
+        a `HeatMap` in the `DisplaySettings` of that one image, which dataset/images/screen/heat.py draws.
     how far an image is from all classes of a network
         While engine/training/train.py validates, engine/inference/head_input.py keeps what the head is given; for the
         best epoch engine/inference/familiar.py learns from it what is usual, and engine/training/checkpoint.py saves
         that within best.safetensors. engine/inference/predict.py scores images by it on the way.
         tui/controller/suggestions.py marks those that are beyond the limit.
+    a run to its report
+        cli/run_report.py, or `report` of tui/runs/run_actions.py, which starts the same command as a process
+        (runs/actions/reporting.py) -> report/making.py: report/facts.py and report/evaluated.py read the run, its
+        dataset and the evaluations of its weights, report/numbers.py computes (analysis/), report/figures.py draws,
+        report/thumbnails.py renders images as the screen does, report/words/methods.py tells what was done;
+        report/page.py makes one page of all that, report/archive.py packs it.
+    a network to a file for other programs
+        cli/export.py -> engine/export/export.py, which asks the program about images that the run was evaluated on
+        (engine/export/checked_images.py, engine/inference/predict.py). engine/export/graph.py puts brightness, size
+        (engine/export/resampling.py) and softmax around the network, engine/export/tracing.py makes a program of
+        that, and engine/export/onnx_file.py or engine/export/torch_program.py a file; timm gets the weights as they
+        are (engine/export/timm_folder.py). The file is asked about the same images (engine/export/comparison.py);
+        engine/export/readme.py writes the model card, and only then the folder gets its name.
     a review
         tui/review/chooser.py asks what to review; tui/review/finder.py finds what is doubtful in the thread of the
         live suggestions (active/label_issues.py, active/duplicates.py, active/unfamiliar.py). A queue is a filter
@@ -167,11 +196,20 @@ Each line passes through its modules in this order.
         on the same folder, which goes on from the last checkpoint, with the input map of then
         (engine/training/input_map.py) and its own samples: runs/list/moved_dataset.py finds files that were moved,
         and dataset/images/reading.py counts frames as they were counted when the job was made (its `numbering`).
+    a training that is repeated
+        engine/training/fingerprint.py keeps what the files held (runs/record/fingerprint.py). `train --rerun` makes a
+        new job of the run's own samples (runs/rerun/preparing.py), names what differs in files and machine
+        (runs/rerun/machine.py), and compares weights and figures at the end (runs/rerun/outcome.py).
     a disk that fills up
         a label is not applied: dataset/store/errors.py makes a sentence of what SQLite says, and the image stays. A
         run writes its files beside the old ones first (files.py, runs/disk.py), so these are never torn; it ends as
         failed with the sentence of disk_errors.py, and can be resumed from the checkpoint before. Events wait for
         room (runs/record/log.py), which also ends a torn line of events.jsonl before it writes the next one.
+    counts of wells, slides or patients
+        cli/counts/counting.py, or tui/counts/reading.py in the app, has the images and their labels;
+        runs/counts/images.py adds predictions and groups (dataset/path_groups.py), runs/counts/confusions.py finds
+        labelled images that tell what the network confuses. runs/counts/table.py makes the table of them
+        (analysis/counts.py: shares, correction; analysis/enrichment.py), runs/counts/csv_file.py writes it.
     several people at work
         tui/controller/news.py asks each second what others wrote; tui/controller/leases.py leases images ahead
         (dataset/store/review/leases.py) once there is somebody else, and tells dataset/session/session.py which ones
@@ -180,6 +218,13 @@ Each line passes through its modules in this order.
         Who said what is dataset/store/review/ratings.py, from which active/agreement.py computes kappa.
         The labels.db of a copy is read by dataset/interchange/copies/reading.py, compared and merged by
         dataset/interchange/copies/merging.py and dataset/store/review/merging.py.
+    an evaluation to its figures
+        `choose_evaluation_set` of runs/evaluation/evaluation_set.py matches classes and leaves out what was trained
+        on; `create_evaluation` of runs/evaluation/create.py -> worker.py -> engine/jobs/evaluate.py keeps what the
+        network says of each image (runs/evaluation/saved_scores.py). `load_results` of runs/evaluation/results.py
+        reads it, with groups; analysis/metrics.py computes metrics and intervals from counts of classes in groups
+        (analysis/resampling.py), cli/results/showing.py prints and writes them, for two runs on the images of
+        runs/evaluation/pairs.py.
     labels that look wrong, and an audit
         cli/live/learned.py joins images, labels and features (features/table.py; what is missing is made by
         engine/jobs/features.py) to a `Suggester` (active/suggester.py). active/label_issues.py ranks labels by
@@ -197,10 +242,11 @@ Each line passes through its modules in this order.
 
 TYPE_CHECKING = False  # as in typing, whose import takes longer than all the rest
 if TYPE_CHECKING:
+    from mia_tui.classifier import Classifier as Classifier
     from mia_tui.dataset.images.reading import read_image as read_image
 
 __version__ = "0.1.0"
-__all__ = ["read_image"]
+__all__ = ["Classifier", "read_image"]
 
 
 def __getattr__(name: str) -> object:
@@ -209,4 +255,8 @@ def __getattr__(name: str) -> object:
         from mia_tui.dataset.images.reading import read_image
 
         return read_image
+    if name == "Classifier":
+        from mia_tui.classifier import Classifier
+
+        return Classifier
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,17 +1,27 @@
 """`python -m mia_tui.image_predictor`: what a trained network says of the image on screen, one image at a time.
 
 A process of its own (`runs.worker.helper`), on the CPU, since a GPU may be needed by a training; its messages are in
-`runs.prediction.one_image`. A network stays loaded until another one is asked, or its file changes.
+`runs.prediction.one_image`. A network stays loaded until another one is asked, or its file changes. It answers by the
+temperature and the threshold that are kept with it (`runs.record.decision`).
 """
 
 import os
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
+from mia_tui.config.predict import DecisionRule
 from mia_tui.engine.inference.predict import Predictor
-from mia_tui.errors import MiaError
-from mia_tui.runs.prediction.one_image import ImageAnswer, ImageQuestion, decode_question, encode_answer
+from mia_tui.errors import DecodeError, MiaError, RunError
+from mia_tui.runs.prediction.one_image import (
+    ActivationAnswer,
+    ImageAnswer,
+    ImageQuestion,
+    decode_question,
+    encode_answer,
+)
+from mia_tui.runs.record.decision import UNSURE, calibrated, decide, decision_file, read_decision, rule_of
 from mia_tui.runs.worker.helper import answer_requests
 from mia_tui.text import printable
 
@@ -28,6 +38,8 @@ class ImagePredictor:
     def __init__(self) -> None:
         self._network: Predictor | None = None
         self._stamp: _FileStamp | None = None
+        self._rule = DecisionRule()
+        self._rule_stamp: _FileStamp | None = None
 
     def answer_line(self, line: bytes) -> bytes:
         """Answer one request."""
@@ -43,6 +55,7 @@ class ImagePredictor:
 
         Raises:
             CheckpointError: If its file is missing, damaged or not ours.
+            RunError: If its threshold cannot be read.
         """
         network = self._load(Path(question.weights))
         prediction = network.predict_one(Path(question.root), question.key)
@@ -51,15 +64,43 @@ class ImagePredictor:
         if not np.isfinite(prediction.probabilities).all():
             return ImageAnswer(problem="The network has no finite probabilities for this image.")
         names = tuple(item.name for item in network.card.classes)
-        return ImageAnswer(names, tuple(prediction.probabilities.tolist()), remark=prediction.remark)
+        said = calibrated(prediction.probabilities[None], self._rule.temperature)
+        answer = ImageAnswer(
+            names,
+            tuple(said[0].tolist()),
+            remark=prediction.remark,
+            unsure=bool(decide(self._rule, said, names)[0] == UNSURE),
+        )
+        return answer if question.why is None else _with_activation(answer, network, question, question.why)
 
     def _load(self, weights: Path) -> Predictor:
         stamp = _stamp_of(weights)
-        if self._network is None or stamp is None or stamp != self._stamp:
+        rule_stamp = _stamp_of(decision_file(weights))
+        is_new = self._network is None or stamp is None or stamp != self._stamp
+        if is_new or rule_stamp != self._rule_stamp:
+            self._rule, self._rule_stamp = rule_of(read_decision(weights)), rule_stamp
+        if self._network is None or is_new:
             self._network = None  # two may not fit into memory
             self._network = Predictor(weights, device="cpu", threads=_THREADS)
             self._stamp = stamp
         return self._network
+
+
+def _with_activation(
+    answer: ImageAnswer, network: Predictor, question: ImageQuestion, why: str
+) -> ImageAnswer:
+    """The answer with where the network looks when it decides for a class."""
+    wanted = why or answer.best(1)[0][0]
+    if wanted not in answer.classes:
+        return msgspec.structs.replace(
+            answer, no_activation=f"This network does not know {printable(wanted)}."
+        )
+    try:
+        heat = network.explain(Path(question.root), question.key, answer.classes.index(wanted))
+    except (DecodeError, RunError) as error:
+        return msgspec.structs.replace(answer, no_activation=error.message)
+    found = ActivationAnswer(wanted, heat.values, heat.rows, heat.columns, heat.box)
+    return msgspec.structs.replace(answer, activation=found)
 
 
 def _stamp_of(path: Path) -> _FileStamp | None:

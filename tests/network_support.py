@@ -34,7 +34,7 @@ def predict(attempt, job):
     attempt.started(device="cpu")
     run, card = attempt.run, read_card(Path(job.config.weights))
     keys = run.images() or scan(Path(job.dataset)).keys
-    header = make_header(job.dataset, job.config, card, job.config.digest)
+    header = make_header(job.dataset, job.config, card, job.config.digest, rule=job.config.rule)
     rows = PredictionRows(run.rows, header, keys, root=run.root)
     attempt.phase("working", "predicting " + job.config.scope)
     for number, key in enumerate(keys[rows.done:], rows.done + 1):

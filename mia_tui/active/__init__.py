@@ -1,1 +1,1 @@
-"""Active learning on features, in numpy: suggestions, the next image worth labelling, pages of look-alikes."""
+"""Active learning on features, in numpy: suggestions, the most useful image, pages of look-alikes."""

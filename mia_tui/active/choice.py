@@ -1,4 +1,4 @@
-"""Which images are worth labelling first: a representative start, then those that settle the most doubt.
+"""Which images are the most useful to label: a representative start, then those that settle the most doubt.
 
 At first the image in the middle of each of ten clusters (k-means), those first of which least is labelled. Then, of
 the images with the smallest margins, the one that is most in doubt itself and whose label would tell most about all
@@ -30,7 +30,7 @@ _UNDECIDED = 0.1  # margin at which an image counts for a third of one that is w
 
 
 def next_images(suggester: Suggester, learned: Learned | None, among: NDArray[np.bool_], count: int) -> Rows:
-    """Images worth labelling, the first first.
+    """The most useful images to label, the best first.
 
     Args:
         suggester: With the points of all images.
@@ -59,8 +59,8 @@ def _telling(learned: Learned, candidates: Rows, count: int) -> Rows:
     doubts = np.exp(-learned.margins[sample] / _UNDECIDED)
     own_doubts = np.exp(-learned.margins[candidates] / _UNDECIDED)
     one, others = points[candidates], points[sample]
-    about_all = learned.head.unknown(one, others)
-    about_each = learned.head.unknown(one, one)
+    about_all = learned.labels_head.unknown(one, others)
+    about_each = learned.labels_head.unknown(one, one)
     often = _often_asked(learned, candidates)
     groups = None if learned.groups is None else learned.groups[candidates]
     chosen: list[int] = []

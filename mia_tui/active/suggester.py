@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.active.calibration import best_temperature, margins_of, stands_for
-from mia_tui.active.head import RidgeHead, groups_held_out, softmax
+from mia_tui.active.calibration import best_temperature, stands_for
+from mia_tui.active.head import RidgeHead, groups_held_out, held_out_by_parts, margins_of, softmax
 from mia_tui.active.reduction import BLOCK, Reduction
 
 Rows = NDArray[np.int32]
@@ -16,6 +16,10 @@ MOST_LEARNED = 16_384
 
 _MOST_FITTED = 4096  # images that axes are fitted to; more change them hardly
 _MOST_CALIBRATED = 1024  # labels that the temperature is chosen by
+_MOST_OTHERS = 1024  # images without a label that are learned from
+_MOST_BY_PARTS = (
+    200  # labels; with more, what others taught hardly comes from a single one, and parts take longer
+)
 _LEAST_AUDITED = 20
 
 
@@ -36,6 +40,7 @@ class Learned:
         positions: Positions of their classes.
         groups: Which images belong together, shape (N,); None if each is one of its own.
         head: On points.
+        labels_head: What it was before it learned from images without a label, too.
         points: Of all images, shape (N, dims).
     """
 
@@ -51,6 +56,7 @@ class Learned:
     positions: Rows
     groups: Rows | None
     head: RidgeHead
+    labels_head: RidgeHead
     points: NDArray[np.float32]
 
     def probabilities(self, rows: Rows) -> NDArray[np.float32]:
@@ -70,6 +76,8 @@ class Suggester:
     Attributes:
         points: Of all images, float32, shape (N, fewer dims). Points before and after an `add` can differ.
         groups: Which images belong together, shape (N,); None if each is one of its own.
+        by_heart: Which images the network of the features was trained on, shape (N,); None if on none. Their labels
+            are learned from, but do not say how sure suggestions are.
     """
 
     def __init__(self, dims: int) -> None:
@@ -80,6 +88,7 @@ class Suggester:
         self._room: NDArray[np.float32] = np.empty((0, 0), np.float32)
         self.points: NDArray[np.float32] = self._room
         self.groups: Rows | None = None
+        self.by_heart: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -161,11 +170,13 @@ class Suggester:
         learned: Rows = np.asarray(rows, np.int32)
         positions: Rows = found.astype(np.int32)
         if count > MOST_LEARNED:
-            kept = _sample_of_labels(positions, MOST_LEARNED)
+            kept = sample_of_labels(positions, MOST_LEARNED)
             learned, positions = learned[kept], positions[kept]
         points = self.points
-        head = RidgeHead.fit(points[learned], positions, len(classes))
-        temperature = self._temperature(head, learned, positions, audit)
+        labels_head = RidgeHead.fit(points[learned], positions, len(classes))
+        others = points[self._others(rows)]
+        head = labels_head.self_trained(len(learned), others)
+        temperature = self._temperature(head, learned, positions, audit, others)
         best, second, confidences, margins = _rescore(head, points, temperature)
         return Learned(
             classes=classes.astype(np.int32),
@@ -180,19 +191,44 @@ class Suggester:
             positions=positions,
             groups=self._groups(),
             head=head,
+            labels_head=labels_head,
             points=points,
         )
 
-    def _temperature(self, head: RidgeHead, rows: Rows, positions: Rows, audit: Rows | None) -> float:
-        """From labels whose class others have, too, and if enough of them were audited from these alone."""
+    def _others(self, rows: Rows) -> Rows:
+        """Some images without a label, of groups without one: a label that is held out is not known by its group."""
+        groups = self._groups()
+        free = np.ones(len(self), np.bool_)
+        if groups is not None:
+            free = ~np.isin(groups, groups[rows])
+        free[rows] = False
+        others = np.flatnonzero(free).astype(np.int32)
+        return others[:: max(1, -(-len(others) // _MOST_OTHERS))]
+
+    def _temperature(
+        self,
+        head: RidgeHead,
+        rows: Rows,
+        positions: Rows,
+        audit: Rows | None,
+        others: NDArray[np.float32],
+    ) -> float:
+        """From labels whose class others have, too, and if enough of them were audited from these alone; not from
+        those that the network of the features was trained on, unless there are no others."""
         asked = np.flatnonzero(np.bincount(positions)[positions] > 1)
+        if self.by_heart is not None and not self.by_heart[rows[asked]].all():
+            asked = asked[~self.by_heart[rows[asked]]]
         audited = np.zeros(0, np.intp) if audit is None else asked[np.isin(rows[asked], audit)]
         drawn = len(audited) >= _LEAST_AUDITED
         asked = audited if drawn else asked
         asked = asked[:: max(1, -(-len(asked) // _MOST_CALIBRATED))]
         groups = self._groups()
         groups = groups_held_out(positions, None if groups is None else groups[rows])
-        scores = head.held_out(self.points[rows], positions, groups, asked.astype(np.int32))
+        points = self.points[rows]
+        if len(rows) < _MOST_BY_PARTS:
+            scores = held_out_by_parts(points, positions, head.weights.shape[1], groups, others)[asked]
+        else:
+            scores = head.held_out(points, positions, groups, asked.astype(np.int32))
         counts = np.ones(len(asked), np.float32)
         if not drawn and len(asked):
             some = self.points[:: -(-len(self) // _MOST_CALIBRATED)]
@@ -221,7 +257,7 @@ class Suggester:
         return found
 
 
-def _sample_of_labels(positions: Rows, most: int) -> NDArray[np.intp]:
+def sample_of_labels(positions: Rows, most: int) -> NDArray[np.intp]:
     """Some labels at random, of each class as many as of any other, as far as it has as many; ascending."""
     order = np.random.default_rng(0).permutation(len(positions))
     order = order[np.argsort(positions[order], kind="stable")]

@@ -7,6 +7,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from mia_tui.analysis.intervals import Interval, normal_quantile, t_quantile
+from mia_tui.analysis.metrics import LEAST_GROUPS, Estimate
+from mia_tui.text import counted
+
 _MOST_EXACT = 1000  # images on which one network is right and the other wrong; of more both ways agree
 
 
@@ -53,6 +57,37 @@ def mcnemar(right_one: npt.NDArray[np.bool_], right_other: npt.NDArray[np.bool_]
         )
     chi2 = (abs(only_one - only_other) - 1) ** 2 / differing if only_one != only_other else 0.0
     return McNemar(both, only_one, only_other, neither, math.erfc(math.sqrt(chi2 / 2)), "chi2")
+
+
+def accuracy_difference(
+    right_one: npt.NDArray[np.bool_], right_other: npt.NDArray[np.bool_], groups: npt.NDArray[np.int64]
+) -> Estimate:
+    """How much more accurate the first network is, with an interval from how much groups differ.
+
+    Args:
+        right_one: On which images the first network is right, shape (n,), bool.
+        right_other: The same of the second.
+        groups: As for `metric_table`.
+
+    Source: the ratio estimator of a mean over clusters, Cochran, "Sampling techniques", 1977, section 9A.1.
+    """
+    images = len(right_one)
+    if not images:
+        return Estimate(0.0, None, "no images")
+    differences = right_one.astype(np.float64) - right_other
+    value = float(differences.mean())
+    group = np.unique(groups, return_inverse=True)[1].reshape(-1)
+    count = int(group.max()) + 1
+    is_grouped = count < images
+    noun = counted(count, "group") if is_grouped else counted(images, "image")
+    if count < LEAST_GROUPS:
+        return Estimate(value, None, f"too few: {noun}")
+    if not differences.any():
+        return Estimate(value, None, "both are right on the same images")
+    changes = np.bincount(group, differences - value) / images
+    error = math.sqrt(count / (count - 1) * float(changes @ changes))
+    half = error * (t_quantile(count - 1) if is_grouped else normal_quantile())
+    return Estimate(value, Interval(max(-1.0, value - half), min(1.0, value + half), f"mean over {noun}"))
 
 
 def _binomial_p(fewer: int, of: int) -> float:

@@ -1,4 +1,4 @@
-"""Intervals of 95 %: of shares, and of other figures from how much single images or groups change them."""
+"""Intervals of 95 %, from how much a figure varies between samples, or from a share of independent images."""
 
 import math
 from dataclasses import dataclass
@@ -7,10 +7,12 @@ from statistics import NormalDist
 LEVEL = 0.95
 """Of all intervals here."""
 
+_MOST = 50.0  # of a logit; beyond, a share is 0 or 1
+
 
 @dataclass(frozen=True)
 class Interval:
-    """Where a figure would lie on all images of the kind, in 95 of 100 cases.
+    """Where a figure lies for all images of the kind, in 95 of 100 cases.
 
     Attributes:
         low: Lower end.
@@ -28,15 +30,29 @@ def wilson(share: float, images: float, method: str, *, critical: float | None =
 
     Args:
         share: What was seen, 0 to 1.
-        images: Of how many images; fewer than there are where these are not independent.
+        images: Of how many images; where these are not independent, how many independent ones say as much.
         method: As in `Interval`.
         critical: Quantile of the distribution that stands in for the normal one; None takes the normal one.
     """
     critical = normal_quantile() if critical is None else critical
     bound = critical**2 / images
     middle = (share + bound / 2) / (1 + bound)
-    half = critical / (1 + bound) * math.sqrt(share * (1 - share) / images + bound / images / 4)
+    half = critical / (1 + bound) * math.sqrt(max(0.0, share * (1 - share)) / images + bound / images / 4)
     return Interval(max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half)), method)
+
+
+def by_logit(value: float, error: float, critical: float, method: str) -> Interval:
+    """The interval of a figure between 0 and 1, neither of them, from its standard error, by its logit."""
+    middle = math.log(value / (1 - value))
+    half = min(_MOST, critical * error / (value * (1 - value)))
+    low, high = 1 / (1 + math.exp(half - middle)), 1 / (1 + math.exp(-half - middle))
+    return Interval(min(value, low), max(value, high), method)
+
+
+def by_fisher(value: float, error: float, critical: float, method: str) -> Interval:
+    """The interval of a correlation, neither -1 nor 1, from its standard error, by Fisher's transformation."""
+    middle, half = math.atanh(value), min(_MOST, critical * error / (1 - value**2))
+    return Interval(min(value, math.tanh(middle - half)), max(value, math.tanh(middle + half)), method)
 
 
 def normal_quantile(level: float = LEVEL) -> float:
@@ -44,8 +60,8 @@ def normal_quantile(level: float = LEVEL) -> float:
     return NormalDist().inv_cdf((1 + level) / 2)
 
 
-def t_quantile(degrees: int, level: float = LEVEL) -> float:
-    """The same of Student's t with so many degrees of freedom, right to 1e-6 from 19 on.
+def t_quantile(degrees: float, level: float = LEVEL) -> float:
+    """The same of Student's t; right to 1e-2 with 4 degrees of freedom, to 1e-6 from 19 on.
 
     Source: expansion 26.7.5 of Abramowitz and Stegun, "Handbook of mathematical functions", 1964.
     """

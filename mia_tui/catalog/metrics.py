@@ -1,6 +1,6 @@
 """Metrics to watch in training, all computed from one confusion matrix.
 
-A new metric is a line here, and its value under the same name in `figures` of runs/evaluation/confusion.py.
+A new metric is a line here, and its value under the same name in `overall_metrics` of analysis/formulas.py.
 """
 
 from typing import TYPE_CHECKING, Literal

@@ -131,5 +131,6 @@ def _show_next_steps(report: Report, root: Path) -> None:
     report.say(f"  mia-tui {name}")
     report.say(f"  mia-tui demo {name} --app" if root != DEFAULT_FOLDER else "  mia-tui demo --app")
     report.say(f"  mia-tui runs show last --dataset {name}")
+    report.say(f"  mia-tui report last --dataset {name}")
     report.say(f"  mia-tui train {name} --backbone mobilenetv2 --size 96 --epochs 30 --detach")
     report.say("  mia-tui train --help")

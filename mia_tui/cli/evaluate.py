@@ -2,8 +2,9 @@
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -11,13 +12,12 @@ from mia_tui.cli.images import read_labelled
 from mia_tui.cli.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
 from mia_tui.cli.network import find_network, network_options, warn_of_unreadable
 from mia_tui.cli.options import Command, Option, dataset_argument, json_option, state_options
-from mia_tui.cli.output import tables
 from mia_tui.cli.report import Report
+from mia_tui.cli.results.options import ShownResults, group_by_option, result_options, shown_results
+from mia_tui.errors import ConfigError
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from mia_tui.runs.evaluation.confusion import SavedConfusion
+    from mia_tui.runs.evaluation.evaluation_set import EvaluatedPart, EvaluationSet
     from mia_tui.runs.record.layout import RunDir
 
 
@@ -46,6 +46,16 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Dataset in which RUN is looked up; by default DATASET, then your newest runs.",
 )
+@group_by_option
+@click.option(
+    "--against",
+    "against_text",
+    cls=Option,
+    metavar="RUN2",
+    help="Evaluate this network on the same images, too, and compare both: metrics, McNemar's test, and the images "
+    "to which they give different classes.",
+)
+@result_options
 @after_option
 @json_option
 @state_options
@@ -53,50 +63,97 @@ def command(
     dataset: Path,
     trained: Path | None,
     run_text: str | None,
-    threads: int | None,
+    against_text: str | None,
+    split: "EvaluatedPart | None",
+    labels: str,
     detach: bool,
     after: str | None,
-    split: str | None,
-    labels: str,
     as_json: bool,
     state: Path | None,
     annotator: str | None,
+    shares: bool,
+    by_similarity: bool,
+    top: int,
+    csv: Path | None,
+    overwrite: bool,
     **settings: Any,
 ) -> int:
     """Evaluate a trained network on the labelled images of DATASET.
 
-    Classes are matched by name. Images that the run was trained on are never counted as unseen. An evaluation is a
-    run, listed with the trainings of DATASET, and shown in the app.
+    Every metric has an interval of 95 %. Classes are matched by name. Images that the run was trained on are never
+    counted as unseen. An evaluation is a run, listed with the trainings of DATASET, and shown in the app;
+    `mia-tui runs results` prints it again, and also the results of a training on its validation part.
     """
-    from mia_tui.runs.evaluation.create import create_evaluation
+    report = Report(as_json=as_json)
+    shown = shown_results(shares, by_similarity, top, csv, overwrite)
+    if detach and (csv is not None or against_text is not None):
+        raise ConfigError(
+            "--csv and --against need the results, which --detach does not wait for.",
+            "Leave --detach out, or use `mia-tui runs results` when the evaluation has finished.",
+        )
+    place = trained or dataset
+    run, weights = find_network(run_text, place, None if trained else state)
+    other = find_network(against_text, place, None if trained else state) if against_text else None
+    waits_for = run_to_wait_for(report, after, place, state, anywhere=True)
+    wishes = {"state": state, "after": waits_for, **settings}
+    plans = _plan(
+        report, dataset, [(run, weights), *([other] if other else [])], split, labels, state, annotator
+    )
+    first, *second = [_create(dataset, plan, wishes) for plan in plans]
+    if detach:
+        return start_detached(report, first)
+    code = _evaluate(report, first)
+    if code or not second:
+        return code or _show(report, [first], shown)
+    return _evaluate(report, second[0]) or _show(report, [first, second[0]], shown)
+
+
+class _Plan(NamedTuple):
+    """A network, and the images that it is evaluated on."""
+
+    weights: Path
+    evaluated: "EvaluationSet"
+
+
+def _plan(
+    report: Report,
+    dataset: Path,
+    networks: "list[tuple[RunDir | None, Path]]",
+    split: "EvaluatedPart | None",
+    labels: str,
+    state: Path | None,
+    annotator: str | None,
+) -> list[_Plan]:
+    """Choose the images of the first network, and the same ones for the second."""
     from mia_tui.runs.evaluation.evaluation_set import choose_evaluation_set
     from mia_tui.runs.record.model_card import read_card
 
-    report = Report(as_json=as_json)
-    run, weights = find_network(run_text, trained or dataset, None if trained else state)
+    (run, weights), *others = networks
     card = read_card(weights)
     found = read_labelled(report, dataset, state, frames=card.frames, source=labels, annotator=annotator)
-    evaluated = choose_evaluation_set(found, card, run, split)  # type: ignore[arg-type]
+    evaluated = choose_evaluation_set(found, card, run, split)
+    plans = [_Plan(weights, evaluated)]
     for note in (*found.notes, *evaluated.notes):
         report.warn(note)
-    command_line = shlex.join(["mia-tui", *sys.argv[1:]])
-    made = create_evaluation(
-        dataset,
-        weights,
-        evaluated,
-        state=state,
-        threads=threads,
-        after=run_to_wait_for(report, after, trained or dataset, state, anywhere=True),
-        command=command_line,
-        **settings,
-    )
-    return start_detached(report, made) if detach else _evaluate(report, made)
+    for other, other_weights in others:
+        second = choose_evaluation_set(found, read_card(other_weights), other, "all", among=evaluated.truth)
+        plans.append(_Plan(other_weights, replace(second, split=evaluated.split)))
+        for note in second.notes:
+            if note not in evaluated.notes:
+                report.warn(f"Of the second network: {note}")
+    return plans
+
+
+def _create(dataset: Path, plan: _Plan, wishes: dict[str, Any]) -> "RunDir":
+    from mia_tui.runs.evaluation.create import create_evaluation
+
+    line = shlex.join(["mia-tui", *sys.argv[1:]])
+    return create_evaluation(dataset, plan.weights, plan.evaluated, command=line, **wishes)
 
 
 def _evaluate(report: Report, run: "RunDir") -> int:
-    """Do the evaluation in this terminal and print its figures."""
+    """Do the evaluation in this terminal."""
     from mia_tui.cli.output.progress import EpochProgress
-    from mia_tui.runs.evaluation.confusion import load_confusion
     from mia_tui.runs.record.state import read_state
 
     before = read_state(run)
@@ -106,56 +163,18 @@ def _evaluate(report: Report, run: "RunDir") -> int:
     if result.outcome == "finished":
         assert progress.state.result is not None
         warn_of_unreadable(report, progress.state.result)
-        matrix = load_confusion(run.confusion("evaluation"))
-        _warn_of_absent_classes(report, matrix.counts, list(matrix.classes))
-        _show_figures(report, run, matrix)
     elif result.error is None:
         report.note("Stopped; the same command evaluates again from the start.")
     return code
 
 
-def _warn_of_absent_classes(report: Report, confusion: "np.ndarray", classes: list[str]) -> None:
-    """Warn of classes that were predicted but have no image, since they count as 0 in the macro averages."""
-    from mia_tui.text import name_some
+def _show(report: Report, runs: "list[RunDir]", shown: ShownResults) -> int:
+    from mia_tui.cli.results.showing import show_both, show_results
+    from mia_tui.runs.evaluation.results import load_results
 
-    predicted, truth = confusion.sum(axis=0), confusion.sum(axis=1)
-    absent = [name for name, p, t in zip(classes, predicted, truth, strict=True) if p and not t]
-    if absent:
-        report.warn(
-            f"No image is of class {name_some(absent)}, but some were predicted as it: "
-            "it counts as 0 in the macro averages, and is left out of balanced accuracy."
-        )
-
-
-def _show_figures(report: Report, run: "RunDir", matrix: "SavedConfusion") -> None:
-    import msgspec
-
-    from mia_tui.runs.evaluation.confusion import figures, per_class
-    from mia_tui.text import counted, encode_name
-
-    config = run.evaluate_job().config
-    confusion, classes = matrix.counts, list(matrix.classes)
-    values = figures(confusion)
-    rows = [msgspec.to_builtins(row) for row in per_class(confusion, classes)]
-    samples = int(confusion.sum())
-    of_part = "" if matrix.split == "all" else f" of the part {matrix.split}"
-    report.say(f"{counted(samples, 'image')}{of_part}:")
-    report.confusion(confusion.tolist(), classes)
-    report.say()
-    report.per_class(rows)
-    report.say()
-    report.figures(values)
-    report.record(
-        {
-            "run": run.name,
-            "path": encode_name(str(run.path.resolve())),
-            "network": config.network,
-            "split": matrix.split,
-            "samples": samples,
-            "trained_on": config.trained_on,
-            **{name: values[name] for name in tables.FIGURES},
-            "classes": classes,
-            "per_class": rows,
-            "confusion": confusion.tolist(),
-        }
-    )
+    results = [load_results(run) for run in runs]
+    if len(results) == 1:
+        show_results(report, results[0], shown)
+    else:
+        show_both(report, results[0], results[1], shown)
+    return 0

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from mia_tui.cli.options import Option
+from mia_tui.cli.options import Option, device_option
 from mia_tui.cli.report import Report
 from mia_tui.errors import ConfigError
-from mia_tui.text import NAMED, counted, decode_name, fault_of, name_faults
+from mia_tui.text import NAMED, counted, decode_name, fault_of, name_faults, printable
 
 if TYPE_CHECKING:
     from mia_tui.runs.record.events import ResultSaved
@@ -28,15 +28,10 @@ def network_options(function: Function) -> Function:
                 "run_text",
                 cls=Option,
                 metavar="RUN",
-                help="The network: a run's folder or name, best, last, or a weights file (.safetensors).",
+                help="The network: a run's folder or name, best, last, a weights file (.safetensors), or the folder "
+                "that `mia-tui export --format timm` made.",
             ),
-            click.option(
-                "--device",
-                cls=Option,
-                default="auto",
-                show_default=True,
-                help="auto, cpu, cuda, cuda:N or mps.",
-            ),
+            device_option("auto, cpu, cuda, cuda:N or mps."),
             click.option(
                 "--precision",
                 cls=Option,
@@ -84,7 +79,7 @@ def network_options(function: Function) -> Function:
 
 
 def find_network(text: str | None, dataset: Path | None, state: Path | None) -> "tuple[RunDir | None, Path]":
-    """The run and the weights file that --run names; the run is None for a file outside of a run.
+    """The run and the weights file that --run names; the run is None for a file outside of a run, and an export.
 
     Raises:
         DataError: If the dataset is no folder.
@@ -95,6 +90,7 @@ def find_network(text: str | None, dataset: Path | None, state: Path | None) -> 
     from mia_tui.dataset.scan.scan import check_root
     from mia_tui.runs.actions.using import without_weights
     from mia_tui.runs.list.find import find_run
+    from mia_tui.runs.list.networks import exported_file
     from mia_tui.runs.record.layout import RunDir
 
     if dataset is not None:
@@ -105,6 +101,14 @@ def find_network(text: str | None, dataset: Path | None, state: Path | None) -> 
             raise ConfigError(f"There is no weights file {path}.", "Check --run.")
         above = RunDir(path.resolve().parent.parent)
         return (above if above.exists() else None), path
+    exported = exported_file(path)
+    if exported is not None:
+        if exported.suffix == ".onnx":
+            raise ConfigError(
+                f"{printable(exported)} is for other programs.",
+                "Name the run itself, or what `mia-tui export --format timm` made of it.",
+            )
+        return None, exported
     try:
         run = find_run(text, dataset=dataset, state=state)
     except ConfigError:

@@ -201,6 +201,21 @@ def _named(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     return value if value is None else value.strip()
 
 
+def device_option(help: str) -> Decorator:
+    """--device, checked; arrives as `device: str`."""
+    return click.option(
+        "--device", cls=Option, default="auto", show_default=True, help=help, callback=_device
+    )
+
+
+def _device(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if value != "auto":
+        from mia_tui.config.fields import check_value, find_field
+
+        check_value(find_field("device", where="--device"), value, shown="--device")
+    return value
+
+
 def graphics_option(function: Function) -> Function:
     """--graphics; arrives as `graphics: str | None`, None where the user's settings decide."""
     return click.option(

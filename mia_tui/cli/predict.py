@@ -64,6 +64,16 @@ def _parse_shard(ctx: click.Context, param: click.Parameter, value: str | None) 
 )
 @path_option("--join", lambda: "Join the parts of this file, when all are there; takes no other options.")
 @click.option(
+    "--threshold",
+    cls=Option,
+    type=click.FloatRange(0.0, 1.0),
+    metavar="P",
+    help="Least probability of an answer, here in place of that of the network; images below it are unsure.",
+)
+@click.option(
+    "--no-threshold", cls=Option, is_flag=True, help="Answer always, whatever threshold the network has."
+)
+@click.option(
     "--frames",
     cls=Option,
     type=click.Choice(["first", "all"], case_sensitive=False),
@@ -79,6 +89,8 @@ def command(
     out: Path | None,
     shard: tuple[int, int] | None,
     join: Path | None,
+    threshold: float | None,
+    no_threshold: bool,
     threads: int | None,
     detach: bool,
     after: str | None,
@@ -106,6 +118,13 @@ def command(
         check_format(out)
     elif shard is not None:
         raise ConfigError("Parts are of a file.", "Name it with --out.")
+    if no_threshold:
+        if threshold is not None:
+            raise ConfigError(
+                "--threshold and --no-threshold contradict each other.", "Leave one of them out."
+            )
+        threshold = 0.0
+    settings["threshold"] = threshold
     _check_images(images)
     if out is None and not _is_dataset(images):
         what = "a file" if images.is_file() else "one image"
@@ -151,7 +170,7 @@ def _join(report: Report, out: Path) -> int:
 
     check_format(out)
     summary = join_shards(out.absolute())
-    _print_counts(report, "prediction", out, dict(summary.by_class.most_common()))
+    _print_counts(report, "prediction", out, dict(summary.by_class.most_common()), summary.unsure)
     if summary.problem_count:
         report.warn(f"{counted(summary.problem_count, 'image')} could not be read: {summary.sentence}.")
     _record_file(report, out, summary)
@@ -162,13 +181,15 @@ def _is_there(
     report: Report, folder: Path, weights: Path, out: Path, shard: tuple[int, int], settings: dict[str, Any]
 ) -> bool:
     """Whether a part has been made by the same command already; says so."""
+    from mia_tui.config.predict import DecisionRule
     from mia_tui.runs.prediction.create import prediction_config
     from mia_tui.runs.prediction.predictions import make_header
     from mia_tui.runs.prediction.shards import finished_shard, shard_file, shard_settings
     from mia_tui.runs.record.model_card import read_card, weights_digest
 
     config, card = prediction_config(weights, shard=shard, **settings), read_card(weights)
-    header = make_header(str(real_path(folder)), config, card, weights_digest(weights))
+    rule = config.rule or DecisionRule()
+    header = make_header(str(real_path(folder)), config, card, weights_digest(weights), rule=rule)
     summary, part = finished_shard(out, shard, shard_settings(header, config, card)), shard_file(out, shard)
     if summary is None:
         return False
@@ -179,9 +200,14 @@ def _is_there(
 
 def _record_file(report: Report, file: Path, summary: "PredictionSummary") -> None:
     """With --json, say what is in a file of predictions that no run has just made."""
-    predicted, classes = summary.by_class.total(), dict(summary.by_class.most_common())
     report.record(
-        {"out": str(file), "predicted": predicted, "skipped": summary.problem_count, "classes": classes}
+        {
+            "out": str(file),
+            "predicted": summary.predicted,
+            "unsure": summary.unsure,
+            "skipped": summary.problem_count,
+            "classes": dict(summary.by_class.most_common()),
+        }
     )
 
 
@@ -265,7 +291,7 @@ def _summarise(
     assert result is not None
     warn_of_unreadable(report, result)
     what = "suggestion" if out is None else "prediction"
-    predicted = _print_counts(report, what, _place_of(run, result), result.counts)
+    predicted = _print_counts(report, what, _place_of(run, result), result.counts, result.unsure)
     if config.shard is not None:
         report.say(result.sentence)
     if out is None:
@@ -278,6 +304,7 @@ def _summarise(
             "run": str(run.path),
             "out": str(_place_of(run, result)),
             "predicted": predicted,
+            "unsure": result.unsure,
             "skipped": result.problem_count,
             "other_kinds": result.other_kinds,
             "remark": result.remark or None,
@@ -291,12 +318,14 @@ def _place_of(run: "RunDir", result: "ResultSaved") -> Path:
     return run.path / decode_name(result.file)
 
 
-def _print_counts(report: Report, what: str, place: Path, counts: Mapping[str, int]) -> int:
+def _print_counts(report: Report, what: str, place: Path, counts: Mapping[str, int], unsure: int) -> int:
     """Print how many images were predicted as each class; returns how many in all."""
-    predicted = sum(counts.values())
+    predicted = sum(counts.values()) + unsure
     report.say(f"{counted(predicted, what)} in {printable(place)}:")
     rows = [
         (printable(decode_name(name)), count, f"{count / predicted:.1%}") for name, count in counts.items()
     ]
+    if unsure:
+        rows.append(("(unsure)", unsure, f"{unsure / predicted:.1%}"))
     report.table(("class", "images", "share"), rows)
     return predicted

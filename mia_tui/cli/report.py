@@ -145,18 +145,40 @@ class Report:
         """Print the metrics of a whole confusion matrix (`runs.evaluation.confusion.figures`)."""
         self.table(("metric", "value"), [(metric_words(name), values[name]) for name in tables.FIGURES])
 
-    def confusion(self, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
+    def confusion(
+        self,
+        counts: Sequence[Sequence[int]],
+        classes: Sequence[str],
+        *,
+        shares: bool = False,
+        by_similarity: bool | None = None,
+    ) -> None:
         """Print a confusion matrix, rows truth: a heat map on a terminal with colours where it fits, else a table.
 
         With many classes it is a table of the most frequent confusions.
+
+        Args:
+            counts: Shape (C, C).
+            classes: Names, length C.
+            shares: Whether the cells have shares of the images of their row in place of counts.
+            by_similarity: Whether classes that are confused are neighbours; None means in a heat map only.
         """
-        painted = self._heat_map(counts, classes)
+        painted = self._heat_map(counts, classes, shares=shares, by_similarity=by_similarity is not False)
         for line in painted:
             self._line(self._answers, line)
-        for line in () if painted else tables.confusion(counts, classes):
+        if painted:
+            return
+        for line in tables.confusion(counts, classes, shares=shares, by_similarity=by_similarity is True):
             self.row(line)
 
-    def _heat_map(self, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> list[str]:
+    def _heat_map(
+        self,
+        counts: Sequence[Sequence[int]],
+        classes: Sequence[str],
+        *,
+        shares: bool,
+        by_similarity: bool,
+    ) -> list[str]:
         """Lines with colours; none where they cannot be shown, or there are too many classes."""
         columns = self._answers.columns() if self._answers.isatty() else None
         if columns is None:
@@ -164,7 +186,9 @@ class Report:
         from mia_tui.cli.output.heat_map import colours_of, heat_map
 
         colours = colours_of(os.environ)
-        return [] if colours is None else heat_map(counts, classes, columns, colours) or []
+        if colours is None:
+            return []
+        return heat_map(counts, classes, columns, colours, shares=shares, by_similarity=by_similarity) or []
 
     def epochs(self, state: "RunState") -> None:
         """Print the table of a run's epochs, with the best one marked."""

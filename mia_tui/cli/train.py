@@ -41,6 +41,12 @@ if TYPE_CHECKING:
 @settings_options
 @click.option("--resume", cls=Option, metavar="RUN", help="Resume a run: a folder, a name, best or last.")
 @click.option(
+    "--rerun",
+    cls=Option,
+    metavar="RUN",
+    help="Repeat a run exactly: its settings, images, labels and parts; on DATASET, if the images are there now.",
+)
+@click.option(
     "--detach", cls=Option, is_flag=True, help="Train in the background; the terminal may be closed."
 )
 @click.option("--watch", cls=Option, is_flag=True, help=WATCH_HELP)
@@ -56,6 +62,7 @@ if TYPE_CHECKING:
 def command(
     dataset: Path | None,
     resume: str | None,
+    rerun: str | None,
     detach: bool,
     watch: bool,
     after: str | None,
@@ -69,6 +76,10 @@ def command(
 
     Ctrl-C, `mia-tui runs stop` and `kill` stop a run after the current step, with a checkpoint; --resume continues
     from exactly there. --threads is the only setting that can be given with it.
+
+    --rerun repeats a run, also one whose folder was copied from elsewhere. It says first which files differ from
+    those of then, and at the end whether the weights are the same to the bit: they are where processor, torch and
+    --threads are the same.
     """
     report = Report(as_json=as_json)
     check_watch(watch, as_json=as_json)
@@ -77,8 +88,15 @@ def command(
             "--watch shows a training in this terminal, and --detach takes it out of it.",
             "Leave one of them out; `mia-tui runs follow last --watch` shows a detached one.",
         )
+    if resume is not None and rerun is not None:
+        raise ConfigError(
+            "--resume continues a run, and --rerun repeats one from its beginning.", "Leave one of them out."
+        )
     if show_config:
-        return _show_config(report, resume, settings)
+        return _show_config(report, resume or rerun, settings)
+    if rerun is not None:
+        run = _create_rerun(report, rerun, dataset, state, settings, after=after)
+        return start_detached(report, run) if detach else run_in_front(report, run, watch=watch)
     if resume is not None:
         threads = settings.pop("threads")
         run = _find(resume, dataset, state, given_settings(settings))
@@ -101,7 +119,7 @@ def _show_config(report: Report, resume: str | None, settings: dict[str, Any]) -
 
     if resume is not None:
         raise ConfigError(
-            "--show-config is for a new run, and a resumed one keeps its settings.",
+            "--show-config is for a new run, and one that is resumed or repeated keeps its settings.",
             f"They are in `mia-tui runs show {shlex.quote(resume)} --json`.",
         )
     config = read_settings(settings)
@@ -129,6 +147,62 @@ def _find(text: str, dataset: Path | None, state: Path | None, given: list[str])
     update_dataset_path(run, dataset)
     remember_run(run)
     return run
+
+
+def _create_rerun(
+    report: Report,
+    text: str,
+    dataset: Path | None,
+    state: Path | None,
+    settings: dict[str, Any],
+    *,
+    after: str | None,
+) -> "RunDir":
+    """Make the run that repeats another one, and say what differs."""
+    from mia_tui.runs.list.find import remember_run
+    from mia_tui.runs.rerun.preparing import prepare_rerun
+
+    threads = settings.pop("threads")
+    given = given_settings(settings)
+    if given:
+        raise ConfigError(
+            f"A repetition keeps the settings of its run, so {', '.join(given)} cannot be given.",
+            "Only --threads can; leave the others out.",
+        )
+    original = _find_original(text, dataset, state)
+    with report.counting("Comparing images") as bar:
+        prepared = prepare_rerun(
+            original,
+            dataset,
+            state,
+            threads=threads,
+            command=shlex.join(["mia-tui", *sys.argv[1:]]),
+            progress=lambda done, total: bar.update(done, total),
+        )
+    report.say(f"Repeating {printable(original.name)} on {printable(prepared.job.dataset)}.")
+    is_same = prepared.data.are_none
+    for sentence in prepared.sentences:
+        if is_same and sentence.startswith("All "):
+            report.say(sentence)
+        else:
+            _warn_before_start(report, sentence)
+    run = prepared.create(after=run_to_wait_for(report, after, dataset, state))
+    remember_run(run)
+    return run
+
+
+def _find_original(text: str, dataset: Path | None, state: Path | None) -> "RunDir":
+    """The run to repeat: of the dataset, else of another one, on whose images it was trained."""
+    from mia_tui.runs.list.find import find_run
+
+    if Path(text).is_dir():
+        return find_run(text)
+    try:
+        return find_run(text, dataset=dataset, state=state)
+    except ConfigError:
+        if dataset is None or text in ("last", "best"):
+            raise
+        return find_run(text)
 
 
 def _queue_again(run: "RunDir", after: "RunDir | None") -> None:
@@ -272,6 +346,7 @@ def run_in_front(report: Report, run: "RunDir", *, watch: bool = False) -> int:
         report.warn(sentence)
     if result.outcome == "finished":
         show_best(report, run, progress.state)
+        _show_rerun(report, run)
         _show_next(report, run)
     if result.error is None and result.outcome == "stopped":
         saved = (
@@ -312,6 +387,17 @@ def show_best(report: Report, run: "RunDir", state: "RunState") -> None:
     shown: tuple[MetricName, ...] = ("accuracy", "balanced_accuracy", "macro_f1", "mcc")
     report.say(", ".join(f"{metric_words(name)} {values[name]:.4f}" for name in shown))
     report.say(f"Weights: {printable(run.best_weights)}")
+
+
+def _show_rerun(report: Report, run: "RunDir") -> None:
+    """Say whether a repetition has the weights of the run that it repeats."""
+    from mia_tui.runs.rerun.outcome import rerun_outcome, rerun_record
+
+    outcome = rerun_outcome(run)
+    if outcome is None:
+        return
+    report.say(outcome.sentence)
+    report.record({"type": "rerun", **rerun_record(outcome)})
 
 
 def _show_next(report: Report, run: "RunDir") -> None:

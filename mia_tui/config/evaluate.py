@@ -12,6 +12,8 @@ class EvaluateConfig(NetworkConfig, frozen=True, kw_only=True, forbid_unknown_fi
     Attributes:
         split: The part of the dataset that these images are, see `runs.evaluation.evaluation_set`.
         trained_on: How many of them the network was trained on.
+        group_by: Regular expression on the path; images with the same match are a group, over which intervals are
+            computed. None where only images of one file belong together.
     """
 
     kind: ClassVar[str] = "evaluate"
@@ -19,3 +21,4 @@ class EvaluateConfig(NetworkConfig, frozen=True, kw_only=True, forbid_unknown_fi
 
     split: Text
     trained_on: Count = 0
+    group_by: Text | None = None

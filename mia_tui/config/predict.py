@@ -9,6 +9,32 @@ from mia_tui.config.train import Frames, Precision
 from mia_tui.decoding import Text
 
 AbsolutePath = Annotated[str, Meta(max_length=65_536, pattern=r"^/[^\x00]*\Z")]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Temperature = Annotated[float, Meta(ge=0.01, le=100.0)]
+
+
+class DecisionRule(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is done to the probabilities of a network until there is an answer.
+
+    Attributes:
+        temperature: Divides the logits before the softmax (Guo 2017, on calibration of modern neural networks); 1
+            leaves probabilities as they are, more makes them less certain. The most probable class stays the same.
+        threshold: Least probability of the most probable class; below it the network is unsure. 0 answers always.
+        by_class: In its place for some classes, by name.
+    """
+
+    temperature: Temperature = 1.0
+    threshold: Share = 0.0
+    by_class: dict[Text, Share] = {}  # msgspec makes a new one each time
+
+    @property
+    def may_be_unsure(self) -> bool:
+        """Whether some images may have no answer."""
+        return self.threshold > 0.0 or any(self.by_class.values())
+
+    def threshold_of(self, name: str) -> float:
+        """The threshold of a class."""
+        return self.by_class.get(name, self.threshold)
 
 
 class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,6 +72,8 @@ class PredictConfig(NetworkConfig, frozen=True, kw_only=True, forbid_unknown_fie
         scope: The same in words, such as "unlabelled images".
         out: The file for the predictions; None keeps them in the run, as suggestions for the app.
         shard: (i, n) for the i-th of n parts, from 1; None for all.
+        rule: How probabilities become answers; None takes that of the network when the prediction begins.
+        rule_by: Whether the rule is the network's own, or was given for this prediction.
     """
 
     kind: ClassVar[str] = "predict"
@@ -56,3 +84,5 @@ class PredictConfig(NetworkConfig, frozen=True, kw_only=True, forbid_unknown_fie
     scope: Text = "all images"
     out: AbsolutePath | None = None
     shard: tuple[Annotated[int, Meta(ge=1)], Annotated[int, Meta(ge=1)]] | None = None
+    rule: DecisionRule | None = DecisionRule()
+    rule_by: Literal["network", "user"] = "network"

@@ -28,8 +28,8 @@ def check_split(val_fraction: float, test_fraction: float, group_by: str | None)
         compile_pattern(group_by)
 
 
-def compile_pattern(group_by: str) -> re.Pattern[str]:
-    """The pattern of --group-by.
+def compile_pattern(group_by: str, option: str = "--group-by") -> re.Pattern[str]:
+    """The pattern of --group-by, or of another option that makes groups.
 
     Raises:
         ConfigError: If it is not a regular expression.
@@ -38,6 +38,6 @@ def compile_pattern(group_by: str) -> re.Pattern[str]:
         return re.compile(group_by)
     except (re.error, OverflowError, RecursionError) as error:
         raise ConfigError(
-            f"--group-by {printable(group_by)!r} is not a regular expression: {error}.",
-            "Example: --group-by 'slide([0-9]+)_' keeps the images of a slide together.",
+            f"{option} {printable(group_by)!r} is not a regular expression: {error}.",
+            f"Example: {option} 'slide([0-9]+)_' keeps the images of a slide together.",
         ) from error

@@ -1,5 +1,6 @@
 """Features of files whose content is known: renamed and moved files, and copies of a dataset, need no new ones."""
 
+import zlib
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
@@ -50,9 +51,11 @@ class KnownContent:
                 rows = folder.map_rows(here, len(records))
             except (OSError, ValueError):  # written anew or removed since
                 continue
+            found = {key: row for key, row in found.items() if _is_whole(rows[row], records[row])}
             chosen = [images[place] for key in found for place in places[key]]
             at = [row for key, row in found.items() for _ in places[key]]
-            yield chosen, rows[at]
+            if chosen:
+                yield chosen, rows[at]
             for key in found:
                 del places[key]
 
@@ -78,6 +81,11 @@ def _tables_like(
 def _is_same(here: TableDescription, wanted: TableDescription) -> bool:
     one, two = here.input_map, wanted.input_map
     return is_same_input(one, two) or is_same_input(two, one)
+
+
+def _is_whole(row: NDArray[np.float16], record: Any) -> bool:
+    """Whether features reached the disk before its power failed."""
+    return zlib.crc32(row.tobytes()) == int(record["checksum"])
 
 
 def _found(

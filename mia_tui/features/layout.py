@@ -8,13 +8,15 @@
         names-1.bin                  the paths of the same images, each followed by a zero byte
         images-1.bin                 a record of `RECORD` for each of them; a row counts once it is there
 
-All three files only grow. The number is raised when a table is written anew, without the rows of images that are
-gone; whoever has the files of before open keeps them.
+All three files only grow, and no row that somebody may have read is ever cut off. After a power loss rows at the end
+may be torn, at most `UNSYNCED`: their checksums tell, and the next job makes them again. The number is raised when a
+table is written anew, without the rows of images that are gone; whoever has the files of before open keeps them.
 """
 
 import hashlib
 import os
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,6 +54,9 @@ features, the digest of its file (`hashes.file_hash`; zeros where unknown), and 
 
 TRAINED_ON = ("", "train", "val", "test")
 """The part of an image in the training of a network; empty for none."""
+
+UNSYNCED = 8192
+"""Rows at the end that may not have reached the disk when its power fails; whoever reads them compares checksums."""
 
 _MOST_BYTES = 1 << 24  # of a JSON file
 _MOST_DIMS = 1 << 20
@@ -172,6 +177,30 @@ class TableFolder:
             data = file.read(count * RECORD.itemsize)
         return np.frombuffer(data, RECORD, len(data) // RECORD.itemsize)
 
+    def whole(self, description: TableDescription, records: NDArray[Any], start: int) -> int:
+        """How many of some records, from the first one on, have the features they were written for.
+
+        Only the last `UNSYNCED` are compared; the others were on the disk.
+
+        Args:
+            description: Of the table.
+            records: They reach to the end of the file.
+            start: The number of the first of them.
+
+        Raises:
+            OSError: If the features cannot be read.
+        """
+        first = max(0, len(records) - UNSYNCED)
+        size = description.row_bytes
+        with open_to_read(self.rows(description.generation)) as file:
+            file.seek((start + first) * size)
+            data = memoryview(file.read((len(records) - first) * size))
+        for place, checksum in enumerate(records["checksum"][first:].tolist()):
+            row = data[place * size : (place + 1) * size]
+            if len(row) < size or zlib.crc32(row) != checksum:
+                return first + place
+        return len(records)
+
     def map_rows(self, description: TableDescription, count: int) -> NDArray[np.float16]:
         """The features of the first images, shape (count, dims), memory mapped.
 
@@ -208,8 +237,20 @@ def table_folder(root: Path, network_id: str = DEFAULT_NETWORK) -> TableFolder:
     """
     if not _ID.fullmatch(network_id):
         raise ValueError(f"{network_id!r} is no id of a network")
-    digest = hashlib.blake2b(os.fsencode(os.path.realpath(root)), digest_size=16).hexdigest()
-    return TableFolder(features_folder() / digest / network_id)
+    return TableFolder(features_folder() / features_name(root) / network_id)
+
+
+def features_name(root: Path) -> str:
+    """The name of the folder of a dataset's features: a digest of its path."""
+    return hashlib.blake2b(os.fsencode(os.path.realpath(root)), digest_size=16).hexdigest()
+
+
+def tables_of(root: Path) -> list[TableFolder]:
+    """The folders of the features of one dataset, by all networks; none if they cannot be read."""
+    try:
+        return [TableFolder(path) for path in sorted(table_folder(root).path.parent.iterdir())]
+    except OSError:
+        return []
 
 
 def all_tables() -> list[TableFolder]:

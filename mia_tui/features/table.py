@@ -14,13 +14,15 @@ from mia_tui.dataset.listing.path_table import hashes_of
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.features.layout import (
     DEFAULT_NETWORK,
+    DIGEST_BYTES,
     RECORD,
+    TRAINED_ON,
     FeatureNetwork,
     TableDescription,
     TableFolder,
     table_folder,
 )
-from mia_tui.files import open_to_read
+from mia_tui.files import Identity, identity, open_to_read
 from mia_tui.text import encode_name
 
 Rows = NDArray[np.int32]
@@ -52,6 +54,7 @@ class FeatureTable:
         self.folder, self._description = folder, description
         self._rows: NDArray[np.float16] = np.empty((0, description.dims), np.float16)
         self._records = _NO_RECORDS
+        self._file: Identity | None = None  # that the rows are in
         self._keys: NDArray[np.int64] = np.empty(0, np.int64)  # sorted
         self._order: NDArray[np.int64] = np.empty(0, np.int64)
 
@@ -81,28 +84,41 @@ class FeatureTable:
 
     def refresh(self) -> bool:
         """Look for rows that were added; returns whether there are more than before."""
+        start = len(self._records)
         try:
-            records = self.folder.read_records(self._description, len(self._records))
-        except OSError:
-            return False
-        if not len(records):
-            return False
-        names = self._read_names(records)
-        count = len(self._records) + len(records)
-        try:
-            rows = self.folder.map_rows(self._description, count)
+            file = self._rows_file()
+            records = self.folder.read_records(self._description, start)
+            if not len(records) or self._file not in (None, file):
+                return False
+            kept, names = self._read_names(records)
+            kept = min(kept, self.folder.whole(self._description, records[:kept], start))
+            if not kept:
+                return False
+            rows = self.folder.map_rows(self._description, start + kept)
+            if (
+                self._rows_file() != file
+            ):  # removed and made again meanwhile: these rows may be of other images
+                return False
         except (OSError, ValueError):  # removed, or shorter than it should be
             return False
-        if names is None:
-            return False
-        self._rows, self._records = rows, np.concatenate([self._records, records])
+        records = records[:kept]
+        self._rows, self._records, self._file = rows, np.concatenate([self._records, records]), file
         self._index(names, records)
         return True
 
     @property
     def is_replaced(self) -> bool:
         """Whether it was written anew or removed since it was opened: it grows no more, and can be opened again."""
-        return self.folder.description() != self._description
+        if self.folder.description() != self._description:
+            return True
+        try:
+            return self._file is not None and self._rows_file() != self._file
+        except OSError:
+            return True
+
+    def _rows_file(self) -> Identity | None:
+        """Which file has the rows; it stays the same one as long as rows are mapped, and no other can be it."""
+        return identity(self.folder.rows(self._description.generation))
 
     def __len__(self) -> int:
         return len(self._records)
@@ -120,6 +136,16 @@ class FeatureTable:
         """
         parts: NDArray[np.uint8] = self._records["part"]
         return parts
+
+    @property
+    def by_heart(self) -> NDArray[np.bool_]:
+        """Whether the network was trained on the image of each row, or on a copy of it."""
+        found: NDArray[np.bool_] = self.parts == TRAINED_ON.index("train")
+        if found.any():
+            contents = np.ascontiguousarray(self.digests).view(np.uint8).reshape(len(self), DIGEST_BYTES)
+            numbers = np.unique(contents, axis=0, return_inverse=True)[1].reshape(-1)
+            found = found | (np.isin(numbers, numbers[found]) & contents.any(axis=1))
+        return found
 
     @property
     def digests(self) -> NDArray[Any]:
@@ -163,24 +189,21 @@ class FeatureTable:
         ]
         return rows[np.array(wanted, np.bool_)]
 
-    def _read_names(self, records: NDArray[Any]) -> NDArray[np.uint8] | None:
-        """The paths of records that were read last, each followed by a zero; None if they are not all there."""
+    def _read_names(self, records: NDArray[Any]) -> tuple[int, NDArray[np.uint8]]:
+        """How many of the records that were read last have a path, and these paths, each followed by a zero.
+
+        Raises:
+            OSError: If they cannot be read.
+        """
         start = int(self._records["name_end"][-1]) if len(self._records) else 0
-        length = int(records["name_end"][-1]) - start
-        try:
-            with open_to_read(self.folder.names(self._description.generation)) as file:
-                if start + length > os.fstat(file.fileno()).st_size:
-                    return None
-                file.seek(start)
-                data = file.read(max(0, length))
-        except OSError:
-            return None
         ends = records["name_end"] - start
-        names = np.frombuffer(data, np.uint8)
-        is_whole = (
-            len(data) == length and bool(np.all(np.diff(ends, prepend=0) > 0)) and not np.any(names[ends - 1])
-        )
-        return names if is_whole else None
+        with open_to_read(self.folder.names(self._description.generation)) as file:
+            size = os.fstat(file.fileno()).st_size - start
+            kept = _first(np.append((ends > size) | (np.diff(ends, prepend=0) <= 0), True))
+            file.seek(start)
+            names = np.frombuffer(file.read(int(ends[kept - 1]) if kept else 0), np.uint8)
+        kept = _first(np.append((ends[:kept] > len(names)) | (names[ends[:kept] - 1] != 0), True))
+        return kept, names[: ends[kept - 1] if kept else 0]
 
     def _index(self, names: NDArray[np.uint8], records: NDArray[Any]) -> None:
         start = len(self._records) - len(records)
@@ -190,6 +213,10 @@ class FeatureTable:
         unsorted[self._order], unsorted[start:] = self._keys, keys
         self._order = np.argsort(unsorted, kind="stable")  # of equal ones the newest is last
         self._keys = unsorted[self._order]
+
+
+def _first(found: NDArray[np.bool_]) -> int:
+    return int(found.argmax())
 
 
 def _with_frames(hashes: NDArray[np.int64], frames: NDArray[np.int64]) -> NDArray[np.int64]:

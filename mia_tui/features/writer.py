@@ -25,6 +25,7 @@ from mia_tui.features.layout import (
     DIGEST_BYTES,
     RECORD,
     TRAINED_ON,
+    UNSYNCED,
     TableDescription,
     TableFolder,
     UnreadImage,
@@ -47,7 +48,7 @@ from mia_tui.text import printable
 CACHE_ELSEWHERE = "name another cache folder with XDG_CACHE_HOME."
 
 _PRIVATE = 0o600
-_CHECKED = 4096  # rows at the end; those before them were on the disk when they were written
+_SYNCED = UNSYNCED // 2  # rows; after so many, all are brought to the disk
 _COPIED = 4096  # rows at a time
 _LARGEST = 65504.0  # of float16
 
@@ -93,6 +94,7 @@ class FeatureWriter:
             raise cache_error(error) from error
         self.description: TableDescription | None = None
         self._count = self._name_end = 0
+        self._unsynced = 0  # rows that may not be on the disk yet
         self._lock: int | None = None
         self._locked: Identity | None = None
         self._files: list[int] = []  # names, rows, images
@@ -110,6 +112,8 @@ class FeatureWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with suppress(OSError):
+            self._sync()
         self._close_files()
         if self._locked is not None:
             let_go(self._locked)
@@ -159,10 +163,12 @@ class FeatureWriter:
             features: Their features, shape (N, dims); what float16 cannot hold becomes its largest number.
 
         Raises:
-            RunError: If the disk does not take them; it then has none of them.
+            RunError: If the disk does not take them; it may have the first ones of them.
         """
-        if not images:
-            return
+        for start in range(0, len(images), _SYNCED):
+            self._append(images[start : start + _SYNCED], features[start : start + _SYNCED])
+
+    def _append(self, images: Sequence[FeatureRow], features: NDArray[np.floating[Any]]) -> None:
         rows = np.clip(np.nan_to_num(features), -_LARGEST, _LARGEST).astype("<f2")
         names = [os.fsencode(image.key.path) + b"\0" for image in images]
         records = np.zeros(len(images), RECORD)
@@ -176,12 +182,29 @@ class FeatureWriter:
         try:
             for file, content in zip(self._files, (b"".join(names), rows.data, records.data), strict=True):
                 _write_all(file, content)
+            self._count += len(images)
+            self._name_end = int(records["name_end"][-1])
+            self._unsynced += len(images)
+            if self._unsynced >= _SYNCED:
+                self._sync()
         except OSError as error:
             with suppress(OSError):
-                self._cut()
+                self._keep_whole(records)
             raise cache_error(error, self.folder.path) from error
-        self._count += len(images)
-        self._name_end = int(records["name_end"][-1])
+
+    def _keep_whole(self, records: NDArray[Any]) -> None:
+        """After a fault: cut off what is torn. Rows whose record is there stay: somebody may have read them."""
+        written = os.fstat(self._files[2]).st_size // RECORD.itemsize - self._count
+        if 0 < written <= len(records):
+            self._count += written
+            self._name_end = int(records["name_end"][written - 1])
+        self._cut()
+
+    def _sync(self) -> None:
+        """Bring everything to the disk, records last."""
+        for file in self._files:
+            os.fsync(file)
+        self._unsynced = 0
 
     def put_unread(self, images: Sequence[UnreadImage]) -> None:
         """Replace what is said of images that could not be read.
@@ -215,6 +238,7 @@ class FeatureWriter:
             self._cut()
             for start in range(0, len(rows), _COPIED):
                 self._copy(rows[start : start + _COPIED], old, records, names)
+            self._sync()  # before anybody is told of them
             self._describe(after)
         except OSError as error:
             raise cache_error(error, self.folder.path) from error
@@ -277,12 +301,7 @@ class FeatureWriter:
         ends = records["name_end"]
         is_torn = (ends > os.fstat(names).st_size) | (np.diff(ends, prepend=0) <= 0)
         count = int(is_torn.argmax()) if is_torn.any() else len(records)
-        first = max(0, count - _CHECKED)
-        for row in range(first, count):
-            data = os.pread(rows, description.row_bytes, row * description.row_bytes)
-            if zlib.crc32(data) != records["checksum"][row]:
-                count = row
-                break
+        count = self.folder.whole(description, records[:count], 0)
         self._count = count
         self._name_end = int(ends[count - 1]) if count else 0
         self._cut(description)

@@ -131,6 +131,12 @@ class TextDialog(Dialog[str | None]):
             self.dismiss(text)
 
 
+class PlaceDialog(TextDialog):
+    """Asks for the path of a file or folder, which may be long."""
+
+    IS_WIDE = True
+
+
 class _LinesField(TextField):
     """A field that joins pasted lines with commas."""
 

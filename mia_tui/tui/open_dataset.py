@@ -9,6 +9,8 @@ from mia_tui.dataset.session.session import LabelSession
 
 if TYPE_CHECKING:
     from mia_tui.runs.record.layout import RunDir
+    from mia_tui.tui.counts.reading import CountChoices
+    from mia_tui.tui.counts.words import Figure
     from mia_tui.tui.results.places import PairPlace, ResultsPlace
     from mia_tui.tui.runs.pages import PagePlace
 
@@ -48,17 +50,36 @@ class RunPlace:
 
 
 @dataclass(frozen=True)
+class CountsPlace:
+    """Where images were opened from counts, to return there.
+
+    Attributes:
+        choices: What was counted.
+        figure: What stood in the cells.
+        group: Position of the group under the cursor; None for all.
+        column: Position of the class under the cursor.
+    """
+
+    choices: "CountChoices"
+    figure: "Figure"
+    group: int | None
+    column: int
+
+
+@dataclass(frozen=True)
 class OpenImages:
-    """Images that the person wants to see on the labelling screen; the answer of the screens of runs.
+    """Images that the person wants to see on the labelling screen; the answer of the screens of runs and counts.
 
     Attributes:
         title: What they are, such as `truth basophil, predicted monocyte`.
         keys: The images, in the order to see them in.
         first: The one to see first; None is the one that was seen before, if it is one of them.
-        place: Where they were opened.
+        place: Where they were opened, if from a run.
+        counts: Where they were opened, if from counts.
     """
 
     title: str
     keys: tuple[ImageKey, ...]
     first: ImageKey | None = None
     place: RunPlace | None = field(default=None, compare=False)
+    counts: CountsPlace | None = field(default=None, compare=False)

@@ -36,7 +36,10 @@ def test_the_readme_names_no_option_that_train_does_not_have() -> None:
     known = {word for field in fields() for word in field.option.split("/")}
     others = "--detach --json --resume --run --out --dataset --state --config --recipe"
     others += " --format --classes --tta --help --show-config --annotator --graphics --after --overwrite"
-    others += " --draw --include-missing --dist --yes --tag --as --shard --join --find --app --watch"
+    others += (
+        " --by --rerun --draw --include-missing --dist --yes --tag --as --shard --join --find --app --watch"
+    )
+    others += " --zip --csv"
     others += " --array --cpus-per-task --requeue --dependency --wrap"  # of Slurm
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", README))
     assert named <= known | set(others.split())

@@ -38,6 +38,7 @@ EXCEPTIONS = {
     "dataset/interchange/folders_export.py: os.utime": "of a descriptor",
     "features/export.py: archive.open": "of a file that `files` opened",
     "features/table.py: os.utime": "of a descriptor",
+    "report/archive.py: archive.open": "of a file that `files` opened",
     "runs/worker/launch.py: os.utime": "of a descriptor",
     "runs/list/orphaned_state.py: left.rename": "names a folder anew, or a link, and follows neither",
     "runs/worker/signals.py: os.open": "only to see whose lock it is; it follows no link",

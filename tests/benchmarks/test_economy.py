@@ -266,7 +266,7 @@ class Person:
 
 
 def test_macro_f1_by_number_of_labels(image_sets: list[ImageSet], say: list[str]) -> None:
-    say.append("Macro F1 on test: labels in random order, and the images worth labelling first; same head")
+    say.append("Macro F1 on test: labels in random order, and the most useful images first; same head")
     for images in image_sets:
         counts = [count for count in COUNTS if count <= len(images.classes)]
         by_order = {

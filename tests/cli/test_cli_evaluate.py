@@ -57,10 +57,19 @@ def test_the_answer_as_json_has_the_agreed_fields(mia: Mia, discs: Path, run: Ru
         "classes",
         "per_class",
         "confusion",
+        "epoch",
+        "dataset",
+        "groups",
+        "group_by",
+        "intervals",
+        "roc_area",
+        "average_precision",
+        "calibration",
+        "top_losses",
     ]
     assert record["classes"] == ["blue", "red"]
     assert [list(row) for row in record["per_class"]] == [
-        ["class", "support", "precision", "recall", "f1"]
+        ["class", "support", "precision", "recall", "f1", "mcc", "roc_area", "average_precision", "intervals"]
     ] * 2
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def test_a_summary_says_what_it_comes_from_and_what_to_do_next(mia: Mia, labelle
     lines = mia("suggest", labelled).out.splitlines()
     assert lines[0] == "30 suggestions, from 60 labels, features by tiny:"
     assert lines[1].split() == ["class", "images", "mean", "probability"]
-    assert "may be none of the classes" in lines[5] or "No image looks unlike" in lines[5]
+    assert "unfamiliar image" in lines[5] or "No image is unfamiliar" in lines[5]
     assert "--next 20" in lines[-1]
 
 
@@ -303,6 +304,23 @@ def test_an_audit_from_the_draw_to_the_estimate(mia: Mia, labelled: Path, tmp_pa
     assert mia("labels", "audit", labelled).out.startswith("Labelled 80 · suggestions right: ")
 
 
+def test_an_audit_of_the_suggestions_of_another_model_is_listed_apart(
+    mia: Mia, labelled: Path, tmp_path: Path
+) -> None:
+    mia("labels", "audit", labelled, "--draw", 5)
+    answer_all(mia, labelled, tmp_path / "audit.csv")
+    assert audited(mia, labelled)["suggestions"]["model"] == "live"
+    with sqlite3.connect(labelled / "mia" / "labels.db") as connection:
+        connection.execute("UPDATE audit SET model = 'vgg16'")
+    found = audited(mia, labelled)
+    assert found["suggestions"] is None
+    assert [(other["model"], other["audited"]) for other in found["others"]] == [("vgg16", 5)]
+    told = mia("labels", "audit", labelled).out
+    assert (
+        "suggestions right" not in told and "Suggestions of vgg16: 5 of 5 right" in told
+    ) or "4 of 5 right" in told
+
+
 def test_the_answers_of_an_audit_are_labels_by_a_person(mia: Mia, labelled: Path, tmp_path: Path) -> None:
     mia("labels", "audit", labelled, "--draw", 5)
     answer_all(mia, labelled, tmp_path / "audit.csv")
@@ -499,3 +517,10 @@ def test_a_stack_that_is_labelled_as_a_whole_has_no_frame(
     drawn = mia("labels", "audit", root, "--draw", 2, "--out", tmp_path / "audit.csv")
     assert drawn.code == 0, drawn.err
     assert {row["frame"] for row in csv.DictReader((tmp_path / "audit.csv").open())} == {""}
+
+
+@pytest.mark.parametrize("words", [("suggest",), ("labels", "issues"), ("labels", "audit")])
+def test_a_device_that_does_not_exist_is_refused(mia: Mia, labelled: Path, words: tuple[str, ...]) -> None:
+    answer = mia(*words, labelled, "--device", "nonsense")
+    assert answer.code == 2
+    assert "--device is 'nonsense'. It takes auto, cpu, cuda, cuda:N or mps." in answer.err

@@ -201,7 +201,7 @@ def test_notes_flags_opinions_and_audits_come_along_and_go_with_one_undo(
         store.set_skipped([key(7)], True)
         store.give_opinions([(key(0), ids["long"])])
         store.draw_second_pass([key(0), key(1)])
-        store.draw_audit([Draw(key(1), ids["long"])], kind="label", drawn_from=3)
+        store.draw_audit([Draw(key(1), ids["long"])], kind="label", drawn_from=3, model="vgg16")
         store.answer_audit([(key(1), ids["long"])])
     done = merge(mia, mine, theirs)
     assert any(
@@ -213,7 +213,7 @@ def test_notes_flags_opinions_and_audits_come_along_and_go_with_one_undo(
         assert store.opinions()[key(0)].keys() == {"bob"}
         assert store.second_pass() == {key(0), key(1)}
         [audit] = store.audits()
-        assert (audit.image, audit.is_right, audit.annotator) == (key(1), True, "bob")
+        assert (audit.image, audit.is_right, audit.annotator, audit.model) == (key(1), True, "bob", "vgg16")
     with LabelStore(database(mine)) as store:
         step = store.undo()
         assert step is not None

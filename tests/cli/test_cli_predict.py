@@ -16,6 +16,7 @@ from disc_support import draw_disc
 from PIL import Image
 from training_commands import assert_refused, predictions_of, runs_of, train
 
+from mia_tui.config.predict import DecisionRule
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.errors import ConfigError
@@ -156,7 +157,8 @@ def test_the_partial_file_of_an_earlier_version_is_taken_over(
     predict(mia, discs, run, whole, "--batch-size", 1)
     [made] = predictions_of(discs)
     config = made.predict_job().config
-    header = make_header(str(discs), config, read_card(run.best_weights), config.digest)
+    card = read_card(run.best_weights)
+    header = make_header(str(discs), config, card, config.digest, rule=DecisionRule())
     rows = PredictionRows(partial_path(out), header, scan(discs).keys)
     first = read_csv(whole)[0]
     rows.append([PredictionRow(first["file"], 0, [float(first["p_blue"]), float(first["p_red"])])])
@@ -498,7 +500,8 @@ def test_rows_that_an_earlier_version_predicted_are_kept_without_a_score(
     predict(mia, discs, knowing, whole, "--batch-size", 1)
     [made] = predictions_of(discs)
     config = made.predict_job().config
-    header = make_header(str(discs), config, read_card(knowing.best_weights), config.digest)
+    card = read_card(knowing.best_weights)
+    header = make_header(str(discs), config, card, config.digest, rule=DecisionRule())
     rows = PredictionRows(partial_path(out), header, scan(discs).keys)
     first, *others = read_csv(whole)
     rows.append([PredictionRow(first["file"], 0, [float(first["p_blue"]), float(first["p_red"])])])

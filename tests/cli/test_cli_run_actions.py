@@ -318,7 +318,7 @@ def test_a_run_is_resumed_in_the_background(
 def test_what_is_finished_is_not_resumed(
     mia: Mia, prediction: RunDir, workers: list[tuple[RunDir, RunDir | None]]
 ) -> None:
-    again = f"`mia-tui runs rerun {prediction.path}` does the same again."
+    again = f"`mia-tui runs again {prediction.path}` does the same again."
     assert_refused(mia("runs", "resume", prediction.path), 2, "nothing to resume", again)
     assert not workers
 
@@ -346,7 +346,7 @@ def test_a_training_is_done_again_on_the_labels_of_today(
         (discs / "red" / f"new-{number}.png").write_bytes(new.read_bytes())
     begun: list[RunDir] = []
     monkeypatch.setattr(actions, "start_detached", lambda report, run: begun.append(run) or 0)
-    answer = mia("runs", "rerun", first.path)
+    answer = mia("runs", "again", first.path)
     assert answer.code == 0, answer.err
     _, second = runs_of(discs)
     assert f"{first.name} is done again as the run {second.name}." in answer.out
@@ -380,9 +380,9 @@ def test_a_prediction_is_made_again_by_a_real_worker(mia: Mia, discs: Path, tmp_
     (first,) = predictions_of(discs)
     before = out.read_bytes()
     out.write_text("edited by hand")
-    assert_refused(mia("runs", "rerun", first.path), 2, "Replace out.csv?", "--yes means yes")
+    assert_refused(mia("runs", "again", first.path), 2, "Replace out.csv?", "--yes means yes")
     assert out.read_text() == "edited by hand"
-    answer = mia("runs", "rerun", first.path, "--yes")
+    answer = mia("runs", "again", first.path, "--yes")
     assert answer.code == 0, answer.err
     second = predictions_of(discs)[-1]
     assert f"{first.name} is done again as the prediction {second.name}." in answer.out

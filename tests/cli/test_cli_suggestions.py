@@ -94,7 +94,7 @@ def test_what_was_imported_is_not_done_again_by_a_network(mia: Mia, cells: Path,
     table = write_table(tmp_path / "theirs.csv", "a.png,round,0.9")
     assert mia("labels", "import", cells, table, "--as", "suggestions").code == 0
     run = find_run("last", dataset=cells, kind="predict")
-    for action in ("rerun", "queue"):
+    for action in ("again", "queue"):
         said = mia("runs", action, run.path).err
         assert f"The prediction {run.name} was imported, so no network can do it again." in said
         assert "` imports its file again." in said

@@ -27,6 +27,7 @@ from mia_tui.runs.prediction.one_image import (
     encode_answer,
     encode_question,
 )
+from mia_tui.runs.record.decision import Decision, remove_decision, write_decision
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import CARD_KEY
 from mia_tui.runs.worker.helper import Helper
@@ -57,10 +58,24 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return files
 
 
+def set_card(weights: Path, **changes: object) -> None:
+    """Change what a weights file says of its network."""
+    with safetensors.safe_open(weights, framework="numpy") as file:
+        card = msgspec.json.decode(file.metadata()[CARD_KEY])
+    tensors = safetensors.numpy.load_file(weights)
+    text = msgspec.json.encode({**card, **changes}).decode()
+    safetensors.numpy.save_file(tensors, weights, {CARD_KEY: text})
+
+
 def ask(
-    predictor: ImagePredictor, weights: Path, root: Path, path: str = CELL, frame: int = 0
+    predictor: ImagePredictor,
+    weights: Path,
+    root: Path,
+    path: str = CELL,
+    frame: int = 0,
+    why: str | None = None,
 ) -> ImageAnswer:
-    line = encode_question(ImageQuestion(str(weights), str(root), path, frame))
+    line = encode_question(ImageQuestion(str(weights), str(root), path, frame, why))
     return decode_answer(predictor.answer_line(line))
 
 
@@ -79,6 +94,22 @@ def test_the_answer_is_that_of_a_prediction(discs: Path, weights: Path, size: tu
         assert answer.classes == ("blue", "red")
         assert answer.probabilities == pytest.approx([row["p_blue"], row["p_red"]], abs=1e-4)
         assert answer.best(1) == [(row["class"], pytest.approx(row["probability"], abs=1e-4))]
+
+
+def test_the_answer_is_by_the_temperature_and_threshold_of_now(discs: Path, weights: Path) -> None:
+    predictor = ImagePredictor()
+    plain = ask(predictor, weights, discs)
+    assert not plain.unsure
+    known = {"part": "val", "images": 9, "coverage": 0.5, "accuracy": 1.0, "chosen_at": 1.0}
+    write_decision(weights, Decision(temperature=4.0, threshold=0.99, **known))
+    powers = np.array(plain.probabilities) ** 0.25
+    warmer = ask(predictor, weights, discs)
+    assert warmer.probabilities == pytest.approx(powers / powers.sum(), abs=1e-4)
+    assert warmer.unsure is (max(warmer.probabilities) < 0.99)
+    write_decision(weights, Decision(by_class={plain.best(1)[0][0]: 1.0}, **known))
+    assert ask(predictor, weights, discs).unsure
+    remove_decision(weights)
+    assert ask(predictor, weights, discs) == plain
 
 
 def test_a_frame_of_a_stack_is_an_image_of_its_own(discs: Path, weights: Path) -> None:
@@ -147,7 +178,7 @@ def test_a_network_without_finite_probabilities_is_said(discs: Path, weights: Pa
 
 
 def test_names_that_are_not_utf_8_come_through() -> None:
-    question = ImageQuestion("/w/\udcff.safetensors", "/data/\udcfe", "a\udcfd%.png", 3)
+    question = ImageQuestion("/w/\udcff.safetensors", "/data/\udcfe", "a\udcfd%.png", 3, "round\udcfc")
     assert decode_question(encode_question(question)) == question
     assert question.key == ImageKey("a\udcfd%.png", 3)
     answer = ImageAnswer(("round\udcfc", "100%"), (0.25, 0.75))
@@ -176,3 +207,36 @@ def test_the_process_answers_the_same_and_ends_when_it_is_closed(discs: Path, we
     began = start_time(pid)
     helper.close()
     wait_for(lambda: not process_runs(pid, began))
+
+
+def test_asked_why_it_says_where_it_looks_for_the_likeliest_class_or_another(
+    discs: Path, weights: Path
+) -> None:
+    predictor = ImagePredictor()
+    assert ask(predictor, weights, discs).activation is None
+    plain = ask(predictor, weights, discs, why="")
+    assert plain.activation is not None and plain.activation.name == plain.best(1)[0][0]
+    assert plain.activation.heat.box == (0.0, 0.0, 1.0, 1.0) and any(plain.activation.values)
+    other = plain.best(2)[1][0]
+    found = ask(predictor, weights, discs, why=other)
+    assert found.activation is not None and found.activation.name == other
+    assert found.probabilities == pytest.approx(plain.probabilities)
+
+
+def test_a_class_that_the_network_does_not_know_has_no_map_but_an_answer(discs: Path, weights: Path) -> None:
+    answer = ask(ImagePredictor(), weights, discs, why="green")
+    assert answer.activation is None and answer.no_activation == "This network does not know green."
+    assert answer.classes == ("blue", "red")
+
+
+@pytest.mark.parametrize(
+    ("geometry", "box"), [("crop", (0.25, 0.0, 0.75, 1.0)), ("letterbox", (0.0, 0.0, 1.0, 1.0))]
+)
+def test_the_map_lies_on_the_part_of_an_image_that_the_network_sees(
+    discs: Path, weights: Path, geometry: str, box: tuple[float, float, float, float]
+) -> None:
+    Image.new("RGB", (128, 64), "red").save(discs / "wide.png")
+    set_card(weights, geometry=geometry)
+    found = ask(ImagePredictor(), weights, discs, "wide.png", why="red").activation
+    assert found is not None and found.box == box
+    assert found.rows / found.columns == {"crop": 1.0, "letterbox": 0.5}[geometry]

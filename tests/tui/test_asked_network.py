@@ -24,10 +24,12 @@ from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.runs.machine.system import process_runs, start_time
 from mia_tui.runs.prediction import one_image
 from mia_tui.runs.record.layout import RunDir
+from mia_tui.tui.label.screen import LabelScreen
 from mia_tui.tui.label.suggestions import asked_network
 
 SMALL, WIDE = (80, 24), (120, 40)
-ASK = "ctrl+k"
+ASK, WHY = "ctrl+k", "$"
+LEAST_RED = 165  # of black with the hottest colour over it
 
 
 @pytest.fixture
@@ -354,3 +356,59 @@ def test_the_process_ends_with_the_screen(cells: Path, log: Path) -> None:
 
     run(test())
     wait_for(lambda: not process_runs(*pids[0]))
+
+
+def heat_shown(pilot: Pilot[int]) -> bool:
+    """Whether the picture that was painted last has heat over it."""
+    screen = pilot.app.screen
+    assert isinstance(screen, LabelScreen)
+    view = screen._view_settings.view
+    return view is not None and int(view.pixels[..., 0].min()) >= LEAST_RED
+
+
+@pytest.mark.usefixtures("training")
+def test_where_the_network_looks_is_drawn_over_the_image_for_its_class_then_for_the_label(
+    cells: Path,
+) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            await press(pilot, "1", "f1", WHY)  # flat
+            await asked(pilot, "resnet18 looks here for round: round 87%")
+            await wait_until(pilot, lambda: heat_shown(pilot))
+            await press(pilot, WHY)
+            await asked(pilot, "resnet18 looks here for flat: round 87%")
+            await wait_until(pilot, lambda: heat_shown(pilot))
+            await press(pilot, WHY)
+            await asked(pilot, "Where the network looks is not shown any more.")
+            await wait_until(pilot, lambda: not heat_shown(pilot))
+            await press(pilot, "right")
+            await asked(pilot, "resnet18: flat 87%")
+
+    run(test())
+
+
+@pytest.mark.usefixtures("training")
+def test_it_stays_for_the_next_images_until_one_has_no_map(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            await press(pilot, WHY)
+            await asked(pilot, "looks here for round")
+            await press(pilot, "right")
+            await asked(pilot, "resnet18 looks here for flat: flat 87%")
+            await wait_until(pilot, lambda: heat_shown(pilot))
+            await press(pilot, "right")
+            await asked(pilot, "resnet18 (This network has no maps.): spiny 87%")
+            await wait_until(pilot, lambda: not heat_shown(pilot))
+            await press(pilot, ASK)
+            await asked(pilot, "The network is not asked any more.")
+
+    run(test())
+
+
+def test_without_a_network_it_says_how_to_get_one(cells: Path) -> None:
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            await press(pilot, WHY)
+            await asked(pilot, "There is no trained network yet")
+
+    run(test())

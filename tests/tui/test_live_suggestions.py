@@ -371,7 +371,7 @@ def test_the_job_is_started_once_two_classes_are_labelled_and_stopped_by_a_comma
     features.made = 0
     done: list[str] = []
 
-    def start(self: FeatureJob, listing: Listing) -> int:
+    def start(self: FeatureJob, listing: Listing, weights: Path | None) -> int:
         done.append("start")
         return len(listing)
 
@@ -380,7 +380,7 @@ def test_the_job_is_started_once_two_classes_are_labelled_and_stopped_by_a_comma
         return True
 
     monkeypatch.setattr(FeatureJob, "start", START)
-    monkeypatch.setattr(FeatureJob, "_start", start)
+    monkeypatch.setattr(FeatureJob, "begin", start)
     monkeypatch.setattr(FeatureJob, "_stop", stop)
 
     async def test() -> None:
@@ -406,12 +406,12 @@ def test_the_job_is_started_once_two_classes_are_labelled_and_stopped_by_a_comma
 def test_where_no_job_can_run_a_sentence_says_why_and_labels_go_on(
     cells: Path, features: MadeFeatures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def start(self: FeatureJob, listing: Listing) -> int:
+    def start(self: FeatureJob, listing: Listing, weights: Path | None) -> int:
         raise RunError("The cache folder cannot be written.", "Make room on that disk.")
 
     features.made = 0
     monkeypatch.setattr(FeatureJob, "start", START)
-    monkeypatch.setattr(FeatureJob, "_start", start)
+    monkeypatch.setattr(FeatureJob, "begin", start)
 
     async def test() -> None:
         async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:
@@ -430,7 +430,7 @@ def test_asking_for_the_most_useful_image_has_all_images_looked_at_first(
 ) -> None:
     features.made = 0
     monkeypatch.setattr(FeatureJob, "start", START)
-    monkeypatch.setattr(FeatureJob, "_start", lambda self, listing: len(listing))
+    monkeypatch.setattr(FeatureJob, "begin", lambda self, listing, weights: len(listing))
 
     async def test() -> None:
         async with opened(cells, size=WIDE, context=make_context(user=LIVE)) as pilot:

@@ -13,6 +13,7 @@ from tui_support import label, labels_in, make_images, opened, press, run, scree
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
+from mia_tui.dataset.store.review.records import Draw
 from mia_tui.errors import StoreError
 from mia_tui.features.layout import FeatureNetwork
 from mia_tui.tui.grid.screen import GridScreen
@@ -217,9 +218,9 @@ def test_unfamiliar_images_are_flagged_one_by_one_or_together_in_the_grid(
 
     async def test() -> None:
         async with opened(cells, size=(120, 30)) as pilot:
-            await begin(pilot, "Unlike")
+            await begin(pilot, "Unfamiliar")
             text = screen_text(pilot.app)
-            assert "1/2  image-004.png" in text and "Unlike all classes: which one, or none of these?" in text
+            assert "1/2  image-004.png" in text and "Unfamiliar: which class is it, or none of these?" in text
             await press(pilot, "f7", "ctrl+a", "!", "f7")
             assert "decided" in screen_text(pilot.app)
         with LabelStore(cells / "mia" / "labels.db") as store:
@@ -228,7 +229,7 @@ def test_unfamiliar_images_are_flagged_one_by_one_or_together_in_the_grid(
     run(test())
 
 
-def test_images_that_a_trained_network_finds_unlike_all_classes_are_marked_and_reviewed_farthest_first(
+def test_images_that_a_trained_network_finds_unfamiliar_are_marked_and_reviewed_farthest_first(
     cells: Path,
 ) -> None:
     far = {NAMES[1]: 1.2, NAMES[2]: 0.4, NAMES[4]: 2.5}
@@ -238,12 +239,14 @@ def test_images_that_a_trained_network_finds_unlike_all_classes_are_marked_and_r
     async def test() -> None:
         async with opened(cells, size=(120, 40)) as pilot:
             await press(pilot, "right")
-            assert "unlike all classes" in screen_text(pilot.app)
+            assert "unfamiliar" in screen_text(pilot.app)
             await press(pilot, "right")
-            assert "unlike all classes" not in screen_text(pilot.app)
+            assert "unfamiliar" not in screen_text(pilot.app)
             await press(pilot, "ctrl+d")
-            await wait_until(pilot, lambda: "Unlike all classes (2)" in screen_text(pilot.app))
-            await type_text(pilot, "Unlike")
+            await wait_until(
+                pilot, lambda: "Unfamiliar images: unlike all labelled ones (2)" in screen_text(pilot.app)
+            )
+            await type_text(pilot, "Unfamiliar")
             await press(pilot, "enter")
             assert "1/2  image-004.png" in screen_text(pilot.app)
 
@@ -256,7 +259,7 @@ def test_the_marks_of_a_network_go_with_its_suggestions(cells: Path) -> None:
 
     async def test() -> None:
         async with opened(cells) as pilot:
-            assert "unlike all classes" in screen_text(pilot.app)
+            assert "unfamiliar" in screen_text(pilot.app)
             screen = pilot.app.screen
             assert isinstance(screen, LabelScreen)
             shown = screen.controller.suggestions
@@ -369,13 +372,66 @@ def test_the_end_of_an_audit_shows_how_far_the_labelling_is(cells: Path) -> None
             text = screen_text(pilot.app)
             assert "How far are we?" in text
             assert "Labelled 6 · suggestions right: 83 % (83-83, from 6 audited)" in text
-            assert "Suggestions: 5 of 6 right, drawn from 6 on" in text
+            assert "Suggestions of vgg16: 5 of 6 right, drawn from 6 on" in text
             assert "Labels: none was audited" in text
             await press(pilot, "enter")  # audits again: there are only labels now
             assert "6 of 6 labels" in screen_text(pilot.app)
             await press(pilot, "escape", "ctrl+d")
             assert "(6 suggestions done)" in screen_text(pilot.app)
             assert "How far are we? (suggestions right: 83 % (83-83))" in screen_text(pilot.app)
+
+    run(test())
+
+
+def test_figures_of_one_model_are_not_given_as_those_of_another(cells: Path) -> None:
+    make_suggestions(
+        cells / "mia", dict.fromkeys(NAMES, ("flat", 0.9)), network="vgg16", classes=["flat", "round"]
+    )
+    with LabelStore(cells / "mia" / "labels.db") as store:
+        for model, keys in (("live", KEYS[:2]), (None, KEYS[2:3])):
+            store.draw_audit([Draw(key, ROUND) for key in keys], kind="suggestion", drawn_from=6, model=model)
+            store.answer_audit([(key, ROUND) for key in keys])
+
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
+            await begin(pilot, "How far")
+            await wait_until(pilot, lambda: "Labelled 3" in screen_text(pilot.app))
+            text = screen_text(pilot.app)
+            assert "suggestions right" not in text
+            assert "Suggestions of vgg16: none was audited" in text
+            assert "Live suggestions: 2 of 2 right, drawn from 6 on" in text
+            assert "Suggestions (whose was not noted): 1 of 1 right, drawn from 6 on" in text
+            await press(pilot, "enter")
+            await press(pilot, "enter", "1", "1", "2")
+            await wait_until(pilot, lambda: "Suggestions of vgg16: 1 of 3 right" in screen_text(pilot.app))
+            assert "suggestions right: 33 %" in screen_text(pilot.app)
+        with LabelStore(cells / "mia" / "labels.db") as store:
+            assert [row.model for row in store.audits()] == ["live", "live", None, *["vgg16"] * 3]
+
+    run(test())
+
+
+def test_an_image_that_was_skipped_in_an_audit_is_asked_about_again(cells: Path) -> None:
+    make_suggestions(
+        cells / "mia", dict.fromkeys(NAMES, ("flat", 0.9)), network="vgg16", classes=["flat", "round"]
+    )
+
+    async def test() -> None:
+        async with opened(cells, size=(120, 40)) as pilot:
+            await begin(pilot, "Audit")
+            await press(pilot, "enter", "2", "f4", "2", "f4", "2", "2")
+            await wait_until(pilot, lambda: "4 of 4 right" in screen_text(pilot.app))
+            assert "2 images of the audit without an answer: these may be the hard ones." in screen_text(
+                pilot.app
+            )
+            assert "goes on with the audit (4 of 6 done)" in screen_text(pilot.app)
+            await press(pilot, "enter")
+            assert "Audit, 4 of 6 done: which class is it?" in screen_text(pilot.app)
+            await press(pilot, "1")
+            assert "Audit, 5 of 6 done: which class is it?" in screen_text(pilot.app)
+            await press(pilot, "2")
+            await wait_until(pilot, lambda: "5 of 6 right" in screen_text(pilot.app))
+            assert len(labels_in(cells)) == 6
 
     run(test())
 
@@ -461,7 +517,9 @@ def test_what_is_doubtful_is_found_from_features_and_labels(
         async with opened(cells, size=(120, 40)) as pilot:
             await press(pilot, "ctrl+d")
             await wait_until(pilot, lambda: "Labels that look wrong (2)" in screen_text(pilot.app))
-            await wait_until(pilot, lambda: "Unlike all classes (…)" not in screen_text(pilot.app))
+            await wait_until(
+                pilot, lambda: "Unfamiliar images: unlike all labelled ones (…)" not in screen_text(pilot.app)
+            )
             text = screen_text(pilot.app)
             assert "Near-duplicates with different labels (2)" in text
             await press(pilot, "escape")
@@ -478,15 +536,15 @@ def test_what_is_doubtful_is_found_from_features_and_labels(
             await begin(pilot, "Near")
             assert "which looks the same, is" in screen_text(pilot.app)
             await press(pilot, "escape")
-            await begin(pilot, "Unlike")
+            await begin(pilot, "Unfamiliar")
             text = screen_text(pilot.app)
             assert "image-040.png" in text or "image-041.png" in text
-            assert "unlike all classes" in frame(text)
+            assert "unfamiliar" in frame(text)
             await press(pilot, "escape", "f5")
-            await type_text(pilot, "unlike")
+            await type_text(pilot, "unfamiliar")
             await press(pilot, "enter")
-            assert "[unlike all classes, as far as that is known]" in screen_text(pilot.app)
-            assert "unlike all classes" in frame(screen_text(pilot.app))
+            assert "[unfamiliar, as far as that is known]" in screen_text(pilot.app)
+            assert "unfamiliar" in frame(screen_text(pilot.app))
 
     run(test())
 

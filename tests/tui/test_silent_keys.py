@@ -25,7 +25,7 @@ def cells(tmp_path: Path) -> Path:
     ("way", "key", "words"),
     [
         ([], "f19", "F19 does nothing on the labelling screen; ? shows the keys."),
-        ([], "$", "$ does nothing on the labelling screen; ? shows the keys."),
+        ([], "^", "^ does nothing on the labelling screen; ? shows the keys."),
         ([], "9", "No class has the key 9."),
         (
             ["f7"],

@@ -1,6 +1,6 @@
 """What the tests of the labelling session share: listings, classes and rows of the history, without a disk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -119,8 +119,10 @@ def suggestions(
     *,
     model: str = "resnet18",
     classes: Sequence[str] = ("round", "flat", "Flower"),
+    unsure: Collection[str] = (),
 ) -> ModelSuggestions:
-    """What a model with these classes suggests: a class and a confidence for each image."""
+    """What a model with these classes suggests: a class and a confidence for each image; `unsure` names paths."""
     best = np.array([classes.index(name) for name, _ in what.values()], np.int32)
     sure = np.array([sure for _, sure in what.values()], np.float32)
-    return ModelSuggestions(model, tuple(classes), list(what), best, sure)
+    below = np.array([key.path in unsure for key in what], np.bool_)
+    return ModelSuggestions(model, tuple(classes), list(what), best, sure, unsure=below)

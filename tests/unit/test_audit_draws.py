@@ -1,5 +1,7 @@
 """Draws of an audit, and which of them count together."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from mia_tui.dataset.listing.arrays import arrays_of
@@ -7,7 +9,14 @@ from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import ImageClass, ImageKey
 from mia_tui.dataset.session.session import LabelSession
 from mia_tui.dataset.session.suggested import ModelSuggestions
-from mia_tui.dataset.store.review.audits import AuditDraw, draws_of, together
+from mia_tui.dataset.store.review.audits import (
+    AuditDraw,
+    by_model,
+    draws_of,
+    live_model,
+    model_words,
+    together,
+)
 from mia_tui.dataset.store.review.records import AuditKind, AuditRow
 from mia_tui.tui.review.audit import says_something
 
@@ -40,6 +49,25 @@ def test_current_draws_count_together_as_drawn_from_the_most() -> None:
     assert found is not None
     assert (len(found.answered), found.right, found.drawn_from, found.drawn_at) == (16, 14, 100, 5)
     assert found.rows[0].image.path == "5-0.png"
+
+
+def test_draws_are_grouped_by_the_model_whose_suggestions_they_audit() -> None:
+    rows = [replace(row, model="live") for row in drawn(5, 3, 2)]
+    rows += drawn(7, 4, 4) + [replace(row, model="live") for row in drawn(9, 2, 2)]
+    found = by_model(draws_of(rows, "label"))
+    assert {model: [draw.drawn_at for draw in draws] for model, draws in found.items()} == {
+        "live": [9, 5],
+        None: [7],
+    }
+    assert found["live"][0].model == "live"
+
+
+def test_each_model_has_words() -> None:
+    words = [model_words(model) for model in (None, "", "live", live_model("run 7"), "vgg16")]
+    assert words == [
+        "Suggestions (whose was not noted)", "Suggestions", "Live suggestions", "Live suggestions with run 7",
+        "Suggestions of vgg16",
+    ]  # fmt: skip
 
 
 def test_draws_that_are_out_of_date_do_not_count_beside_a_current_one() -> None:

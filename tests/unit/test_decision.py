@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from mutations import json_mutants
 
+from mia_tui.config.predict import DecisionRule
 from mia_tui.errors import RunError
 from mia_tui.runs.record.decision import (
     UNSURE,
     Decision,
-    DecisionRule,
     calibrated,
     decide,
     decision_file,

@@ -1,5 +1,6 @@
 """Features on disk: rows that only grow, whoever is killed meanwhile, and found again by path and by content."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from mia_tui.dataset.images.intensity import InputMap, ValueLimits
 from mia_tui.dataset.listing.arrays import arrays_of
 from mia_tui.dataset.listing.listing import Listing
 from mia_tui.dataset.model import WHOLE_STACK, ImageKey
-from mia_tui.errors import RunError
+from mia_tui.errors import MiaError, RunError
 from mia_tui.features import layout
 from mia_tui.features.known_content import KnownContent
 from mia_tui.features.layout import RECORD, TableDescription, TableFolder, UnreadImage, table_folder
@@ -53,6 +54,13 @@ def opened(root: Path) -> FeatureTable:
     table = FeatureTable.open(root, NETWORK)
     assert table is not None
     return table
+
+
+def tear(root: Path, row: int) -> None:
+    """Leave the features of a row as a power loss does."""
+    with table_folder(root, NETWORK).rows(1).open("r+b") as content:
+        content.seek(row * 2 * DIMS)
+        content.write(bytes(2 * DIMS))
 
 
 def listed(*paths: str, size: int = 10, time: int = 5, **more: object) -> Listing:
@@ -135,13 +143,109 @@ def test_a_torn_end_is_cut_off_and_the_rest_stays(tmp_path: Path, torn: str, mis
 
 def test_features_that_never_reached_the_disk_are_not_taken_for_features(tmp_path: Path) -> None:
     add(tmp_path, *(image(f"{number}.png") for number in range(9)))
-    file = table_folder(tmp_path, NETWORK).rows(1)
-    with file.open("r+b") as content:  # as a power loss leaves them
-        content.seek(6 * 2 * DIMS)
-        content.write(bytes(2 * DIMS))
+    tear(tmp_path, row=6)
     with FeatureWriter(tmp_path, NETWORK) as writer:
         writer.begin(description())
         assert len(writer) == 6
+
+
+def test_a_torn_end_is_not_read_and_is_made_again_while_the_table_is_open(tmp_path: Path) -> None:
+    add(tmp_path, *(image(f"{number}.png") for number in range(9)))
+    tear(tmp_path, row=6)
+    table = opened(tmp_path)
+    assert len(table) == 6 and not table.refresh()
+    assert table.places(listed("5.png", "6.png", "8.png")).tolist() == [5, -1, -1]
+    add(tmp_path, *(image(f"{number}.png") for number in range(6, 9)), first=6)
+    assert table.refresh() and len(table) == 9
+    assert table.rows(0, 9)[:, 0].tolist() == list(range(9))
+
+
+@pytest.mark.parametrize("made", [0, 4])
+def test_names_that_never_reached_the_disk_take_no_other_rows_with_them(tmp_path: Path, made: int) -> None:
+    add(tmp_path, *(image(f"{number}.png") for number in range(9)))
+    file = table_folder(tmp_path, NETWORK).names(1)
+    os.truncate(file, made * len("0.png") + made)
+    table = opened(tmp_path)
+    assert len(table) == made
+    os.truncate(file, 9 * 6)  # zeros, as some file systems leave them
+    assert opened(tmp_path).places(listed(*(f"{n}.png" for n in range(9)))).tolist() == [
+        *range(made),
+        *[-1] * (9 - made),
+    ]
+
+
+def test_torn_rows_of_another_table_are_not_copied(tmp_path: Path) -> None:
+    images = [image("a.png", content="one"), image("b.png", content="two")]
+    add(tmp_path / "one", *images)
+    tear(tmp_path / "one", row=1)
+    known = KnownContent(description())
+    assert [row.key.path for rows, _ in known.rows(images) for row in rows] == ["a.png"]
+
+
+def test_rows_reach_the_disk_often_enough_and_records_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So no more than the rows whose checksums are compared can be torn."""
+    synced: list[str] = []
+
+    def fsync(file: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{file}").readlink().name)
+
+    monkeypatch.setattr("mia_tui.features.writer.os.fsync", fsync)
+    with FeatureWriter(tmp_path, NETWORK) as writer:
+        writer.begin(description())
+        synced.clear()
+        for start in range(0, 6000, 500):
+            writer.append([image(f"{start + number}.png") for number in range(500)], rows_of(500))
+        assert synced == ["names-1.bin", "rows-1.f16", "images-1.bin"]
+        writer.append([image(f"more {number}.png") for number in range(20_000)], rows_of(20_000) % 7)
+        assert len(synced) >= 3 * 5
+    assert synced[-1] == "images-1.bin"
+
+
+def test_rows_that_somebody_may_have_read_stay_when_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files that are cut under an open memory map end the process that has it."""
+    add(tmp_path, image("a.png"))
+    table = opened(tmp_path)
+    write = os.write
+
+    def full(file: int, content: memoryview) -> int:
+        name = Path(f"/proc/self/fd/{file}").readlink().name
+        if not name.startswith("images"):
+            return write(file, content)
+        if len(content) < 4 * RECORD.itemsize:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(file, content[: 2 * RECORD.itemsize + 5])  # two of four
+
+    with FeatureWriter(tmp_path, NETWORK) as writer:
+        writer.begin(description())
+        monkeypatch.setattr("mia_tui.features.writer.os.write", full)
+        with pytest.raises(MiaError):
+            writer.append([image(f"{number}.png") for number in range(4)], rows_of(4, 5))
+        monkeypatch.undo()
+        assert table.refresh() and len(table) == 3
+        writer.append([image("later.png")], rows_of(1, 9))
+    assert table.refresh()
+    assert table.rows(0, 4)[:, 0].tolist() == [0.0, 5.0, 6.0, 9.0]
+    assert table.places(listed("a.png", "1.png", "2.png", "later.png")).tolist() == [0, 2, -1, 3]
+
+
+def test_a_table_that_is_removed_and_made_again_while_it_is_open_gives_no_rows_of_others(
+    tmp_path: Path,
+) -> None:
+    add(tmp_path, image("a.png"), image("b.png"))
+    table = opened(tmp_path)
+    assert make_room(0, keep=table_folder(tmp_path / "other", NETWORK)) == [table_folder(tmp_path, NETWORK)]
+    assert table.is_replaced and not table.refresh()
+    assert table.rows(0, 2)[:, 0].tolist() == [0.0, 1.0]
+    add(tmp_path, image("b.png"), image("a.png"), image("c.png"), first=7)
+    assert table.is_replaced and not table.refresh()
+    assert len(table) == 2 and table.rows(0, 2)[:, 0].tolist() == [0.0, 1.0]
+    assert table.places(listed("a.png", "b.png", "c.png")).tolist() == [0, 1, -1]
+    again = opened(tmp_path)
+    assert again.rows(0, 3)[:, 0].tolist() == [7.0, 8.0, 9.0] and not again.is_replaced
 
 
 def test_a_table_that_is_being_written_shows_whole_rows_only(tmp_path: Path) -> None:
@@ -333,7 +437,7 @@ def change_record(folder: TableFolder, **fields: int) -> None:
 def test_an_impossible_end_of_a_path_is_no_row(tmp_path: Path, end: int) -> None:
     add(tmp_path, image("a.png"), image("b.png"))
     change_record(table_folder(tmp_path, NETWORK), name_end=end)
-    assert len(opened(tmp_path)) == 0
+    assert len(opened(tmp_path)) == 1
     with FeatureWriter(tmp_path, NETWORK) as writer:
         writer.begin(description())
         assert len(writer) == 1

@@ -133,14 +133,19 @@ def test_a_page_of_what_was_learned_has_the_surest_images_first() -> None:
 def test_the_title_says_the_class_how_many_and_how_sure() -> None:
     image_class = ImageClass(7, "neutrophil", "#e69f00", "3", 0)
     shown = page(2)
-    assert (
-        "".join(text for text, _ in words.title(shown, image_class, INK))
-        == " 3  neutrophil?  2 look-alikes, 90%"
-    )
+    for left, said in (
+        (0, "2 look-alikes"),
+        (2, "2 look-alikes, the last"),
+        (2310, "2 of 2,310 look-alikes"),
+    ):
+        pieces = words.title(shown, image_class, left, INK)
+        assert "".join(text for text, _ in pieces) == f" 3  neutrophil?  {said}, 90%"
     shown.images = (shown.images[0], LookAlike(ImageKey("b"), (Guess(7, 0.99),)))
     assert words.how_sure(shown) == "90-99%"
     like = LookAlikePage(7, shown.images, ImageKey("folder/cell.png"))
-    assert "2 most like folder/cell.png" in "".join(text for text, _ in words.title(like, image_class, INK))
+    assert "2 most like folder/cell.png" in "".join(
+        text for text, _ in words.title(like, image_class, 0, INK)
+    )
 
 
 def test_keys_an_image_are_said_once_something_was_labelled() -> None:

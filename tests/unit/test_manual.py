@@ -57,8 +57,10 @@ def test_the_manual_names_no_option_that_no_command_has() -> None:
         " --show-config --annotator --graphics --after --overwrite --include-missing --yes --tag --as --shard"
     )
     others += " --join --resume --find --app --watch --no-deps --terminal --existing --dry-run"
+    others += " --figures --zip --examples --split"
     others += " --array --cpus-per-task --requeue --dependency --wrap"  # of Slurm
     others += " --network --next --unfamiliar --all --keep --draw --answers --of --share --conflicts-out"
+    others += " --rerun --by --use --correct --confusions --against --csv --shares --by-similarity --top"
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", WHOLE))
     assert named <= known | set(others.split())
 

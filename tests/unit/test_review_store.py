@@ -188,6 +188,51 @@ def test_a_file_of_the_schema_before_has_nothing_kept_and_no_audit(tmp_path: Pat
         assert store.kept("label") == set() and store.audits() == []
 
 
+def test_labels_by_pages_count_until_an_audit_of_labels_is_answered(store: LabelStore) -> None:
+    store.set_labels([(ImageKey(f"{number}.png"), 1) for number in range(3)], source="page")
+    assert store.page_labels_unaudited() == 3
+    store.draw_audit([Draw(ONE, 1)], kind="label", drawn_from=5)
+    assert store.page_labels_unaudited() == 3, "nothing is answered yet"
+    store.answer_audit([(ONE, 1)])
+    assert store.page_labels_unaudited() == 0
+    store.set_labels([(ImageKey("new.png"), 2)], source="page")
+    assert store.page_labels_unaudited() == 1
+
+
+def test_an_audit_says_whose_suggestions_they_were(store: LabelStore) -> None:
+    store.draw_audit([Draw(ONE, 1, 0.9)], kind="suggestion", drawn_from=7, model="live")
+    store.draw_audit([Draw(TWO, 2)], kind="label", drawn_from=2)
+    assert [row.model for row in store.audits()] == ["live", None]
+
+
+def test_an_audit_of_schema_4_is_read_as_it_is_and_kept_when_the_file_is_brought_up(tmp_path: Path) -> None:
+    path = tmp_path / "labels.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        for migration in MIGRATIONS[:4]:
+            for statement in migration:
+                file.execute(statement)
+        file.execute("PRAGMA user_version = 4")
+        file.execute("INSERT INTO class VALUES (1, 'round', '#112233', '1', 0, 0)")
+        file.execute("INSERT INTO image (id, path, frame, numbering) VALUES (1, ?, 0, 2)", (b"a/1.png",))
+        file.execute("INSERT INTO label VALUES (1, 1, 5.0, 'ada', 'person')")
+        file.execute("INSERT INTO audit VALUES (1, 1, 4.0, 9, 'suggestion', 1, 0.9, 1, 'ada', 5.0)")
+    content = path.read_bytes()
+    store = LabelStore.open_existing(path, annotator="ada")
+    assert store is not None
+    with store:
+        before = store.audits()
+        assert [(row.image, row.answer, row.model) for row in before] == [(ONE, 1, None)]
+        assert path.read_bytes() == content
+    with LabelStore(path, annotator="ada") as store:
+        assert store.audits() == before
+        store.draw_audit([Draw(TWO, 1, 0.5)], kind="suggestion", drawn_from=8, model="vgg16")
+        assert [row.model for row in store.audits()] == [None, "vgg16"]
+    [copy] = (tmp_path / "backups").iterdir()
+    assert copy.read_bytes()[60:64] == b"\0\0\0\x04", "the version of the file before"
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+
+
 def test_a_file_that_cannot_be_written_is_read(store: LabelStore) -> None:
     store.keep_issues([ONE], "label")
     for path in (store.path, store.path.with_name("labels.db-journal")):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mia_tui.active import head as head_module
-from mia_tui.active.calibration import best_temperature, margins_of, stands_for
-from mia_tui.active.head import RIDGE, RidgeHead, softmax
+from mia_tui.active.calibration import best_temperature, stands_for
+from mia_tui.active.head import RIDGE, RidgeHead, held_out_by_parts, margins_of, softmax
 
 Array = Any
 
@@ -58,6 +58,54 @@ def test_an_image_is_held_out_with_its_group(most_at_once: int, monkeypatch: pyt
         assert np.allclose(scores, wanted, atol=1e-4)
 
 
+def test_images_without_a_label_that_lie_together_tell_where_a_class_ends() -> None:
+    random = np.random.default_rng(4)
+    of = np.arange(400, dtype=np.int32) % 2
+    points = random.normal(0, 0.15, (400, 8)).astype(np.float32)
+    points[:, 0] += of * 2 - 1
+    points[:4, 1] += of[:4] * 2 - 1  # those with a label differ in something else, too, the others do not
+    head = RidgeHead.fit(points[:4], of[:4], 2)
+    taught = head.self_trained(4, points[4:])
+    asked = np.array([[0.4, -0.8, 0, 0, 0, 0, 0, 0], [-0.4, 0.8, 0, 0, 0, 0, 0, 0]], np.float32)
+    assert head.scores(asked).argmax(axis=1).tolist() == [0, 1]
+    assert taught.scores(asked).argmax(axis=1).tolist() == [1, 0]
+
+
+def test_a_head_stays_as_it_is_without_others_that_are_sure_or_with_very_many_labels() -> None:
+    points, positions, _ = labelled()
+    head = RidgeHead.fit(points, positions, CLASSES)
+    assert head.self_trained(IMAGES, points[:0]) is head
+    middle = -head.weights[-1:] @ np.linalg.pinv(head.weights[:-1])  # where all scores are alike
+    assert head.self_trained(IMAGES, middle.astype(np.float32)) is head
+    assert head.self_trained(10_000, points) is head
+
+
+def test_what_a_label_taught_by_other_images_is_held_out_with_it() -> None:
+    """Labels at random, each with copies that have none: a head that learned from these knows it by them."""
+    random = np.random.default_rng(7)
+    points = random.normal(0, 0.2, (40, 30)).astype(np.float32)
+    positions = random.permutation(np.arange(40, dtype=np.int32) % 2)
+    others = np.repeat(points, 10, axis=0)
+    head = RidgeHead.fit(points, positions, 2).self_trained(40, others)
+    everyone = np.arange(40, dtype=np.int32)
+    known = head.held_out(points, positions, None, everyone).argmax(axis=1) == positions
+    apart = held_out_by_parts(points, positions, 2, None, others).argmax(axis=1) == positions
+    assert known.mean() > 0.75
+    assert apart.mean() < 0.65
+
+
+def test_groups_are_held_out_as_a_whole_by_parts_as_well() -> None:
+    random = np.random.default_rng(8)
+    points = np.repeat(random.normal(0, 0.2, (20, 30)), 4, axis=0).astype(np.float32)
+    positions = np.repeat(random.permutation(np.arange(20, dtype=np.int32) % 2), 4)
+    groups = np.repeat(np.arange(20, dtype=np.int32), 4)
+    others = points[:0]
+    one_by_one = held_out_by_parts(points, positions, 2, None, others).argmax(axis=1) == positions
+    together = held_out_by_parts(points, positions, 2, groups, others).argmax(axis=1) == positions
+    assert one_by_one.mean() > 0.9
+    assert together.mean() < 0.7
+
+
 def test_nothing_is_unknown_of_a_direction_with_many_labels_and_much_of_one_without() -> None:
     points = np.zeros((400, 2), np.float32)
     points[:, 0] = np.random.default_rng(2).normal(0, 1, 400)
@@ -83,6 +131,16 @@ def test_the_temperature_makes_probabilities_come_true() -> None:
 def test_few_labels_move_the_temperature_little() -> None:
     few = best_temperature(*drawn(1.5, 6), np.ones(6, np.float32))
     assert 0.12 < few < 0.3
+
+
+def test_one_sure_mistake_that_stands_for_many_images_leaves_the_temperature_as_it_was() -> None:
+    scores, positions = drawn(0.15, 150)
+    counts = np.ones(150, np.float32)
+    before = best_temperature(scores, positions, counts)
+    surest = int(margins_of(scores).argmax())
+    counts[surest] = 10
+    positions[surest] = (positions[surest] + 1) % CLASSES
+    assert best_temperature(scores, positions, counts) < 1.4 * before
 
 
 def test_the_few_labels_with_a_large_margin_stand_for_the_many_images_that_have_one() -> None:

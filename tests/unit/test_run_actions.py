@@ -137,7 +137,7 @@ def test_a_finished_prediction_is_called_one_and_can_be_made_again(state: Path) 
     made = tell(prediction(state), started(), finished())
     assert sentence(ResumeRun(made)) == (
         f"The prediction {made.name} is finished, so there is nothing to resume. "
-        f"`mia-tui runs rerun {made.path}` does the same again."
+        f"`mia-tui runs again {made.path}` does the same again."
     )
 
 

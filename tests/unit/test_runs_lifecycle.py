@@ -16,10 +16,10 @@ from run_support import epoch_row, make_run, python, started, wait_for
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.runs.list import lifecycle
 from mia_tui.runs.list.lifecycle import (
+    again_config,
     changed_config,
     delete_run,
     drop_untrained_run,
-    rerun_config,
     resume_run,
     wait_until_started,
 )
@@ -187,7 +187,7 @@ def test_a_deletion_that_is_cut_short_leaves_no_run(run: RunDir, monkeypatch: py
 
 
 def test_a_run_is_run_again_with_its_settings_and_changed_from_its_best_weights(run: RunDir) -> None:
-    assert rerun_config(run) == run.job().config
+    assert again_config(run) == run.job().config
     changed = changed_config(run)
     assert changed.weights == str(run.best_weights.resolve())
     assert msgspec.structs.replace(changed, weights="none") == msgspec.structs.replace(

@@ -12,7 +12,7 @@ from mia_tui.dataset.model import ImageFile, ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError, RunError
 from mia_tui.paths import StateFolder
-from mia_tui.runs.list.lifecycle import changed_config, rerun_config
+from mia_tui.runs.list.lifecycle import again_config, changed_config
 from mia_tui.runs.list.moved_dataset import (
     check_folders_exist,
     current_job,
@@ -125,7 +125,7 @@ def test_a_validation_folder_in_the_dataset_moves_with_it_and_one_that_is_gone_i
     moved = cells.rename(tmp_path / "moved")
     inside_run, outside_run = (RunDir(moved / "mia" / "runs" / run.name) for run in (inside_run, outside_run))
     assert images_of(inside_run) == at(moved) + at(moved / "held out")
-    assert rerun_config(inside_run).val == str(moved / "held out")
+    assert again_config(inside_run).val == str(moved / "held out")
     assert images_of(outside_run) == at(moved) + at(outside)
     update_dataset_path(outside_run)
     shutil.rmtree(outside)
@@ -148,7 +148,7 @@ def test_weights_of_another_run_move_with_the_dataset(cells: Path, tmp_path: Pat
     run = RunDir(moved / "mia" / "runs" / run.name)
     run.checkpoints.mkdir()
     run.best_weights.touch()
-    assert Path(rerun_config(run).weights).is_relative_to(moved)
+    assert Path(again_config(run).weights).is_relative_to(moved)
     assert changed_config(run).weights == str(run.best_weights)
 
 

@@ -33,11 +33,46 @@ def shown(session: LabelSession) -> list[str]:
     return [session.listing.path(row) for row in session.view.tolist()]
 
 
-def suggest(session: LabelSession, **what: tuple[int, float]) -> None:
+def suggest(session: LabelSession, *, unsure: str = "", **what: tuple[int, float]) -> None:
     names = {image_class.id: image_class.name for image_class in CLASSES}
-    session.set_suggestions(
-        suggestions({ImageKey(f"{each}.png"): (names[of], sure) for each, (of, sure) in what.items()})
-    )
+    known = {ImageKey(f"{each}.png"): (names[of], sure) for each, (of, sure) in what.items()}
+    session.set_suggestions(suggestions(known, unsure=[f"{each}.png" for each in unsure]))
+
+
+def unsure_images(session: LabelSession) -> str:
+    """The first letters of the images whose suggestion says that it is unsure."""
+    rows = range(len(session.listing))
+    return "".join(session.listing.path(row)[0] for row in rows if session.state_of(row).unsure)
+
+
+def test_an_unsure_suggestion_says_so_until_there_are_others() -> None:
+    session = session_of("a.png", "b.png", "c.png")
+    suggest(session, a=(2, 0.5), b=(2, 0.9), unsure="a")
+    assert unsure_images(session) == "a"
+    apply(session, [labelled("a.png", 1)])
+    assert unsure_images(session) == "a"  # beside the label, which takes precedence
+    suggest(session, a=(2, 0.5), b=(2, 0.4), unsure="b")
+    assert unsure_images(session) == "b"
+    rows = np.array([1, 1, 0], np.int32), np.array([0.5, 0.9, np.nan], np.float32)
+    session.update_suggestions("live", [1], *rows, is_other=True)
+    assert unsure_images(session) == ""
+    session.set_filter(Filter("unsure"))
+    assert shown(session) == []
+
+
+def test_an_unsure_suggestion_stays_unsure_in_another_list_of_images() -> None:
+    session = session_of("a.png", "b.png")
+    suggest(session, a=(2, 0.5), c=(2, 0.5), d=(2, 0.9), unsure="ac")
+    session.replace_listing(listing_of("b.png", "c.png", "d.png"))
+    assert unsure_images(session) == "c"
+    load(session, CLASSES, {}, {})
+    session.replace_listing(listing_of("a.png", "d.png"))
+    assert unsure_images(session) == "a"
+    session.replace_listing(listing_of("c.png", "e.png"))
+    assert unsure_images(session) == "c"
+    suggest(session, e=(1, 0.9))
+    session.replace_listing(listing_of("a.png", "c.png"))
+    assert unsure_images(session) == ""
 
 
 def test_a_session_begins_at_the_first_image() -> None:
@@ -154,7 +189,7 @@ def test_each_state_shows_what_its_name_says() -> None:
     session = session_of("a.png", "b.png", "c.png", "d.png", "e.png", "f.png")
     marks = {ImageKey("c.png"): Mark(True, False, None), ImageKey("d.png"): Mark(False, True, "blurred")}
     load(session, CLASSES, {ImageKey("a.png"): label(1), ImageKey("b.png"): label(2, "import")}, marks)
-    suggest(session, a=(2, 0.5), b=(2, 0.9), c=(5, 0.7))
+    suggest(session, a=(2, 0.5), b=(2, 0.9), c=(5, 0.7), d=(1, 0.4), unsure="ad")
     other = {ImageKey("a.png"): ("flat", 0.5), ImageKey("b.png"): ("round", 0.5)}
     session.compare_with(suggestions(other, model="vgg16"))
     session.people.load({ImageKey("b.png"): {"bob": Opinion(1, "bob", 1.0)}}, {})
@@ -163,7 +198,7 @@ def test_each_state_shows_what_its_name_says() -> None:
     session.set_problem(5, "It is gone.", missing=True)
     expected = {
         "all": "abcdef", "unlabelled": "cdef", "labelled": "ab", "class": "ab", "flagged": "c", "skipped": "d",
-        "noted": "d", "suggested": "c", "differs": "a", "models_differ": "b", "unfamiliar": "be",
+        "noted": "d", "suggested": "cd", "unsure": "d", "differs": "a", "models_differ": "b", "unfamiliar": "be",
         "disputed": "b", "second_pass": "a", "unreadable": "ef",
     }  # fmt: skip
     session.set_unfamiliar(np.array([0], np.int32))
@@ -178,6 +213,8 @@ def test_each_state_shows_what_its_name_says() -> None:
     assert shown(session) == ["c.png"]
     session.set_filter(Filter("suggested", class_id=2))
     assert shown(session) == []
+    session.set_filter(Filter("unsure", class_id=1))
+    assert shown(session) == ["d.png"]
 
 
 def test_conditions_of_a_filter_hold_together() -> None:

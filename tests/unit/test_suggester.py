@@ -38,6 +38,53 @@ def test_a_few_labels_give_the_class_of_all_images_and_how_sure_that_is() -> Non
     assert np.allclose(shares.max(axis=1), learned.confidences[rows])
 
 
+def of_classes(shares: NDArray[np.float64], spread: float) -> tuple[Suggester, NDArray[np.int32]]:
+    random = np.random.default_rng(11)
+    of = random.choice(len(shares), 800, p=shares).astype(np.int32)
+    features = random.normal(0, 1, (len(shares), 60))[of] + spread * random.normal(0, 1, (800, 60))
+    made = Suggester(60)
+    made.add(features.astype(np.float16))
+    return made, of
+
+
+@pytest.mark.parametrize(
+    ("shares", "spread", "wrong", "labels"),
+    [
+        (np.full(50, 1 / 50), 1.5, 0, 100),
+        (0.6 ** np.arange(10) / (0.6 ** np.arange(10)).sum(), 2, 0, 40),
+        (np.array([0.6, 0.3, 0.09, 0.01]), 2.5, 0, 20),
+        (np.full(5, 1 / 5), 2.5, 0.2, 60),
+    ],
+    ids=["many classes", "a long tail", "a rare class", "wrong labels"],
+)
+def test_what_images_without_a_label_teach_does_no_harm(
+    shares: NDArray[np.float64], spread: float, wrong: float, labels: int
+) -> None:
+    made, of = of_classes(shares, spread)
+    random = np.random.default_rng(12)
+    firsts = np.unique(of, return_index=True)[1]
+    rows = np.concatenate([firsts, np.setdiff1d(np.arange(800), firsts)[:labels]]).astype(np.int32)
+    said = np.where(random.random(len(rows)) < wrong, random.integers(0, len(shares), len(rows)), of[rows])
+    learned = made.learn(rows, said.astype(np.int32))
+    left = np.setdiff1d(np.arange(800), rows)
+    by_labels = learned.classes[learned.labels_head.scores(made.points[left]).argmax(axis=1)] == of[left]
+    by_all = learned.classes[learned.best[left]] == of[left]
+
+    def mean_of_classes(right: NDArray[np.bool_]) -> float:
+        return float(np.mean([right[of[left] == each].mean() for each in np.unique(of[left])]))
+
+    assert by_all.mean() >= by_labels.mean()
+    assert mean_of_classes(by_all) >= mean_of_classes(by_labels)
+
+
+def test_frames_of_a_labelled_stack_are_not_learned_from_as_if_they_were_others() -> None:
+    made, of = suggester()
+    rows = np.arange(0, IMAGES, 10, dtype=np.int32)
+    made.set_groups((np.arange(IMAGES) // 10).astype(np.int32))
+    learned = made.learn(rows, of[rows])
+    assert learned.head is learned.labels_head
+
+
 def test_labels_of_one_class_teach_nothing() -> None:
     made, _ = suggester()
     with pytest.raises(ValueError):

@@ -13,7 +13,7 @@ from mia_tui.active.outlook import Outlook, learning_curve, outlook, progress_se
 from mia_tui.cli.live.learned import LiveImages, read_live
 from mia_tui.cli.report import Report
 from mia_tui.dataset.model import WHOLE_STACK
-from mia_tui.dataset.store.review.audits import AuditDraw, draws_of, together
+from mia_tui.dataset.store.review.audits import AuditDraw, by_model, draws_of, model_words, together
 from mia_tui.dataset.store.review.records import AuditKind, AuditRow, Draw
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.runs.disk import replacing
@@ -109,7 +109,8 @@ def _draw(report: Report, live: LiveImages, store: "LabelStore", count: int, wan
         else:
             best, confidence = int(learned.classes[learned.best[row]]), float(learned.confidences[row])
             draws.append(Draw(key, best, round(confidence, 5)))
-    store.draw_audit(draws, kind=kind, drawn_from=int(among[kind].sum()))
+    model = live.whose if kind == "suggestion" else None
+    store.draw_audit(draws, kind=kind, drawn_from=int(among[kind].sum()), model=model)
     report.say(f"{counted(len(draws), kind)} drawn at random from {int(among[kind].sum()):,}.")
 
 
@@ -173,10 +174,15 @@ def _write(report: Report, live: LiveImages, rows: Sequence[AuditRow], out: Path
 def _show(report: Report, live: LiveImages, rows: Sequence[AuditRow]) -> None:
     labelled = int(live.is_labelled.sum())
     now: dict[AuditKind, int] = {"label": labelled, "suggestion": len(live.keys) - labelled}
-    found: dict[AuditKind, tuple[AuditDraw, AuditEstimate] | None] = {}
-    for kind in get_args(AuditKind):
-        drawn = together(draws_of(rows, kind), lambda draw: _is_current(draw, now[draw.kind]))
-        found[kind] = None if drawn is None else (drawn, _estimate(drawn))
+    found: dict[AuditKind, tuple[AuditDraw, AuditEstimate] | None] = dict.fromkeys(get_args(AuditKind))
+    others: list[AuditDraw] = []
+    for kind in found:
+        for model, draws in by_model(draws_of(rows, kind)).items():
+            drawn = together(draws, lambda draw: _is_current(draw, now[draw.kind]))
+            if drawn is not None and (kind == "label" or model == live.whose):
+                found[kind] = drawn, _estimate(drawn)
+            elif drawn is not None:
+                others.append(drawn)
     estimates = {kind: None if each is None else each[1] for kind, each in found.items()}
     more = _outlook(live, estimates["suggestion"])
     report.say(progress_sentence(labelled, estimates["suggestion"], estimates["label"], more))
@@ -187,6 +193,9 @@ def _show(report: Report, live: LiveImages, rows: Sequence[AuditRow]) -> None:
                 f"there are {now[each[0].kind]:,} now.",
                 "Draw again.",
             )
+    for other in others:
+        its = _estimate(other)
+        report.say(f"{model_words(other.model)}: {its.right:,} of {its.audited:,} right, not counted above.")
     audited = found["label"]
     if audited is not None and _is_current(audited[0], now["label"]):
         since = _labels_since(live, audited[0].drawn_at)
@@ -203,6 +212,7 @@ def _show(report: Report, live: LiveImages, rows: Sequence[AuditRow]) -> None:
             "unlabelled": now["suggestion"],
             "open": waiting,
             **{f"{kind}s": _record(each, now[kind]) for kind, each in found.items()},
+            "others": [_record((other, _estimate(other)), now[other.kind]) for other in others],
             "more": None if more is None else _outlook_record(more),
         }
     )
@@ -244,6 +254,7 @@ def _record(found: "tuple[AuditDraw, AuditEstimate] | None", now: int) -> dict[s
         return None
     draw, its = found
     return {
+        "model": draw.model,
         "right": its.right,
         "audited": its.audited,
         "drawn_from": draw.drawn_from,

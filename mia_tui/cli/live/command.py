@@ -20,13 +20,13 @@ from mia_tui.runs.prediction.formats import PREDICTION_FORMATS
     cls=Option,
     metavar="N",
     type=click.IntRange(min=1, max=1_000_000),
-    help="Only list the N images that are worth labelling first.",
+    help="Only list the N most useful images: those whose labels help the suggestions most.",
 )
 @click.option(
     "--unfamiliar",
     cls=Option,
     is_flag=True,
-    help="Only list images that look like none of the labelled ones.",
+    help="Only list unfamiliar images: those that look like none of the labelled ones.",
 )
 @live_options
 @json_option

@@ -9,7 +9,15 @@ import click
 
 from mia_tui.cli.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
 from mia_tui.cli.network import find_network, warn_of_unreadable
-from mia_tui.cli.options import Command, Option, dataset_argument, json_option, path_option, state_option
+from mia_tui.cli.options import (
+    Command,
+    Option,
+    dataset_argument,
+    device_option,
+    json_option,
+    path_option,
+    state_option,
+)
 from mia_tui.cli.report import Report
 from mia_tui.errors import ConfigError
 from mia_tui.text import counted, encode_name, printable
@@ -33,9 +41,7 @@ if TYPE_CHECKING:
 @path_option(
     "--out", "File for the features, .npz: the arrays files, frames and features, which numpy.load reads."
 )
-@click.option(
-    "--device", cls=Option, default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."
-)
+@device_option("auto, cpu, cuda, cuda:N or mps.")
 @click.option(
     "--batch-size",
     cls=Option,
@@ -77,7 +83,6 @@ def command(
     """
     from mia_tui.cli.open import user_settings
     from mia_tui.config.features import BYTES_PER_GB
-    from mia_tui.config.fields import check_value, find_field
     from mia_tui.dataset.scan.scan import check_root
     from mia_tui.features.export import check_out
     from mia_tui.runs.features.create import create_features, network_id
@@ -91,7 +96,6 @@ def command(
                 "--out writes a file when the features are made, which --detach does not wait for.",
                 "Leave one of them out.",
             )
-    check_value(find_field("device", where="--device"), device, shown="--device")
     weights = None
     if network_text is not None:
         _, weights = find_network(network_text, dataset, state)

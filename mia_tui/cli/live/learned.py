@@ -49,6 +49,7 @@ class LiveImages:
         contents: Equal numbers for equal content, shape (N,); below 0 where that is not known.
         without: How many images have no features.
         network: What people call the network.
+        whose: What an audit calls the suggestions that are learned from these features.
         learned_by_network: How many labelled images the network was trained on.
     """
 
@@ -62,6 +63,7 @@ class LiveImages:
     contents: Rows
     without: int
     network: str
+    whose: str
     learned_by_network: int
 
     @cached_property
@@ -194,7 +196,8 @@ def read_live(
 def _joined(
     found: Dataset, table: "FeatureTable", places: Rows, has: NDArray[np.intp], groups: Rows
 ) -> LiveImages:
-    from mia_tui.features.layout import DEFAULT_NETWORK, TRAINED_ON
+    from mia_tui.dataset.store.review.audits import live_model
+    from mia_tui.features.layout import DEFAULT_NETWORK
 
     keys = [found.scan.keys[row] for row in has.tolist()]
     suggester = Suggester(table.network.dims)
@@ -208,8 +211,7 @@ def _joined(
     class_ids = np.array([0 if at is None else ids[at] for at in labels], np.int32)
     is_labelled = np.array([at is not None for at in labels], np.bool_)
     contents = _contents(keys, [bytes(digest) for digest in digests])
-    trained_on = table.parts[places[has]] == TRAINED_ON.index("train")
-    trained_on |= (contents >= 0) & np.isin(contents, contents[trained_on])  # copies are known by heart, too
+    trained_on = table.by_heart[places[has]]
     usable = np.flatnonzero(is_labelled & ~trained_on).astype(np.int32)
     return LiveImages(
         found,
@@ -222,6 +224,7 @@ def _joined(
         contents,
         len(places) - len(has),
         table.network.name,
+        live_model("" if table.network.id == DEFAULT_NETWORK else table.network.name),
         int((is_labelled & trained_on).sum()),
     )
 

@@ -2,7 +2,7 @@
 
 import click
 
-from mia_tui.cli.options import Function, Option, field_option, state_options
+from mia_tui.cli.options import Function, Option, device_option, field_option, state_options
 
 
 def live_options(function: Function) -> Function:
@@ -14,11 +14,5 @@ def live_options(function: Function) -> Function:
         help="Use features of a trained network: a run's folder or name, best, last, or a weights file. By default "
         "efficientnetlite0, which comes with the program.",
     )
-    device = click.option(
-        "--device",
-        cls=Option,
-        default="auto",
-        show_default=True,
-        help="Where missing features are made: auto, cpu, cuda, cuda:N or mps.",
-    )
+    device = device_option("Where missing features are made: auto, cpu, cuda, cuda:N or mps.")
     return field_option("labels")(network(device(state_options(function))))

@@ -40,8 +40,8 @@ def suggest(
         state: The folder given with --state.
         annotator: Who looks.
         out: The file to write.
-        next_count: List only so many images worth labelling first.
-        unfamiliar: List only images that look like none of the labelled ones.
+        next_count: List only so many images, the most useful ones.
+        unfamiliar: List only images that are unfamiliar.
         how: As for `read_live`.
     """
     if sum((out is not None, next_count is not None, unfamiliar)) > 1:
@@ -176,8 +176,8 @@ def _table(report: Report, suggested: _Suggested, rows: Rows) -> None:
 def _familiar_sentence(suggested: _Suggested) -> str:
     count = len(suggested.far)
     if count:
-        return f"{counted(count, 'image')} may be none of the classes: unlike all labelled ones."
-    return "No image looks unlike all labelled ones."
+        return f"{counted(count, 'unfamiliar image')}, unlike all labelled ones: perhaps none of the classes."
+    return "No image is unfamiliar."
 
 
 def _write(report: Report, suggested: _Suggested, out: Path) -> None:
@@ -211,7 +211,7 @@ def _show(report: Report, suggested: _Suggested) -> None:
         return
     _summarise(report, suggested, None)
     report.say(
-        f"`mia-tui suggest {root} --out FILE.csv` writes them, `--next 20` lists images worth labelling."
+        f"`mia-tui suggest {root} --out FILE.csv` writes them, `--next 20` lists the most useful images."
     )
 
 

@@ -32,28 +32,46 @@ def colours_of(environment: Mapping[str, str]) -> ColorSystem | None:
 
 
 def heat_map(
-    counts: Sequence[Sequence[int]], classes: Sequence[str], columns: int, colours: ColorSystem
+    counts: Sequence[Sequence[int]],
+    classes: Sequence[str],
+    columns: int,
+    colours: ColorSystem,
+    *,
+    shares: bool = False,
+    by_similarity: bool = True,
 ) -> list[str] | None:
-    """Lines of a matrix, those that are confused beside each other; None if it does not fit into so many columns.
+    """Lines of a matrix; None if it does not fit into so many columns.
 
     Args:
         counts: Shape (C, C); rows are the truth, columns the predictions.
         classes: Names, length C.
         columns: Of the terminal.
         colours: How many it has.
+        shares: Whether cells have only the share of the images of their row; otherwise they have counts, and shares
+            where there is room.
+        by_similarity: Whether classes that are confused are neighbours; otherwise they are in their order.
     """
     matrix = np.array(counts, np.int64)
     names = [printable(name) for name in classes]
     left = min(_LONGEST_NAME, max(map(width, names))) + 1
-    digits = len(f"{int(matrix.max()):,}")
+    digits = len("100%") if shares else len(f"{int(matrix.max()):,}")
     cell = min(_WIDEST_CELL, (columns - left - _MARGIN) // len(names))
     if cell < max(_LEAST_CELL, digits + 2) or len(names) > _MOST:
         return None
-    return list(_lines(matrix, names, left, cell, colours))
+    order = likeness_order(matrix) if by_similarity else tuple(range(len(names)))
+    return list(_lines(matrix, names, order, left, cell, colours, shares=shares))
 
 
-def _lines(matrix: np.ndarray, names: list[str], left: int, cell: int, colours: ColorSystem) -> Iterator[str]:
-    order = likeness_order(matrix)
+def _lines(
+    matrix: np.ndarray,
+    names: list[str],
+    order: tuple[int, ...],
+    left: int,
+    cell: int,
+    colours: ColorSystem,
+    *,
+    shares: bool,
+) -> Iterator[str]:
     by_class = per_class(matrix, names)
     is_light = background_told(os.environ) == "light"
     accent, ground = (ON_LIGHT["accent"], LIGHT_GROUND) if is_light else (ON_DARK["accent"], DARK_GROUND)
@@ -70,7 +88,7 @@ def _lines(matrix: np.ndarray, names: list[str], left: int, cell: int, colours: 
                 cells.append(f"{'·':^{cell}}")
                 continue
             share = count / images
-            text = f"{percent(share)} {count:,}" if both else f"{count:,}"
+            text = percent(share) if shares else f"{percent(share)} {count:,}" if both else f"{count:,}"
             painted = shade(level_of(share), ground, accent)
             cells.append(_painted(f"{text:^{cell}}", painted, colours, bold=truth == predicted))
         row = by_class[truth]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from mia_tui.text import printable
+from mia_tui.text import percent, printable
 
 # A confusion matrix of more classes does not fit a terminal; its largest confusions are listed instead.
 _WIDEST_MATRIX = 12
@@ -20,7 +20,7 @@ FIGURES = (
     "mcc",
 )
 _NARROW = re.compile("[ -\u02ff\u2010-\u2027]*")  # Latin letters, dashes and dots: one column each
-_NUMBER = re.compile(r"[-+]?[0-9][0-9,.]*|nan|–")
+_NUMBER = re.compile(r"[-+<]?[0-9][0-9,.]*%?|nan|–")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
@@ -44,22 +44,40 @@ def class_table(rows: Sequence[Mapping[str, object]]) -> Iterator[str]:
     yield from table(columns, [[row[key] for key in keys] for row in rows])
 
 
-def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Iterator[str]:
+def confusion(
+    counts: Sequence[Sequence[int]],
+    classes: Sequence[str],
+    *,
+    shares: bool = False,
+    by_similarity: bool = False,
+) -> Iterator[str]:
     """Lines of a confusion matrix, rows truth, columns predicted.
 
     Args:
         counts: Shape (C, C); a numpy array will do.
         classes: Names, length C.
+        shares: Whether cells have shares of the images of their row in place of counts.
+        by_similarity: Whether classes that are confused are neighbours; otherwise they are in their order.
     """
     if len(classes) > _WIDEST_MATRIX:
         yield from _largest_confusions(counts, classes)
         return
-    headings = [_shortened(printable(name)) for name in classes]
-    rows = [
-        [name, *(int(count) for count in row)]
-        for name, row in zip(map(printable, classes), counts, strict=True)
-    ]
+    order = _likeness_order(counts) if by_similarity else tuple(range(len(classes)))
+    headings = [_shortened(printable(classes[place])) for place in order]
+    named, rows = list(zip(classes, counts, strict=True)), []
+    for name, cells in (named[place] for place in order):
+        row = [int(cells[place]) for place in order]
+        images = max(1, sum(row))
+        rows.append([printable(name), *((percent(count / images) for count in row) if shares else row)])
     yield from table(("truth \\ predicted", *headings), rows)
+
+
+def _likeness_order(counts: Sequence[Sequence[int]]) -> tuple[int, ...]:
+    import numpy as np
+
+    from mia_tui.runs.evaluation.class_order import likeness_order
+
+    return likeness_order(np.array(counts, np.int64))
 
 
 def _largest_confusions(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Iterator[str]:
@@ -74,8 +92,11 @@ def _largest_confusions(counts: Sequence[Sequence[int]], classes: Sequence[str])
         return
     wrong.sort(key=lambda item: (-item[0], item[1], item[2]))
     yield f"The most frequent of {len(wrong)} kinds of confusion:"
-    rows = [[classes[truth], classes[predicted], count] for count, truth, predicted in wrong[:_MOST_LISTED]]
-    yield from table(("truth", "predicted", "images"), rows)
+    rows = [
+        [classes[truth], classes[predicted], count, percent(count / sum(map(int, counts[truth])))]
+        for count, truth, predicted in wrong[:_MOST_LISTED]
+    ]
+    yield from table(("truth", "predicted", "images", "share"), rows)
 
 
 def width(text: str) -> int:

@@ -93,19 +93,19 @@ def queue_command(
     return _start(report, action, yes=yes)
 
 
-@click.command("rerun", cls=Command, short_help="Do the same again as a new run.")
+@click.command("again", cls=Command, short_help="Do the same again as a new run.")
 @run_argument
 @dataset_option
 @_yes_option
 @json_option
 @state_options
-def rerun_command(
+def again_command(
     run: str, dataset: Path | None, yes: bool, as_json: bool, state: Path | None, annotator: str | None
 ) -> int:
     """Do what a run does again as a new run with the same settings, in the background.
 
-    A training takes the labels of today; a prediction or an evaluation takes the same images, and the network as its
-    file is today.
+    A training takes the labels of today (`mia-tui train --rerun RUN` takes those of then); a prediction or an
+    evaluation takes the same images, and the network as its file is today.
     """
     report = Report(as_json=as_json)
     found = _find(run, dataset, state)

@@ -20,16 +20,19 @@ from mia_tui.cli.options import (
 )
 from mia_tui.cli.report import INTERRUPTED, Report
 from mia_tui.cli.runs.actions import (
+    again_command,
     delete_command,
     note_command,
     queue_command,
     rename_command,
-    rerun_command,
     resume_command,
     stop_command,
     tag_command,
 )
 from mia_tui.cli.runs.listing import print_list, read_rows
+from mia_tui.cli.runs.predictions import predictions_command
+from mia_tui.cli.runs.results import results_command
+from mia_tui.cli.runs.threshold import threshold_command
 from mia_tui.cli.runs.view import print_run, view_run
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.actions.action import called
@@ -115,14 +118,17 @@ def follow_command(run: str, dataset: Path | None, state: Path | None, watch: bo
 
 
 for doing in (
+    results_command,
     stop_command,
     resume_command,
     queue_command,
-    rerun_command,
+    again_command,
     delete_command,
     rename_command,
     tag_command,
     note_command,
+    threshold_command,
+    predictions_command,
 ):
     command.add_command(doing)
 

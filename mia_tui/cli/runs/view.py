@@ -20,10 +20,13 @@ from mia_tui.errors import RunError
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.list.summaries import RunSummary, SummaryReader
 from mia_tui.runs.list.words import best_words, evaluated_in_epoch, left_out_sentences, status_sentence
+from mia_tui.runs.record.decision import Decision, decision_file, decision_words, read_decision, rule_words
+from mia_tui.runs.record.fingerprint import DataFingerprint, data_fingerprint
 from mia_tui.runs.record.input_words import input_sentence
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import RunState, read_state
+from mia_tui.runs.rerun.outcome import RerunOutcome, rerun_outcome, rerun_record
 from mia_tui.text import (
     NAMED,
     counted,
@@ -33,6 +36,8 @@ from mia_tui.text import (
     name_faults,
     name_some,
     printable,
+    size_words,
+    typed,
 )
 
 if TYPE_CHECKING:
@@ -40,7 +45,7 @@ if TYPE_CHECKING:
 
 _WARNINGS_SHOWN = 5
 _HANG = 12  # where the text of a fact begins
-_SHOWN_APART = frozenset({"images", "scope", "out", "trained_on"})
+_SHOWN_APART = frozenset({"images", "scope", "out", "trained_on", "rule", "rule_by"})
 """Settings that have a line of their own."""
 
 
@@ -56,6 +61,9 @@ class RunView:
         images: Number of images of each part that has any.
         input_map: What was measured of a training's images; None if nothing was.
         stacks: How many of the images are stacks as a whole.
+        decision: How the network of a training decides; None for none.
+        fingerprint: Of the images of a training; None if none was taken.
+        rerun: What came of a repetition; None if the run repeats none.
         troubles: What could not be read, a sentence each.
     """
 
@@ -67,6 +75,9 @@ class RunView:
     troubles: tuple[str, ...]
     input_map: InputMap | None = None
     stacks: int = 0
+    decision: Decision | None = None
+    fingerprint: DataFingerprint | None = None
+    rerun: RerunOutcome | None = None
 
 
 def view_run(run: RunDir) -> RunView:
@@ -99,8 +110,32 @@ def view_run(run: RunDir) -> RunView:
     except RunError as error:
         input_map = None
         troubles.append(str(error))
+    decision = fingerprint = rerun = None
+    if isinstance(job.config, TrainConfig):
+        decision = _decision(run, troubles)
+        try:
+            fingerprint, rerun = data_fingerprint(run), rerun_outcome(run)
+        except RunError as error:
+            troubles.append(str(error))
     counts: dict[str, int] = {part: images[part] for part in PARTS if images[part]}
-    return RunView(row, job, state, matrix, counts, tuple(troubles), input_map, stacks)
+    return RunView(
+        row, job, state, matrix, counts, tuple(troubles), input_map, stacks, decision, fingerprint, rerun
+    )
+
+
+def _decision(run: RunDir, troubles: list[str]) -> Decision | None:
+    """How the network of a training decides; adds a sentence about one that has no effect."""
+    try:
+        decision = read_decision(run.best_weights)
+    except RunError as error:
+        troubles.append(str(error))
+        return None
+    if decision is None and decision_file(run.best_weights).exists():
+        troubles.append(
+            "Its threshold was chosen for earlier weights and has no effect; "
+            f"`mia-tui runs threshold {typed(run.path)}` chooses one for these."
+        )
+    return decision
 
 
 def print_run(report: Report, view: RunView) -> None:
@@ -117,7 +152,7 @@ def print_run(report: Report, view: RunView) -> None:
         report.say()
         report.epochs(view.state)
     if view.state.result is not None and view.state.result.counts:
-        _print_counts(report, view.state.result.counts)
+        _print_counts(report, view.state.result.counts, view.state.result.unsure)
     if view.matrix is not None:
         _print_matrix(report, view, view.matrix)
 
@@ -169,10 +204,12 @@ def _facts(view: RunView) -> list[tuple[str, str]]:
         ("Status", _status(view)),
         ("Dataset", printable(job.dataset)),
         *([("Images", images)] if (images := _images(view)) else []),
+        *_data(view),
         *([("Classes", f"{len(job.classes)}: {classes}")] if job.classes else []),
         ("Network", _network(job.config)),
         *_input(view),
         ("Settings", settings_sentence(job.config)),
+        *([("Threshold", words)] if (words := _threshold(view)) else []),
         ("Command", printable(job.command)),
         *_outcome(view),
     ]
@@ -190,6 +227,21 @@ def _images(view: RunView) -> str:
     return printable(config.scope) if isinstance(config, PredictConfig) else parts
 
 
+def _data(view: RunView) -> list[tuple[str, str]]:
+    """The fingerprint of a training's images; nothing before it was taken, and of other kinds."""
+    if not isinstance(view.job.config, TrainConfig):
+        return []
+    data = view.fingerprint
+    if data is not None:
+        unread = f", {data.unread:,} of which could not be read" if data.unread else ""
+        words = (
+            f"fingerprint {data.digest} of {counted(data.files, 'file')}, {size_words(data.bytes)}{unread}"
+        )
+        return [("Data", words)]
+    is_old = bool(view.state.epochs)
+    return [("Data", "no fingerprint: an earlier version trained it")] if is_old else []
+
+
 def _network(config: JobConfig) -> str:
     if isinstance(config, TrainConfig):
         weights = printable(config.weights)
@@ -204,6 +256,16 @@ def _input(view: RunView) -> list[tuple[str, str]]:
     if view.input_map is None or not isinstance(config, TrainConfig):
         return []
     return [("Input", input_sentence(view.input_map, color=config.color, pixel_size=config.pixel_size))]
+
+
+def _threshold(view: RunView) -> str:
+    """How the network of a training decides, or that of a prediction did; empty where it always answers."""
+    config = view.job.config
+    if isinstance(config, PredictConfig) and config.rule is not None:
+        words = rule_words(config.rule)
+    else:
+        words = "" if view.decision is None else decision_words(view.decision)
+    return words.removeprefix("threshold ")
 
 
 def _status(view: RunView) -> str:
@@ -228,6 +290,9 @@ def _outcome(view: RunView) -> list[tuple[str, str]]:
         facts.append(("Time", f"{duration(_elapsed_s(view))}{device}{attempts}"))
     if isinstance(config, TrainConfig) and state.best is not None and state.best_value is not None:
         facts.append(("Best", f"epoch {state.best.epoch}, {best_words(state)}"))
+    if view.rerun is not None:
+        done = state.outcome == "finished"
+        facts.append(("Rerun", view.rerun.sentence if done else f"of {printable(view.rerun.original.name)}"))
     if isinstance(config, PredictConfig) and config.out is not None:
         facts.append(("Out", printable(config.out)))
     if state.result is not None:
@@ -259,12 +324,14 @@ def _print_trouble(report: Report, state: RunState) -> None:
         report.say(f"{'Error':<11} {state.error.message} {state.error.hint or ''}".rstrip(), hang=_HANG)
 
 
-def _print_counts(report: Report, counts: dict[str, int]) -> None:
-    total = sum(counts.values())
+def _print_counts(report: Report, counts: dict[str, int], unsure: int) -> None:
+    total = sum(counts.values()) + unsure
     rows = [
         (printable(decode_name(name)), count, f"{count / total:.1%}" if total else "")
         for name, count in counts.items()
     ]
+    if unsure:
+        rows.append(("(unsure)", unsure, f"{unsure / total:.1%}"))
     report.say()
     report.table(("class", "images", "share"), rows)
 
@@ -296,6 +363,9 @@ def _record(view: RunView) -> dict[str, Any]:
         "images": view.images,
         "input": view.input_map,
         "config": view.job.config,
+        "decision": view.decision,
+        "fingerprint": view.fingerprint,
+        "rerun": None if view.rerun is None else rerun_record(view.rerun),
         "command": view.job.command,
         "warnings": [warning.message for warning in state.warnings],
         "error": state.error,

@@ -43,6 +43,8 @@ class KeptSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         live_suggestions: Whether suggestions are learned while labelling.
         suggestions: Whose suggestions are shown, where there are both.
         useful_next: Whether labelling goes on with the most useful image instead of the next one in the list.
+        live_networks: Networks that the person chose for the live suggestions of a dataset, the newest last: the
+            folder of their features below that of all features.
         offered: Files of labels that the person was offered to import, the newest last.
     """
 
@@ -54,6 +56,7 @@ class KeptSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     live_suggestions: bool | None = None
     suggestions: SuggestionSource | None = None
     useful_next: bool | None = None
+    live_networks: tuple[Text, ...] = ()
     offered: tuple[Text, ...] = ()
 
 
@@ -85,6 +88,30 @@ def keep_offered(name: str) -> None:
     """Keep that the person was offered to import a file; of very many, only the newest are kept."""
     others = [known for known in kept_settings().offered if known != name]
     keep(offered=(*others[1 - _MOST_NAMED :], name))
+
+
+def kept_network(dataset: str) -> str:
+    """The network that the person chose for the live suggestions of a dataset; empty to use the better one.
+
+    Args:
+        dataset: The name of the folder of its features.
+    """
+    chosen = [
+        name.partition("/")[2] for name in kept_settings().live_networks if name.startswith(f"{dataset}/")
+    ]
+    return chosen[-1] if chosen else ""
+
+
+def keep_network(dataset: str, network: str) -> None:
+    """Keep which network the person chose for the live suggestions of a dataset; of very many, only the newest are.
+
+    Args:
+        dataset: The name of the folder of its features.
+        network: As `kept_network` returns it.
+    """
+    others = [name for name in kept_settings().live_networks if not name.startswith(f"{dataset}/")]
+    chosen = [f"{dataset}/{network}"] if network else []
+    keep(live_networks=(*others[1 - _MOST_NAMED :], *chosen))
 
 
 def _encoded(settings: KeptSettings, named: Any) -> bytes:

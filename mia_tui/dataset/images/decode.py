@@ -19,7 +19,13 @@ from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS
 from mia_tui.dataset.images.network.brightness import limits_in
 from mia_tui.dataset.images.network.geometry import FILTERS, Placement, place
-from mia_tui.dataset.images.network.mapping import is_mapped, mapped_pixels
+from mia_tui.dataset.images.network.mapping import (
+    UnmappedPixels,
+    input_scale,
+    is_mapped,
+    mapped_pixels,
+    unmapped_pixels,
+)
 from mia_tui.dataset.images.network.selection import value_type
 from mia_tui.dataset.images.reading import OpenedFrame, opened
 from mia_tui.dataset.images.source import FRAME_NUMBERING, Size
@@ -131,24 +137,71 @@ def decode_input(
         DecodeError: As for `decode`; also if the image has other channels than wanted, no pixel size where one is
             needed, or floating point numbers that the map does not know.
     """
-    input_map = AS_BEFORE if wanted.input_map is None else wanted.input_map
     with opened(path, frame, wanted.max_megapixels, numbering=numbering, stack=wanted.stack) as image:
-        if input_map.channels or wanted.pixel_size is not None or is_mapped(image.scene, input_map):
-            return mapped_pixels(image, wanted, input_map, on_other_type)
-        kind = value_type(image.scene)
-        if input_map.mode != "image" and limits_in(input_map, kind) is None:
-            on_other_type(kind.name)
-        pixels = _fitted(image, wanted.color, (wanted.width, wanted.height), wanted.geometry, wanted.resize)
+        return input_of_frame(image, wanted, on_other_type=on_other_type)
+
+
+def input_of_frame(
+    image: OpenedFrame, wanted: NetworkInput, *, on_other_type: Callable[[str], None] = lambda dtype: None
+) -> np.ndarray:
+    """`decode_input` of an image that is open."""
+    input_map = _map_of(wanted)
+    if _is_more_than_a_picture(image, wanted, input_map):
+        return mapped_pixels(image, wanted, input_map, on_other_type)
+    kind = value_type(image.scene)
+    if input_map.mode != "image" and limits_in(input_map, kind) is None:
+        on_other_type(kind.name)
+    pixels = _fitted(image, wanted.color, (wanted.width, wanted.height), wanted.geometry, wanted.resize)
     return pixels if input_map.bits == 8 else pixels.astype(np.uint16) * np.uint16(257)
+
+
+def input_placement(
+    path: Path, frame: int, wanted: NetworkInput, *, numbering: int = FRAME_NUMBERING
+) -> tuple[Placement, Size]:
+    """How an image lies on the canvas that `decode_input` makes of it, and its own width and height.
+
+    Raises:
+        DecodeError: As for `decode_input`.
+    """
+    with opened(path, frame, wanted.max_megapixels, numbering=numbering, stack=wanted.stack) as image:
+        size = image.scene.size
+        scale = input_scale(image.scene, wanted.pixel_size, image.path.name)
+    return place(size, (wanted.width, wanted.height), wanted.geometry, scale), size
+
+
+def picture_or_values(image: OpenedFrame, wanted: NetworkInput) -> np.ndarray | UnmappedPixels:
+    """What `input_of_frame` begins with, before brightness and size, for programs that do the rest by themselves.
+
+    Args:
+        image: The image.
+        wanted: How the network wants it.
+
+    Returns:
+        A picture of 8 bits, uint8, shape (H, W, 3 or 1), where no more is used of the image; else its values.
+
+    Raises:
+        DecodeError: As for `decode_input`.
+    """
+    input_map = _map_of(wanted)
+    if _is_more_than_a_picture(image, wanted, input_map):
+        return unmapped_pixels(image, wanted, input_map, lambda dtype: None)
+    level = _level(image, (wanted.width, wanted.height), wanted.geometry)
+    return _pixels(image.picture(bit_depth.OUTSIDE, level))
+
+
+def _map_of(wanted: NetworkInput) -> InputMap:
+    return AS_BEFORE if wanted.input_map is None else wanted.input_map
+
+
+def _is_more_than_a_picture(image: OpenedFrame, wanted: NetworkInput, input_map: InputMap) -> bool:
+    return bool(input_map.channels) or wanted.pixel_size is not None or is_mapped(image.scene, input_map)
 
 
 def _picture(
     image: OpenedFrame, color: bool, fitted_to: tuple[Size, "Geometry"] | None = None
 ) -> Image.Image:
     """An image in mode RGB or L, no smaller than twice what is wanted."""
-    level = 0
-    if fitted_to is not None:
-        level = image.level_for(lambda size: _doubled(place(size, *fitted_to).scaled))
+    level = 0 if fitted_to is None else _level(image, *fitted_to)
     picture, mode = image.picture(bit_depth.OUTSIDE, level), "RGB" if color else "L"
     return picture if picture.mode == mode else picture.convert(mode)  # which would copy it
 
@@ -158,6 +211,11 @@ def _fitted(
 ) -> np.ndarray:
     picture = _picture(image, color, (canvas, geometry))
     return _pixels(_put(picture, place(picture.size, canvas, geometry), resize))
+
+
+def _level(image: OpenedFrame, canvas: Size, geometry: "Geometry") -> int:
+    """The smallest level that is twice as large as wanted."""
+    return image.level_for(lambda size: _doubled(place(size, canvas, geometry).scaled))
 
 
 def _doubled(size: Size) -> Size:

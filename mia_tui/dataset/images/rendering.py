@@ -32,10 +32,11 @@ from mia_tui.dataset.images.limits import MAX_MEGAPIXELS
 from mia_tui.dataset.images.reading import OpenedFrame, opened
 from mia_tui.dataset.images.screen.averages import averaged
 from mia_tui.dataset.images.screen.centre_mark import with_centre_mark
+from mia_tui.dataset.images.screen.heat import HeatMap, with_heat
 from mia_tui.dataset.images.screen.part import MAX_SCALE, VisiblePart, visible_part
 from mia_tui.dataset.images.screen.pixels import KeptOverviews, Measured, PixelGrid, grid_of, whole_grid
 from mia_tui.dataset.images.screen.windows import Window, WindowKind, fixed_ranges, ranges_for
-from mia_tui.dataset.images.source import Place, Scene
+from mia_tui.dataset.images.source import Place, Scene, Size
 
 _MAX_ZOOM = 1000.0  # beyond MAX_SCALE in any image of up to 12,000 pixels on a side
 _GAP = 1.5  # so many times larger than wanted, an image is enough for the filter
@@ -96,6 +97,8 @@ class DisplaySettings:
     channels: ChannelChoice = ALL_CHANNELS
     centre_mark: bool = False
     """Whether a cross marks the middle of the image."""
+    heat: HeatMap | None = None
+    """Where a network looks, drawn over this image and no other."""
 
     def __post_init__(self) -> None:
         window = self.window
@@ -281,6 +284,8 @@ def _drawn(
         image = _drawn_values(grid, grid.pixels, part, tones.ranges, settings.channels)
     image = _toned(image, tones.ends, settings)
     pixels = np.array(image if image.mode == "RGB" else image.convert("RGB"))
+    if settings.heat is not None:
+        pixels = with_heat(pixels, settings.heat, _fractions(part, scene.size))
     if settings.centre_mark:
         middle = (scene.size[0] / 2 - part.left, scene.size[1] / 2 - part.top)
         pixels = with_centre_mark(pixels, box, middle, (part.width, part.height))
@@ -299,6 +304,13 @@ def _drawn(
         ranges=tones.ranges or ((float(tones.ends[0]), float(tones.ends[1])),),
         window=tones.kind,
     )
+
+
+def _fractions(part: VisiblePart, size: Size) -> "Box":
+    """A part as fractions of the whole image."""
+    width, height = size
+    right, bottom = part.left + part.width, part.top + part.height
+    return part.left / width, part.top / height, right / width, bottom / height
 
 
 Box = tuple[float, float, float, float]

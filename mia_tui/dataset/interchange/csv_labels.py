@@ -18,6 +18,7 @@ from mia_tui.dataset.interchange.export_file import replace_file
 from mia_tui.dataset.interchange.formats import LabelFile
 from mia_tui.dataset.interchange.image_names import ImageNames
 from mia_tui.dataset.interchange.label_rows import MOST_PROBABLE, LabelRow, LabelRows
+from mia_tui.dataset.interchange.programs.mia_results import read_mia_rows, separator_of_mia
 from mia_tui.dataset.model import WHOLE_STACK, ImageKey
 from mia_tui.dataset.scan.scan import Scan
 from mia_tui.errors import LabelFileError
@@ -69,7 +70,7 @@ def read_labels(
     The first line names the columns (`HEADERS`), in any order; other columns are ignored. Cells are separated by
     comma, semicolon, tab or bar, or as a line `sep=` before the header says; the text is UTF-8 (with or without byte
     order mark) or UTF-16. A row without `frame` is for every frame; a row with it overrides that. For the names of
-    images see `ImageNames`.
+    images see `ImageNames`. The results of MIA are read by its own rules, since its frames count from 1.
 
     Args:
         path: The CSV file.
@@ -83,6 +84,9 @@ def read_labels(
     """
     images = ImageNames(scan, dataset, path)
     with open_table(path) as table:
+        separator = separator_of_mia(table)
+        if separator is not None:
+            return read_mia_rows(table, separator, images, scan)
         delimiter, columns, notes = _columns(table, PREDICTION_HEADERS if probabilities else HEADERS)
         reading = LabelRows(table.name, images)
         long_cells: list[int] = []

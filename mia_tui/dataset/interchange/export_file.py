@@ -1,6 +1,9 @@
 """Writing exported files: completely or not at all."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from mia_tui.disk_errors import disk_error
 from mia_tui.errors import DataError, MiaError
@@ -25,6 +28,20 @@ def replace_file(path: Path, content: bytes, *, root: Path | None = None, sync: 
     try:
         with new_content(path, root=root, sync=sync, mode=FILE_MODE) as file:
             file.write(content)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+@contextmanager
+def writing_file(path: Path) -> Iterator[BinaryIO]:
+    """Write a file bit by bit, which only appears once the block ends without an error.
+
+    Raises:
+        DataError: If the folder is missing, read-only or full.
+    """
+    try:
+        with new_content(path, mode=FILE_MODE) as file:
+            yield file
     except OSError as error:
         raise cannot_write(path, error) from error
 

@@ -48,17 +48,22 @@ class FoldersExport:
         skipped: Images that could not be copied, each with the reason.
         frames: How many of the files are single frames taken out of a stack.
         renamed: Files whose names are not valid on every system, each with its new name.
+        copied: Files that are copies although hard links were wanted.
     """
 
     files: int
     skipped: tuple[str, ...]
     frames: int
     renamed: tuple[str, ...] = ()
+    copied: int = 0
 
     def __str__(self) -> str:
         text = f"{counted(self.files, 'file')} written"
         if self.frames:
             text += f", including {counted(self.frames, 'frame')} of stacks"
+        if self.copied:
+            are_copies = counted(self.copied, "file is a copy", "files are copies")
+            text += f"; {are_copies}, since no hard link is possible there"
         if self.renamed:
             text += (
                 f"; {counted(len(self.renamed), 'name')} not allowed on Windows changed: "
@@ -198,7 +203,7 @@ def _plan(
 
 def _write_all(root: Path, dataset: Path, items: Sequence[_Item], transfer: Transfer) -> FoldersExport:
     names = _unique_names(items)
-    skipped, renamed, written, frames = [], [], 0, 0
+    skipped, renamed, written, frames, copied = [], [], 0, 0, 0
     for item, name in zip(items, names, strict=True):
         source, target = dataset / item.source, root / item.folder / name
         add_folder(target.parent, root=root, parents=True, mode=FOLDER_MODE)
@@ -210,7 +215,15 @@ def _write_all(root: Path, dataset: Path, items: Sequence[_Item], transfer: Tran
             renamed.append(f"{printable(item.source)} is {item.folder}/{name}")
         written += 1
         frames += item.frame is not None
-    return FoldersExport(files=written, skipped=tuple(skipped), frames=frames, renamed=tuple(renamed))
+        copied += transfer == "hardlink" and item.frame is None and not _is_same_file(source, target)
+    return FoldersExport(written, tuple(skipped), frames, tuple(renamed), copied)
+
+
+def _is_same_file(source: Path, target: Path) -> bool:
+    try:
+        return source.samefile(target)
+    except OSError:
+        return False
 
 
 def _transfer(source: Path, target: Path, frame: int | None, transfer: Transfer, root: Path) -> str | None:

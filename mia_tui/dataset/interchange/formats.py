@@ -16,6 +16,7 @@ from mia_tui.text import counted, printable
 
 if TYPE_CHECKING:
     from mia_tui.dataset.interchange.copies.reading import LabelCopy
+    from mia_tui.dataset.interchange.programs.rows import RowsWriter
     from mia_tui.dataset.scan.scan import Scan
 
 Transfer = Literal["copy", "hardlink", "symlink"]
@@ -133,6 +134,8 @@ class LabelFormat:
         suffixes: Endings of file names, as `.csv`, by which the format is recognised.
         options: Options that only some formats have a use for, and this one has.
         keeps_empty_classes: Whether the position of a class matters, so that classes without images count.
+        title: Where it writes a file, what people call that, as `a CSV file`.
+        ending: Of the name of a new file.
     """
 
     name: str
@@ -145,6 +148,8 @@ class LabelFormat:
     suffixes: tuple[str, ...] = ()
     options: frozenset[LabelOption] = frozenset()
     keeps_empty_classes: bool = False
+    title: str = ""
+    ending: str = ".csv"
 
 
 _formats: dict[str, LabelFormat] = {}
@@ -218,6 +223,82 @@ def _write_csv(content: ExportContent) -> ExportResult:
     return ExportResult(f"{counted(count, 'label')} written to {printable(content.target)}.")
 
 
+def _write_rows(content: ExportContent, write: "RowsWriter") -> ExportResult:
+    """Write labels in a format that predictions can have, too."""
+    from io import BytesIO
+
+    from mia_tui.dataset.interchange.export_file import replace_file
+    from mia_tui.dataset.interchange.programs.rows import label_rows
+
+    buffer = BytesIO()
+    done = write(buffer, label_rows(content))
+    if isinstance(content.target, Path):
+        replace_file(content.target, buffer.getvalue())
+        return ExportResult(
+            f"{counted(done.count, 'label')} written to {printable(content.target)}.", done.notes
+        )
+    assert content.target is not None
+    content.target.write(buffer.getvalue().decode())
+    return ExportResult(warnings=done.notes)
+
+
+def _read_label_studio(source: ImportSource) -> LabelFile:
+    from mia_tui.dataset.interchange.programs.label_studio import read_tasks
+    from mia_tui.dataset.interchange.programs.reading import begins_with
+
+    assert source.file is not None
+    if begins_with(source.file, b"{"):  # both write .json: Label Studio a list, FiftyOne an object
+        return _read_fiftyone(source)
+    return read_tasks(source.file, source.scan, dataset=source.dataset, probabilities=source.probabilities)
+
+
+def _write_label_studio(content: ExportContent) -> ExportResult:
+    from mia_tui.dataset.interchange.programs.label_studio import write_tasks
+
+    return _write_rows(content, write_tasks)
+
+
+def _read_cvat(source: ImportSource) -> LabelFile:
+    from mia_tui.dataset.interchange.programs.cvat import read_tags
+
+    assert source.file is not None
+    return read_tags(source.file, source.scan, dataset=source.dataset)
+
+
+def _write_cvat(content: ExportContent) -> ExportResult:
+    from mia_tui.dataset.interchange.programs.cvat import write_tags
+
+    return _write_rows(content, write_tags)
+
+
+def _read_fiftyone(source: ImportSource) -> LabelFile:
+    from mia_tui.dataset.interchange.programs.fiftyone import read_classifications
+
+    assert source.file is not None
+    return read_classifications(
+        source.file, source.scan, dataset=source.dataset, probabilities=source.probabilities
+    )
+
+
+def _write_fiftyone(content: ExportContent) -> ExportResult:
+    from mia_tui.dataset.interchange.programs.fiftyone import write_classifications
+
+    return _write_rows(content, write_classifications)
+
+
+def _read_mia_results(source: ImportSource) -> LabelFile:
+    from mia_tui.dataset.interchange.programs.mia_results import read_mia_results
+
+    assert source.file is not None
+    return read_mia_results(source.file, source.scan, dataset=source.dataset)
+
+
+def _write_mia_results(content: ExportContent) -> ExportResult:
+    from mia_tui.dataset.interchange.programs.mia_results import write_mia_results
+
+    return _write_rows(content, write_mia_results)
+
+
 def _read_folders(source: ImportSource) -> LabelFile:
     from mia_tui.dataset.interchange.folders import folder_labels
 
@@ -268,6 +349,7 @@ register(
         export_help="to FILE (with tabs if it ends in .tsv), or to stdout",
         suffixes=(".csv", ".tsv", ".txt"),
         options=frozenset({"--overwrite", "--include-missing"}),
+        title="a CSV file (file, frame, class)",
     )
 )
 register(
@@ -298,6 +380,56 @@ register(
         writes="dataset",
         options=frozenset({"--classes", "--overwrite"}),
         keeps_empty_classes=True,  # a class's number in MIA's files is its position in the store
+    )
+)
+register(
+    LabelFormat(
+        "mia-csv",
+        _read_mia_results,
+        _write_mia_results,
+        import_help="FILE with the results of MIA (image name, frame number, class, classname)",
+        export_help="the same columns, to FILE or to stdout",
+        options=frozenset({"--overwrite"}),
+        keeps_empty_classes=True,
+        title="a CSV file with the columns of MIA's results",
+    )
+)
+register(
+    LabelFormat(
+        "label-studio",
+        _read_label_studio,
+        _write_label_studio,
+        import_help="FILE of tasks exported as JSON",
+        export_help="tasks with annotations, to FILE or to stdout",
+        suffixes=(".json",),
+        options=frozenset({"--overwrite"}),
+        title="tasks of Label Studio (JSON)",
+        ending=".json",
+    )
+)
+register(
+    LabelFormat(
+        "cvat",
+        _read_cvat,
+        _write_cvat,
+        import_help='FILE of tags, "CVAT for images 1.1"',
+        export_help="the same, to FILE or to stdout",
+        suffixes=(".xml",),
+        options=frozenset({"--overwrite"}),
+        title="tags of CVAT (XML)",
+        ending=".xml",
+    )
+)
+register(
+    LabelFormat(
+        "fiftyone",
+        _read_fiftyone,
+        _write_fiftyone,
+        import_help="FILE, the labels.json of image classification",
+        export_help="the same, to FILE or to stdout",
+        options=frozenset({"--overwrite"}),
+        title="classes of FiftyOne (JSON)",
+        ending=".json",
     )
 )
 register(

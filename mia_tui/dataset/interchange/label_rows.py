@@ -42,6 +42,7 @@ class LabelRows:
     Args:
         file: Its name, for messages.
         images: Finds the images that the rows name.
+        unit: What `LabelRow.line` counts.
     """
 
     file: str
@@ -54,6 +55,7 @@ class LabelRows:
         default_factory=lambda: {"unmatched": [], "outside": [], "ambiguous": []}
     )
     blank: int = 0
+    unit: str = "line"
 
     def label_file(self, scan: Scan, notes: Sequence[str]) -> LabelFile:
         """What was read, in the order of the images: a row for one frame overrides one for every frame.
@@ -96,7 +98,7 @@ class LabelRows:
             self.blank += 1
         elif found.path is None:
             self.misses[found.miss].append(
-                label.name if label.name.strip() else f"line {label.line} (no name)"
+                label.name if label.name.strip() else f"{self.unit} {label.line} (no name)"
             )
         elif found.ending:
             self.by_ending.append((label, found))
@@ -140,8 +142,8 @@ class LabelRows:
             if class_name(known.class_name) != class_name(label.class_name):
                 first, second = sorted((known, label), key=lambda each: each.line)
                 raise LabelFileError(
-                    f"{self.file} gives {printable(key.path)} two classes: {printable(first.class_name)} in line "
-                    f"{first.line}, {printable(second.class_name)} in line {second.line}.",
+                    f"{self.file} gives {printable(key.path)} two classes: {printable(first.class_name)} in "
+                    f"{self.unit} {first.line}, {printable(second.class_name)} in {self.unit} {second.line}.",
                     "Keep one of the two rows.",
                 )
 

@@ -17,6 +17,7 @@ from mia_tui.dataset.session.row_table import (
     SKIPPED,
     UNFAMILIAR,
     UNREADABLE,
+    UNSURE,
     Rows,
     RowTable,
 )
@@ -30,6 +31,7 @@ State = Literal[
     "skipped",
     "noted",
     "suggested",
+    "unsure",
     "differs",
     "models_differ",
     "unfamiliar",
@@ -38,7 +40,7 @@ State = Literal[
     "unreadable",
 ]
 STATES: tuple[State, ...] = (
-    "all", "unlabelled", "labelled", "class", "flagged", "skipped", "noted", "suggested", "differs",
+    "all", "unlabelled", "labelled", "class", "flagged", "skipped", "noted", "suggested", "unsure", "differs",
     "models_differ", "unfamiliar", "disputed", "second_pass", "unreadable",
 )  # fmt: skip
 
@@ -60,11 +62,12 @@ class Filter:
     """Which images are shown: those that match all conditions.
 
     Attributes:
-        state: suggested: without a label but with a suggestion of a model; differs: with a label that differs from
+        state: suggested: without a label but with a suggestion of a model; unsure: the same, where the suggestion is
+            below the threshold of the model; differs: with a label that differs from
             the suggestion; models_differ: where the two models of the session suggest different classes; unfamiliar:
             far from all classes; disputed: where label and opinions of people differ; second_pass: what this person
             labels again; unreadable: missing or damaged, as far as that is known.
-        class_id: Images of this class; if `state` is suggested, those for which a model suggests it.
+        class_id: Images of this class; if `state` is suggested or unsure, those for which a model suggests it.
         text: Part of the path, in upper or lower case.
         folder: Images in this folder or below it; empty for all.
         among: Only these images; None for all.
@@ -169,6 +172,8 @@ def _in_state(filter: Filter, states: ImageStates, classes: ClassList, start: in
         shown = ~labelled
     elif filter.state == "suggested":
         shown = ~labelled & suggested
+    elif filter.state == "unsure":
+        shown = ~labelled & suggested & ((table.bits[start:] & UNSURE) != 0)
     elif filter.state == "differs":
         shown = labelled & suggested & (model_ids[suggestions] != class_ids)
     elif filter.state == "disputed":
@@ -180,7 +185,9 @@ def _in_state(filter: Filter, states: ImageStates, classes: ClassList, start: in
     else:
         shown = labelled
     if filter.class_id is not None:
-        shown &= (model_ids[suggestions] if filter.state == "suggested" else class_ids) == filter.class_id
+        shown &= (
+            model_ids[suggestions] if filter.state in ("suggested", "unsure") else class_ids
+        ) == filter.class_id
     return shown
 
 

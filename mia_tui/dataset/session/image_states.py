@@ -125,10 +125,12 @@ class ImageStates:
         self.shown_model = SuggestedClasses(found.model, found.classes)
         self._forget_absent_suggestions()
         here, suggestions = rows >= 0, found.best + np.int32(1)
-        self.table.set_suggestions(rows[here], suggestions[here], found.confidences[here])
+        unsure = np.zeros(len(rows), np.bool_) if found.unsure is None else found.unsure
+        self.table.set_suggestions(rows[here], suggestions[here], found.confidences[here], unsure[here])
         for at in np.flatnonzero(~here).tolist():
             known = self._absent.setdefault(found.keys[at], ImageRecord())
             known.suggestion, known.confidence = int(suggestions[at]), float(found.confidences[at])
+            known.unsure = bool(unsure[at])
             self._suggests_absent = True
 
     def set_suggestions_by_row(
@@ -195,7 +197,10 @@ class ImageStates:
         for key, known in absent.items():
             if known.suggestion or known.compared:
                 self._absent[key] = ImageRecord(
-                    suggestion=known.suggestion, confidence=known.confidence, compared=known.compared
+                    suggestion=known.suggestion,
+                    confidence=known.confidence,
+                    compared=known.compared,
+                    unsure=known.unsure,
                 )
 
     def _has_anything(self) -> NDArray[np.bool_]:
@@ -271,7 +276,7 @@ class ImageStates:
 
 
 def _forget_suggestion(known: ImageRecord) -> None:
-    known.suggestion, known.confidence = 0, nan
+    known.suggestion, known.confidence, known.unsure = 0, nan, False
 
 
 def _forget_compared(known: ImageRecord) -> None:

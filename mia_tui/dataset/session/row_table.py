@@ -15,8 +15,8 @@ from mia_tui.dataset.session.suggested import SuggestedClasses
 from mia_tui.dataset.store.records import LabelOrigin
 
 SOURCES: tuple[LabelOrigin, ...] = ("person", "import", "accepted", "page")
-FLAGGED, SKIPPED, NOTED, MISSING, UNREADABLE, UNFAMILIAR = 1, 2, 4, 8, 16, 32
-BITS = (FLAGGED, SKIPPED, NOTED, MISSING, UNREADABLE, UNFAMILIAR)
+FLAGGED, SKIPPED, NOTED, MISSING, UNREADABLE, UNFAMILIAR, UNSURE = 1, 2, 4, 8, 16, 32, 64
+BITS = (FLAGGED, SKIPPED, NOTED, MISSING, UNREADABLE, UNFAMILIAR, UNSURE)
 
 _PER_CLASS = len(SOURCES) + 1  # labels of each source; 0 is no label
 
@@ -40,6 +40,7 @@ class ImageRecord:
         suggestion: What the model shown suggests, as `SuggestedClasses` counts; 0 for nothing.
         confidence: Of the suggestion, 0 to 1; NaN if unknown.
         compared: As `suggestion`, of the model that it is compared with.
+        unsure: Whether the confidence is below the threshold of the model.
     """
 
     class_id: int = 0
@@ -49,6 +50,7 @@ class ImageRecord:
     suggestion: int = 0
     confidence: float = nan
     compared: int = 0
+    unsure: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -187,11 +189,23 @@ class RowTable:
             self.problems[row] = problem
 
     def set_suggestions(
-        self, rows: Rows, suggestions: NDArray[np.int32], confidences: NDArray[np.float32]
+        self,
+        rows: Rows,
+        suggestions: NDArray[np.int32],
+        confidences: NDArray[np.float32],
+        unsure: NDArray[np.bool_] | None = None,
     ) -> None:
         """Replace what the model shown suggests: this for these images, nothing for all others."""
         self.suggestions[:], self.confidences[:] = 0, nan
         self.suggestions[rows], self.confidences[rows] = suggestions, confidences
+        self._clear_unsure()
+        if unsure is not None:
+            self.set_bits(rows, UNSURE, unsure)
+
+    def _clear_unsure(self) -> None:
+        if self._with_bit[UNSURE]:
+            rows = np.flatnonzero(self.bits & UNSURE).astype(np.int32)
+            self.set_bits(rows, UNSURE, np.zeros(len(rows), np.bool_))
 
     def set_suggestions_of_first(
         self, suggestions: NDArray[np.int32], confidences: NDArray[np.float32]
@@ -200,6 +214,7 @@ class RowTable:
         count = len(suggestions)
         self.suggestions[:count], self.confidences[:count] = suggestions, confidences
         self.suggestions[count:], self.confidences[count:] = 0, nan
+        self._clear_unsure()
 
     def set_compared(self, rows: Rows, suggestions: NDArray[np.int32]) -> None:
         """The same of the model that it is compared with."""
@@ -210,7 +225,7 @@ class RowTable:
         """Remove labels and marks; suggestions and problems stay."""
         self.class_ids[:] = 0
         self.sources[:] = 0
-        self.bits[:] = self.bits & (MISSING | UNREADABLE | UNFAMILIAR)
+        self.bits[:] = self.bits & (MISSING | UNREADABLE | UNFAMILIAR | UNSURE)
         self.notes.clear()
         self._labels[:] = 0
         self._with_bit.update({FLAGGED: 0, SKIPPED: 0, NOTED: 0})
@@ -219,7 +234,7 @@ class RowTable:
         """Remove and return the label and marks of an image."""
         known = self.known(row)
         self.put(row, ImageRecord())
-        known.suggestion, known.confidence, known.compared = 0, nan, 0
+        known.suggestion, known.confidence, known.compared, known.unsure = 0, nan, 0, False
         return known
 
     def put(self, row: int, known: ImageRecord) -> None:
@@ -230,6 +245,7 @@ class RowTable:
         self.set_note(row, known.note)
         if known.suggestion:
             self.suggestions[row], self.confidences[row] = known.suggestion, known.confidence
+            self.set_bit(row, UNSURE, known.unsure)
         if known.compared:
             self.compared[row] = known.compared
 
@@ -247,13 +263,15 @@ class RowTable:
         self.suggestions[rows] = np.array([one.suggestion for one in known], np.int32)
         self.confidences[rows] = np.array([one.confidence for one in known], np.float32)
         self.compared[rows] = np.array([one.compared for one in known], np.int32)
+        self.set_bits(rows, UNSURE, np.array([one.unsure for one in known], np.bool_))
 
     def known_of(self, rows: Rows) -> list[ImageRecord]:
         """The same for several images."""
         bits = self.bits[rows] & (FLAGGED | SKIPPED | NOTED)
         columns = (self.class_ids[rows], self.sources[rows], bits)
         notes = map(self.notes.get, rows.tolist())
-        models = (self.suggestions[rows], self.confidences[rows], self.compared[rows])
+        unsure = (self.bits[rows] & UNSURE) != 0
+        models = (self.suggestions[rows], self.confidences[rows], self.compared[rows], unsure)
         decided, suggested = ([column.tolist() for column in part] for part in (columns, models))
         return list(map(ImageRecord, *decided, notes, *suggested))
 
@@ -267,6 +285,7 @@ class RowTable:
             int(self.suggestions[row]),
             float(self.confidences[row]),
             int(self.compared[row]),
+            bool(self.bits[row] & UNSURE),
         )
 
     def moved(self, placed: Rows, rows: int) -> "RowTable":
@@ -325,6 +344,7 @@ class RowState:
         problem: A sentence that says why the image cannot be shown; None if it can.
         missing: Whether the problem is that the file does not exist.
         unfamiliar: Whether it is far from all classes.
+        unsure: Whether the confidence is below the threshold of the model.
         said: What people said of it beside the label, name and class of each; only where disputes are shown.
         is_decided: Whether somebody decided between those.
     """
@@ -340,6 +360,7 @@ class RowState:
     problem: str | None
     missing: bool
     unfamiliar: bool = False
+    unsure: bool = False
     said: tuple[tuple[str, str], ...] = ()
     is_decided: bool = False
 
@@ -381,4 +402,5 @@ def row_state(
         problem=table.problems.get(row) if bits & (MISSING | UNREADABLE) else None,
         missing=bool(bits & MISSING),
         unfamiliar=bool(bits & UNFAMILIAR),
+        unsure=suggestion is not None and bool(bits & UNSURE),
     )

@@ -38,7 +38,7 @@ __all__ = ["Applied", "LabelSession", "RowState"]
 _PASSED_OVER = (
     512  # images that others have may lie between this one and the next; a key waits for the search
 )
-_OF_MODELS = ("suggested", "differs", "models_differ")  # filters
+_OF_MODELS = ("suggested", "unsure", "differs", "models_differ")  # filters
 
 
 class LabelSession:

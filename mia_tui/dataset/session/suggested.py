@@ -26,6 +26,7 @@ class ModelSuggestions:
         confidences: Its probability, float32, shape (N,); NaN where that is not known.
         unfamiliar: How far each is from all classes, float32, shape (N,): above 1 it is unlike all of them; NaN where
             that is not known. None if it is known of none.
+        unsure: Whether the probability of each is below the threshold of its class, bool, shape (N,); None for none.
         left_out: How many images of stacks had suggestions that cannot be shown: an earlier version made them for
             pages, whose frames are not known, or which are one image now and were suggested to be different.
     """
@@ -36,6 +37,7 @@ class ModelSuggestions:
     best: NDArray[np.int32]
     confidences: NDArray[np.float32]
     unfamiliar: NDArray[np.float32] | None = None
+    unsure: NDArray[np.bool_] | None = None
     left_out: int = 0
 
 

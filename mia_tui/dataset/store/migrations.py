@@ -137,6 +137,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             until REAL NOT NULL                    -- Unix seconds
         )""",
     ),
+    (
+        # Whose suggestions were audited, as review.audits names them; NULL of labels, and where it was not noted yet.
+        "ALTER TABLE audit ADD COLUMN model TEXT",
+    ),
 )
 
 NUMBERED_FROM = 3
@@ -144,6 +148,9 @@ NUMBERED_FROM = 3
 
 REVIEWED_FROM = 4
 """The version from which on there are tables for reviews: opinions, decisions, leases, audits."""
+
+AUDITED_MODEL_FROM = 5
+"""The version from which on an audit says whose suggestions were audited."""
 
 VERSION = len(MIGRATIONS)
 

@@ -76,7 +76,7 @@ class FamiliarFeatures:
         )
 
     def scores(self, features: Tensor) -> Tensor:
-        """Distances as multiples of the limit, shape (N,): above 1 an image is unlike all classes.
+        """Distances as multiples of the limit, shape (N,): above 1 an image is unfamiliar.
 
         Args:
             features: What the head is given, shape (N, dims), float32.

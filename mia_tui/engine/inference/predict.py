@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -15,13 +16,17 @@ import torch
 from torch import Tensor
 
 from mia_tui.config.train import Precision
-from mia_tui.dataset.images.decode import decode_input
+from mia_tui.dataset.images.decode import decode_input, input_placement
+from mia_tui.dataset.images.network.geometry import Placement
+from mia_tui.dataset.images.screen.heat import HeatMap
+from mia_tui.dataset.images.source import Size
 from mia_tui.dataset.model import FRAME_NUMBERING, ImageKey
 from mia_tui.engine.data.feed import batches
 from mia_tui.engine.data.images import StreamedImages
 from mia_tui.engine.data.reader import ImageReader, ShouldStop
 from mia_tui.engine.data.scaling import standardise, to_tensor, to_unit
 from mia_tui.engine.device import pick_device, resolve_precision, set_up
+from mia_tui.engine.inference.activation import class_activation
 from mia_tui.engine.inference.evaluate import infer
 from mia_tui.engine.inference.familiar import read_familiar
 from mia_tui.engine.inference.head_input import WithHeadInput
@@ -32,6 +37,9 @@ from mia_tui.runs.prediction.predictions import MOST_UNFAMILIAR
 from mia_tui.runs.record.input_words import other_type_words
 
 _DIGITS = 4  # of scores
+_MOST_CELLS = 56  # of a heat map on each side; the maps of networks are smaller
+
+_enlarge = partial(torch.nn.functional.interpolate, mode="bilinear", align_corners=False, antialias=True)
 
 
 @dataclass(frozen=True)
@@ -147,6 +155,36 @@ class Predictor:
                     probabilities, score = (None, None) if problem else next(found)
                     yield Prediction(keys[row], probabilities, problem, unfamiliar=score)
 
+    def explain(self, root: Path, key: ImageKey, class_index: int) -> HeatMap:
+        """Where the network looks in an image when it decides for a class.
+
+        Args:
+            root: Folder that the key's path is relative to.
+            key: The image.
+            class_index: Position of the class.
+
+        Raises:
+            DecodeError: If the image cannot be read.
+            RunError: If the network has no maps over the image.
+        """
+        batch = self._input_of(decode_input(root / key.path, key.frame, self.card))
+        found = class_activation(self._model, self._standardised(batch), class_index)
+        placement, size = input_placement(root / key.path, key.frame, self.card)
+        return _heat_over(found.values, placement, size)
+
+    def probabilities(self, pixels: np.ndarray, *, tta: bool = False) -> np.ndarray:
+        """Of images that are decoded already.
+
+        Args:
+            pixels: As from `decode_input`, shape (N, H, W, channels).
+            tta: As for `predict`.
+
+        Returns:
+            Shape (N, C), float32.
+        """
+        batch = to_tensor(pixels).permute(0, 3, 1, 2).to(self.device)
+        return self._said(_Computed(self._outputs(batch, tta)))[0]
+
     def predict_one(self, root: Path, key: ImageKey) -> Prediction:
         """Predict one image at once: where it cannot be read now, its disk is not waited for.
 
@@ -161,10 +199,17 @@ class Predictor:
             )  # (H, W, C)
         except DecodeError as error:
             return Prediction(key, None, error.message)
-        batch = to_tensor(pixels)[None].permute(0, 3, 1, 2).to(self.device)  # (1, C, H, W)
+        batch = self._input_of(pixels)
         remark = other_type_words(other[0], self.card.input_map) if other else ""
         probabilities, scores = self._said(_Computed(self._outputs(batch, tta=False)))
         return Prediction(key, probabilities[0], remark=remark, unfamiliar=scores[0])
+
+    def _input_of(self, pixels: np.ndarray) -> Tensor:
+        """A batch of one image: from (H, W, C) to (1, C, H, W), on the device."""
+        return to_tensor(pixels)[None].permute(0, 3, 1, 2).to(self.device)
+
+    def _standardised(self, pixels: Tensor) -> Tensor:
+        return standardise(to_unit(pixels), tuple(self.card.mean), tuple(self.card.std))
 
     def _one_ahead(
         self, reader: ImageReader, images: StreamedImages, order: Iterable[Tensor], tta: bool
@@ -191,7 +236,7 @@ class Predictor:
         classes = len(self.card.classes)
         if not len(pixels):
             return torch.empty(0, classes)
-        inputs = standardise(to_unit(pixels), tuple(self.card.mean), tuple(self.card.std))
+        inputs = self._standardised(pixels)
         total: Tensor | None = None
         count = 0
         for view in views(inputs) if tta else (inputs,):  # one at a time: eight need the memory of eight
@@ -230,6 +275,24 @@ class _Computed:
             self._copied.synchronize()
         values: np.ndarray = self._values.cpu().numpy()
         return values
+
+
+def _heat_over(values: np.ndarray, placement: Placement, size: Size) -> HeatMap:
+    """A map over the canvas of a network as one over the image: what lies beside the image is cut off.
+
+    Args:
+        values: 0 to 1, shape (rows, columns), float32.
+        placement: How the image lies on the canvas.
+        size: Width and height of the image.
+    """
+    canvas = _enlarge(torch.from_numpy(values)[None, None], placement.canvas[::-1])[0, 0]
+    (left, top), (width, height) = placement.at, placement.size
+    shown = canvas[top : top + height, left : left + width]
+    grid = _enlarge(shown[None, None], (min(_MOST_CELLS, height), min(_MOST_CELLS, width)))[0, 0]
+    cells = (grid.clamp(0, 1) * 255).round().to(torch.uint8)
+    first, top_edge, last, bottom = placement.box
+    box = first / size[0], top_edge / size[1], last / size[0], bottom / size[1]
+    return HeatMap(cells.numpy().tobytes(), cells.shape[0], cells.shape[1], box)
 
 
 def views(images: Tensor) -> Iterator[Tensor]:

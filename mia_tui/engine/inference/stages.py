@@ -39,7 +39,7 @@ class StageFeatures(nn.Module):
         self.model = model.eval()
         self._pooled = _Pooled()
         self._last_axis = getattr(model, "output_fmt", "NCHW") == "NHWC"
-        names = _stages(model)
+        names = stage_names(model)
         for name in names:
             model.get_submodule(name).register_forward_hook(self._pool)
         if only_stages:
@@ -67,7 +67,7 @@ class StageFeatures(nn.Module):
         self._pooled.found.append(inputs[0].float().flatten(1))
 
 
-def _stages(model: nn.Module) -> list[str]:
+def stage_names(model: nn.Module) -> list[str]:
     """Names of the modules at the end of each stage."""
     info: Iterable[dict[str, Any]] = getattr(model, "feature_info", None) or ()
     names = [str(row["module"]) for row in info if row.get("module")]

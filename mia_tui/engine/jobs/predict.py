@@ -12,6 +12,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from mia_tui.config.predict import DecisionRule, PredictConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.scan.other_kinds import OtherKinds
 from mia_tui.dataset.scan.scan import iter_images, problem_notes
@@ -26,6 +27,13 @@ from mia_tui.runs.prediction.listing import PredictionListing, write_listing
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, PredictionRows, make_header
 from mia_tui.runs.prediction.result import write_result
 from mia_tui.runs.prediction.shards import shard_settings
+from mia_tui.runs.record.decision import (
+    calibrated,
+    decision_file,
+    is_of_other_weights,
+    read_decision,
+    rule_of,
+)
 from mia_tui.runs.record.events import Outcome
 from mia_tui.runs.record.job import PredictJob
 from mia_tui.runs.record.layout import RunDir
@@ -50,7 +58,12 @@ def work(attempt: Attempt, job: PredictJob) -> Outcome:
         return "finished"
     network, digest = load_network(attempt, config, job.threads)
     header = make_header(
-        run.predict_job().dataset, config, network.card, digest, unfamiliar=network.familiar is not None
+        run.predict_job().dataset,
+        config,
+        network.card,
+        digest,
+        rule=_rule(attempt, config, digest),
+        unfamiliar=network.familiar is not None,
     )
     try:
         listing, other_kinds = _find_images(attempt, job, network)
@@ -66,6 +79,17 @@ def work(attempt: Attempt, job: PredictJob) -> Outcome:
     attempt.emit(attempt.write_when_back(write) if config.out is None else write())
     _clear(run)
     return "finished"
+
+
+def _rule(attempt: Attempt, config: PredictConfig, digest: str) -> DecisionRule:
+    """How probabilities become answers; warns of a threshold that was chosen for other weights."""
+    weights = Path(config.weights)
+    if config.rule_by == "network" and is_of_other_weights(weights, digest=digest):
+        attempt.warn(
+            f"{printable(decision_file(weights))} was chosen for other weights and is not used.",
+            "`mia-tui runs threshold` chooses one for these.",
+        )
+    return rule_of(read_decision(weights, digest=digest)) if config.rule is None else config.rule
 
 
 def _clear(run: RunDir) -> None:
@@ -160,10 +184,11 @@ def _predict(
     attempt.phase("working", f"predicting {job.config.scope}{already}")
     attempt.progress(rows.done, listing.count)
     if rows.faults:
-        again = _rows(attempt, job, network, _cut(rows.faults, _BATCHES_TOGETHER * size))
+        again = _rows(attempt, job, network, header.rule, _cut(rows.faults, _BATCHES_TOGETHER * size))
         better = [row for row in again if row.probabilities is not None]
         attempt.write_when_back(partial(rows.mend, better))
-    new = _rows(attempt, job, network, _blocks(attempt, listing, rows.done, _BATCHES_TOGETHER * size))
+    blocks = _blocks(attempt, listing, rows.done, _BATCHES_TOGETHER * size)
+    new = _rows(attempt, job, network, header.rule, blocks)
     done = rows.done
     while chunk := list(islice(new, size * -(-_LEAST_ROWS // size))):
         attempt.write_when_back(partial(rows.append, chunk))
@@ -188,8 +213,13 @@ def _blocks(
 
 
 def _rows(
-    attempt: Attempt, job: PredictJob, network: Predictor, blocks: Iterable[Sequence[ImageKey]]
+    attempt: Attempt,
+    job: PredictJob,
+    network: Predictor,
+    rule: DecisionRule,
+    blocks: Iterable[Sequence[ImageKey]],
 ) -> Iterator[PredictionRow]:
+    """What the network says of images, at the temperature of a rule."""
     for keys in blocks:
         for prediction in network.predict(
             Path(job.dataset),
@@ -200,7 +230,8 @@ def _rows(
             on_wait=attempt.waiting_for_disk,
             numbering=job.numbering,
         ):
-            probabilities = None if prediction.probabilities is None else prediction.probabilities.tolist()
+            said = prediction.probabilities
+            probabilities = None if said is None else calibrated(said[None], rule.temperature)[0].tolist()
             yield PredictionRow(
                 encode_name(prediction.key.path),
                 prediction.key.frame,

@@ -3,11 +3,12 @@
 timm loads with `strict=False` once the number of classes differs, so the file
 of a resnet34 "loads" into a resnet18 (whose every key it has) and that of a
 resnet18 into a resnet34 (half of which stays random). Here the names and
-shapes of the features must agree exactly; only the head stays new.
+shapes of the features must agree exactly. The head stays new but for classes
+that an earlier network of this program knows by name.
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 
 from mia_tui.catalog.backbones import HUB, SHIPPED, find_backbone
 from mia_tui.config import weights_cache
+from mia_tui.dataset.class_rules import class_name
 from mia_tui.decoding import BadRecord
 from mia_tui.engine.network import download, shipped
 from mia_tui.engine.network.backbones import head_modules, head_names, timm_name
@@ -29,7 +31,7 @@ from mia_tui.engine.network.torch_file import (
     load_torch_file,
 )
 from mia_tui.errors import WeightsError
-from mia_tui.runs.record.model_card import is_safetensors
+from mia_tui.runs.record.model_card import card_of, is_safetensors
 from mia_tui.text import printable
 
 State = dict[str, Tensor]
@@ -90,6 +92,34 @@ def load_weights(model: nn.Module, path: Path, *, backbone: str, in_channels: in
             "Name the file of that network, or train with --weights none.",
         )
     model.load_state_dict({key: state[key] for key in _feature_shapes(model) if key in state}, strict=False)
+
+
+def take_over_head(model: nn.Module, path: Path, classes: Sequence[str]) -> list[str]:
+    """Give the head what a network of ours knows of classes of the same names, in place; other classes stay new.
+
+    Args:
+        model: As `build_model` made it, with the features of the file.
+        path: A file of weights; of one without a model card, whose classes nobody knows, nothing is taken.
+        classes: Names of the model's classes, in the order of its logits.
+
+    Returns:
+        The names that were found.
+    """
+    card = card_of(path)
+    if card is None:
+        return []
+    there = {class_name(item.name): row for row, item in enumerate(card.classes)}
+    pairs = [(row, there[class_name(name)]) for row, name in enumerate(classes) if class_name(name) in there]
+    state, saved, taken = model.state_dict(), read_weights(path), False
+    for name in head_names(model):
+        ours, theirs = state[name], saved.get(name)
+        if theirs is None or not pairs or theirs.shape[1:] != ours.shape[1:]:
+            continue
+        if (len(ours), len(theirs)) == (len(classes), len(card.classes)):
+            rows, others = (torch.tensor(column) for column in zip(*pairs, strict=True))
+            ours[rows] = theirs[others].to(ours.dtype)  # shares its memory with the model
+            taken = True
+    return [classes[row] for row, _ in pairs] if taken else []
 
 
 def read_weights(path: Path) -> State:

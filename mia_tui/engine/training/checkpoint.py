@@ -201,8 +201,13 @@ def settle_best(run: RunDir, best_epoch: int) -> None:
         _write_model_json(run, card)
 
 
-def load_model(path: Path) -> tuple[nn.Module, ModelCard]:
+def load_model(path: Path, *, plain: bool = False) -> tuple[nn.Module, ModelCard]:
     """A trained network from its weights file, on the CPU, in eval mode.
+
+    Args:
+        path: The file.
+        plain: Whether all layers are those of timm, also for images of more than 8 bits; then everything has to be
+            computed in float32, see `first_layers`.
 
     Raises:
         CheckpointError: As `read_card`, or if the weights do not fit the network the card names.
@@ -215,7 +220,7 @@ def load_model(path: Path) -> tuple[nn.Module, ModelCard]:
         drop_rate=card.drop_rate,
         drop_path_rate=card.drop_path_rate,
         input_size=(card.height, card.width),
-        is_deep=is_deep(card),
+        is_deep=is_deep(card) and not plain,
     )
     try:
         weights = safetensors.torch.load_file(path)

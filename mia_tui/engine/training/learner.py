@@ -1,6 +1,6 @@
 """Training step by step: model, optimizer, schedule, loss and arithmetic."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -18,11 +18,11 @@ from mia_tui.decoding import Count, check
 from mia_tui.engine.data.network_input import is_deep
 from mia_tui.engine.device import Arithmetic, autocast, is_out_of_memory, release_memory
 from mia_tui.engine.network.backbones import build_model, check_input
-from mia_tui.engine.network.weights import find_weights, load_weights
+from mia_tui.engine.network.weights import find_weights, load_weights, take_over_head
 from mia_tui.engine.training.losses import loss_terms
 from mia_tui.engine.training.optim import Schedule, make_optimizer
 from mia_tui.errors import RunError
-from mia_tui.text import counted
+from mia_tui.text import counted, name_some
 
 Warn = Callable[[str, str | None], None]
 
@@ -48,6 +48,7 @@ class Learner:
         config: Settings.
         wanted: What the network's images are.
         num_classes: C.
+        class_names: Of the C classes, so that what an earlier network knows of them is kept; none keeps nothing.
         class_weights: Shape (C,), float32; None for equal weights.
         device: Device of the network.
         arithmetic: Type of the forward pass; weights and loss stay float32.
@@ -63,6 +64,7 @@ class Learner:
         wanted: NetworkInput,
         *,
         num_classes: int,
+        class_names: Sequence[str] = (),
         class_weights: Tensor | None,
         device: torch.device,
         arithmetic: Arithmetic,
@@ -78,7 +80,7 @@ class Learner:
         self.micro_batch = config.batch_size
         self.steps_done = 0
         self._warn = warn
-        self._num_classes = num_classes
+        self._num_classes, self._class_names = num_classes, class_names
         self._class_weights = None if class_weights is None else class_weights.to(device)
         torch.manual_seed(config.seed)
         self.model = self._build(say, resumed)
@@ -106,6 +108,9 @@ class Learner:
         if config.weights != "none" and not resumed:
             path = find_weights(config.backbone, config.weights, on_download=say)
             load_weights(model, path, backbone=config.backbone, in_channels=in_channels)
+            known = take_over_head(model, path, self._class_names)
+            if known and say is not None:
+                say(f"keeping what the network knows of {name_some(known)}")
         return model
 
     @property

@@ -102,6 +102,7 @@ def make_card(
     value: float,
     evaluated_on: str,
     stacks: StackMode,
+    fingerprint: str = "",
 ) -> ModelCard:
     """The model card that lets the weights of an epoch be used without their run.
 
@@ -114,6 +115,7 @@ def make_card(
         value: The watched metric in that epoch.
         evaluated_on: Part of the images that it was computed on.
         stacks: Whether stacks were labelled as a whole.
+        fingerprint: Of the images; empty where it is not known.
     """
     config, (mean, std) = job.config, scaling
     return ModelCard(
@@ -140,4 +142,5 @@ def make_card(
         version=job.version,
         pixel_size=config.pixel_size,
         input_map=input_map,
+        fingerprint=fingerprint,
     )

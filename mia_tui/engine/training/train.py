@@ -44,6 +44,7 @@ from mia_tui.engine.training.checkpoint import (
     settle_best,
 )
 from mia_tui.engine.training.core_wait import CoreWait
+from mia_tui.engine.training.fingerprint import settle_fingerprint
 from mia_tui.engine.training.input_map import settle_input_map
 from mia_tui.engine.training.learner import Learner, StepResult
 from mia_tui.engine.training.left_out import LeftOutImages
@@ -95,6 +96,7 @@ def train(attempt: Attempt, job: TrainJob, samples: Sequence[Sample]) -> Outcome
         total_epochs=job.config.epochs,
         steps_per_epoch=training.steps_per_epoch,
         resumed_at=training.resumed_at,
+        arithmetic=training.arithmetic,
     )
     training.warn_of_other_threads(threads)
     if choice.warning:
@@ -138,6 +140,7 @@ class _Training:
         self.steps_per_epoch = len(batches(torch.arange(train_count), self.config.batch_size))
         self.evaluated_part = "val" if any(sample.split == "val" for sample in self.samples) else "train"
         self._has_warned_of_types = False
+        self._fingerprint = ""
         self._pending_best: BestWeights | None = None
         self._pending_evaluation: EpochEvaluation | None = None
         self._started = time.monotonic()
@@ -207,6 +210,9 @@ class _Training:
                 self.attempt.progress(done, len(self.samples))
             self.left_out.report(self.progress.epoch)
             self.left_out.check_classes()
+            self._fingerprint = settle_fingerprint(
+                self.attempt, self.job, self.samples, is_resumed=self._state is not None
+            )
         except WorkStopped:
             return False
         self._warn_of_other_types()
@@ -232,6 +238,7 @@ class _Training:
             self.config,
             self.input,
             num_classes=len(self.job.classes),
+            class_names=[item.name for item in self.job.classes],
             class_weights=self._class_weights(),
             device=self.device,
             arithmetic=self.arithmetic,
@@ -455,6 +462,7 @@ class _Training:
             value=value,
             evaluated_on=self.evaluated_part,
             stacks="whole" if any(sample.frame == WHOLE_STACK for sample in self.samples) else "frames",
+            fingerprint=self._fingerprint,
         )
 
     # Checks and clocks

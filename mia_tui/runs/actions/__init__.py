@@ -5,6 +5,7 @@
     ending.py      stop, kill and delete
     noting.py      title, tags and note
     using.py       which runs have a network to predict with
+    reporting.py   a report for a paper
 
 The app and the command line only ask and show. A new action is a class here, a key in `tui/keys/tables/runs.py`
 and a command in `cli/runs/`.

@@ -18,7 +18,7 @@ HowTo = Callable[[str, RunDir], str]
 
 _COMMANDS = {
     "resume": "runs resume {run}",
-    "again": "runs rerun {run}",
+    "again": "runs again {run}",
     "change": "train DATASET --weights {weights}",
     "stop": "runs stop {run}",
     "kill": "runs stop {run} --kill",

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from mia_tui import __version__
+from mia_tui.config.jobs import JobConfig
 from mia_tui.config.predict import NetworkConfig, PredictConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import FRAME_NUMBERING
@@ -26,6 +27,7 @@ from mia_tui.runs.list.lifecycle import drop_untrained_run, resume_run
 from mia_tui.runs.list.moved_dataset import current_job, current_samples
 from mia_tui.runs.list.words import RESUMABLE
 from mia_tui.runs.prediction.shards import result_file
+from mia_tui.runs.record.decision import network_rule
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.job_place import create_in, network_settings
 from mia_tui.runs.record.layout import RunDir
@@ -157,9 +159,7 @@ class RunAgain(RunAction):
 
     def _create(self) -> RunDir:
         written, job = self.run.written_job(), current_job(self.run, self._dataset)
-        config = job.config
-        if isinstance(config, NetworkConfig):
-            config = msgspec.structs.replace(config, **network_settings(Path(config.weights)))
+        config = _with_network_of_today(job.config)
         images = self.run.images() if isinstance(config, PredictConfig) else None
         new = msgspec.structs.replace(
             job,
@@ -252,6 +252,20 @@ class QueueRun(RunAction):
         if self._chosen is None:
             raise RunError(f"The {named(self.run)} is trained again by the form or by `mia-tui runs queue`.")
         return self._chosen.do()
+
+
+def _with_network_of_today(config: JobConfig) -> JobConfig:
+    """The same settings, with the weights that are in the file of its network now, and their threshold."""
+    if not isinstance(config, PredictConfig):
+        if not isinstance(config, NetworkConfig):
+            return config
+        return msgspec.structs.replace(config, **network_settings(Path(config.weights)))
+    network = network_settings(Path(config.weights))
+    config = msgspec.structs.replace(config, **network)
+    if config.rule_by == "user":
+        return config
+    rule = network_rule(Path(config.weights), network["digest"])
+    return msgspec.structs.replace(config, rule=rule)
 
 
 def nothing_to_resume(run: RunDir, how_to: HowTo = typed_command) -> ConfigError:

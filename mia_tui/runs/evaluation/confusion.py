@@ -1,8 +1,6 @@
 """Confusion matrices: their metrics, their files, and the report of one for the screen.
 
-Everything follows from counts summed over a whole part, in float64, and equals
-scikit-learn with its default labels and zero_division=0: a class that occurs
-neither in the truth nor among the predictions is left out of a mean.
+Everything follows from counts summed over a whole part, in float64, by the formulas of analysis/formulas.py.
 """
 
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Meta
 
+from mia_tui.analysis.formulas import class_metrics, overall_metrics
 from mia_tui.catalog.metrics import METRICS
 from mia_tui.decoding import Count, Index, Text, decode_json
 from mia_tui.errors import RunError
@@ -112,27 +111,12 @@ def figures(confusion: Matrix) -> dict[str, float]:
     Returns:
         Metrics in 0..1, mcc in -1..1; all NaN if the matrix counts no image.
 
-    Source: scikit-learn's accuracy_score, balanced_accuracy_score, precision_recall_fscore_support and
-        matthews_corrcoef; for the last one Gorodkin, "Comparing two K-category assignments", 2004.
+    Source: see `analysis.formulas`.
     """
     counts = _checked(confusion)
-    right, truth, predicted = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
-    total = counts.sum()
-    if total == 0:
+    if not counts.sum():
         return dict.fromkeys((name for name in METRICS if name != "loss"), float("nan"))
-    precision, recall, f1 = _by_class(right, truth, predicted)
-    seen = (truth > 0) | (predicted > 0)
-    values = {
-        "accuracy": right.sum() / total,
-        "balanced_accuracy": recall[truth > 0].mean(),
-        "macro_precision": precision[seen].mean(),
-        "macro_recall": recall[seen].mean(),
-        "macro_f1": f1[seen].mean(),
-        "weighted_precision": precision @ truth / total,
-        "weighted_recall": recall @ truth / total,
-        "weighted_f1": f1 @ truth / total,
-        "mcc": _mcc(right, truth, predicted, total),
-    }
+    values = overall_metrics(np.diag(counts), counts.sum(axis=1), counts.sum(axis=0))
     return {name: float(value) for name, value in values.items()}
 
 
@@ -145,10 +129,12 @@ def per_class(confusion: Matrix, classes: tuple[str, ...] | list[str]) -> list[C
     """
     counts = _checked(confusion)
     truth = counts.sum(axis=1)
-    columns = _by_class(np.diag(counts), truth, counts.sum(axis=0))
+    values = class_metrics(np.diag(counts), truth, counts.sum(axis=0))
     return [
         ClassFigures(name, int(support), float(precision), float(recall), float(f1))
-        for name, support, precision, recall, f1 in zip(classes, truth, *columns, strict=True)
+        for name, support, precision, recall, f1 in zip(
+            classes, truth, values["precision"], values["recall"], values["f1"], strict=True
+        )
     ]
 
 
@@ -218,21 +204,6 @@ def _checked(confusion: Matrix) -> _Numbers:
     if confusion.ndim != 2 or confusion.shape[0] != confusion.shape[1]:
         raise ValueError(f"A confusion matrix is square, this one is {confusion.shape}.")
     return confusion.astype(np.float64)
-
-
-def _by_class(right: _Numbers, truth: _Numbers, predicted: _Numbers) -> tuple[_Numbers, _Numbers, _Numbers]:
-    """Precision, recall and F1, each of shape (C,)."""
-    return _ratio(right, predicted), _ratio(right, truth), _ratio(2 * right, truth + predicted)
-
-
-def _ratio(part: _Numbers, whole: _Numbers) -> _Numbers:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
-
-
-def _mcc(right: _Numbers, truth: _Numbers, predicted: _Numbers, total: float) -> float:
-    covariance = right.sum() * total - truth @ predicted
-    spread = (total**2 - predicted @ predicted) * (total**2 - truth @ truth)
-    return float(covariance / np.sqrt(spread)) if spread > 0 else 0.0
 
 
 def _matrix(file: _ConfusionFile) -> Matrix:

@@ -5,6 +5,9 @@ from pathlib import Path
 import msgspec
 
 from mia_tui.config.evaluate import EvaluateConfig
+from mia_tui.config.split import compile_pattern
+from mia_tui.config.train import TrainConfig
+from mia_tui.errors import RunError
 from mia_tui.runs.evaluation.evaluation_set import EvaluationSet
 from mia_tui.runs.list.find import remember_run
 from mia_tui.runs.record.job import Sample
@@ -20,6 +23,7 @@ def create_evaluation(
     *,
     state: Path | None = None,
     threads: int | None = None,
+    group_by: str | None = None,
     after: RunDir | None = None,
     command: str = "",
     **settings: object,
@@ -31,6 +35,7 @@ def create_evaluation(
         weights: The weights file of the network.
         evaluated: The images and their true classes.
         state: The folder given with --state.
+        group_by: As in `EvaluateConfig`; None takes that of the network's training.
         threads: CPU threads; None takes the cores that are free.
         after: The run whose end it waits for; None starts at once.
         command: The command line that does the same again.
@@ -38,14 +43,18 @@ def create_evaluation(
 
     Raises:
         CheckpointError: If the weights file is missing, damaged or not ours.
-        ConfigError: If nothing can be written, not even in the user's own state folder.
+        ConfigError: If `group_by` is not a regular expression, or nothing can be written, not even in the user's own
+            state folder.
     """
     card = read_card(weights)
+    if group_by:
+        compile_pattern(group_by)
     config = msgspec.convert(
         {
             **network_settings(weights),
             "split": evaluated.split,
             "trained_on": evaluated.trained_on,
+            "group_by": _group_by_of_training(weights) if group_by is None else group_by or None,
             **settings,
         },
         EvaluateConfig,
@@ -60,3 +69,13 @@ def create_evaluation(
     run = create_in(places, job, name=f"evaluate-{card.backbone}", samples=samples)
     remember_run(run)
     return run
+
+
+def _group_by_of_training(weights: Path) -> str | None:
+    """The pattern by which the training of a network grouped its images; None without one."""
+    run = RunDir(weights.resolve().parent.parent)
+    try:
+        config = run.job().config
+    except RunError:  # a weights file outside of a run
+        return None
+    return config.group_by if isinstance(config, TrainConfig) else None

@@ -1,7 +1,7 @@
 """Which labelled images a trained network is evaluated on, and which of its classes each of them has."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -36,7 +36,12 @@ class EvaluationSet:
 
 
 def choose_evaluation_set(
-    dataset: Dataset, card: ModelCard, run: RunDir | None, split: EvaluatedPart | None = None
+    dataset: Dataset,
+    card: ModelCard,
+    run: RunDir | None,
+    split: EvaluatedPart | None = None,
+    *,
+    among: Container[ImageKey] | None = None,
 ) -> EvaluationSet:
     """Choose the images to evaluate a network on.
 
@@ -49,6 +54,7 @@ def choose_evaluation_set(
         run: Its run; None for a weights file without one, for which it is unknown what it was trained on.
         split: The part; None takes `test` where there are such images, else `val`, and everything of a
             dataset that the run does not know.
+        among: The images to choose from; None takes all.
 
     Raises:
         DataError: If no class is the network's, or the part has no image.
@@ -57,7 +63,11 @@ def choose_evaluation_set(
     truth, notes = _truth(dataset, card)
     parts = {key: of_run.get(key) or dataset.labelled.parts.get(key, "test") for key in truth}
     part = split or _default_split(parts, of_run)
-    chosen = {key: index for key, index in truth.items() if part in ("all", parts[key])}
+    chosen = {
+        key: index
+        for key, index in truth.items()
+        if part in ("all", parts[key]) and (among is None or key in among)
+    }
     if not chosen:
         raise DataError(
             f"{printable(dataset.root)} has no labelled image in the part {part}.",

@@ -68,7 +68,8 @@ def load_results(
         run: The run.
         which: None takes the best epoch of a training, and the evaluation of an evaluation.
         dataset: The folder that the user named, as for `current_job`.
-        group_by: As in `SplitRule`; None takes that of the training.
+        group_by: As in `SplitRule`; None takes that of the training or the evaluation, an empty
+            one is none.
 
     Raises:
         ConfigError: If `group_by` is not a regular expression.
@@ -92,8 +93,7 @@ def load_results(
         )
     rows = np.flatnonzero(predictions.predicted != NOT_EVALUATED)
     keys = tuple(ImageKey(samples[row].path, samples[row].frame) for row in rows.tolist())
-    if group_by is None and isinstance(config, TrainConfig):
-        group_by = config.group_by
+    group_by = config.group_by if group_by is None else group_by or None
     return Results(
         run=run,
         which=which,

@@ -76,7 +76,7 @@ def resume_run(run: RunDir, *, after: RunDir | None = None, dataset: Path | None
     wait_until_taken(run, spawn(run, gives_way=computes_on_cpu(config.device)))
 
 
-def rerun_config(run: RunDir) -> TrainConfig:
+def again_config(run: RunDir) -> TrainConfig:
     """The settings of a run, to train again with them on the labels of today.
 
     Raises:

@@ -6,16 +6,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from mia_tui.catalog.model_formats import ONNX_FILE, TIMM_FILE
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.class_rules import class_name
 from mia_tui.dataset.recent import recent_datasets
-from mia_tui.errors import MiaError
+from mia_tui.errors import ConfigError, MiaError
 from mia_tui.paths import is_same_folder, real_path
-from mia_tui.runs.list.find import kind_of, runs_of
+from mia_tui.runs.actions.using import without_weights
+from mia_tui.runs.list.find import find_run, kind_of, runs_of
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import ModelCard, network_name, read_card
 from mia_tui.runs.worker.liveness import lives
-from mia_tui.text import counted, name_some
+from mia_tui.text import counted, name_some, printable
 
 _MOST_OF_DATASET, _MOST = 30, 200  # the newest ones
 
@@ -47,13 +49,45 @@ def network_of(run: RunDir, dataset: Path | None = None) -> KnownNetwork:
 
 
 def network_in(path: Path) -> KnownNetwork:
-    """The network in a file of weights, or in the folder of a training, that a user named.
+    """The network in a file of weights, or in the folder of a training or of an export, that a user named.
 
     Raises:
         CheckpointError: If there is none.
     """
     run = RunDir(path)
-    return network_of(run) if run.exists() else _network(path, None)
+    return network_of(run) if run.exists() else _network(exported_file(path) or path, None)
+
+
+def find_network_file(text: str, dataset: Path | None = None) -> Path:
+    """The file of a trained network that somebody named.
+
+    Args:
+        text: A file of weights or an ONNX file; the folder of a training or of an export; or as for `find_run`.
+        dataset: The dataset whose runs are searched; None means this user's recent runs.
+
+    Raises:
+        ConfigError: If there is no such network.
+    """
+    path = Path(text).expanduser() if text else Path("/")
+    if path.is_file():
+        return path
+    if path.suffix in (".safetensors", ".onnx") and not path.is_dir():
+        raise ConfigError(f"There is no file {printable(path)}.", "Check how it is spelt.")
+    exported = exported_file(path)
+    if exported is not None:
+        return exported
+    run = find_run(text, dataset=dataset)
+    if not run.best_weights.is_file():
+        raise without_weights(run)
+    return run.best_weights
+
+
+def exported_file(folder: Path) -> Path | None:
+    """The network in a folder that `mia-tui export` made: weights, or else an ONNX file; None in any other folder."""
+    if not folder.is_dir() or RunDir(folder).exists():
+        return None
+    files = (folder / TIMM_FILE, folder / ONNX_FILE)
+    return next((file for file in files if file.is_file()), None)
 
 
 def trainings_with_weights(dataset: Path, state: Path | None) -> Iterator[RunDir]:

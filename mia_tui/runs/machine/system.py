@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import platform
 import socket
 import struct
 import sys
@@ -16,6 +17,17 @@ _FLOCK = "qqihh" if _IS_MAC else "hhqqi4x"  # struct flock of fcntl(2), 64 bits
 def host_name() -> str:
     """Name of this host."""
     return socket.gethostname()
+
+
+@cache
+def cpu_name() -> str:
+    """What the processor is called: its instructions decide how sums are rounded. Empty if that is not known."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.machine()
 
 
 @cache

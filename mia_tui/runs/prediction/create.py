@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from mia_tui.config.jobs import JobConfig
-from mia_tui.config.predict import PredictConfig
+from mia_tui.config.predict import DecisionRule, PredictConfig
 from mia_tui.dataset.model import ImageKey, StackMode
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.queries import META_STACKS
@@ -15,6 +15,7 @@ from mia_tui.paths import StateFolder, find_state
 from mia_tui.runs.list.find import list_runs, remember_run
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.prediction.predictions import partial_path
+from mia_tui.runs.record.decision import network_rule
 from mia_tui.runs.record.job import PredictJob
 from mia_tui.runs.record.job_place import create_in, job_places, network_settings, new_job
 from mia_tui.runs.record.layout import RunDir
@@ -29,6 +30,7 @@ def create_prediction(
     *,
     state: Path | None = None,
     keys: Sequence[ImageKey] | None = None,
+    threshold: float | None = None,
     threads: int | None = None,
     after: RunDir | None = None,
     command: str = "",
@@ -41,6 +43,7 @@ def create_prediction(
         weights: The weights file of the network.
         state: The folder given with --state.
         keys: The images; None for all of the folder.
+        threshold: For this prediction, in place of that of the network; 0 answers always.
         threads: CPU threads; None takes the cores that are free.
         after: The run whose end it waits for; None starts at once.
         command: The command line that does the same again.
@@ -49,11 +52,12 @@ def create_prediction(
     Raises:
         CheckpointError: If the weights file is missing, damaged or not ours.
         ConfigError: If nothing can be written, not even in the user's own state folder.
-        RunError: If the same prediction is being made now.
+        RunError: If the same prediction is being made now, or the threshold of the network cannot be read.
     """
     card = read_card(weights)
     settings.setdefault("stacks", stacks_for(images, card, state))
-    config = prediction_config(weights, images="all" if keys is None else "listed", **settings)
+    which = "all" if keys is None else "listed"
+    config = prediction_config(weights, threshold=threshold, images=which, **settings)
     places, classes = job_places(images, state), [item.name for item in card.classes]
     job = new_job(config, classes, images, places, threads=threads, command=command, after=after)
     run = _unfinished(places, job, keys) or create_in(
@@ -84,9 +88,24 @@ def stacks_for(images: Path, card: ModelCard, state: Path | None = None) -> Stac
         return card.stacks if store.meta(META_STACKS) is None else store.stack_mode()
 
 
-def prediction_config(weights: Path, **settings: object) -> PredictConfig:
-    """The settings of a prediction with the network in a weights file."""
-    return msgspec.convert({**network_settings(weights), **settings}, PredictConfig)
+def prediction_config(weights: Path, *, threshold: float | None = None, **settings: object) -> PredictConfig:
+    """The settings of a prediction with the network in a weights file.
+
+    Args:
+        weights: The weights file.
+        threshold: As for `create_prediction`.
+        settings: As for `create_prediction`.
+
+    Raises:
+        RunError: If the threshold of the network cannot be read.
+    """
+    network = network_settings(weights)
+    rule = network_rule(weights, network["digest"])
+    config = msgspec.convert({**network, **settings}, PredictConfig)
+    if threshold is None:
+        return msgspec.structs.replace(config, rule=rule)
+    temperature = 1.0 if rule is None else rule.temperature
+    return msgspec.structs.replace(config, rule=DecisionRule(temperature, threshold), rule_by="user")
 
 
 def earlier_rows(job: PredictJob) -> Path | None:

@@ -4,14 +4,13 @@ A new format is one `PredictionFormat` in `PREDICTION_FORMATS`; `--help` and mes
 """
 
 import csv
-import io
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from mia_tui.dataset.interchange.programs.rows import as_text
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.errors import ConfigError
 from mia_tui.text import decode_name, encode_cell, encode_class, encode_controls
@@ -39,14 +38,17 @@ class PredictionFormat:
 
 def best_class(row: "PredictionRow") -> int:
     """The class with the highest probability, the first of equal ones; the row has probabilities."""
+    if row.best is not None:
+        return row.best
     assert row.probabilities is not None
     return max(range(len(row.probabilities)), key=row.probabilities.__getitem__)
 
 
 def _columns(header: "PredictionHeader") -> list[str]:
     classes = (f"p_{_class_name(name)}" for name in header.classes)
+    unsure = ["unsure"] if header.rule.may_be_unsure else []
     unfamiliar = ["unfamiliar"] if header.unfamiliar else []
-    return ["file", "frame", "class", "probability", *classes, *unfamiliar, "run"]
+    return ["file", "frame", "class", "probability", *unsure, *classes, *unfamiliar, "run"]
 
 
 def _class_name(name: str) -> str:
@@ -62,6 +64,7 @@ def _values(row: "PredictionRow", header: "PredictionHeader") -> list[Any]:
         None if row.frame == WHOLE_STACK else row.frame,  # as in a file of labels
         _class_name(header.classes[best]),
         row.probabilities[best],
+        *([header.is_unsure(row)] if header.rule.may_be_unsure else []),
         *row.probabilities,
         *([row.unfamiliar] if header.unfamiliar else []),
         encode_controls(header.run),
@@ -69,25 +72,16 @@ def _values(row: "PredictionRow", header: "PredictionHeader") -> list[Any]:
 
 
 def _write_csv(file: BinaryIO, header: "PredictionHeader", rows: "Iterable[PredictionRow]") -> None:
-    with _as_text(file) as text:
+    with as_text(file) as text:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(map(_cell, _columns(header)))
         writer.writerows(map(_cell, _values(row, header)) for row in rows)
 
 
-@contextmanager
-def _as_text(file: BinaryIO) -> Iterator[TextIO]:
-    """A text file that writes to a binary one, which stays open."""
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-    try:
-        yield text
-    finally:
-        text.flush()
-        text.detach()
-
-
 def _cell(value: Any) -> Any:
     """Probabilities with six significant digits; names that no spreadsheet reads as a formula."""
+    if isinstance(value, bool):
+        return "true" if value else "false"  # as pandas, R and spreadsheets read them
     if isinstance(value, float):
         return f"{value:.6g}"
     return encode_cell(value) if isinstance(value, str) else value
@@ -105,8 +99,9 @@ def _write_parquet(file: BinaryIO, header: "PredictionHeader", rows: "Iterable[P
     import pyarrow.parquet as pq
 
     columns = _columns(header)
-    numbers = 1 + len(header.classes) + header.unfamiliar
-    kinds = [pa.string(), pa.int64(), pa.string(), *[pa.float32()] * numbers, pa.string()]
+    unsure = [pa.bool_()] if header.rule.may_be_unsure else []
+    numbers = [pa.float32()] * (len(header.classes) + header.unfamiliar)
+    kinds = [pa.string(), pa.int64(), pa.string(), pa.float32(), *unsure, *numbers, pa.string()]
     schema = pa.schema(list(zip(columns, kinds, strict=True)))
     source = iter(rows)
     with pq.ParquetWriter(file, schema) as writer:

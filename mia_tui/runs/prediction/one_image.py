@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from mia_tui.config.predict import PredictConfig
+from mia_tui.dataset.images.screen.heat import HeatMap
 from mia_tui.dataset.model import ImageKey
 from mia_tui.decoding import Frame, Text
 from mia_tui.errors import MiaError
@@ -30,16 +31,40 @@ class ImageQuestion(msgspec.Struct, frozen=True):
         root: Folder of the images.
         path: Of the image, relative to `root`.
         frame: In a stack, from 0.
+        why: Name of the class for which to say where the network looks; empty for the one it finds most probable;
+            None if that is not asked.
     """
 
     weights: Text
     root: Text
     path: Text
     frame: Frame
+    why: Text | None = None
 
     @property
     def key(self) -> ImageKey:
         return ImageKey(self.path, self.frame)
+
+
+class ActivationAnswer(msgspec.Struct, frozen=True):
+    """Where a network looks in an image when it decides for a class, as `HeatMap`.
+
+    Attributes:
+        name: Of the class.
+    """
+
+    name: Text
+    values: bytes
+    rows: Annotated[int, Meta(ge=1, le=4096)]
+    columns: Annotated[int, Meta(ge=1, le=4096)]
+    box: tuple[float, float, float, float]
+
+    def __post_init__(self) -> None:
+        self.heat  # noqa: B018  # refuses what is none
+
+    @property
+    def heat(self) -> HeatMap:
+        return HeatMap(self.values, self.rows, self.columns, self.box)
 
 
 class ImageAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -51,6 +76,9 @@ class ImageAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
         problem: Why this image has no answer, a sentence; empty if it has one.
         failure: Why the network can be asked about no image, a sentence; empty if it can.
         remark: Why the answer is less certain than usual; empty for nothing.
+        unsure: Whether the most probable class is below its threshold.
+        activation: Where the network looks; None if that was not asked.
+        no_activation: Why that was asked and is not known, a sentence; empty for nothing.
     """
 
     classes: tuple[Text, ...] = ()
@@ -58,6 +86,9 @@ class ImageAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     problem: Text = ""
     failure: Text = ""
     remark: Text = ""
+    unsure: bool = False
+    activation: ActivationAnswer | None = None
+    no_activation: Text = ""
 
     def __post_init__(self) -> None:
         if len(self.classes) != len(self.probabilities):
@@ -81,13 +112,12 @@ def decode_question(line: bytes) -> ImageQuestion:
 
 def encode_answer(answer: ImageAnswer) -> bytes:
     """An answer as a line; names of classes keep their bytes."""
-    return encode_line(msgspec.structs.replace(answer, classes=tuple(map(encode_name, answer.classes))))
+    return encode_line(_classes_with_names(answer, encode_name))
 
 
 def decode_answer(line: bytes) -> ImageAnswer:
     """The answer in a line."""
-    answer = msgspec.json.decode(line, type=ImageAnswer)
-    return msgspec.structs.replace(answer, classes=tuple(map(decode_name, answer.classes)))
+    return _classes_with_names(msgspec.json.decode(line, type=ImageAnswer), decode_name)
 
 
 def network_to_ask(dataset: Path, state: Path | None, shown: RunDir | None) -> Path | None:
@@ -132,6 +162,19 @@ def _has_finished(run: RunDir) -> bool:
 
 
 def _with_names(question: ImageQuestion, change: Callable[[str], str]) -> ImageQuestion:
-    return ImageQuestion(
-        change(question.weights), change(question.root), change(question.path), question.frame
+    return msgspec.structs.replace(
+        question,
+        weights=change(question.weights),
+        root=change(question.root),
+        path=change(question.path),
+        why=None if question.why is None else change(question.why),
+    )
+
+
+def _classes_with_names(answer: ImageAnswer, change: Callable[[str], str]) -> ImageAnswer:
+    found = answer.activation
+    return msgspec.structs.replace(
+        answer,
+        classes=tuple(map(change, answer.classes)),
+        activation=None if found is None else msgspec.structs.replace(found, name=change(found.name)),
     )

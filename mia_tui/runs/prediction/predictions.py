@@ -18,9 +18,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from mia_tui.config.predict import PredictConfig
+from mia_tui.config.predict import DecisionRule, PredictConfig
 from mia_tui.dataset.model import ImageKey
-from mia_tui.decoding import BadRecord, Frame, JsonReader, Text, decode_json
+from mia_tui.decoding import BadRecord, Frame, Index, JsonReader, Text, decode_json
 from mia_tui.disk_errors import UNREACHABLE, disk_error
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.files import open_in_place, open_to_read, remove, remove_leftovers
@@ -49,6 +49,7 @@ class PredictionRow(msgspec.Struct, frozen=True, omit_defaults=True):
     """One image: probabilities of the classes, or why there are none. `file` is as `text.encode_name` gives it.
 
     `unfamiliar` is how far it is from the images that are known, as a multiple of what is usual, where that is known.
+    `best` and `unsure` are what was decided, where the probabilities have been rounded since.
     """
 
     file: Text
@@ -56,6 +57,8 @@ class PredictionRow(msgspec.Struct, frozen=True, omit_defaults=True):
     probabilities: list[Annotated[float, Meta(ge=0.0, le=1.001)]] | None = None
     problem: str | None = None
     unfamiliar: Unfamiliar | None = None
+    best: Index | None = None
+    unsure: bool | None = None
 
     @property
     def key(self) -> ImageKey:
@@ -68,8 +71,9 @@ _ROW = JsonReader(PredictionRow)
 class PredictionHeader(msgspec.Struct, frozen=True):
     """What a file of rows holds; with equal headers predictions are the same, up to rounding on another device.
 
-    `unfamiliar` says whether rows have that score; those of an earlier version have none, but are of the same
-    prediction, see `without_score`.
+    Probabilities are at the temperature of `rule`, the names of whose classes are as in `classes`. `unfamiliar` says
+    whether rows have that score; those of an earlier version have none, but are of the same prediction, see
+    `without_score`.
     """
 
     images: str
@@ -79,14 +83,29 @@ class PredictionHeader(msgspec.Struct, frozen=True):
     tta: bool
     max_megapixels: float
     unfamiliar: bool = False
+    rule: DecisionRule = DecisionRule()
 
     def without_score(self) -> "PredictionHeader":
         """The same, whatever score the rows have."""
         return msgspec.structs.replace(self, unfamiliar=False)
 
+    def is_unsure(self, row: PredictionRow) -> bool:
+        """Whether the most probable class of a row that has probabilities is below its threshold."""
+        if row.unsure is not None:
+            return row.unsure
+        assert row.probabilities is not None
+        best = best_class(row)
+        return row.probabilities[best] < self.rule.threshold_of(self.classes[best])
+
 
 def make_header(
-    images: str, config: PredictConfig, card: ModelCard, digest: str, *, unfamiliar: bool = False
+    images: str,
+    config: PredictConfig,
+    card: ModelCard,
+    digest: str,
+    *,
+    rule: DecisionRule,
+    unfamiliar: bool = False,
 ) -> PredictionHeader:
     """The header of predictions.
 
@@ -95,6 +114,7 @@ def make_header(
         config: The settings.
         card: Of the network.
         digest: Of its weights, as in `NetworkConfig`.
+        rule: How probabilities become answers.
         unfamiliar: Whether the network says how far images are from those it knows.
     """
     return PredictionHeader(
@@ -105,6 +125,9 @@ def make_header(
         tta=config.tta,
         max_megapixels=config.max_megapixels or card.max_megapixels,
         unfamiliar=unfamiliar,
+        rule=msgspec.structs.replace(
+            rule, by_class={encode_name(name): least for name, least in rule.by_class.items()}
+        ),
     )
 
 
@@ -217,7 +240,8 @@ class PredictionSummary:
     """How many images were predicted as which class, and which could not be read.
 
     Attributes:
-        by_class: Images predicted as each class.
+        by_class: Images predicted as each class, but for those that it is unsure of.
+        unsure: Images whose most probable class is below its threshold.
         problems: The first images that could not be read, as `text.encode_name` gives them, with the reason.
         problem_count: How many there were.
     """
@@ -225,11 +249,20 @@ class PredictionSummary:
     by_class: Counter[str] = field(default_factory=Counter)
     problems: dict[str, str] = field(default_factory=dict)
     problem_count: int = 0
+    unsure: int = 0
+
+    @property
+    def predicted(self) -> int:
+        """Images that have probabilities."""
+        return self.by_class.total() + self.unsure
 
     def add(self, row: PredictionRow, header: PredictionHeader) -> None:
         """Count a row."""
         if row.probabilities is not None:
-            self.by_class[header.classes[best_class(row)]] += 1
+            if header.is_unsure(row):
+                self.unsure += 1
+            else:
+                self.by_class[header.classes[best_class(row)]] += 1
             return
         self.problem_count += 1
         if len(self.problems) < MOST_NAMED:
@@ -269,7 +302,7 @@ def convert(
     write = write or PREDICTION_FORMATS[out.suffix.lower()].write
     with replacing(out, root=root) as file:
         write(file, header, count_rows(read_rows(rows, header, count), header, summary))
-        if not summary.by_class:
+        if not summary.predicted:
             raise DataError(f"None of the images can be read: {summary.sentence}.", "Check the files.")
     return summary
 
@@ -316,7 +349,8 @@ def fits(row: PredictionRow, header: PredictionHeader) -> bool:
     """Whether a row has a probability for each class, or else says why not."""
     if row.probabilities is None:
         return row.problem is not None
-    return len(row.probabilities) == len(header.classes)
+    is_known = row.best is None or row.best < len(header.classes)
+    return len(row.probabilities) == len(header.classes) and is_known
 
 
 def _damaged(path: Path) -> DataError:

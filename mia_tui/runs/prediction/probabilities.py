@@ -17,10 +17,11 @@ from msgspec import Meta
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.decoding import BadRecord, Frame, Index, JsonReader, Text
+from mia_tui.errors import RunError
 from mia_tui.files import open_to_read
 from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow
-from mia_tui.runs.record.layout import RunDir
-from mia_tui.text import decode_name, encode_name
+from mia_tui.runs.record.layout import RunDir, unreadable
+from mia_tui.text import decode_name, encode_name, printable
 
 MOST_CLASSES = 50
 """Of each image; the least probable ones of very many classes are left out."""
@@ -73,6 +74,27 @@ def _line_of(row: PredictionRow, probabilities: list[float]) -> ProbabilityLine:
     return ProbabilityLine(
         row.file, row.frame, order, [round(min(1.0, probabilities[at]), _DIGITS) for at in order]
     )
+
+
+def probability_lines(run: RunDir) -> Iterator[ProbabilityLine]:
+    """All lines of the probabilities in a run's folder, one after the other.
+
+    Raises:
+        RunError: If they are damaged or cannot be read.
+        FileNotFoundError: If the run has none.
+    """
+    try:
+        with open_to_read(run.probabilities, root=run.root) as file:
+            if _HEAD.decode(file.readline(_LONGEST_HEAD_BYTES)).protocol != _PROTOCOL:
+                raise BadRecord("it is of another version")
+            while line := file.readline(_LONGEST_HEAD_BYTES):
+                yield _LINE.decode(line)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise unreadable(run.probabilities, error) from error
+    except BadRecord as error:
+        raise RunError(f"{printable(run.probabilities)} is damaged: {error}.", "Predict again.") from error
 
 
 class ProbabilityFile:

@@ -76,6 +76,7 @@ def write_result(
         sentence=sentence,
         file=file,
         counts=dict(summary.by_class.most_common()),
+        unsure=summary.unsure,
         problem_count=summary.problem_count,
         problems=summary.problems,
         other_kinds=other_kinds,
@@ -84,4 +85,5 @@ def write_result(
 
 
 def _count(summary: PredictionSummary, what: str) -> str:
-    return counted(summary.by_class.total(), what)
+    unsure = f", {summary.unsure:,} of them unsure" if summary.unsure else ""
+    return counted(summary.predicted, what) + unsure

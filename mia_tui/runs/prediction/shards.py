@@ -182,7 +182,7 @@ def join_shards(out: Path) -> PredictionSummary:
     with replacing(out) as file:
         rows = count_rows(_in_order(parts), header, summary)
         PREDICTION_FORMATS[out.suffix.lower()].write(file, header, rows)
-        if not summary.by_class:
+        if not summary.predicted:
             raise DataError(f"None of the images can be read: {summary.sentence}.", "Check the files.")
     for part in parts:
         remove(part.path)

@@ -3,10 +3,10 @@
 The suggestions of each run are kept apart; they may be for some images of the dataset only.
 
     {"protocol":1,"images":"/data/cells","classes":["round","long"],"predicted_at":1764000000.0}
-    ["a/cell-1.png",0,1,0.9731,0.41]    file, frame, position in `classes`, probability or null, unfamiliar or null
-    {"rows":1}
+    ["a/cell-1.png",0,1,0.9731,0.41,false]    file, frame, position in `classes`, probability or null,
+    {"rows":1}                                unfamiliar or null, unsure
 
-The last number is missing in files of earlier versions, which pass over it. The last line tells a complete file from
+The last two are missing in files of earlier versions, which pass over them. The last line tells a complete file from
 one that was cut off. Suggestions are never labels: only a person makes one.
 """
 
@@ -53,7 +53,8 @@ class _SuggestionsHead(msgspec.Struct, frozen=True):
 class SuggestionLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The most probable class of an image: its position among the classes, and its probability, None if unknown.
 
-    `unfamiliar` is how far the image is from all classes, as in `PredictionRow`.
+    `unfamiliar` is how far the image is from all classes, as in `PredictionRow`; `unsure` whether the probability is
+    below the threshold of its class.
     """
 
     file: Text
@@ -61,6 +62,7 @@ class SuggestionLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     best: Index
     confidence: Annotated[float, Meta(ge=0.0, le=1.001)] | None
     unfamiliar: Unfamiliar | None = None
+    unsure: bool = False
 
 
 class _SuggestionsEnd(msgspec.Struct, frozen=True):
@@ -93,13 +95,20 @@ class SuggestionSet:
 
 def write_suggestions(file: BinaryIO, header: PredictionHeader, rows: Iterable[PredictionRow]) -> None:
     """Write the rows that have probabilities as suggestions; a `Writer` for `predictions.convert`."""
-    write_lines(file, header.images, header.classes, map(_best_of, rows))
+    write_lines(file, header.images, header.classes, (_best_of(row, header) for row in rows))
 
 
-def _best_of(row: PredictionRow) -> SuggestionLine:
+def _best_of(row: PredictionRow, header: PredictionHeader) -> SuggestionLine:
     best = best_class(row)
     assert row.probabilities is not None
-    return SuggestionLine(row.file, row.frame, best, round(row.probabilities[best], 5), row.unfamiliar)
+    return SuggestionLine(
+        row.file,
+        row.frame,
+        best,
+        round(row.probabilities[best], 5),
+        row.unfamiliar,
+        header.is_unsure(row),
+    )
 
 
 def write_lines(file: BinaryIO, images: str, classes: list[str], lines: Iterable[SuggestionLine]) -> None:
@@ -223,6 +232,7 @@ def _read(known: SuggestionSet) -> ModelSuggestions:
     best: list[np.ndarray] = []
     sure: list[np.ndarray] = []
     far: list[np.ndarray] = []
+    unsure: list[np.ndarray] = []
     with open_to_read(known.run.suggestions) as file:
         head = _decode_head(file.readline(_LONGEST_HEAD_BYTES))
         for lines in _chunks(file):
@@ -230,6 +240,7 @@ def _read(known: SuggestionSet) -> ModelSuggestions:
             best.append(np.array([line.best for line in lines], np.int32))
             sure.append(np.array([line.confidence for line in lines], np.float32))  # None is NaN
             far.append(np.array([line.unfamiliar for line in lines], np.float32))
+            unsure.append(np.array([line.unsure for line in lines], np.bool_))
     found = ModelSuggestions(
         known.model,
         tuple(map(decode_name, head.classes)),
@@ -237,6 +248,7 @@ def _read(known: SuggestionSet) -> ModelSuggestions:
         np.concatenate([np.empty(0, np.int32), *best]),
         np.concatenate([np.empty(0, np.float32), *sure]),
         _known(np.concatenate([np.empty(0, np.float32), *far])),
+        np.concatenate([np.empty(0, np.bool_), *unsure]),
     )
     if np.any(found.best >= len(head.classes)):
         raise _DamagedSuggestions
@@ -280,6 +292,7 @@ def _with_present_frames(run: RunDir, found: ModelSuggestions) -> ModelSuggestio
         best=found.best[rows],
         confidences=found.confidences[rows],
         unfamiliar=None if found.unfamiliar is None else found.unfamiliar[rows],
+        unsure=None if found.unsure is None else found.unsure[rows],
         left_out=left_out,
     )
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Meta
 
+from mia_tui.config.predict import DecisionRule, Share
 from mia_tui.decoding import BadRecord, Count, Text, Time
 from mia_tui.disk_errors import disk_error
 from mia_tui.errors import RunError
@@ -22,7 +23,9 @@ from mia_tui.runs.disk import write_atomically
 from mia_tui.runs.record.encoding import decode_record, encode_record
 from mia_tui.runs.record.layout import RunDir, unreadable
 from mia_tui.runs.record.model_card import weights_digest
-from mia_tui.text import decode_name, encode_name, printable
+from mia_tui.text import counted, printable
+
+__all__ = ["UNSURE", "Decision", "DecisionRule", "decide"]
 
 UNSURE = -1
 """The place of a class that is not answered: the probability of the most probable class is below its threshold."""
@@ -30,42 +33,6 @@ UNSURE = -1
 _PROTOCOL = 1
 _MOST_BYTES = 1 << 25  # 100,000 classes
 _LEAST = 1e-26  # whose logarithm `runs.evaluation.saved_scores` keeps as well
-
-Share = Annotated[float, Meta(ge=0.0, le=1.0)]
-Temperature = Annotated[float, Meta(ge=0.01, le=100.0)]
-
-
-class DecisionRule(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is done to the logits of a network until there is an answer.
-
-    Attributes:
-        temperature: Divides the logits before the softmax (Guo 2017, on calibration of modern neural networks); 1
-            leaves probabilities as they are, more makes them less certain. The most probable class stays the same.
-        threshold: Least probability of the most probable class; below it the network is unsure. 0 answers always.
-        by_class: In its place for some classes, by name.
-    """
-
-    temperature: Temperature = 1.0
-    threshold: Share = 0.0
-    by_class: dict[Text, Share] = {}  # msgspec makes a new one each time
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it changes nothing: probabilities as they are, and always an answer."""
-        return self.temperature == 1.0 and not self.may_be_unsure
-
-    @property
-    def may_be_unsure(self) -> bool:
-        """Whether some answers may be missing."""
-        return self.threshold > 0.0 or any(self.by_class.values())
-
-    def thresholds(self, classes: Sequence[str]) -> npt.NDArray[np.float64]:
-        """The threshold of each class, shape (C,), float64.
-
-        Args:
-            classes: Names, in the order of the network.
-        """
-        return np.array([self.by_class.get(name, self.threshold) for name in classes], np.float64)
 
 
 class Decision(DecisionRule, frozen=True, kw_only=True):
@@ -96,7 +63,7 @@ class _SavedDecision(msgspec.Struct, frozen=True):
     Attributes:
         protocol: 1.
         weights: Digest of the weights it was chosen for.
-        decision: The decision, the names of whose classes are as `encode_name` gives them.
+        decision: The decision.
     """
 
     protocol: Annotated[int, Meta(ge=_PROTOCOL, le=_PROTOCOL)]
@@ -134,7 +101,7 @@ def read_decision(weights: Path, *, digest: str | None = None) -> Decision | Non
             f"{printable(file)} is damaged: {error}.",
             "Choose the threshold again with `mia-tui runs threshold`, or delete the file.",
         ) from error
-    return _with_names(saved.decision, decode=True) if is_of_weights else None
+    return saved.decision if is_of_weights else None
 
 
 def is_of_other_weights(weights: Path, *, digest: str | None = None) -> bool:
@@ -146,17 +113,73 @@ def is_of_other_weights(weights: Path, *, digest: str | None = None) -> bool:
     return decision_file(weights).is_file() and read_decision(weights, digest=digest) is None
 
 
-def write_decision(weights: Path, decision: Decision) -> None:
+def rule_of(decision: DecisionRule | None) -> DecisionRule:
+    """The rule of a decision alone; without one, that nothing is changed and always answered."""
+    if decision is None:
+        return DecisionRule()
+    return DecisionRule(decision.temperature, decision.threshold, decision.by_class)
+
+
+def network_rule(weights: Path, digest: str) -> DecisionRule | None:
+    """The rule that is kept with a network; None if a training may still replace its weights.
+
+    Args:
+        weights: The weights file.
+        digest: As in `NetworkConfig`.
+
+    Raises:
+        RunError: As for `read_decision`.
+    """
+    return rule_of(read_decision(weights, digest=digest)) if digest else None
+
+
+def rule_words(rule: DecisionRule) -> str:
+    """A rule for people, as `threshold 0.87, temperature 1.32`; empty if it changes nothing."""
+    words = [f"threshold {rule.threshold:.6g}"] if rule.threshold else []
+    if rule.by_class:
+        least, most = min(rule.by_class.values()), max(rule.by_class.values())
+        of_classes = counted(len(rule.by_class), "class", "classes")
+        words.append(f"thresholds of {of_classes} from {least:.6g} to {most:.6g}")
+    if rule.temperature != 1.0:
+        words.append(f"temperature {rule.temperature:.3g}")
+    return ", ".join(words)
+
+
+def decision_words(decision: Decision) -> str:
+    """A decision with what it does, for people."""
+    answered = round(decision.images * decision.coverage)
+    known = f", {interval_words(decision)}" if decision.method else ""
+    return (
+        f"{rule_words(decision) or 'always an answer'}: answers {decision.coverage:.1%} of "
+        f"{counted(decision.images, 'image')} of {decision.part}, "
+        f"{decision.accuracy:.1%} of these {answered:,} right{known}"
+    )
+
+
+def interval_words(decision: Decision) -> str:
+    """How well the accuracy is known, as `95 % interval 97.1 % to 99.6 %, Wilson`; or why that is not known."""
+    if decision.interval is None:
+        return decision.method
+    low, high = decision.interval
+    return f"95 % interval {low:.1%} to {high:.1%} ({decision.method})"
+
+
+def write_decision(weights: Path, decision: Decision, *, digest: str | None = None) -> None:
     """Keep the decision of the network in a weights file, in the place of an earlier one.
+
+    Args:
+        weights: The weights file.
+        decision: What was chosen.
+        digest: `weights_digest` of the weights that it was chosen for; None takes those that are there now.
 
     Raises:
         RunError: If the weights cannot be read, or the disk does not take it.
     """
     try:
-        digest = weights_digest(weights)
+        digest = weights_digest(weights) if digest is None else digest
     except OSError as error:
         raise unreadable(weights, error) from error
-    content = encode_record(_SavedDecision(_PROTOCOL, digest, _with_names(decision, decode=False)))
+    content = encode_record(_SavedDecision(_PROTOCOL, digest, decision))
     write_atomically(decision_file(weights), content, root=_root_of(weights))
 
 
@@ -209,14 +232,17 @@ def decide(
     if rule is None or not rule.may_be_unsure:
         return best
     confidence = np.take_along_axis(probabilities, best[:, None], axis=1)[:, 0]
-    return np.where(confidence >= rule.thresholds(classes)[best], best, UNSURE)
+    return np.where(confidence >= least_probabilities(rule, classes)[best], best, UNSURE)
 
 
-def _with_names(decision: Decision, *, decode: bool) -> Decision:
-    change = decode_name if decode else encode_name
-    return msgspec.structs.replace(
-        decision, by_class={change(name): least for name, least in decision.by_class.items()}
-    )
+def least_probabilities(rule: DecisionRule, classes: Sequence[str]) -> npt.NDArray[np.float64]:
+    """The threshold of each class by a rule, shape (C,), float64.
+
+    Args:
+        rule: The rule.
+        classes: Names, in the order of the network.
+    """
+    return np.array([rule.threshold_of(name) for name in classes], np.float64)
 
 
 def _root_of(weights: Path) -> Path | None:

@@ -34,7 +34,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
-    """A worker began to work on the run; `attempt` counts from 1, `resumed_at` is None for a fresh start."""
+    """A worker began to work on the run; `attempt` counts from 1, `resumed_at` is None for a fresh start.
+
+    `cpu` and `arithmetic` (fp32, bf16 or fp16; of a training) are empty in runs of earlier versions.
+    """
 
     protocol: int
     attempt: Count
@@ -46,6 +49,8 @@ class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
     device: Text
     total_epochs: Count
     steps_per_epoch: Count
+    cpu: Text = ""
+    arithmetic: Text = ""
 
 
 class Phase(Event, frozen=True, kw_only=True, tag="phase"):
@@ -131,6 +136,7 @@ class ResultSaved(Event, frozen=True, kw_only=True, tag="result"):
         sentence: What it is, for people.
         file: Where it is: relative to the run, or absolute.
         counts: Images of each predicted class, the most frequent first; empty where that says nothing.
+        unsure: Images that are predicted as none, since their most probable class is below its threshold.
         problem_count: Images that could not be read.
         problems: The first `MOST_NAMED` of them, each with the reason; names as `text.encode_name` gives them.
         other_kinds: Files of other kinds that lay among the images, by ending.
@@ -141,6 +147,7 @@ class ResultSaved(Event, frozen=True, kw_only=True, tag="result"):
     sentence: Text
     file: Text
     counts: dict[str, Count] = {}
+    unsure: Count = 0
     problem_count: Count = 0
     problems: dict[str, str] = {}
     other_kinds: dict[str, Count] = {}

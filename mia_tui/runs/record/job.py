@@ -62,6 +62,7 @@ class Job(msgspec.Struct, Generic[Config], frozen=True, kw_only=True):
         after: Absolute path of the run whose end it waits for; None starts at once.
         moved_to: Where the dataset was when the user named it last, if not at `dataset`; only for a state folder that
             is elsewhere.
+        rerun_of: Absolute path of the training that this one repeats; None for none.
         numbering: What the frames of its images are, see `model.FRAME_NUMBERING`; old jobs do not say.
     """
 
@@ -75,6 +76,7 @@ class Job(msgspec.Struct, Generic[Config], frozen=True, kw_only=True):
     version: Text
     after: Folder | None = None
     moved_to: Folder | None = None
+    rerun_of: Folder | None = None
     numbering: Annotated[int, Meta(ge=1, le=FRAME_NUMBERING)] = 1
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@
         samples.jsonl       the labelled images of a training or evaluation, as they were at the start
         images.jsonl        the images of a prediction, if not all of the dataset
         input.json          how the values of a training's files become brightness; none in runs of earlier versions
+        fingerprint.jsonl   what the files of a training's images held, see `fingerprint`
         worker.json         the process that works on it, with a heartbeat
         worker.lock         locked while the worker is alive
         stop                exists if somebody asked it to stop
@@ -158,6 +159,10 @@ class RunDir:
         return self.path / "events.jsonl"
 
     @property
+    def fingerprint(self) -> Path:
+        return self.path / "fingerprint.jsonl"
+
+    @property
     def worker_log(self) -> Path:
         return self.path / "worker.log"
 
@@ -236,6 +241,7 @@ class RunDir:
             self.path / _START,
             self.path / _NOTES,
             self.path / _INPUT,
+            self.fingerprint,
             self.events,
             self.worker_log,
             self.worker_json,

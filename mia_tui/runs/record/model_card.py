@@ -6,7 +6,7 @@ On disk `evaluated_on` is called judged_on.
 
 from hashlib import blake2b
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import safetensors
@@ -54,6 +54,8 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, rename={"evaluated_on
         metric: The metric that decided which epoch is best.
         value: Its value in that epoch.
         evaluated_on: Part of the data the value comes from.
+        fingerprint: Of the images that it was trained and evaluated on, see `runs.record.fingerprint`; empty in those
+            of earlier versions.
     """
 
     backbone: Text
@@ -79,6 +81,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True, rename={"evaluated_on
     version: Text
     pixel_size: Annotated[float, Meta(gt=0.0, le=1e6)] | None = None
     input_map: InputMap = AS_BEFORE
+    fingerprint: Text = ""
 
     @property
     def channel_count(self) -> int:
@@ -151,6 +154,27 @@ def weights_digest(weights: Path) -> str:
     """BLAKE2b of a file, 16 bytes as hexadecimal digits."""
     digest = blake2b(digest_size=16)
     with open_to_read(weights, follow=True) as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def tensors_digest(weights: Path) -> str:
+    """BLAKE2b of the names, types, shapes and bytes of all tensors in a safetensors file, 16 bytes as hex digits.
+
+    Unlike `weights_digest` it is equal for equal weights of two runs: what the file says of its run is left out.
+
+    Raises:
+        BadRecord: If it is no such file.
+        OSError: If it cannot be read.
+    """
+    if not is_safetensors(weights):
+        raise BadRecord("it is not in the safetensors format")
+    with open_to_read(weights, follow=True) as file:
+        length = int.from_bytes(file.read(_HEADER_AT), "little")
+        tensors = decode_json(file.read(length), dict[str, Any])
+        tensors.pop("__metadata__", None)
+        digest = blake2b(msgspec.json.encode(tensors, order="deterministic"), digest_size=16)
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 
 from mia_tui.runs.disk import Result, write_when_back
-from mia_tui.runs.machine.system import boot_id, host_name
+from mia_tui.runs.machine.system import boot_id, cpu_name, host_name
 from mia_tui.runs.record.events import (
     PROTOCOL,
     EpochPlace,
@@ -58,6 +58,7 @@ class Attempt:
         total_epochs: int = 0,
         steps_per_epoch: int = 0,
         resumed_at: EpochPlace | None = None,
+        arithmetic: str = "",
     ) -> None:
         """The job is about to begin, or to continue from a place that was saved; only trainings have epochs."""
         self.emit(
@@ -69,10 +70,12 @@ class Attempt:
                 pid=os.getpid(),
                 host=host_name(),
                 boot_id=boot_id(),
-                versions=_versions(),
+                versions=installed_versions(),
                 device=device,
                 total_epochs=total_epochs,
                 steps_per_epoch=steps_per_epoch,
+                cpu=cpu_name(),
+                arithmetic=arithmetic,
             )
         )
 
@@ -110,7 +113,8 @@ class Attempt:
         )
 
 
-def _versions() -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide what a run computes; none of them is imported."""
     found = {"python": ".".join(map(str, sys.version_info[:3]))}
     for name in _PACKAGES:
         try:

@@ -54,8 +54,8 @@ class ShownSuggestions:
     Attributes:
         shown: The set of a run that is shown; None if there is none.
         is_live: Whether the live suggestions are shown.
-        unfamiliar: Images that the network of the set shown says are unlike all classes, farthest first; None if it
-            does not say that.
+        unfamiliar: Images that the network of the set shown finds unfamiliar, farthest first; None if it does not
+            say that.
         compared: The set that it is compared with; None if it never was.
     """
 
@@ -75,6 +75,15 @@ class ShownSuggestions:
         if not self._controller.live.is_on or self._chosen == "runs":
             return False
         return self._chosen == "live" or self._labels or self.shown is None
+
+    @property
+    def whose(self) -> str:
+        """Whose suggestions are shown, as an audit notes it; empty for none."""
+        from mia_tui.dataset.store.review.audits import live_model
+
+        return (
+            live_model(self._controller.live.network.run) if self.is_live else self._controller.session.model
+        )
 
     @property
     def live_set(self) -> LiveSet | None:
@@ -217,7 +226,7 @@ class ShownSuggestions:
         return f"{words} Classes you do not have yet: {name_some(new)}." if new else words
 
     def _mark_unfamiliar(self, found: ModelSuggestions | None, rows: Rows | None) -> None:
-        """Mark the images that a network says are unlike all classes; where it does not say that, none are.
+        """Mark the images that a network finds unfamiliar; where it does not say that, none are.
 
         Args:
             found: What it suggests; None for the live suggestions, which mark theirs when they are reviewed.

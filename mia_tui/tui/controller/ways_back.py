@@ -12,7 +12,7 @@ from mia_tui.dataset.session.filters import Filter, Order
 from mia_tui.dataset.session.session import LabelSession
 
 if TYPE_CHECKING:
-    from mia_tui.tui.open_dataset import RunPlace
+    from mia_tui.tui.open_dataset import CountsPlace, RunPlace
 
 Taken = Literal["find", "filter", "folders", "run", "grid", "look_alikes", "undo", "review"]
 
@@ -39,7 +39,7 @@ class Way:
     before: Filter
     shown: Filter
     image: ImageKey | None = None
-    place: "RunPlace | None" = None
+    place: "RunPlace | CountsPlace | None" = None
     order: tuple[Order, bool] | None = None
 
 
@@ -59,7 +59,7 @@ class WaysBack:
         by: Taken,
         scope: str,
         shown: Filter,
-        place: "RunPlace | None" = None,
+        place: "RunPlace | CountsPlace | None" = None,
         order: tuple[Order, bool] | None = None,
     ) -> None:
         """Show other images, and remember which were shown before.

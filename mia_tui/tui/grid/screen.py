@@ -16,27 +16,22 @@ from mia_tui.tui.context import Context
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.grid.commands import GridCommands
 from mia_tui.tui.grid.view import SessionTiles
-from mia_tui.tui.label.session_screen import SessionScreen, saving_words
 from mia_tui.tui.label.words import filter_words, framing, tile_key_hint
 from mia_tui.tui.mosaic.mosaic import Mosaic
 from mia_tui.tui.mosaic.tile_pictures import TilePictures
+from mia_tui.tui.mosaic.tile_screen import TileScreen
 from mia_tui.tui.widgets.text_line import Piece
 
-_NEWS_S = 0.5
 _NAME, _LEAST_NAME = 60, 20  # columns of a file's name below the tiles
 
 
-class GridScreen(SessionScreen[bool]):
+class GridScreen(TileScreen):
     """The images of a dataset as tiles. Ends with True if an image was opened, else False.
 
     Args:
         controller: The dataset.
         context: What screens share.
         pictures: Those of the tiles; they are kept when the grid is left. None makes some for this screen alone.
-
-    Attributes:
-        tiles: Shows the images.
-        tile_pictures: Their pictures.
     """
 
     SCOPE_NAME = "grid"
@@ -46,16 +41,13 @@ class GridScreen(SessionScreen[bool]):
     def __init__(
         self, controller: LabelController, context: Context, pictures: TilePictures | None = None
     ) -> None:
-        super().__init__(controller, context)
-        self.commands = GridCommands(controller, self, context.ink)
-        self._message = ""
-        self._saving = ""  # that a command takes long; shown while there is no message
-        self._came_from = self.session.current
         self._own_pictures: TilePictures | None = None
         if pictures is None:
             pictures = TilePictures(controller.dataset, context.terminal, context.flow_control)
             self._own_pictures = pictures
-        self.tile_pictures = pictures
+        super().__init__(controller, context, pictures)
+        self.commands = GridCommands(controller, self, context.ink)
+        self._came_from = self.session.current
         tiles = SessionTiles(self.session, context.ink)
         self.tiles = Mosaic(tiles, pictures, context.flow_control, context.ink, id="grid")
 
@@ -68,16 +60,10 @@ class GridScreen(SessionScreen[bool]):
         yield self.key_line
 
     def on_mount(self) -> None:
-        self.set_interval(_NEWS_S, self.show)
-        self.app.app_resume_signal.subscribe(self, lambda _: self.tiles.terminal_forgot())
         marked = self.session.selected_count
         if marked:
             keys = f"a class key labels them, {self.key('leave')} removes the marks"
             self.say(f"{counted(marked, 'image')} still marked: {keys}.")
-        self.call_after_refresh(self.show)
-
-    def on_resize(self) -> None:
-        self.tiles.window_changed()
 
     def on_unmount(self) -> None:
         if self._own_pictures is not None:
@@ -85,15 +71,11 @@ class GridScreen(SessionScreen[bool]):
 
     # For the commands
 
-    def say(self, message: str) -> None:
-        self._message = message
-
     def leave(self, *, opened: bool) -> None:
         row = None if opened or self._came_from is None else self.session.listing.row(self._came_from)
         if row is not None:
             self.session.go_to(row)
-        self.tiles.withdraw()  # at once: the next screen shows pictures of its own
-        self.dismiss(opened)
+        super().leave(opened=opened)
 
     def note_seen(self) -> None:
         """Note which images are on the screen now, with what is suggested for them."""
@@ -119,48 +101,21 @@ class GridScreen(SessionScreen[bool]):
         if event.opened:
             self.run_command("open")
 
-    @on(Mosaic.PictureMade)
-    def _note_problem(self, event: Mosaic.PictureMade) -> None:
-        ready = event.ready
-        row = self.session.listing.row(ready.request.key)
-        if row is not None and self.session.state_of(row).problem != ready.problem:
-            self.session.set_problem(row, ready.problem, missing=ready.missing)
-            self.tiles.update()
-
     def on_screen_suspend(self) -> None:
+        """Textual calls the method of the superclass, too, after this one."""
         self.note_seen()
-        self.tiles.withdraw()
-
-    def on_screen_resume(self) -> None:
-        self.tiles.come_back()
-        self.show()
 
     # Painting
 
-    def command_is_slow(self, waiting: int) -> None:
-        if self.is_saving:
-            self._saving = saving_words(waiting)
-            self._show_lines()
-
-    def command_ended(self) -> None:
-        self._saving = ""
-        super().command_ended()
-
-    def show(self) -> None:
-        """Paint what has changed, by a key or by other people."""
-        if not self.is_current or not self.tiles.size.width:
-            return
-        for warning in self.controller.warnings():
-            self.show_message(warning, warning=True)
+    def paint(self) -> None:
         self.note_seen()
         self.tiles.update()
         self.note_seen()
         self._class_bar.show(
             self.session.classes, self.session.counts.by_class, self.session.current_class, auto=False
         )
-        self._show_lines()
 
-    def _show_lines(self) -> None:
+    def show_lines(self) -> None:
         session, ink = self.session, self.context.ink
         row, count = session.current_row, session.selected_count
         left: list[Piece] = [("No images", None)]
@@ -184,5 +139,4 @@ class GridScreen(SessionScreen[bool]):
         marked = f"{counted(count, 'image')} marked: a class key labels them" if count else marks
         self._messages.show(tile_key_hint(session.classes, count, ink))
         words = f"{session.counts.labelled:,} labelled{ink.separator}{session.counts.left:,} left"
-        said = self._message or self._saving
-        self._status.show([(said or marked, Style(bold=bool(said or count)))], [(words, ink.dim())])
+        self._status.show([(self.said or marked, Style(bold=bool(self.said or count)))], [(words, ink.dim())])

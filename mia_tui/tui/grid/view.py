@@ -58,7 +58,7 @@ def _class_words(state: RowState) -> tuple[FrameKind, str, str | None]:
     if state.image_class is not None:
         return "label", state.image_class.name, state.image_class.colour
     if state.suggestion is not None:
-        sign = "?" if state.confidence is None else ""
+        sign = "?" if state.confidence is None or state.unsure else ""
         return "suggestion", f"{state.suggestion.name}{sign}", state.suggestion.colour
     return "none", "", None
 

@@ -1,1 +1,1 @@
-"""Labels of other programs in the app: importing and exporting them, and files that lie beside the images."""
+"""Labels of other programs in the app: importing and exporting them, and files beside the images; exported networks."""

@@ -15,7 +15,7 @@ from mia_tui.errors import MiaError
 from mia_tui.paths import exists, typed_path
 from mia_tui.text import printable
 from mia_tui.tui.controller.label_controller import LabelController
-from mia_tui.tui.dialogs import Choice, PickDialog, TextDialog
+from mia_tui.tui.dialogs import Choice, PickDialog, PlaceDialog
 
 if TYPE_CHECKING:
     from mia_tui.tui.label.session_screen import SessionScreen
@@ -44,12 +44,6 @@ class ExportChoice:
     transfer: Transfer = "copy"
     parts: bool = False
     include_missing: bool = False
-
-
-class PlaceDialog(TextDialog):
-    """Asks for the path of a file or folder, which may be long."""
-
-    IS_WIDE = True
 
 
 class LabelExport:
@@ -100,9 +94,9 @@ class LabelExport:
             elif known.writes == "dataset":
                 choices.append(ExportChoice(known, "MIA's label folders"))
             else:
-                choices.append(ExportChoice(known, f"a {known.name.upper()} file (file, frame, class)"))
-                if self._controller.session.counts.missing:
-                    words = f"a {known.name.upper()} file, with the labels of missing images"
+                choices.append(ExportChoice(known, known.title))
+                if "--include-missing" in known.options and self._controller.session.counts.missing:
+                    words = f"{known.title}, with the labels of missing images"
                     choices.append(ExportChoice(known, words, include_missing=True))
         return PickDialog(
             "Export the labels as what?",
@@ -114,7 +108,9 @@ class LabelExport:
         dataset = self._controller.dataset.absolute()
         if chosen.format.writes == "folder":
             return str(dataset.with_name(f"{dataset.name}-classes"))
-        return "" if chosen.format.writes == "dataset" else str(dataset / "labels.csv")
+        if chosen.format.writes == "dataset":
+            return ""
+        return str(dataset / f"labels{chosen.format.ending}")
 
     async def _ask_place(self, chosen: ExportChoice, value: str, error: str) -> Path | None:
         """Where to write; an empty path for beside the images, None if that was cancelled."""

@@ -13,6 +13,7 @@ from mia_tui.text import printable, size_words
 _LARGEST_BYTES = 1 << 30
 _LARGEST_OFFERED_BYTES = 1 << 24  # an offer reads the file, at each start until there are labels
 _MOST_FILES = 30
+_OF_MANY_PROGRAMS = (".db", ".json", ".xml")
 _LIKELY = ("label", "class", "annotation", "prediction", "truth", "target")
 _PREDICTIONS = ("prediction", "suggestion")
 
@@ -68,8 +69,8 @@ def find_labels(dataset: Path, folders: Sequence[str]) -> list[FoundLabels]:
                 ending = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122  # a Path for each image takes long
                 if ending not in endings or entry.name.startswith((".", "~$")) or not is_file(entry):
                     continue
-                if ending == ".db" and not any(word in entry.name.lower() for word in _LIKELY):
-                    continue  # of a desktop, as thumbs.db
+                if ending in _OF_MANY_PROGRAMS and not any(word in entry.name.lower() for word in _LIKELY):
+                    continue  # of a desktop, as thumbs.db, or of a microscope
                 size = entry.stat().st_size
                 if 0 < size <= _LARGEST_BYTES:
                     words = f"{printable(entry.name)}, {size_words(size)}"

@@ -14,7 +14,7 @@ from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.controller.ways_back import Taken
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.label.words import shown_filter
-from mia_tui.tui.open_dataset import OpenDataset, OpenImages, RunPlace
+from mia_tui.tui.open_dataset import CountsPlace, OpenDataset, OpenImages, RunPlace
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class ChoiceCommands:
             "train": self._train,
             "runs": self._open_runs,
             "predict": self._predict,
+            "counts": self._open_counts,
         }
 
     # Which images are shown, and in which order
@@ -80,6 +81,8 @@ class ChoiceCommands:
             await self._open_grid()
         elif way.by == "look_alikes":
             await self._return_to_pages()
+        elif isinstance(way.place, CountsPlace):
+            await self._open_counts(way.place)
         elif way.place is not None:
             await self._return_to_run(way.place)
         else:
@@ -151,6 +154,14 @@ class ChoiceCommands:
 
         self._show_images(await self._screen.ask(RunsScreen(self._opened, self._screen.context)))
 
+    async def _open_counts(self, at: CountsPlace | None = None) -> None:
+        if self._session.is_blind:
+            self._screen.say("In a blind second pass labels are hidden, so they are not counted.")
+            return
+        from mia_tui.tui.counts.screen import CountsScreen
+
+        self._show_images(await self._screen.ask(CountsScreen(self._opened, self._screen.context, at=at)))
+
     async def _predict(self) -> None:
         from mia_tui.tui.predict.flow import predict_images, watch_prediction
 
@@ -162,8 +173,12 @@ class ChoiceCommands:
         if wanted is None:
             return
         filter = Filter(among=wanted.keys, among_words=wanted.title)
-        order: tuple[Order, bool] = ("given", False)
-        self._controller.ways_back.show("run", self._screen.SCOPE_NAME, filter, wanted.place, order)
+        place = wanted.place
+        is_result = place is not None and place.results is not None
+        order: tuple[Order, bool] | None = (
+            ("given", False) if is_result else None
+        )  # such as the largest loss first
+        self._controller.ways_back.show("run", self._screen.SCOPE_NAME, filter, place or wanted.counts, order)
         first = None if wanted.first is None else self._session.listing.row(wanted.first)
         if first is not None:
             self._session.go_to(first)
@@ -172,8 +187,8 @@ class ChoiceCommands:
             f"{counted(shown, 'image')}: {wanted.title}." if shown else "These images do not exist any more."
         )
         leave, other = self._screen.key("leave"), self._screen.key("filter")
-        back = "the run" if wanted.place is None or wanted.place.results is None else "the results"
-        self._screen.say(f"{words} {leave} goes back to {back}, {other} shows others.")
+        back = "counts" if wanted.counts is not None else "results" if is_result else "run"
+        self._screen.say(f"{words} {leave} goes back to the {back}, {other} shows others.")
 
     @property
     def _opened(self) -> OpenDataset:

@@ -24,6 +24,7 @@ from mia_tui.tui.label.moving_commands import MovingCommands
 from mia_tui.tui.label.people_commands import PeopleCommands
 from mia_tui.tui.label.picture.view_commands import ViewCommands
 from mia_tui.tui.label.picture.view_settings import ViewSettings
+from mia_tui.tui.label.suggestions.asking_commands import AskingCommands
 from mia_tui.tui.label.suggestions.live_commands import LiveCommands
 from mia_tui.tui.label.suggestions.suggestion_commands import SuggestionCommands
 from mia_tui.tui.review.commands import ReviewCommands
@@ -240,7 +241,6 @@ class LabelCommands(SessionCommands):
             "assign": partial(self._assign, advance=False),
             "assign_next": partial(self._assign, advance=True),
             "accept": self._accept,
-            "ask": self._toggle_asking,
             "clear": self._clear,
             "undo": partial(self._step_back, redo=False),
             "redo": partial(self._step_back, redo=True),
@@ -254,6 +254,10 @@ class LabelCommands(SessionCommands):
         }
         self.by_name |= ViewCommands(view_settings, screen, ink).by_name
         self.by_name |= self.reviewing.by_name
+        asking = AskingCommands(
+            controller, screen.asked_network, screen, stays_blind=self.reviewing.stays_blind
+        )
+        self.by_name |= asking.by_name
         self._people = PeopleCommands(controller, screen, ink)
         self.by_name |= self._people.by_name
         self.moving = MovingCommands(
@@ -367,22 +371,6 @@ class LabelCommands(SessionCommands):
             return await self._suggestions.accept_new(key, name, network.model, network.new_classes)
         return await self._suggestions.accept_new(key, name, self._session.model, self._session.new_classes)
 
-    async def _toggle_asking(self) -> None:
-        if self._session.is_blind:
-            self._screen.say("No network is asked in a blind second pass.")
-            return
-        network = self._screen.asked_network
-        if self.reviewing.stays_blind():
-            return
-        if network.is_on:
-            network.turn_off()
-            self._screen.say("The network is not asked any more.")
-        elif not await network.turn_on():
-            train, runs = self._screen.key("train"), self._screen.key("runs")
-            self._screen.say(
-                f"There is no trained network yet: {train} trains one on the labels, {runs} shows how far it is."
-            )
-
     async def _clear(self) -> None:
         key = self._session.current
         if key is not None and not await self._controller.clear([key]):
@@ -423,7 +411,7 @@ class LabelCommands(SessionCommands):
             return
         skipped = self._session.state_of(row).skipped
         await self._controller.skip([key], not skipped)
-        if not skipped:
+        if not skipped and not await self.reviewing.pass_on():
             await self.moving.go_on()
 
     async def _flag(self) -> None:

@@ -141,6 +141,7 @@ class LabelScreen(SessionScreen[None]):
             self._view_settings,
             self._image,
             self,
+            heat=self.asked_network.heat_on,
             upcoming=self.commands.moving.upcoming,
             painted=self._take_picture,
             preload=preload,

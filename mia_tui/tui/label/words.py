@@ -37,9 +37,10 @@ STATE_WORDS = {
     "skipped": "skipped",
     "noted": "with a note",
     "suggested": "with a model's suggestion only",
+    "unsure": "where a model is unsure",
     "differs": "where label and suggestion differ",
     "models_differ": "where two models differ",
-    "unfamiliar": "unlike all classes, as far as that is known",
+    "unfamiliar": "unfamiliar, as far as that is known",
     "disputed": "where people differ",
     "second_pass": "of the second pass",
     "unreadable": "found missing or unreadable so far",
@@ -71,7 +72,7 @@ def framing(
         for sign, shown in (
             (f"{ink.flag} flagged", state.flagged),
             ("skipped", state.skipped),
-            ("unlike all classes", state.unfamiliar and state.suggestion is None),
+            ("unfamiliar", state.unfamiliar and state.suggestion is None),
         )
         if shown
     ]
@@ -96,8 +97,10 @@ def framing(
         notes.insert(0, model)
         if others:
             notes.insert(0, ", ".join(f"{name} {percent(share)}" for name, share in others))
+        if state.unsure:  # below the threshold that was chosen for the model
+            notes.insert(0, "unsure")
         if state.unfamiliar:  # what the model says is not to be trusted then
-            notes.insert(0, "unlike all classes")
+            notes.insert(0, "unfamiliar")
         return Framing(text, "suggestion", state.suggestion.colour, ink.separator.join(notes))
     return Framing("no label", "none", None, ink.separator.join(notes))
 

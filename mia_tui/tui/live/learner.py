@@ -1,4 +1,4 @@
-"""What is learned from the labels of an open dataset: suggestions for its images, and which is worth labelling next.
+"""What is learned from the labels of an open dataset: suggestions for its images, and the most useful of these.
 
 Everything here runs in the thread of `learner_thread`. Rows are those of the list of images; the rows of the features
 have another order, and an image may have none yet. `Learning.places` leads from the former to the latter.
@@ -17,6 +17,7 @@ from mia_tui.dataset.listing.listing import Listing
 from mia_tui.features.table import FeatureTable
 from mia_tui.tui.live.label_state import LabelState
 from mia_tui.tui.live.live_suggestions import AHEAD
+from mia_tui.tui.live.network_in_use import SHIPPED_IN_USE, NetworkInUse
 from mia_tui.tui.look_alikes.page import MOST
 
 Rows = NDArray[np.int32]
@@ -36,7 +37,8 @@ class Learning:
         suggestions: For each row, 0 for nothing, else the position of the class in `learned.classes` from 1.
         confidences: Its probability, NaN where there is none.
         features: How many images have features.
-        next_rows: Rows worth labelling next, the best first; empty unless the state asks for them.
+        network: Whose features these are.
+        next_rows: Rows of the most useful images, the best first; empty unless the state asks for them.
         page_presses: Expected for each image of the next page of look-alikes; 1 or more where there is no full page,
             or the state does not ask for it.
     """
@@ -47,6 +49,7 @@ class Learning:
     suggestions: Rows
     confidences: NDArray[np.float32]
     features: int
+    network: NetworkInUse = SHIPPED_IN_USE
     next_rows: list[int] = field(default_factory=list)
     page_presses: float = 1.0
 
@@ -64,10 +67,14 @@ class LiveLearner:
 
     Args:
         table: The features.
+
+    Attributes:
+        network: Whose features these are, and why.
     """
 
     def __init__(self, table: FeatureTable) -> None:
         self.table = table
+        self.network = SHIPPED_IN_USE
         self.suggester = Suggester(table.network.dims)
         self._listing: Listing | None = None  # the app's, to know it again
         self._images = Listing()  # our own: the app's may grow meanwhile
@@ -104,7 +111,7 @@ class LiveLearner:
 
     def learn(self, state: LabelState) -> Learning:
         """Learn from all labels of a moment."""
-        self._find_images(state)
+        self.find_images(state)
         places = self._places
         rows = np.flatnonzero(state.labelled[: len(places)] & (places >= 0))
         class_ids = state.class_ids[rows]
@@ -120,7 +127,25 @@ class LiveLearner:
             confidences[has] = learned.confidences[places[has]]
         chosen = self._next_rows(state, learned) if state.chooses else []
         presses = self._page_presses(state, learned) if state.asks_for_pages else 1.0
-        return Learning(state, learned, places, suggestions, confidences, len(has), chosen, presses)
+        return Learning(
+            state, learned, places, suggestions, confidences, len(has), self.network, chosen, presses
+        )
+
+    def find_images(self, state: LabelState) -> None:
+        """Find the features of the images as they are listed at a moment."""
+        is_same = self._listing is state.listing and len(self._images) == state.arrays.images
+        is_same &= self._group_by == state.group_by
+        if not is_same:
+            self._listing, self._images = state.listing, Listing(state.arrays)
+            self._group_by = state.group_by
+            self._by_image = group_numbers(self._images, state.group_by)
+        if not is_same or self._has_grown:
+            self._has_grown = False
+            places = self.table.places(self._images)
+            self._places = np.where(places < len(self.suggester), places, np.int32(-1))
+            self.suggester.set_groups(self._groups())
+            if self.table.network.run:
+                self.suggester.by_heart = self.table.by_heart[: len(self.suggester)]
 
     def among(self, rows: Rows) -> NDArray[np.bool_]:
         """Which rows of the features are those of some images; for the functions of `active`."""
@@ -136,19 +161,6 @@ class LiveLearner:
         owners[self._places[has]] = has
         return [int(row) for row in owners[features] if row >= 0]
 
-    def _find_images(self, state: LabelState) -> None:
-        is_same = self._listing is state.listing and len(self._images) == state.arrays.images
-        is_same &= self._group_by == state.group_by
-        if not is_same:
-            self._listing, self._images = state.listing, Listing(state.arrays)
-            self._group_by = state.group_by
-            self._by_image = group_numbers(self._images, state.group_by)
-        if not is_same or self._has_grown:
-            self._has_grown = False
-            places = self.table.places(self._images)
-            self._places = np.where(places < len(self.suggester), places, np.int32(-1))
-            self.suggester.set_groups(self._groups())
-
     def _groups(self) -> Rows:
         """Which rows of the features belong together; those of no image are groups of their own."""
         groups = np.arange(len(self.suggester), dtype=np.int32)
@@ -157,7 +169,7 @@ class LiveLearner:
         return join_copies(groups, content_numbers(self.table.digests[: len(groups)]))
 
     def _next_rows(self, state: LabelState, learned: Learned | None) -> list[int]:
-        """Those worth labelling but the image on screen, which is among them first, so that they differ from it."""
+        """The most useful ones but the image on screen, which is among them first, so that they differ from it."""
         chosen = self.rows(next_images(self.suggester, learned, self._left(state), AHEAD + 1))
         return [row for row in chosen if row != state.current][:AHEAD]
 

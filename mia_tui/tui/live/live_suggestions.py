@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from mia_tui.config.user.kept import keep_network, kept_network
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.store.records import Change
 from mia_tui.errors import DataError, MiaError, StoreError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mia_tui.tui.controller.label_controller import LabelController
     from mia_tui.tui.live.learner import Learning, LiveLearner
     from mia_tui.tui.live.learner_thread import LearnerThread
+    from mia_tui.tui.live.network_in_use import NetworkInUse
 
 Value = TypeVar("Value")
 
@@ -47,6 +49,13 @@ def open_features(dataset: Path) -> "FeatureTable | None":
     return FeatureTable.open(dataset)
 
 
+def open_run_features(dataset: Path) -> "Callable[[], list[FeatureTable]]":
+    """Finds the features of a dataset by networks of its runs, the newest run first. For the thread."""
+    from mia_tui.tui.live.networks import RunTables
+
+    return RunTables(dataset).newest_first
+
+
 class LiveSuggestions:
     """What is learned from the labels of one dataset while it is open.
 
@@ -58,6 +67,7 @@ class LiveSuggestions:
         needs_features: Called when features are to be learned from, which may have to be made first.
         learning: What was learned last for the images as they are listed now; None before that.
         listeners: Called when something new was learned, or learning has failed.
+        gone_listeners: Called when the features were removed, as to make room for those of others.
         failure: Why nothing is learned any more; empty if that is not so.
         passed: Rows that a next image is not chosen from, besides those with a label: they were looked at.
         chooses: Whether next images are chosen along with each learning.
@@ -70,6 +80,7 @@ class LiveSuggestions:
         self.needs_features: Callable[[], object] = lambda: None
         self.learning: Learning | None = None
         self.listeners: list[Callable[[], None]] = []
+        self.gone_listeners: list[Callable[[], None]] = []
         self.failure = ""
         self.passed: list[int] = []
         self.chooses = False
@@ -172,15 +183,48 @@ class LiveSuggestions:
         learned = None if self.learning is None else self.learning.learned
         if learned is None:
             return ""
-        return f"live, {'sample of' if learned.sampled else 'from'} {counted(learned.labels, 'label')}"
+        network = f" with {self.network.run}" if self.network.run else ""
+        return (
+            f"live, {'sample of' if learned.sampled else 'from'} {counted(learned.labels, 'label')}{network}"
+        )
+
+    @property
+    def network(self) -> "NetworkInUse":
+        """The network whose features were learned from last, and why it is that one."""
+        from mia_tui.tui.live.network_in_use import SHIPPED_IN_USE
+
+        return SHIPPED_IN_USE if self.learning is None else self.learning.network
+
+    @property
+    def chosen_network(self) -> str:
+        """Id of the network that the person chose; empty to use the better one."""
+        from mia_tui.features.layout import features_name
+
+        return kept_network(features_name(self._controller.dataset))
+
+    def choose_network(self, network_id: str) -> None:
+        """Learn from the features of this network from now on; from those of the better one if it is empty."""
+        from mia_tui.features.layout import features_name
+
+        keep_network(features_name(self._controller.dataset), network_id)
+        if self._thread is not None:
+            self._thread.choose(network_id)
 
     def start(self) -> None:
         """Watch the features, and learn from labels once there are some; nothing happens if that has begun."""
+        from mia_tui.features.layout import features_name
         from mia_tui.tui.live.learner_thread import LearnerThread
 
         if self._thread is None and not self.failure:
             dataset = self._controller.dataset
-            self._thread = LearnerThread(lambda: open_features(dataset), took=self._take, failed=self._fail)
+            self._thread = LearnerThread(
+                lambda: open_features(dataset),
+                run_tables=lambda: open_run_features(dataset),
+                chosen=kept_network(features_name(dataset)),
+                took=self._take,
+                gone=self._lose,
+                failed=self._fail,
+            )
             self._read_anew()
             self.relearn()
 
@@ -199,8 +243,12 @@ class LiveSuggestions:
             self._thread.end()
         self._thread, self.learning, self._is_stale = None, None, True
 
-    async def ask(self, job: "Callable[[LiveLearner], Value]") -> Value:
+    async def ask(self, job: "Callable[[LiveLearner], Value]", *, untrained: bool = False) -> Value:
         """Do something with what is known of the images, in the thread, after the newest labels were learned.
+
+        Args:
+            job: What to do.
+            untrained: Whether it is about labels, so that no network may tell it that was trained on some of them.
 
         Raises:
             DataError: If nobody has looked at the images yet.
@@ -210,7 +258,7 @@ class LiveSuggestions:
             raise DataError(self.failure)
         if self._is_stale:
             self._send()
-        return await self._thread.ask(job)
+        return await self._thread.ask(job, untrained=untrained)
 
     async def learn_now(self) -> None:
         """Learn from the newest labels, and wait for that.
@@ -272,6 +320,12 @@ class LiveSuggestions:
             return None
         state = session.state_of(row)
         return None if state.suggestion is None or state.image_class is not None else state.suggestion.id
+
+    def _lose(self) -> None:
+        """The features were removed; the next label has them made again."""
+        self._is_needed = False
+        for tell in self.gone_listeners:
+            tell()
 
     def _fail(self, error: MiaError) -> None:
         self.stop()

@@ -1,4 +1,4 @@
-"""Going to the image that is most worth a label, once or again and again; and back to those before.
+"""Going to the most useful image, once or again and again; and back to those before.
 
 While labelling goes on with the most useful image, the images that were visited are remembered in order, as a browser
 does: back leads to the one before, on to the one after it, and from the last one to another useful one.

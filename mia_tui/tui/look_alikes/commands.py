@@ -149,6 +149,7 @@ class LookAlikesCommands(SessionCommands):
         )
         await self._show_next()
         self._came_at = time.monotonic()
+        self._screen.run_worker(self._screen.offer_audit(labelled), name="audit offer")
 
     async def _pass_on(self) -> None:
         if self._pages.page is None:

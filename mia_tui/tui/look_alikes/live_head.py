@@ -10,6 +10,7 @@ from mia_tui.errors import DataError
 
 if TYPE_CHECKING:
     from mia_tui.tui.controller.label_controller import LabelController
+    from mia_tui.tui.live.learner import LiveLearner
 
 Value = TypeVar("Value")
 
@@ -33,7 +34,14 @@ class LiveHead:
         return np.empty(0, np.int32) if self._live.learning is None else self._live.learning.places
 
     async def ask(self, work: Callable[[Suggester], Value]) -> Value:
-        value: Value = await self._live.ask(lambda learner: work(learner.suggester))
+        network = self._live.network.network_id
+
+        def ask(learner: "LiveLearner") -> Value:
+            if learner.network.network_id != network:  # rows are others then
+                raise DataError("Suggestions come from another network now; try again.")
+            return work(learner.suggester)
+
+        value: Value = await self._live.ask(ask)
         return value
 
     async def catch_up(self) -> str:

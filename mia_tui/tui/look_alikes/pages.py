@@ -13,6 +13,7 @@ from mia_tui.dataset.session.session import Applied, RowState
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.errors import DataError
 from mia_tui.tui.controller.label_controller import LabelController
+from mia_tui.tui.look_alikes.audit_offer import AuditOffer
 from mia_tui.tui.look_alikes.page import MOST, LookAlikePage
 from mia_tui.tui.look_alikes.sources import LearnedHead, PageSource
 
@@ -44,6 +45,9 @@ class Pages:
         class_id: The class that the person chose; None: the one of which most can be taken at once.
         keys: Keys and clicks so far.
         labelled: Images that these have labelled, without those that were undone.
+        of_class: How many images are left that are suggested to be of the class of the page, its own among them; 0
+            as long as they were not counted.
+        audit_offer: Says when their labels are to be audited.
     """
 
     def __init__(self, controller: LabelController, head: LearnedHead) -> None:
@@ -53,6 +57,8 @@ class Pages:
         self.most = MOST
         self.class_id: int | None = None
         self.keys = self.labelled = 0
+        self.of_class = 0
+        self.audit_offer = AuditOffer(controller)
         self._source: PageSource | None = None
         self._before: list[tuple[PageSource, LookAlikePage | None, int | None]] = []  # to go back to
         self._taken: list[_TakenPage] = []
@@ -96,6 +102,11 @@ class Pages:
     def suggested(self) -> dict[int, int]:
         """How many images without a label are suggested to be of each class, without those of none."""
         return {} if self._source is None else self._source.suggested(self._rows())
+
+    def count_left(self) -> None:
+        """Count the look-alikes that are left of the class of the page."""
+        page = self.page
+        self.of_class = 0 if page is None or page.like is not None else self.suggested().get(page.class_id, 0)
 
     async def show_next(self, count: int) -> None:
         """Show the next page, of at most so many images.

@@ -3,16 +3,17 @@
 Layout and handlers; what the keys do is in `commands`, which page is shown in `pages`.
 """
 
+from contextlib import suppress
 from functools import partial
 
 from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
 
+from mia_tui.errors import StoreError
 from mia_tui.tui.context import Context
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.bindings import keys_of, said_key
-from mia_tui.tui.label.session_screen import SessionScreen, saving_words
 from mia_tui.tui.label.words import class_keys, filter_words
 from mia_tui.tui.look_alikes import words
 from mia_tui.tui.look_alikes.commands import LookAlikesCommands
@@ -21,13 +22,13 @@ from mia_tui.tui.look_alikes.pages import Pages
 from mia_tui.tui.look_alikes.tiles import PageMosaic, PageTiles
 from mia_tui.tui.mosaic.mosaic import Mosaic
 from mia_tui.tui.mosaic.tile_pictures import TilePictures
+from mia_tui.tui.mosaic.tile_screen import TileScreen
 from mia_tui.tui.widgets.text_line import Piece
 
-_NEWS_S = 0.5
 _NAME = 48  # columns of a file's name
 
 
-class LookAlikesScreen(SessionScreen[bool]):
+class LookAlikesScreen(TileScreen):
     """The pages of a dataset. Ends with True if an image was opened, else False.
 
     Args:
@@ -37,23 +38,20 @@ class LookAlikesScreen(SessionScreen[bool]):
         pictures: Those of the tiles.
 
     Attributes:
-        tiles: Shows the images.
-        tile_pictures: Their pictures.
         pages: What is shown.
     """
 
     SCOPE_NAME = "look_alikes"
     MANUAL_PAGE = "lookalikes"
     commands: LookAlikesCommands
+    tiles: PageMosaic
 
     def __init__(
         self, controller: LabelController, context: Context, pages: Pages, pictures: TilePictures
     ) -> None:
-        super().__init__(controller, context)
-        self.pages, self.tile_pictures = pages, pictures
+        super().__init__(controller, context, pictures)
+        self.pages = pages
         self.commands = LookAlikesCommands(controller, self, context.ink)
-        self._message = ""
-        self._saving = ""
         self._prepared_for: LookAlikePage | None = None
         self._page_tiles = PageTiles(pages, self.session, context.ink)
         self.tiles = PageMosaic(self._page_tiles, pictures, context.flow_control, context.ink, id="grid")
@@ -66,16 +64,8 @@ class LookAlikesScreen(SessionScreen[bool]):
         yield self._status
         yield self.key_line
 
-    def on_mount(self) -> None:
-        self.set_interval(_NEWS_S, self.show)
-        self.app.app_resume_signal.subscribe(self, lambda _: self.tiles.terminal_forgot())
-        self.call_after_refresh(self.show)
-
     def on_unmount(self) -> None:
         self.pages.release()
-
-    def on_resize(self) -> None:
-        self.tiles.window_changed()
 
     # For the commands
 
@@ -83,13 +73,6 @@ class LookAlikesScreen(SessionScreen[bool]):
     def letters(self) -> str:
         """The letters of the tiles."""
         return self._page_tiles.letters
-
-    def say(self, message: str) -> None:
-        self._message = message
-
-    def leave(self, *, opened: bool) -> None:
-        self.tiles.withdraw()  # at once: the next screen shows pictures of its own
-        self.dismiss(opened)
 
     def command_begins(self) -> None:
         super().command_begins()
@@ -109,50 +92,24 @@ class LookAlikesScreen(SessionScreen[bool]):
         else:
             self.queue.do(partial(self.commands.click, page, position, leaves_out=event.asks))
 
-    @on(Mosaic.PictureMade)
-    def _note_problem(self, event: Mosaic.PictureMade) -> None:
-        ready = event.ready
-        row = self.session.listing.row(ready.request.key)
-        if row is not None and self.session.state_of(row).problem != ready.problem:
-            self.session.set_problem(row, ready.problem, missing=ready.missing)
-            self.show()
-
-    def on_screen_suspend(self) -> None:
-        self.tiles.withdraw()
-
-    def on_screen_resume(self) -> None:
-        self.tiles.come_back()
-        self.show()
-
     # Painting
-
-    def command_is_slow(self, waiting: int) -> None:
-        if self.is_saving:
-            self._saving = saving_words(waiting)
-            self._show_lines()
-
-    def command_ended(self) -> None:
-        self._saving = ""
-        super().command_ended()
 
     def _prepare(self) -> None:
         """Do what is due for another page."""
         if self._prepared_for is not self.pages.page:
             self._prepared_for = self.pages.page
+            self.pages.of_class = 0
             self.run_worker(self._look_ahead(), group="look ahead", exclusive=True)
 
     async def _look_ahead(self) -> None:
-        """Have the pictures made that are likely on the next page, once those of this one are on the screen."""
+        """Once the pictures of this page are on the screen: count what is left, and prepare the next page."""
         await self.pages.hold()
+        self.pages.count_left()
+        self.show()
         await self.pages.look_ahead(self.tiles.per_page)
         self.tiles.want_again()
 
-    def show(self) -> None:
-        """Paint what has changed, by a key or by other people."""
-        if not self.is_current or not self.tiles.size.width:
-            return
-        for warning in self.controller.warnings():
-            self.show_message(warning, warning=True)
+    def paint(self) -> None:
         page = self.pages.page
         if page is not None:
             page.cut(self.tiles.per_page)
@@ -160,14 +117,13 @@ class LookAlikesScreen(SessionScreen[bool]):
         self.tiles.update()
         chosen = self.pages.class_id if page is None else page.class_id
         self._class_bar.show(self.session.classes, self.session.counts.by_class, chosen, auto=False)
-        self._show_lines()
 
-    def _show_lines(self) -> None:
+    def show_lines(self) -> None:
         session, ink, page, columns = self.session, self.context.ink, self.pages.page, self._facts.size.width
         counts = words.progress(
             session.counts.labelled, len(session.listing), self.pages.keys, self.pages.labelled
         )
-        said = self._message or self._saving
+        said = self.said
         shown = filter_words(session, columns, ink)
         if page is None:
             sentences = self._why_nothing()
@@ -183,7 +139,7 @@ class LookAlikesScreen(SessionScreen[bool]):
         rare = words.rare_classes(session.classes, session.counts.by_class, ink)
         right += [(f"  {rare}", ink.warning())] if rare and page.like is None else []
         right += [(f"  {shown}", ink.dim())] if shown else []
-        self._facts.show(words.title(page, session.class_of(page.class_id), ink), right)
+        self._facts.show(words.title(page, session.class_of(page.class_id), self.pages.of_class, ink), right)
         hint = words.hint(
             self.letters,
             class_keys(session.classes),
@@ -196,6 +152,14 @@ class LookAlikesScreen(SessionScreen[bool]):
         self._messages.show(hint)
         name = ink.fit_left(page.images[page.position].key.path, _NAME)
         self._status.show([(said, Style(bold=True)) if said else (name, ink.dim())], [(counts, ink.dim())])
+
+    async def offer_audit(self, labelled: int) -> None:
+        """Say after many labels by pages that an audit is due."""
+        with suppress(StoreError):  # whoever labels on learns of it
+            unaudited = await self.pages.audit_offer.taken(labelled)
+            if unaudited and self.is_attached:
+                how = f"{self.key('leave')}, then {self._label_key('review')}"
+                self.show_message(words.audit_is_due(unaudited, how))
 
     def _why_nothing(self) -> list[str]:
         image_class = None if self.pages.class_id is None else self.session.class_of(self.pages.class_id)

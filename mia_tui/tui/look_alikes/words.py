@@ -15,8 +15,15 @@ _NAME, _LIKE = 24, 32  # columns of names
 _FEW_LABELS = 5  # with fewer, images of the class were taken for others at 99 %
 
 
-def title(page: LookAlikePage, image_class: ImageClass | None, ink: Ink) -> list[Piece]:
-    """What the page is: its class with a question mark, how many images, how sure."""
+def title(page: LookAlikePage, image_class: ImageClass | None, left: int, ink: Ink) -> list[Piece]:
+    """What the page is: its class with a question mark, how many images, how sure.
+
+    Args:
+        page: The page.
+        image_class: Its class.
+        left: Images that are suggested to be of the class, those of the page among them; 0 if that is not known.
+        ink: Characters and styles.
+    """
     if image_class is None:
         return [("This class does not exist any more.", _BOLD)]
     key = f" {image_class.key or image_class.name[:1]} "
@@ -28,7 +35,11 @@ def title(page: LookAlikePage, image_class: ImageClass | None, ink: Ink) -> list
     if page.like is not None:
         pieces.append((f"  {len(page):,} most like {ink.fit_left(page.like.path, _LIKE)}", _BOLD))
     else:
-        pieces.append((f"  {counted(len(page), 'look-alike')}", _BOLD))
+        last = ", the last" if left and left <= len(page) else ""
+        count = (
+            f"{len(page):,} of {left:,} look-alikes" if left > len(page) else counted(len(page), "look-alike")
+        )
+        pieces.append((f"  {count}{last}", _BOLD))
         sure = how_sure(page)
         pieces += [(f", {sure}", _BOLD)] if sure else []
     return pieces
@@ -80,6 +91,19 @@ def progress(labelled: int, images: int, keys: int, taken: int) -> str:
     """
     words = f"{labelled:,} of {images:,} labelled"
     return f"{words}, {keys / taken:.2f} keys an image" if taken else words
+
+
+def audit_is_due(unaudited: int, how: str) -> str:
+    """That labels by pages are to be audited, and why.
+
+    Args:
+        unaudited: How many there are.
+        how: The keys that lead to the audit.
+    """
+    return (
+        f"{counted(unaudited, 'label')} by pages since the last audit of labels. Where pages were wrong in the same "
+        f"way, no label looks wrong beside the others; an audit finds that: {how}."
+    )
 
 
 def hint(

@@ -28,6 +28,8 @@ TOPICS = {
     "features": "Features of images",
     "quality": "Wrong labels, and how far you are",
     "results": "Evaluating and predicting",
+    "counts": "Counts per well, slide or patient",
+    "report": "A report for a paper",
     "headless": "Without a screen, and on clusters",
     "sharing": "Several people, several places",
     "terminals": "Terminals, and images in full",

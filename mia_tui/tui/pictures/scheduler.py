@@ -51,6 +51,10 @@ class DisplayTarget:
     panel: Panel
     ahead: tuple[ImageKey, ...] = ()
 
+    def of(self, key: ImageKey) -> "DisplayTarget":
+        """Another image in the same way; a heat map is of one image."""
+        return replace(self, key=key, display=replace(self.display, heat=None))
+
 
 class PictureScheduler:
     """Shows one target after the other.
@@ -307,7 +311,7 @@ class PictureScheduler:
 
     def _ahead(self, target: DisplayTarget, key: ImageKey) -> PictureRequest:
         """The picture of an image that is likely next: only as much as is sent of it at first."""
-        return PictureRequest(key, target.display, target.panel, self._budget(FINE_S))
+        return PictureRequest(key, target.of(key).display, target.panel, self._budget(FINE_S))
 
     def _budget(self, seconds: float) -> int | None:
         size = self._flow_control.budget(seconds)
@@ -329,7 +333,7 @@ class PictureScheduler:
         if not fine:
             requests.append(self._fine(target))
         for key in target.ahead if slow or fine else ():
-            requests += [self._coarse(replace(target, key=key))] if slow else []
+            requests += [self._coarse(target.of(key))] if slow else []
             requests += [self._ahead(target, key)] if kitty or not slow else []
         order = list(dict.fromkeys(requests)), None if self._painted is None else self._painted.request
         if order != self._requested:

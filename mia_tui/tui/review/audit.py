@@ -12,7 +12,7 @@ from mia_tui.active.audit import AuditEstimate, draw_sample, estimate, is_curren
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession
-from mia_tui.dataset.store.review.audits import AuditDraw, draws_of, together
+from mia_tui.dataset.store.review.audits import AuditDraw, by_model, draws_of, together
 from mia_tui.dataset.store.review.records import AuditKind, AuditRow, Draw
 from mia_tui.text import counted
 from mia_tui.tui.controller.label_controller import LabelController
@@ -46,12 +46,31 @@ def says_something(audit: AuditDraw, session: LabelSession) -> bool:
     return is_current(audit.drawn_from, left + len(audit.answered))  # these are labels now
 
 
-def counting(rows: Sequence[AuditRow], session: LabelSession) -> Mapping[AuditKind, AuditDraw]:
-    """Of labels and of suggestions, the newest draw with an answer, and those that count with it."""
-    found = {
-        kind: together(draws_of(rows, kind), lambda draw: says_something(draw, session)) for kind in KINDS
-    }
-    return {kind: audit for kind, audit in found.items() if audit is not None}
+def counting(
+    rows: Sequence[AuditRow], session: LabelSession, whose: str
+) -> tuple[Mapping[AuditKind, AuditDraw], Sequence[AuditDraw]]:
+    """The newest draws with an answer, and those that count with them.
+
+    Args:
+        rows: All images that were drawn.
+        session: The images.
+        whose: The model whose suggestions are shown, as `ShownSuggestions` has it.
+
+    Returns:
+        Those of labels and of the suggestions shown, and then those of suggestions of other models.
+    """
+    known: dict[AuditKind, AuditDraw] = {}
+    others: list[AuditDraw] = []
+    for kind in KINDS:
+        for model, draws in by_model(draws_of(rows, kind)).items():
+            found = together(draws, lambda draw: says_something(draw, session))
+            if found is None:
+                continue
+            if kind == "label" or model == whose:
+                known[kind] = found
+            else:
+                others.append(found)
+    return known, others
 
 
 def open_audit(rows: Sequence[AuditRow], session: LabelSession) -> AuditDraw | None:
@@ -71,10 +90,13 @@ async def read_audits(controller: LabelController) -> list[AuditRow]:
     return await controller.store_thread.read(lambda store: store.audits()) or []
 
 
-def queue_of(audit: AuditDraw) -> ReviewQueue:
-    """The images of an audit that are to be answered."""
-    doubts = [Doubt(row.image, row.said_class_id or 0) for row in audit.open]
-    return ReviewQueue("audit", doubts, answered=len(audit.answered))
+def queue_of(audit: AuditDraw, session: LabelSession) -> ReviewQueue:
+    """The images of an audit that are to be answered; those that were skipped before are asked about again, last."""
+    listed = {row.image: session.listing.row(row.image) for row in audit.open}
+    skipped = {key for key, row in listed.items() if row is not None and session.state_of(row).skipped}
+    rows = sorted(audit.open, key=lambda row: row.image in skipped)
+    doubts = [Doubt(row.image, row.said_class_id or 0) for row in rows]
+    return ReviewQueue("audit", doubts, answered=len(audit.answered), asked_again=skipped)
 
 
 def size_dialog(session: LabelSession, ink: Ink) -> PickDialog[tuple[AuditKind, int]] | None:
@@ -104,8 +126,9 @@ async def draw(controller: LabelController, kind: AuditKind, count: int) -> Audi
     among[session.rows_of(_STATES[kind])] = True
     draws = [_drawn(session, row) for row in draw_sample(among, count, np.random.default_rng()).tolist()]
     drawn_from = int(among.sum())
+    model = controller.suggestions.whose if kind == "suggestion" else None
     await controller.write(
-        lambda store: store.draw_audit(draws, kind=kind, drawn_from=drawn_from),
+        lambda store: store.draw_audit(draws, kind=kind, drawn_from=drawn_from, model=model),
         f"{counted(len(draws), 'image')} drawn for an audit",
     )
     return next(iter(draws_of(await read_audits(controller), kind)), None)

@@ -24,7 +24,7 @@ _WORDS: dict[Begun, str] = {
     "label": "Labels that look wrong",
     "duplicate": "Near-duplicates with different labels",
     "outlier": "Outliers: unlike all other labelled images",
-    "unfamiliar": "Unlike all classes",
+    "unfamiliar": "Unfamiliar images: unlike all labelled ones",
     "audit": "Audit: is a random sample right?",
     "disputes": "Disputes of several annotators",
     "progress": "How far are we?",

@@ -81,7 +81,8 @@ class ReviewCommands:
         from mia_tui.tui.review import audit
 
         audits = await audit.read_audits(self._controller)
-        known, done = audit.open_audit(audits, self._session), audit.counting(audits, self._session)
+        known = audit.open_audit(audits, self._session)
+        done, _ = audit.counting(audits, self._session, self._controller.suggestions.whose)
         right = ", ".join(f"{kind}s right: {audit.percents_of(each)}" for kind, each in done.items())
         if known is not None:
             return {"audit": f"{len(known.answered):,} of {len(known.rows):,} done", "progress": right}
@@ -218,6 +219,13 @@ class ReviewCommands:
         await self._go_on()
         return True
 
+    async def pass_on(self) -> bool:
+        """After an image of an audit was skipped: go on to the next one that is to be answered. False elsewhere."""
+        is_blind = self.review.is_blind
+        if is_blind:
+            await self._go_on()
+        return is_blind
+
     async def _keep(self) -> None:
         if await self.keep_label():
             return
@@ -282,7 +290,7 @@ class ReviewCommands:
             known = await self._draw_audit()
         if known is None:
             return
-        self._show_queue(audit.queue_of(known))
+        self._show_queue(audit.queue_of(known, self._session))
         leave = self._screen.key("leave")
         self._screen.say(f"What was said of them is hidden until you have answered; {leave} stops.")
 

@@ -1,7 +1,8 @@
 """Finds what is doubtful in a dataset: labels that look wrong, near-duplicates with different labels, outliers, and
-images unlike all classes. Computed in the thread of the live suggestions, from the features and the labels of now.
+unfamiliar images. Computed in the thread of the live suggestions, from the labels of now and features of the
+network that comes with the program: one that was trained on these labels knows them by heart, wrong ones too.
 
-Which images are unlike all classes the network says whose suggestions are shown, if it was trained to.
+Which images are unfamiliar the network says whose suggestions are shown, if it was trained to.
 """
 
 from collections.abc import Mapping, Sequence
@@ -105,11 +106,13 @@ class DoubtFinder:
         if len(np.unique(labels.class_ids[labels.class_ids > 0])) < _LEAST_CLASSES:
             return FoundDoubts(why_not="Images of two classes have to be labelled first.")
         try:
-            features = await live.ask(lambda learner: len(learner.suggester))
+            features = await live.ask(lambda learner: len(learner.suggester), untrained=True)
             self._forget_others(labels, features)
             for kind in kinds:
                 if kind not in self._known:
-                    self._known[kind] = await live.ask(partial(_find, kind=kind, labels=labels))
+                    self._known[kind] = await live.ask(
+                        partial(_find, kind=kind, labels=labels), untrained=True
+                    )
         except DataError:
             return FoundDoubts(why_not=ask_for_features(self._controller))
         if "unfamiliar" in kinds and session.listing is labels.listing:

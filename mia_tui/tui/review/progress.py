@@ -1,6 +1,6 @@
 """How far a dataset is: how many labels and suggestions are right, from audits, and what more labels would bring."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,10 @@ from mia_tui.active.outlook import (
     since_sentence,
 )
 from mia_tui.dataset.session.session import LabelSession
-from mia_tui.dataset.store.review.audits import AuditDraw
+from mia_tui.dataset.store.review.audits import AuditDraw, model_words
 from mia_tui.dataset.store.review.records import AuditKind
 from mia_tui.errors import DataError
-from mia_tui.text import when
+from mia_tui.text import counted, when
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.review.audit import KINDS, counting, estimate_of, open_audit, read_audits, says_something
 from mia_tui.tui.review.finder import ask_for_features
@@ -43,7 +43,9 @@ class Progress:
     Attributes:
         labelled: How many images have a label.
         left: How many have none, and were not skipped.
-        audits: The newest of labels and of suggestions that has an answer.
+        audits: The newest of labels and of the suggestions shown that has an answer.
+        others: Those of suggestions of other models.
+        whose: The model whose suggestions are shown, as `ShownSuggestions` has it.
         open: One that can be continued; None if there is none.
         curve: How often heads are wrong that learn from fewer labels; None where that is not known.
         more: What `MORE_LABELS` more labels would bring; None without an audit of suggestions.
@@ -54,6 +56,8 @@ class Progress:
     labelled: int
     left: int
     audits: Mapping[AuditKind, AuditDraw]
+    others: Sequence[AuditDraw]
+    whose: str
     open: AuditDraw | None
     curve: LearningCurve | None
     more: Outlook | None
@@ -80,11 +84,13 @@ async def read_progress(controller: LabelController) -> Progress:
     why_not = ""
     try:
         curve = await controller.live.ask(
-            lambda learner: _curve(learner, np.where(active[class_ids], class_ids, 0).astype(np.int32))
+            lambda learner: _curve(learner, np.where(active[class_ids], class_ids, 0).astype(np.int32)),
+            untrained=True,
         )
     except DataError:
         curve, why_not = None, ask_for_features(controller)
-    labelled, known = session.counts.labelled, counting(audits, session)
+    whose = controller.suggestions.whose
+    labelled, (known, others) = session.counts.labelled, counting(audits, session, whose)
     more, left = None, session.counts.left
     if "suggestion" in known and left:
         more = outlook(estimate_of(known["suggestion"]), curve, min(MORE_LABELS, left), max(1, labelled))
@@ -94,7 +100,8 @@ async def read_progress(controller: LabelController) -> Progress:
     if audit is not None:
         drawn_at = audit.drawn_at
         since = await controller.store_thread.read(lambda store: store.labels_since(drawn_at)) or 0
-    return Progress(labelled, left, known, open_audit(audits, session), curve, more, why_not, since)
+    waiting = open_audit(audits, session)
+    return Progress(labelled, left, known, others, whose, waiting, curve, more, why_not, since)
 
 
 def lines_of(progress: Progress, session: LabelSession) -> list[str]:
@@ -104,29 +111,35 @@ def lines_of(progress: Progress, session: LabelSession) -> list[str]:
         audit = progress.audits.get(kind)
         if audit is None and kind == "suggestion" and not progress.left:
             continue  # there are none
+        words = "Labels" if kind == "label" else model_words(progress.whose)
         if audit is None:
-            lines.append(f"{kind.capitalize()}s: none was audited, so how many are right is not known.")
+            lines.append(f"{words}: none was audited, so how many are right is not known.")
             continue
-        found, at = estimate_of(audit), when(audit.drawn_at)
-        lines.append(
-            f"{kind.capitalize()}s: {found.right:,} of {found.audited:,} right, drawn from {found.population:,} "
-            f"on {at}."
-        )
+        lines.append(_audit_line(words, audit))
         if not says_something(audit, session):
             lines.append("The images are others now than those it was drawn from: audit again.")
         elif kind == "label" and progress.labels_since:
             lines.append(since_sentence(progress.labels_since))
+    lines += [_audit_line(model_words(audit.model), audit) for audit in progress.others]
+    if progress.open is not None and progress.open.answered:
+        left = counted(len(progress.open.open), "image")
+        lines.append(f"{left} of the audit without an answer: these may be the hard ones.")
     more = progress.more
     if more is not None and more.share is not None:
         lines.append(f"With {more.more:,} more labels {percents(more.share, more.low, more.high)}).")
     elif more is not None:
         lines.append(f"What more labels bring cannot be told: {more.why_not}.")
-    if progress.audits:
+    if progress.audits or progress.others:
         lines.append("In brackets: what is likely for all images (95 %).")
     lines.append(
         "Only a random sample tells how many are right: images that you or the program chose do not."
     )
     return lines
+
+
+def _audit_line(words: str, audit: AuditDraw) -> str:
+    found, at = estimate_of(audit), when(audit.drawn_at)
+    return f"{words}: {found.right:,} of {found.audited:,} right, drawn from {found.population:,} on {at}."
 
 
 def plot_of(progress: Progress) -> Plot | None:

@@ -4,7 +4,7 @@ A queue is a filter with an order of its own. It is on for as long as the sessio
 filter and a way back need not know of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Literal
@@ -23,7 +23,7 @@ TITLES: dict[Doubted, str] = {
     "label": "labels that look wrong",
     "duplicate": "near-duplicates with different labels",
     "outlier": "outliers",
-    "unfamiliar": "images unlike all classes",
+    "unfamiliar": "unfamiliar images",
 }
 AUDIT_TITLE = "audit"
 
@@ -56,14 +56,22 @@ class ReviewQueue:
         kind: What about them; `audit` is a random sample whose labels are hidden.
         doubts: In order, each image once.
         answered: How many images of an audit were answered before.
+        asked_again: Images that were skipped before, and are to be decided nevertheless.
 
     Attributes:
         filter: That shows them, while the queue is on.
         settled: Images that were kept, or answered in an audit.
     """
 
-    def __init__(self, kind: Doubted | Literal["audit"], doubts: Sequence[Doubt], answered: int = 0) -> None:
+    def __init__(
+        self,
+        kind: Doubted | Literal["audit"],
+        doubts: Sequence[Doubt],
+        answered: int = 0,
+        asked_again: Collection[ImageKey] = (),
+    ) -> None:
         self.kind = kind
+        self._asked_again = asked_again
         self.doubts = {doubt.key: doubt for doubt in doubts}
         self._answered_before = answered
         words = AUDIT_TITLE if kind == "audit" else TITLES[kind]
@@ -91,10 +99,10 @@ class ReviewQueue:
         if doubt is None or row is None or key in self.settled:
             return False
         state = session.state_of(row)
-        if self.kind in ("audit", "unfamiliar") and (state.skipped or (state.flagged and not self.is_blind)):
-            return False
         if self.kind == "audit":
-            return True
+            return key in self._asked_again or not state.skipped
+        if self.kind == "unfamiliar" and (state.skipped or state.flagged):
+            return False
         return _class_id(state) == doubt.said and (doubt.twin is None or self._differs(doubt, session))
 
     def _differs(self, doubt: Doubt, session: LabelSession) -> bool:
@@ -236,7 +244,7 @@ def _questions(queue: ReviewQueue, doubt: Doubt, session: LabelSession) -> list[
         return [f"You said {said}, the model says {suggested}{sure}.", f"{said}? Model: {suggested}{sure}."]
     if queue.kind == "outlier":
         return [f"You said {said}; no other labelled image looks like it."]
-    return ["Unlike all classes: which one, or none of these?", "Unlike all classes: none of these?"]
+    return ["Unfamiliar: which class is it, or none of these?", "Unfamiliar: none of these?"]
 
 
 def _name(class_id: int, session: LabelSession) -> str:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import MiaError
+from mia_tui.paths import typed_path
 from mia_tui.runs.actions.action import RunAction, RunQuestion, called
 from mia_tui.runs.actions.ending import DeleteRun, KillWorker, StopRun, delete_question
 from mia_tui.runs.actions.noting import NoteRun, RenameRun, TagRuns, common_tags, one_line, read_tags
 from mia_tui.runs.actions.starting import QueueRun, ResumeRun, RunAgain
 from mia_tui.runs.actions.using import no_network
 from mia_tui.runs.list.find import kind_of
-from mia_tui.runs.list.lifecycle import changed_config, rerun_config
+from mia_tui.runs.list.lifecycle import again_config, changed_config
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
@@ -22,6 +23,7 @@ from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.screen import KeyedScreen
 
 if TYPE_CHECKING:
+    from mia_tui.runs.actions.reporting import MakeReport
     from mia_tui.tui.runs.run_screen import RunScreen
     from mia_tui.tui.runs.table_screen import RunsScreen
 
@@ -63,8 +65,10 @@ class RunActions:
                     ("again", self.again),
                     ("queue", self.queue),
                     ("predict", self.predict),
+                    ("export", self.export),
                     ("rename", self.rename),
                     ("note", self.note),
+                    ("report", self.report),
                 )
             },
             "delete": self._on_chosen(self.delete),
@@ -156,7 +160,7 @@ class RunActions:
     async def again(self, run: RunDir) -> None:
         """Train with the settings of a run on the labels of today; do another job with its settings once more."""
         if await asyncio.to_thread(kind_of, run) == TrainConfig.kind:
-            config = await asyncio.to_thread(rerun_config, run)
+            config = await asyncio.to_thread(again_config, run)
             await self.train(config, f"Run {await asyncio.to_thread(called, run)} again")
             return
         action = RunAgain(run, self._how_to, dataset=self._opened.dataset)
@@ -185,6 +189,15 @@ class RunActions:
             images = await watch_prediction(self._screen, started, self._opened)
             if images is not None:
                 self._screen.dismiss(images)
+
+    async def export(self, run: RunDir) -> None:
+        """Write the network of a run as a file for other programs."""
+        from mia_tui.tui.interchange.network_export import export_network
+
+        refusal = await asyncio.to_thread(no_network, run, self._instead)
+        if refusal is not None:
+            raise refusal
+        await export_network(self._screen, run, self._opened.dataset)
 
     # Title, tags and note
 
@@ -258,6 +271,55 @@ class RunActions:
                 await self._perform(action)
                 return
             text, error = answer, str(refusal)
+
+    # A report
+
+    async def report(self, run: RunDir) -> None:
+        """Ask where to, and make the report of a run in the background."""
+        from mia_tui.runs.actions.reporting import MakeReport, no_report, report_name
+        from mia_tui.tui.dialogs import PlaceDialog
+
+        refusal = await asyncio.to_thread(no_report, run)
+        if refusal is not None:
+            raise refusal
+        shown, error = self._context.ink.shown, ""
+        text = str(self._opened.dataset.absolute() / report_name(run))
+        while True:
+            dialog = PlaceDialog(
+                shown(f"Write the report of {await asyncio.to_thread(called, run)} to which file?"),
+                value=text,
+                hint="{ok} writes it, {cancel} writes nothing. A name with .zip is an archive with everything.",
+                error=shown(error),
+                needed="A file needs a name.",
+            )
+            answer = await self._screen.ask(dialog)
+            if answer is None:
+                return
+            text = answer
+            out = self._opened.dataset.absolute() / typed_path(answer)
+            action = MakeReport(run, out, dataset=self._opened.dataset, how_to=self._how_to)
+            refusal = await asyncio.to_thread(action.refusal)
+            if refusal is None:
+                break
+            error = str(refusal)
+        question = await asyncio.to_thread(action.question)
+        if question is None or await self._confirm(question):
+            self._screen.say(action.doing())
+            self._screen.run_in_background(lambda: self._make_report(action))
+
+    async def _make_report(self, action: "MakeReport") -> None:
+        try:
+            said = await asyncio.to_thread(action.do)
+        except MiaError as error:
+            self._screen.say("")  # it is not being made any more
+            self._screen.show_error(error)
+        except asyncio.CancelledError:  # the app is closed
+            action.stop()
+            raise
+        else:
+            self._screen.say(said)
+            if not self._screen.is_current:
+                self._screen.show_message(said, long=True)
 
     # Deleting
 

@@ -300,6 +300,7 @@ class RunCommands:
             **self.actions.by_name,
             "open": self._open,
             "gallery": self._show_wrong_images,
+            "live_network": self._look_at_images,
             "results": self._show_results,
             "log_scale": self._log_scale,
             "other_curves": self._other_curves,
@@ -403,6 +404,12 @@ class RunCommands:
         chosen = await screen.ask(GalleryScreen(title, images, self._opened, screen.context))
         if chosen is not None:
             self._leave_for(chosen)
+
+    async def _look_at_images(self) -> None:
+        from mia_tui.tui.live.feature_job import begin_looking
+
+        run, most_gb = self._screen.run, self._screen.context.user.features_gb
+        self._screen.say(await asyncio.to_thread(begin_looking, run, self._opened, most_gb))
 
     async def _turn_to(self, page: PageName) -> None:
         if self._has(page):

@@ -8,9 +8,10 @@ import msgspec
 from mia_tui.catalog.metrics import metric_words
 from mia_tui.config.features import FeaturesConfig
 from mia_tui.config.fields import show_value
-from mia_tui.config.predict import PredictConfig
+from mia_tui.config.predict import DecisionRule, PredictConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.list.words import RESUMABLE, STATUS_WORDS, best_words, left_out_sentences
+from mia_tui.runs.record.decision import rule_words
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.state import RunState
 from mia_tui.runs.record.time_left import ImageProgress, RunProgress, image_progress, run_progress
@@ -266,12 +267,15 @@ def result_lines(snapshot: RunSnapshot) -> tuple[BarLine, ...]:
         return (BarLine("It ended before it had a result." if is_over else "The result comes at the end."),)
     said = (result.sentence, result.remark) if result.remark else (result.sentence,)
     lines = [*(BarLine(printable(sentence)) for sentence in said), BarLine("")]
-    total = sum(result.counts.values())
+    total = sum(result.counts.values()) + result.unsure
     lines += [
         BarLine(decode_name(name), f"{count:,} {count / total:>6.1%}", count / total, can_open=True)
         for name, count in result.counts.items()
         if total
     ]
+    if result.unsure:
+        share = result.unsure / total
+        lines.append(BarLine("(unsure)", f"{result.unsure:,} {share:>6.1%}", share))
     lines += [
         BarLine(metric_words(name), f"{value:.4f}", value)
         for name, value in result.figures.items()
@@ -301,7 +305,10 @@ def settings_text(job: AnyJob | None) -> str:
     room = max(len(field.name) for field in settings)
     for field in settings:
         value = getattr(job.config, field.name)
-        shown = "none" if value is None else printable(show_value(value))
+        if isinstance(value, DecisionRule):
+            shown = rule_words(value) or "none"
+        else:
+            shown = "none" if value is None else printable(show_value(value))
         mark = "*" if value != field.default else " "
         lines.append(f"{mark} {field.name:<{room}} {shown}")
     classes = ", ".join(printable(item.name) for item in job.classes[:20])

@@ -7,7 +7,7 @@ memory.
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,27 +56,88 @@ def mapped_pixels(
     Raises:
         DecodeError: If the image does not have what the network needs.
     """
+    asked = _ask_for(image, wanted, input_map, on_other_type)
+    placement = place(asked.size, (wanted.width, wanted.height), wanted.geometry, asked.scale)
+    region = _region(placement, asked.size)
+    if region is not None:
+        placement = _inside(placement, region)
+    chosen = _read(image, asked, input_map, region)
+    units = [
+        _placed(chosen, channel, asked.limits(channel), placement, wanted) for channel in range(chosen.count)
+    ]
+    unit = np.concatenate(units, axis=2)
+    return quantise(unit if input_map.channels else _in_colours(unit, color=wanted.color), input_map.bits)
+
+
+@dataclass(frozen=True, eq=False)
+class UnmappedPixels:
+    """What `mapped_pixels` begins with, for programs that do the rest by themselves.
+
+    Attributes:
+        values: Shape (H, W, C), in the file's own dtype, larger ones brighter.
+        opacity: 0 to 1, shape (H, W); None where everything is opaque.
+        limits: What becomes black and white in each of the C channels.
+        scale: Pixels of the input for one of the image, across and down; None if the geometry decides.
+    """
+
+    values: NDArray[np.generic]
+    opacity: NDArray[np.float32] | None
+    limits: tuple[tuple[float, float], ...]
+    scale: tuple[float, float] | None
+
+
+def unmapped_pixels(
+    image: OpenedFrame,
+    wanted: "NetworkInput",
+    input_map: InputMap,
+    on_other_type: Callable[[str], None],
+) -> UnmappedPixels:
+    """The values that `mapped_pixels` maps and resizes, of the whole image.
+
+    Raises:
+        DecodeError: If the image does not have what the network needs.
+    """
+    asked = _ask_for(image, wanted, input_map, on_other_type)
+    chosen = _read(image, asked, input_map, None)
+    limits = tuple(asked.limits(channel) for channel in range(chosen.count))
+    return UnmappedPixels(chosen.values, chosen.opacity, limits, asked.scale)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What is read of an image: channels, their limits, the level, its size, and its scale (None: the geometry's)."""
+
+    numbers: list[int] | None
+    limits: Callable[[int], tuple[float, float]]
+    level: int
+    size: Size
+    scale: tuple[float, float] | None
+
+
+def _ask_for(
+    image: OpenedFrame,
+    wanted: "NetworkInput",
+    input_map: InputMap,
+    on_other_type: Callable[[str], None],
+) -> _Asked:
     scene, name = image.scene, image.path.name
     if scene.problem is not None:
         raise DecodeError(scene.problem)
     numbers = _numbers(scene, input_map, name)
     limits = _limits(scene, input_map, name, on_other_type)
-    canvas = wanted.width, wanted.height
-    scale = _scale(scene, wanted.pixel_size, name)
-    scaled = place(scene.size, canvas, wanted.geometry, scale).scaled
+    scale = input_scale(scene, wanted.pixel_size, name)
+    scaled = place(scene.size, (wanted.width, wanted.height), wanted.geometry, scale).scaled
     level = image.level_for(lambda size: (2 * scaled[0], 2 * scaled[1]))
     size = scene.levels[level]
     if scale is not None:
         scale = scale[0] * scene.size[0] / size[0], scale[1] * scene.size[1] / size[1]
-    placement = place(size, canvas, wanted.geometry, scale)
-    region = _region(placement, size)
-    if region is not None:
-        placement = _inside(placement, region)
-    planes = image.planes(level, region, file_channels(scene, numbers), _bytes_beside(region, size))
-    chosen = _chosen(planes, input_map, numbers)
-    units = [_placed(chosen, channel, limits(channel), placement, wanted) for channel in range(chosen.count)]
-    unit = np.concatenate(units, axis=2)
-    return quantise(unit if input_map.channels else _in_colours(unit, color=wanted.color), input_map.bits)
+    return _Asked(numbers, limits, level, size, scale)
+
+
+def _read(image: OpenedFrame, asked: _Asked, input_map: InputMap, region: Region | None) -> ChannelValues:
+    channels = file_channels(image.scene, asked.numbers)
+    planes = image.planes(asked.level, region, channels, _bytes_beside(region, asked.size))
+    return _chosen(planes, input_map, asked.numbers)
 
 
 def _numbers(scene: Scene, input_map: InputMap, name: str) -> list[int] | None:
@@ -113,8 +174,17 @@ def _limits(
     return lambda channel: ends
 
 
-def _scale(scene: Scene, pixel_size: float | None, name: str) -> tuple[float, float] | None:
-    """Pixels of the network's input for one of the image, across and down; None if the geometry decides."""
+def input_scale(scene: Scene, pixel_size: float | None, name: str) -> tuple[float, float] | None:
+    """Pixels of the network's input for one of the image, across and down; None if the geometry decides.
+
+    Args:
+        scene: The image.
+        pixel_size: Micrometres of a pixel of the input.
+        name: Of the file, for the error.
+
+    Raises:
+        DecodeError: If the file does not say how large its pixels are.
+    """
     if pixel_size is None:
         return None
     across, down = (side / pixel_size for side in scene.pixel_um or (0.0, 0.0))

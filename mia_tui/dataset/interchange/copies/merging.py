@@ -149,6 +149,7 @@ def merge(
                 said_class_id=here.known(one.said_class_id),
                 answer=here.known(one.answer),
                 annotator=None if one.annotator is None else printable(one.annotator),
+                model=None if one.model is None else printable(one.model),
             )
             for one in copy.audits
             if None not in (here.known(one.answer), here.known(one.said_class_id))

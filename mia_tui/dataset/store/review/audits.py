@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mia_tui.dataset.store.review.records import AuditKind, AuditRow
+from mia_tui.text import printable
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,11 @@ class AuditDraw:
     drawn_from: int
 
     @property
+    def model(self) -> str | None:
+        """Whose suggestions they are, as `AuditRow` has it."""
+        return self.rows[0].model
+
+    @property
     def answered(self) -> list[AuditRow]:
         """Images that have an answer."""
         return [row for row in self.rows if row.answer is not None]
@@ -36,6 +42,32 @@ class AuditDraw:
     def right(self) -> int:
         """Of how many the answer is what was said."""
         return sum(row.is_right is True for row in self.rows)
+
+
+LIVE = "live"
+"""What an audit calls the suggestions that are learned from the labels; they are not told apart by how many."""
+
+
+def live_model(network: str = "") -> str:
+    """What an audit calls those that are learned from the features of a trained network."""
+    return f"{LIVE} with {network}" if network else LIVE
+
+
+def model_words(model: str | None) -> str:
+    """Whose suggestions were audited, in words: `Live suggestions`, `Suggestions of RUN`."""
+    if model is None:
+        return "Suggestions (whose was not noted)"
+    if model == LIVE or model.startswith(f"{LIVE} with "):
+        return f"Live suggestions{printable(model.removeprefix(LIVE))}"
+    return f"Suggestions of {printable(model)}" if model else "Suggestions"
+
+
+def by_model(draws: Sequence[AuditDraw]) -> dict[str | None, list[AuditDraw]]:
+    """Draws by the model whose suggestions they audit, each in their order."""
+    found: dict[str | None, list[AuditDraw]] = {}
+    for draw in draws:
+        found.setdefault(draw.model, []).append(draw)
+    return found
 
 
 def draws_of(rows: Sequence[AuditRow], kind: AuditKind) -> list[AuditDraw]:
@@ -57,7 +89,7 @@ def together(draws: Sequence[AuditDraw], is_current: Callable[[AuditDraw], bool]
     What was said may have become better from one to the next, so together they say rather too little.
 
     Args:
-        draws: Of one kind, the newest first.
+        draws: Of one kind and one model, the newest first.
         is_current: Whether a draw still says something of the images of now.
     """
     answered = [draw for draw in draws if draw.answered]

@@ -15,7 +15,7 @@ from mia_tui.dataset.store import rows
 from mia_tui.dataset.store.edits import StoreEdits
 from mia_tui.dataset.store.errors import as_store_errors
 from mia_tui.dataset.store.history import ChangeRecorder, NewChange
-from mia_tui.dataset.store.migrations import REVIEWED_FROM, schema_version
+from mia_tui.dataset.store.migrations import AUDITED_MODEL_FROM, REVIEWED_FROM, schema_version
 from mia_tui.dataset.store.review.records import AuditKind, AuditRow, Draw, IssueKind
 from mia_tui.decoding import Count, Time
 
@@ -33,6 +33,7 @@ _AuditFields = tuple[
     Count | None,
     str | None,
     Time | None,
+    str | None,
 ]
 
 # A label that is newer than an answer is the answer: somebody looked at the image again. A label alone is none: those
@@ -40,7 +41,7 @@ _AuditFields = tuple[
 _AUDITS = """SELECT audit.id, path, frame, drawn_at, drawn_from, kind, said_class_id, probability,
     CASE WHEN newer.class_id IS NULL THEN audit.class_id ELSE newer.class_id END,
     CASE WHEN newer.class_id IS NULL THEN audit.annotator ELSE newer.annotator END,
-    CASE WHEN newer.class_id IS NULL THEN answered_at ELSE newer.updated_at END
+    CASE WHEN newer.class_id IS NULL THEN answered_at ELSE newer.updated_at END, {model}
     FROM audit JOIN image ON image.id = audit.image_id
     LEFT JOIN (SELECT label.* FROM label JOIN class ON class.id = class_id AND NOT archived) AS newer
     ON newer.image_id = audit.image_id AND newer.updated_at > answered_at
@@ -93,11 +94,13 @@ class ReviewEdits(StoreEdits):
     def audits(self) -> list[AuditRow]:
         """All images that were ever drawn, in the order in which they were."""
         with as_store_errors(self.path):
-            if schema_version(self._db) < REVIEWED_FROM:
+            version = schema_version(self._db)
+            if version < REVIEWED_FROM:
                 return []
+            query = _AUDITS.format(model="audit.model" if version >= AUDITED_MODEL_FROM else "NULL")
             return [
                 AuditRow(row[0], ImageKey(os.fsdecode(row[1]), row[2]), *row[3:])
-                for row in rows.checked(self._db.execute(_AUDITS), _AuditFields)
+                for row in rows.checked(self._db.execute(query), _AuditFields)
             ]
 
     def labels_since(self, drawn_at: float) -> int:
@@ -113,13 +116,28 @@ class ReviewEdits(StoreEdits):
             )
             return int(found.fetchone()[0])
 
-    def draw_audit(self, draws: Sequence[Draw], *, kind: AuditKind, drawn_from: int) -> None:
+    def page_labels_unaudited(self) -> int:
+        """How many labels were taken with pages of look-alikes after the last audit of labels that has an answer."""
+        with as_store_errors(self.path):
+            if schema_version(self._db) < REVIEWED_FROM:
+                return 0
+            found = self._db.execute(
+                """SELECT COUNT(*) FROM label WHERE source = 'page' AND updated_at > (
+                    SELECT COALESCE(MAX(drawn_at), 0) FROM audit
+                    WHERE kind = 'label' AND answered_at IS NOT NULL)"""
+            )
+            return int(found.fetchone()[0])
+
+    def draw_audit(
+        self, draws: Sequence[Draw], *, kind: AuditKind, drawn_from: int, model: str | None = None
+    ) -> None:
         """Store images that were drawn at random, with what is said of them now.
 
         Args:
             draws: The images, in the order in which they are to be asked.
             kind: Whether labels or suggestions are audited.
             drawn_from: How many images could have been drawn.
+            model: Whose suggestions they are, as for `AuditRow`.
 
         Raises:
             StoreError: If the file cannot be written; nothing changed.
@@ -128,8 +146,8 @@ class ReviewEdits(StoreEdits):
             now = time.time()
             rows.make_images(self._db, [draw.image for draw in draws])
             self._db.executemany(
-                """INSERT INTO audit (image_id, drawn_at, drawn_from, kind, said_class_id, probability)
-                VALUES (?, ?, ?, ?, ?, ?)""",
+                """INSERT INTO audit (image_id, drawn_at, drawn_from, kind, said_class_id, probability, model)
+                VALUES (?, ?, ?, ?, ?, ?, ?)""",
                 (
                     (
                         rows.image_id(self._db, draw.image),
@@ -138,6 +156,7 @@ class ReviewEdits(StoreEdits):
                         kind,
                         draw.said_class_id,
                         draw.probability,
+                        model,
                     )
                     for draw in draws
                 ),

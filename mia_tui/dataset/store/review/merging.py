@@ -136,9 +136,18 @@ class StoreMerging(ReviewEdits, StoreOpinions):
                     continue
                 image_id = rows.image_id(self._db, row.image)
                 cursor = self._db.execute(
-                    """INSERT INTO audit (image_id, drawn_at, drawn_from, kind, said_class_id, probability)
-                    VALUES (?, ?, ?, ?, ?, ?)""",
-                    (image_id, row.drawn_at, row.drawn_from, row.kind, row.said_class_id, row.probability),
+                    """INSERT INTO audit
+                    (image_id, drawn_at, drawn_from, kind, said_class_id, probability, model)
+                    VALUES (?, ?, ?, ?, ?, ?, ?)""",
+                    (
+                        image_id,
+                        row.drawn_at,
+                        row.drawn_from,
+                        row.kind,
+                        row.said_class_id,
+                        row.probability,
+                        row.model,
+                    ),
                 )
                 before = answer_value(self._db, int(cursor.lastrowid or 0))
                 assert before is not None

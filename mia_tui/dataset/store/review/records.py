@@ -24,6 +24,7 @@ class AuditRow:
         answer: The class that a person gave it in the audit, or by a label after that; None before an answer.
         annotator: Who answered.
         answered_at: Unix seconds; None before an answer.
+        model: Whose suggestion it was, see `audits.model_words`; None of a label, and where it is not known.
     """
 
     id: int
@@ -36,6 +37,7 @@ class AuditRow:
     answer: int | None
     annotator: str | None
     answered_at: float | None
+    model: str | None = None
 
     @property
     def is_right(self) -> bool | None:

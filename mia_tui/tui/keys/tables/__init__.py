@@ -22,6 +22,7 @@ _NAMES = (
     "run",
     "gallery",
     "compare",
+    "counts",
     "results",
     "pair",
     "train",

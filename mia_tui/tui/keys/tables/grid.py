@@ -70,7 +70,7 @@ SCOPE = make_scope(
             "find_like",
             "classes",
         ),
-        *shared("train", "predict", "runs", "help", "manual", "command_palette", "quit"),
+        *shared("train", "predict", "runs", "counts", "help", "manual", "command_palette", "quit"),
     ),
     "mark assign open leave help undo skip train quit mark_all filter classes next_unlabelled look_alikes grid runs",
     typed="classes",

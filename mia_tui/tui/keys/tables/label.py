@@ -35,6 +35,14 @@ _ACTIONS: tuple[Action, ...] = (
         _LABEL,
     ),
     Action(
+        "why",
+        ("$",),
+        "Why?",
+        "Show where a trained network looks in this image when it decides for a class; again: for its label, if that "
+        "is another; again: stop.",
+        _LABEL,
+    ),
+    Action(
         "suggestions",
         ("ctrl+s",),
         "Suggestions",
@@ -48,6 +56,14 @@ _ACTIONS: tuple[Action, ...] = (
         "Live suggestions",
         "Learn suggestions from your labels, anew after each, with what a network sees in the images; again: stop.",
         _LABEL,
+    ),
+    Action(
+        "live_network",
+        (),  # after a training: the palette is enough
+        "Network of live suggestions",
+        "Choose what looks at the images: the network of a run, or the one that comes with the program.",
+        _LABEL,
+        opens=True,
     ),
     Action(
         "add_new_classes",
@@ -313,6 +329,14 @@ _ACTIONS: tuple[Action, ...] = (
         ("ctrl+u",),
         "Runs",
         "See trainings, predictions and evaluations: progress, results; start, stop, resume.",
+        _APP,
+        opens=True,
+    ),
+    Action(
+        "counts",
+        ("\\",),
+        "Counts",
+        "See how many images of each class each group has: wells, slides, patients; fractions and enrichment.",
         _APP,
         opens=True,
     ),

@@ -26,6 +26,13 @@ _ACTIONS: tuple[Action, ...] = (
         _RUN,
     ),
     Action("gallery", ("g",), "Wrong images", "See all images that were predicted wrongly, as tiles.", _RUN),
+    Action(
+        "live_network",
+        ("f",),
+        "Live suggestions",
+        "Let its network look at all images in the background, for the suggestions that are learned while you label.",
+        _RUN,
+    ),
     *(Action(f"pane_{name}", (key,), title, help, _RUN) for name, key, title, help in _PAGES),
     Action("pane_next", ("tab",), "Next page", "Go to the next of these pages.", _RUN),
     Action("pane_previous", ("shift+tab",), "Previous page", "Go to the previous page.", _RUN),
@@ -66,6 +73,6 @@ SCOPE = make_scope(
         *shared("help", "manual", "command_palette", "quit"),
     ),
     "leave stop resume results open gallery pane_next help predict which_epoch matrix again change delete rename "
-    "tag note queue log_scale quit",
+    "tag note report export queue log_scale quit",
     all_open=True,
 )

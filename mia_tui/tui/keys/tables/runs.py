@@ -46,6 +46,13 @@ def run_actions(section: str) -> tuple[Action, ...]:
             section,
         ),
         Action(
+            "export",
+            (")",),
+            "Export network",
+            "Write its network as a file that other programs open: ONNX, torch, timm.",
+            section,
+        ),
+        Action(
             "delete",
             ("x", "delete"),
             "Delete",
@@ -63,6 +70,13 @@ def run_actions(section: str) -> tuple[Action, ...]:
             "tag", ("t",), "Tags", "Change its tags, or those of the marked ones, to find it by.", section
         ),
         Action("note", ("w", "ctrl+n"), "Note", "Write a note on it.", section),
+        Action(
+            "report",
+            ("d",),
+            "Report",
+            "Make a report of it for a paper: one HTML file, or an archive with everything.",
+            section,
+        ),
     )
 
 
@@ -103,6 +117,6 @@ SCOPE = make_scope(
         *shared("help", "manual", "command_palette", "quit"),
     ),
     "open new stop resume leave help predict delete compare again queue change mark order filter find rename tag "
-    "note quit",
+    "note report export quit",
     all_open=True,
 )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mia_tui.dataset.images.limits import MAX_MEGAPIXELS
+from mia_tui.dataset.images.screen.heat import HeatMap
 from mia_tui.dataset.model import ImageKey
 from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.tui.context import Context
@@ -35,6 +36,7 @@ class CurrentPicture:
         view_settings: How images are shown.
         view: Where pictures are shown.
         screen: The screen.
+        heat: Where a network looks in an image; None if that is not shown.
         upcoming: Rows that are likely next, where those are not the next ones in the list; empty if they are.
         painted: Called when a picture is painted, or a card that says why there is none.
         preload: What was read already.
@@ -48,6 +50,7 @@ class CurrentPicture:
         view: ImageView,
         screen: "LabelScreen",
         *,
+        heat: Callable[[ImageKey], HeatMap | None],
         upcoming: Callable[[], list[int]],
         painted: Callable[[PictureResult], None],
         preload: Preload | None = None,
@@ -55,7 +58,7 @@ class CurrentPicture:
         terminal = context.terminal
         self._session, self._view_settings, self._view = controller.session, view_settings, view
         self._terminal, self._screen = terminal, screen
-        self._upcoming, self._painted = upcoming, painted
+        self._heat, self._upcoming, self._painted = heat, upcoming, painted
         self._changed: deque[ImageKey] = deque()  # images whose files changed
         self._missed: dict[ImageKey, str] = {}  # images whose files are gone, and when that was noticed
         self._picture_cache = PictureCache(
@@ -101,7 +104,10 @@ class CurrentPicture:
             return
         likely = self._upcoming() or session.neighbours(_AHEAD, _BEHIND)
         ahead = tuple(map(session.listing.key, likely))
-        self._scheduler.show(DisplayTarget(key, self._view_settings.display, self._view.panel, ahead))
+        display, heat = self._view_settings.display, self._heat(key)
+        if heat is not None:
+            display = replace(display, heat=heat)
+        self._scheduler.show(DisplayTarget(key, display, self._view.panel, ahead))
 
     def show_card(self, *lines: str) -> None:
         """Say something instead of an image."""

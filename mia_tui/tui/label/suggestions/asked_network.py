@@ -23,6 +23,7 @@ from mia_tui.tui.later import later
 from mia_tui.tui.widgets.ink import Ink
 
 if TYPE_CHECKING:
+    from mia_tui.dataset.images.screen.heat import HeatMap
     from mia_tui.runs.prediction.one_image import ImageAnswer, ImageQuestion
     from mia_tui.runs.worker.helper import Helper
 
@@ -66,6 +67,9 @@ class AskedNetwork:
         self._has_ended = False  # by itself, before it answered
         self._key: ImageKey | None = None  # of the image that is asked about
         self._answer: ImageAnswer | None = None
+        self._why: str | None = (
+            None  # the class about which is asked where the network looks; "" for the best
+        )
         self._dont_ask: Callable[[], None] = lambda: None
         self._root = os.fspath(controller.dataset.resolve())
 
@@ -91,8 +95,20 @@ class AskedNetwork:
             for number, (name, probability) in enumerate(best)
             if not number or probability >= _LEAST_SHOWN
         ]
-        remark = f" ({printable(self._answer.remark)})" if self._answer.remark else ""
-        return f"{short_model(self._name)}: {', '.join(shown)}{remark}"
+        remarks = (*(["unsure"] if self._answer.unsure else []), printable(self._answer.remark))
+        remark = "".join(f" ({each})" for each in remarks if each)
+        return f"{short_model(self._name)}{self._looks}: {', '.join(shown)}{remark}"
+
+    @property
+    def _looks(self) -> str:
+        """For which class the heat map shows where the network looks, in a sentence."""
+        answer = self._answer
+        if answer is None or self._why is None:
+            return ""
+        if answer.activation is None:
+            return f" ({printable(answer.no_activation)})" if answer.no_activation else ""
+        name = self._ink.fit(printable(answer.activation.name), _CLASS_COLUMNS)
+        return f" looks here for {name}"
 
     async def turn_on(self) -> bool:
         """Choose a network and ask it from now on; False if there is none.
@@ -108,7 +124,7 @@ class AskedNetwork:
     def turn_off(self) -> None:
         """Ask no more; the process ends when it was idle for long."""
         self._dont_ask()
-        self._weights = self._key = self._answer = None
+        self._weights = self._key = self._answer = self._why = None
 
     def close(self) -> None:
         """End the process."""
@@ -123,6 +139,29 @@ class AskedNetwork:
             self._key, self._answer, self._has_ended = key, None, False
             self._dont_ask = later(_PAUSE_S, self._ask)
 
+    @property
+    def explains(self) -> str | None:
+        """The class for which it is shown where the network looks, "" for the most probable one; None for none."""
+        return self._why if self.is_on else None
+
+    def explain(self, name: str | None) -> None:
+        """From now on show where the network looks when it decides for a class.
+
+        Args:
+            name: Of the class; empty for the one that it finds most probable; None shows no more.
+        """
+        self._why = name
+        self._dont_ask()
+        if name is not None:  # the answer of now stays until the next one is there
+            self._ask()
+
+    def heat_on(self, key: ImageKey) -> "HeatMap | None":
+        """Where the network looks in an image; None if that is not asked, or not known yet."""
+        answer = self.answer_for(key)
+        if answer is None or answer.activation is None or self._why not in ("", answer.activation.name):
+            return None
+        return answer.activation.heat
+
     def seen(self, key: ImageKey | None, state: RowState) -> RowState:
         """The state of an image, with the network's answer as the suggestion if there is one for it."""
         answer = self.answer_for(key)
@@ -132,7 +171,13 @@ class AskedNetwork:
         known = self._controller.session.class_named(class_name(name))
         if known is None:
             known = ImageClass(0, class_name(name), NEW_COLOUR, None, 0)
-        return replace(state, suggestion=None if known.archived else known, confidence=probability)
+        shown = None if known.archived else known
+        return replace(
+            state,
+            suggestion=shown,
+            confidence=probability,
+            unsure=answer.unsure and shown is not None,
+        )
 
     def answer_for(self, key: ImageKey | None) -> "ImageAnswer | None":
         """What the network says of an image; None if it has not said it."""
@@ -173,7 +218,8 @@ class AskedNetwork:
             return
         if self._helper is None:
             self._helper = self._make_helper()
-        self._helper.ask(ImageQuestion(os.fspath(self._weights), self._root, self._key.path, self._key.frame))
+        weights, key = os.fspath(self._weights), self._key
+        self._helper.ask(ImageQuestion(weights, self._root, key.path, key.frame, self._why))
 
     def _make_helper(self) -> "Helper[ImageQuestion, ImageAnswer]":
         from mia_tui.runs.prediction import one_image
@@ -194,7 +240,7 @@ class AskedNetwork:
 
     def _take(self, question: "ImageQuestion", answer: "ImageAnswer") -> None:
         self._is_loading = False
-        if question.key != self._key or question.weights != str(self._weights):
+        if question.key != self._key or question.weights != str(self._weights) or question.why != self._why:
             return
         if answer.failure:
             self._give_up(answer.failure)

@@ -2,6 +2,7 @@
 in the background that has to look at the images first."""
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mia_tui.config.user.kept import keep, kept_settings
@@ -10,11 +11,12 @@ from mia_tui.errors import MiaError
 from mia_tui.text import counted
 from mia_tui.tui.controller.label_controller import LabelController
 from mia_tui.tui.keys.command_queue import Command
-from mia_tui.tui.live.feature_job import FeatureJob, why_none
+from mia_tui.tui.live.feature_job import FeatureJob, looks_sentence, why_none
 from mia_tui.tui.live.useful_images import UsefulImages
 
 if TYPE_CHECKING:
     from mia_tui.tui.label.screen import LabelScreen
+    from mia_tui.tui.live.network_in_use import NetworkInUse
 
 _LOOK_EVERY_S = 0.2
 _LEAST_LABELS = 20  # before pages are spoken of: with few, suggestions are surer than right
@@ -45,21 +47,27 @@ class LiveCommands:
         self._job = FeatureJob(controller.dataset, context.state, context.user.features_gb)
         controller.live.is_on = begins_live(context.user)
         controller.live.needs_features = lambda: screen.run_worker(self.make_features(), name="features")
-        controller.live.listeners += [self._say_failure, self._say_pages]
+        controller.live.listeners += [self._say_failure, self._say_pages, self._say_network]
+        controller.live.gone_listeners.append(self._say_gone)
         self._failure = ""  # that was said
+        self._network: NetworkInUse | None = None  # that was said
         self.useful = UsefulImages(controller, is_on=bool(kept_settings().useful_next))
         self.by_name: dict[str, Command] = {
             "useful": self._go_once,
             "useful_next": self._toggle_useful,
             "live": self._toggle_live,
+            "live_network": self._choose_network,
         }
 
     async def make_features(self, *, again: bool = False) -> None:
         """Start the job that makes features, once all images are known, and say what it is good for."""
         while not self._screen.idle:
             await asyncio.sleep(_LOOK_EVERY_S)
+        listing, weights = self._controller.session.listing, self._controller.live.network.weights
         try:
-            images = await self._job.start(self._controller.session.listing, again=again)
+            images = await self._job.start(listing, again=again)
+            if weights:
+                await self._job.start(listing, Path(weights), again=again)
         except MiaError as error:
             self._screen.show_message(why_none(str(error)))
             return
@@ -74,6 +82,26 @@ class LiveCommands:
         if failure != self._failure:
             self._failure = failure
             self._screen.show_message(why_none(failure))
+
+    def _say_gone(self) -> None:
+        """Say that features were removed; they are made again once they are needed."""
+        self._job.forget()
+        self._screen.show_message(
+            "What the network saw in these images was removed to make room, perhaps by another program: suggestions "
+            "stay as they are until your next label. features_gb in the settings gives more room."
+        )
+
+    def _say_network(self) -> None:
+        """Say which network's features are learned from, and why, once it is another one or has been compared."""
+        from mia_tui.tui.live.network_in_use import SHIPPED_IN_USE
+
+        before, network = self._network or SHIPPED_IN_USE, self._controller.live.network
+        self._network = network
+        is_other = (network.network_id, network.is_chosen) != (before.network_id, before.is_chosen)
+        if is_other or (before.waits and not network.waits):
+            self._screen.show_message(network.sentence)
+        if is_other:
+            self._controller.live.needs_features()  # of images that its network has not looked at
 
     def _say_pages(self) -> None:
         """Say once that pages of look-alikes take fewer keys from now on."""
@@ -117,6 +145,27 @@ class LiveCommands:
         return (
             live.failure or "The images have to be looked at first; until then any without a label come next."
         )
+
+    async def _choose_network(self) -> None:
+        """Choose whose features suggestions are learned from; those of a run are made first, in the background."""
+        from mia_tui.tui.label.suggestions.network_choice import network_dialog, offered_networks
+
+        live, screen = self._controller.live, self._screen
+        if not live.is_on:
+            screen.say(f"Live suggestions are off; {screen.key('live')} turns them on.")
+            return
+        offered = await asyncio.to_thread(offered_networks, self._controller.dataset, screen.context.state)
+        chosen = await screen.ask(network_dialog(offered, live, screen.context.ink))
+        if chosen is None:
+            return
+        if chosen.weights is not None and not chosen.network_id:
+            images = await self._job.start(self._controller.session.listing, chosen.weights, again=True)
+            screen.say(looks_sentence(images, chosen.name))
+            return
+        live.choose_network(chosen.network_id)
+        live.start()
+        live.relearn()
+        screen.say(f"Suggestions are learned from {chosen.words}.")
 
     async def _toggle_live(self) -> None:
         live = self._controller.live

@@ -1,0 +1,1 @@
+"""`mia-tui counts`: classes per group; the command, and what it prints."""

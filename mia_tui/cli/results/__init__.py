@@ -1,0 +1,1 @@
+"""The results of a run on the command line: `mia-tui evaluate` and `mia-tui runs results`."""

@@ -1,0 +1,1 @@
+"""What a report says in words: methods, limits, checklist, settings and literature."""
