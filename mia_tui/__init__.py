@@ -153,8 +153,8 @@ Each line passes through its modules in this order.
         engine/inference/activation.py and lays it over the part of the image that the network sees. It comes back as
         a `HeatMap` in the `DisplaySettings` of that one image, which dataset/images/screen/heat.py draws.
     results of a run, and a threshold
-        tui/results/screen.py -> tui/results/computed.py reads runs/evaluation/results.py once in a thread, and computes
-        by analysis/ what a page asks for by its `missing`. The rows under the cursor become images in
+        tui/results/screen.py -> tui/results/computed.py reads runs/evaluation/results.py once in a thread, and
+        computes by analysis/ what a page asks for by its `missing`. The rows under the cursor become images in
         tui/results/images.py; tui/results/returning.py leads back from them. What Enter chooses in
         tui/results/threshold_page.py goes beside the weights (runs/record/decision.py). Two runs image by image:
         tui/results/pair.py.

@@ -103,7 +103,7 @@ class ThresholdChoice:
         for coverage in COVERAGES:
             point = threshold_for(curve, coverage=coverage)
             assert point is not None
-            threshold = self._rounded(point.threshold)
+            threshold = self.rounded(point.threshold)
             if not rows or threshold != rows[-1].threshold:
                 rows.append(self.outcome(DecisionRule(self.temperature, threshold)))
         return rows
@@ -166,7 +166,7 @@ class ThresholdChoice:
         curve = self.curve(of_class=of_class)
         point = threshold_for(curve, accuracy=accuracy, coverage=coverage)
         if point is not None:
-            return self._rounded(point.threshold, of_class=of_class)
+            return self.rounded(point.threshold, of_class=of_class)
         best = int(curve.accuracy.argmax())
         images = "answers" if of_class is None else f"images predicted as {self.results.classes[of_class]}"
         raise ConfigError(
@@ -183,7 +183,7 @@ class ThresholdChoice:
             if images[place] >= LEAST_IMAGES
         }
 
-    def _rounded(self, threshold: float, *, of_class: int | None = None) -> float:
+    def rounded(self, threshold: float, *, of_class: int | None = None) -> float:
         """The threshold with the fewest digits that answers the same images."""
         sure = self.confidence if of_class is None else self.confidence[self.predicted == of_class]
         low = sure[sure < threshold].max(initial=0.0)
@@ -217,7 +217,17 @@ def read_choice(
         RunError: If the run has no probabilities of images that the network was not trained on, or its weights have
             been replaced since.
     """
-    results = load_results(run, dataset=dataset, group_by=group_by)
+    return choice_of(load_results(run, dataset=dataset, group_by=group_by), temperature=temperature)
+
+
+def choice_of(results: Results, *, temperature: float | None = None) -> ThresholdChoice:
+    """The same from results that have been read.
+
+    Raises:
+        CheckpointError: As for `read_choice`.
+        RunError: As for `read_choice`.
+    """
+    run = results.run
     if results.split == "train":
         raise RunError(
             f"The training {printable(run.name)} had no validation part, and on images it was trained on a network "

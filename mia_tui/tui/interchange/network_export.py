@@ -12,8 +12,7 @@ from mia_tui.paths import typed_path
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.export_program import ExportAsked, export_in_process
 from mia_tui.text import printable
-from mia_tui.tui.dialogs import Choice, PickDialog
-from mia_tui.tui.interchange.export_flow import PlaceDialog
+from mia_tui.tui.dialogs import Choice, PickDialog, PlaceDialog
 
 if TYPE_CHECKING:
     from mia_tui.tui.screen import KeyedScreen
