@@ -50,9 +50,10 @@ Where things go
                         tui/review/chooser.py
     page of results     a `ResultPage` in tui/results/, in `ResultPageName` and in the screen there, its key in
                         tui/keys/tables/results.py; what it computes in analysis/, kept by tui/results/computed.py
-    prediction format   a record in runs/prediction/formats.py
-    model format        a line in catalog/model_formats.py, its writer in engine/export/ beside onnx_file.py, which is
-                        called and compared in engine/export/export.py
+    prediction format   a record in runs/prediction/formats.py; of another program, for labels, too, a module in
+                        dataset/interchange/programs/, a line in runs/prediction/exporting.py, and as a label format
+    model format        a line in catalog/model_formats.py, its writer in engine/export/, which is called and compared
+                        in engine/export/export.py
     command             a line in cli/main.py, and its module in cli/
     key                 a line in the table of its screen in tui/keys/tables/, what it does in `by_name` of the
                         screen's commands (tui/label/commands.py and its like), and what people call it elsewhere in
@@ -146,17 +147,24 @@ Each line passes through its modules in this order.
         After Ctrl+K, tui/label/suggestions/asked_network.py puts the answer of image_predictor.py in their place.
         The probabilities of the other classes are in a file of their own (runs/prediction/probabilities.py), which
         tui/label/suggestions/probabilities.py searches for the image on screen.
-    results of a run, and a threshold
-        tui/results/screen.py -> tui/results/computed.py reads runs/evaluation/results.py once in a thread, and computes
-        by analysis/ what a page asks for by its `missing`. The rows under the cursor become images in
-        tui/results/images.py; tui/results/returning.py leads back from them. What Enter chooses in
-        tui/results/threshold_page.py goes beside the weights (runs/record/decision.py). Two runs image by image:
-        tui/results/pair.py.
     where a network looks in an image
         `$` -> tui/label/suggestions/asking_commands.py: tui/label/suggestions/asked_network.py asks the process of
         image_predictor.py, whose `explain` (engine/inference/predict.py) takes the map of
         engine/inference/activation.py and lays it over the part of the image that the network sees. It comes back as
         a `HeatMap` in the `DisplaySettings` of that one image, which dataset/images/screen/heat.py draws.
+    results of a run, and a threshold
+        tui/results/screen.py -> tui/results/computed.py reads runs/evaluation/results.py once in a thread, and
+        computes by analysis/ what a page asks for by its `missing`. The rows under the cursor become images in
+        tui/results/images.py; tui/results/returning.py leads back from them. What Enter chooses in
+        tui/results/threshold_page.py goes beside the weights (runs/record/decision.py). Two runs image by image:
+        tui/results/pair.py.
+    a threshold to an unsure image
+        cli/runs/threshold.py or tui/results/threshold_page.py -> runs/evaluation/threshold.py chooses it from the
+        results of a run (runs/evaluation/results.py) by the curve of analysis/thresholds.py; runs/record/decision.py
+        keeps it beside the weights. `create_prediction` of runs/prediction/create.py writes it into the settings of a
+        prediction (`DecisionRule` of config/predict.py), engine/jobs/predict.py into the header of its rows, whose
+        probabilities are at its temperature. runs/prediction/suggestions.py marks suggestions as unsure, and
+        dataset/session/row_table.py keeps that for the app; image_predictor.py decides by it, too.
     how far an image is from all classes of a network
         While engine/training/train.py validates, engine/inference/head_input.py keeps what the head is given; for the
         best epoch engine/inference/familiar.py learns from it what is usual, and engine/training/checkpoint.py saves

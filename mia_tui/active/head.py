@@ -8,7 +8,9 @@ their weights. Of a Gaussian process with that prior, λ z'A^-1 z is how little 
 Williams 2006, 2.1).
 
 Suggestions are by a head that has learned from images without a label, too, each as if it were of the class that it
-surely looks like (self-training, Scudder 1965); all classes weigh the same there as well.
+surely looks like (self-training, Scudder 1965); all classes weigh the same there as well. With 20 to 100 labels that
+gave 0.01 to 0.06 more macro F1 on blood cells and up to 0.14 more on digits and drawn cells, and on average no less
+with simulated rare classes, 50 classes, or a fifth of the labels wrong.
 
 Measured on blood cells, drawn cells and digits with 5 to 1,200 labels: logistic regression and Gaussian kernels gave
 the same macro F1 or less, labels that all weigh the same less by up to 0.03 below 100.
@@ -26,10 +28,8 @@ RIDGE = 0.1
 
 _OTHERS_WEIGH = 2.0  # times as much as the labels, all images without a label together
 _ONE_WEIGHS = 0.2  # at most, of what a label does: what is left of many images is hard to tell
-_FEW = 60  # labels up to which others weigh so much; of M labels _FEW / M of it: these know better by then
-_MANY = (
-    2000  # labels from which on nothing else is learned from: others would weigh a sixteenth of them, or less
-)
+_FEW = 50  # labels up to which others weigh so much; of M labels (_FEW / M)² of it: these know better by then
+_MANY = 700  # labels from which on these alone are learned from: others would weigh less than a hundredth
 _SURE = 0.1  # margin of one that is learned from
 ROUNDS = 4
 """Of self-training; two need up to a fifth more labels for the same macro F1, below 50."""
@@ -93,7 +93,7 @@ class RidgeHead:
             sure = said >= 0
             if not sure.any() or np.array_equal(said, before):
                 break
-            one_weighs = min(most / int(sure.sum()), _ONE_WEIGHS) * min(1.0, _FEW / labels)
+            one_weighs = min(most / int(sure.sum()), _ONE_WEIGHS) * min(1.0, _FEW / labels) ** 2
             weights = _label_weights(said[sure], classes) * np.float32(one_weighs)
             more_gram, more_sums = _products(others[sure], said[sure], classes, weights)
             head = RidgeHead._solved(self.gram + more_gram, sums + more_sums)

@@ -13,6 +13,8 @@ import numpy.typing as npt
 Numbers = npt.NDArray[np.float64]
 _Bools = npt.NDArray[np.bool_]
 
+_COLUMNS = 32  # that are copied at a time, since a column of very many images is spread over the memory
+
 
 @dataclass(frozen=True, eq=False)
 class Curve:
@@ -82,7 +84,7 @@ def precision_recall(truth_is_class: _Bools, scores: npt.NDArray[Any]) -> Curve 
 
 
 def areas(log_probabilities: npt.NDArray[Any], truth: npt.NDArray[np.int64]) -> Areas:
-    """The areas below both curves of each class, without their points: a second for 100,000 images of 1,000 classes.
+    """The areas below both curves of each class, without their points: 2 s for 100,000 images of 1,000 classes.
 
     Args:
         log_probabilities: Shape (n, C).
@@ -92,17 +94,19 @@ def areas(log_probabilities: npt.NDArray[Any], truth: npt.NDArray[np.int64]) -> 
     roc_areas, averages = np.full(classes, np.nan), np.full(classes, np.nan)
     by_class = np.argsort(truth, kind="stable")
     ends = np.searchsorted(truth[by_class], np.arange(classes + 1))
-    for place in range(classes):
-        rows = by_class[ends[place] : ends[place + 1]]
-        if not len(rows):
-            continue
-        column = np.ascontiguousarray(log_probabilities[:, place])
-        own, every = np.sort(column[rows]), np.sort(column)
-        above = images - np.searchsorted(every, own, side="right")
-        same_or_above = images - np.searchsorted(every, own, side="left")
-        averages[place] = _average_precision(own, same_or_above)
-        if len(rows) < images:
-            roc_areas[place] = _roc_area(own, above, same_or_above, images)
+    for start in range(0, classes, _COLUMNS):
+        columns = log_probabilities[:, start : start + _COLUMNS].T
+        columns = np.ascontiguousarray(columns, np.result_type(columns.dtype, np.float32))
+        for place, column in enumerate(columns, start):
+            own = np.sort(column[by_class[ends[place] : ends[place + 1]]])
+            if not len(own):
+                continue
+            every = np.sort(column)
+            above = images - np.searchsorted(every, own, side="right")
+            same_or_above = images - np.searchsorted(every, own, side="left")
+            averages[place] = _average_precision(own, same_or_above)
+            if len(own) < images:
+                roc_areas[place] = _roc_area(own, above, same_or_above, images)
     return Areas(roc_areas, averages, _mean(roc_areas), _mean(averages))
 
 

@@ -61,7 +61,7 @@ def normal_quantile(level: float = LEVEL) -> float:
 
 
 def t_quantile(degrees: float, level: float = LEVEL) -> float:
-    """The same of Student's t; right to 1e-2 with 4 degrees of freedom, to 1e-6 from 19 on.
+    """The same of Student's t; right to 1e-3 with 4 degrees of freedom, to 1e-6 from 19 on.
 
     Source: expansion 26.7.5 of Abramowitz and Stegun, "Handbook of mathematical functions", 1964.
     """

@@ -46,6 +46,12 @@ _MOST_EXAMPLES = 1000
     metavar="N",
     help="Image files of each class that the archive holds; they may be confidential, so none by default.",
 )
+@click.option(
+    "--why",
+    cls=Option,
+    is_flag=True,
+    help="Show in the galleries where the network looks (Grad-CAM); loads the network, which takes some seconds.",
+)
 @json_option
 @state_option
 def command(
@@ -55,6 +61,7 @@ def command(
     archive: Path | None,
     figures: Path | None,
     examples: int,
+    why: bool,
     as_json: bool,
     state: Path | None,
 ) -> None:
@@ -80,7 +87,7 @@ def command(
     found = find_run(run, dataset=dataset, state=state, kind=kind)
     if out is None and archive is None and figures is None and not as_json:
         out = Path(f"report-{found.name}.html")
-    wishes = ReportWishes(page=out, archive=archive, figures=figures, examples=examples)
+    wishes = ReportWishes(page=out, archive=archive, figures=figures, examples=examples, why=why)
     made = make_report(found, wishes, dataset=dataset, say=report.note if report.shows_bars else _nothing)
     for note in made.notes:
         report.warn(note)

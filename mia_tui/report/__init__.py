@@ -5,6 +5,7 @@
     words/                  methods, limits, checklist, literature and settings in words
     palette.py figures.py   colours that colour-blind people tell apart, and the figures, drawn by matplotlib
     thumbnails.py           small pictures of images
+    activation.py           where the network looks in them
     page.py templates/      the HTML
     archive.py              the archive with all that a checklist asks for
     record.py               the numbers as JSON

@@ -116,7 +116,7 @@ def _evaluated(
     """The results of one evaluation; none if it did not end."""
     try:
         config, made = run.evaluate_job().config, read_state(run).result
-        results = load_results(run, dataset=dataset, group_by=_grouped_by(training))
+        results = load_results(run, dataset=dataset, group_by=config.group_by or _grouped_by(training))
         own = None if training is None else Path(current_job(training, dataset).dataset)
     except MiaError as error:
         trouble.append(f"The evaluation {printable(run.name)} has no results: {error}")
@@ -131,7 +131,7 @@ def _evaluated(
 
 
 def _grouped_by(training: RunDir | None) -> str | None:
-    """The pattern by which the training grouped its images: an evaluation has none of its own."""
+    """The pattern by which the training grouped its images, for evaluations of earlier versions, which have none."""
     if training is None:
         return None
     config = training.job().config

@@ -8,7 +8,6 @@ from math import prod
 from pathlib import Path
 from typing import cast
 
-import msgspec
 import safetensors
 
 from mia_tui.config.evaluate import EvaluateConfig
@@ -25,6 +24,7 @@ from mia_tui.runs.list.find import kind_of
 from mia_tui.runs.list.moved_dataset import current_job, current_samples
 from mia_tui.runs.record.decision import Decision, read_decision
 from mia_tui.runs.record.events import RunStarted
+from mia_tui.runs.record.fingerprint import DataFingerprint, data_fingerprint
 from mia_tui.runs.record.job import AnyJob, Sample, TrainJob
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventReader
@@ -61,7 +61,8 @@ class RunFacts:
         run: The run that the report is of.
         title: What people call it.
         note: What a person wrote on it.
-        training: Job of the training, with folders as they are now; None where it is not at hand.
+        training_run: The training; None where it is not at hand.
+        training: Its job, with folders as they are now; None as `training_run`.
         state: State of the training by its events; None as `training`.
         attempts: Each start of the training, the first one first.
         samples: The images of the training, with their present paths.
@@ -74,13 +75,14 @@ class RunFacts:
         trouble: Why there are no results, or fewer; a sentence each.
         colours: Colour of each class in the app, #rrggbb, by name.
         classes: Names of the classes, in the order of the logits.
-        fingerprint: What identifies the data of the training; empty where it was not taken.
+        fingerprint: Identifies the images of the training by their content; None where it was not taken.
         decision: The temperature and the threshold that were chosen for the weights; None for none.
     """
 
     run: RunDir
     title: str
     note: str
+    training_run: RunDir | None
     training: TrainJob | None
     state: RunState | None
     attempts: tuple[RunStarted, ...]
@@ -94,7 +96,7 @@ class RunFacts:
     trouble: tuple[str, ...]
     colours: dict[str, str]
     classes: tuple[str, ...]
-    fingerprint: str = ""
+    fingerprint: DataFingerprint | None = None
     decision: Decision | None = None
 
     @property
@@ -139,11 +141,12 @@ def read_facts_of_run(run: RunDir, dataset: Path | None = None) -> RunFacts:
     trouble: list[str] = []
     state, attempts = (None, ()) if of is None else _history(of)
     card = None if weights is None else card_of(weights)
-    input_map = None if card is None else card.input_map
+    input_map, fingerprint = None if card is None else card.input_map, None
     if of is not None and training is not None:
         try:
             samples = tuple(current_samples(of, training))
             input_map = of.input_map() or input_map
+            fingerprint = data_fingerprint(of)
         except RunError as error:
             trouble.append(str(error))
     decision = None
@@ -159,6 +162,7 @@ def read_facts_of_run(run: RunDir, dataset: Path | None = None) -> RunFacts:
         run=run,
         title=notes.title or run.name,
         note=notes.note,
+        training_run=of,
         training=training,
         state=state,
         attempts=attempts,
@@ -172,7 +176,7 @@ def read_facts_of_run(run: RunDir, dataset: Path | None = None) -> RunFacts:
         trouble=(*trouble, *missing),
         colours=_colours(StateFolder(Path(shown.state))),
         classes=tuple(item.name for item in shown.classes),
-        fingerprint=_fingerprint(shown),
+        fingerprint=fingerprint,
         decision=decision,
     )
 
@@ -251,11 +255,3 @@ def _colours(state: StateFolder) -> dict[str, str]:
             with store:
                 return {item.name: item.colour for item in store.classes(archived=True)}
     return {}
-
-
-def _fingerprint(job: AnyJob) -> str:
-    """What identifies the data, where the job says."""
-    found = getattr(job, "fingerprint", None)
-    if found is None:
-        return ""
-    return found if isinstance(found, str) else msgspec.json.encode(found).decode()

@@ -1,15 +1,17 @@
 """Making a report: reading, computing, drawing and writing, in this order."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mia_tui.config.jobs import JobConfig
 from mia_tui.dataset.interchange.export_file import FOLDER_MODE, cannot_write, replace_file
+from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import ConfigError
 from mia_tui.files import add_folder
+from mia_tui.report.activation import where_it_looks
 from mia_tui.report.archive import ArchiveContent, write_archive
 from mia_tui.report.facts import RunFacts, read_facts_of_run
 from mia_tui.report.figures import (
@@ -32,6 +34,7 @@ from mia_tui.report.page import PageContent, PagePart, render_page
 from mia_tui.report.record import report_record
 from mia_tui.report.thumbnails import (
     MOST_THUMBNAILS,
+    GalleryImage,
     data_uri,
     galleries_of_classes,
     gallery_of_errors,
@@ -55,12 +58,14 @@ class ReportWishes:
         archive: The archive; None for none.
         figures: The folder for figures; None for none.
         examples: Example images of each class in the archive.
+        why: Whether galleries show where the network looks, which takes torch.
     """
 
     page: Path | None = None
     archive: Path | None = None
     figures: Path | None = None
     examples: int = 0
+    why: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,11 +124,12 @@ class _Report:
         self._names = _part_names(parts)
         self._methods = methods_paragraph(facts, parts[0] if parts else None)
         self._limits = limits(facts, parts)
+        self._notes = list(facts.trouble)
 
     def make(self) -> MadeReport:
         facts, wishes = self._facts, self._wishes
         record = report_record(facts, self._parts, methods=self._methods, limits=self._limits)
-        written, notes = [], list(facts.trouble)
+        written, notes = [], self._notes
         if not any((wishes.page, wishes.archive, wishes.figures)):
             return MadeReport(record, (), tuple(notes))
         with figure_style():
@@ -153,6 +159,7 @@ class _Report:
                 files,
                 record,
                 self._methods,
+                self._limits,
                 wishes.examples,
             )
             notes += write_archive(wishes.archive, content)
@@ -204,6 +211,7 @@ class _Report:
             literature=tuple(
                 citations(
                     None if training is None else training.config,
+                    why=self._wishes.why,
                     calibrated=any(numbers.reliability is not None for numbers in self._parts),
                 )
             ),
@@ -221,10 +229,26 @@ class _Report:
             errors = gallery_of_errors(numbers)
             room = max(0, room - len(errors.images))
             classes = [] if number else galleries_of_classes(numbers, room)
-            keys = [image.key for gallery in (errors, *classes) for image in gallery.images]
-            pictures = make_thumbnails(numbers.evaluated.results.dataset, keys)
-            made.append(PagePart(numbers, _with_pictures(figures, name, files), errors, classes, pictures))
+            images = [image for gallery in (errors, *classes) for image in gallery.images]
+            root = numbers.evaluated.results.dataset
+            pictures = make_thumbnails(root, {image.key: None for image in images})
+            looks = {} if number or not self._wishes.why else self._looks(root, images)
+            made.append(
+                PagePart(numbers, _with_pictures(figures, name, files), errors, classes, pictures, looks)
+            )
         return made
+
+    def _looks(self, root: Path, images: Sequence[GalleryImage]) -> Mapping[ImageKey, str]:
+        """Pictures of where the network looks when it predicts the class that it predicted."""
+        if self._facts.weights is None:
+            self._notes.append("Where the network looks is not known: its weights are not there.")
+            return {}
+        self._say("Asking the network where it looks.")
+        asked = [(image.key, image.predicted) for image in images]
+        heat, why_not = where_it_looks(self._facts.weights, root, asked)
+        if why_not:
+            self._notes.append(f"Where the network looks is not known of all images: {why_not}")
+        return make_thumbnails(root, heat)
 
 
 def _part_names(parts: Sequence[ResultNumbers]) -> list[str]:

@@ -35,13 +35,17 @@ _PART_WORDS = {"train": "training", "val": "validation", "test": "test"}
 
 @dataclass(frozen=True, eq=False)
 class PagePart:
-    """What the page shows of one part: its numbers, figures with their pictures, and galleries."""
+    """What the page shows of one part: its numbers, figures with their pictures, and galleries.
+
+    `looks` has a picture for some images that shows where the network looks.
+    """
 
     numbers: ResultNumbers
     figures: Sequence[tuple[ReportFigure, str]]
     errors: Gallery
     classes: Sequence[Gallery]
     thumbnails: Mapping[ImageKey, str]
+    looks: Mapping[ImageKey, str]
 
     @property
     def shown_classes(self) -> list[int]:

@@ -33,7 +33,7 @@ def report_record(
         "classes": list(facts.classes),
         "images": {part: sum(of[part] for _, of in facts.counts()) for part in PARTS},
         "class_images": dict(facts.counts()) if facts.samples else {},
-        "fingerprint": facts.fingerprint or None,
+        "fingerprint": None if facts.fingerprint is None else facts.fingerprint.digest,
         "network": None if facts.card is None else facts.card.backbone,
         "parameters": facts.parameters or None,
         "settings": None

@@ -3,7 +3,7 @@
 import base64
 import io
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from PIL import Image
 
 from mia_tui.analysis.top_losses import TopLoss
 from mia_tui.dataset.images.rendering import DisplaySettings, render_image
+from mia_tui.dataset.images.screen.heat import HeatMap
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import DecodeError
 from mia_tui.report.numbers import ResultNumbers, spread
@@ -105,23 +106,23 @@ def _image(numbers: ResultNumbers, row: int, loss: TopLoss | None = None) -> Gal
     return GalleryImage(row, results.keys[row], classes[truth], classes[predicted], of_predicted, of_truth)
 
 
-def make_thumbnails(root: Path, keys: Iterable[ImageKey]) -> Mapping[ImageKey, str]:
+def make_thumbnails(root: Path, images: Mapping[ImageKey, HeatMap | None]) -> Mapping[ImageKey, str]:
     """Pictures of images as data URIs; those that cannot be read are left out.
 
     Args:
         root: Folder of the dataset.
-        keys: The images.
+        images: The images, each with the map that lies over it; None for none.
     """
-    wanted = list(dict.fromkeys(keys))
+    wanted = list(images)
     with ThreadPoolExecutor(max(1, min(4, len(os.sched_getaffinity(0))))) as pool:
-        made = pool.map(lambda key: _thumbnail(root, key), wanted)
+        made = pool.map(lambda key: _thumbnail(root, key, images[key]), wanted)
         return {key: uri for key, uri in zip(wanted, made, strict=True) if uri}
 
 
-def _thumbnail(root: Path, key: ImageKey) -> str:
+def _thumbnail(root: Path, key: ImageKey, heat: HeatMap | None) -> str:
     box = (THUMBNAIL_PX, THUMBNAIL_PX)
     try:
-        pixels = render_image(root / key.path, key.frame, box, DisplaySettings()).pixels
+        pixels = render_image(root / key.path, key.frame, box, DisplaySettings(heat=heat)).pixels
     except (DecodeError, OSError):
         return ""
     file = io.BytesIO()

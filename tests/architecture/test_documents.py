@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from command_options import options_of_all_commands
 
 import mia_tui
 from mia_tui.catalog.losses import LossName
 from mia_tui.catalog.optimizers import OptimizerName
 from mia_tui.catalog.schedules import ScheduleName
 from mia_tui.cli.main import COMMANDS
-from mia_tui.config.fields import fields
 from mia_tui.runs.list.words import STATUS_WORDS
 from mia_tui.tui.keys.bindings import shown_key
 from mia_tui.tui.keys.tables import SCOPES
@@ -32,17 +32,9 @@ def test_every_loss_optimizer_and_schedule_stands_in_the_readme(choice: str) -> 
     assert f"`{choice}`" in README
 
 
-def test_the_readme_names_no_option_that_train_does_not_have() -> None:
-    known = {word for field in fields() for word in field.option.split("/")}
-    others = "--detach --json --resume --run --out --dataset --state --config --recipe"
-    others += " --format --classes --tta --help --show-config --annotator --graphics --after --overwrite"
-    others += (
-        " --by --rerun --draw --include-missing --dist --yes --tag --as --shard --join --find --app --watch"
-    )
-    others += " --zip --csv"
-    others += " --array --cpus-per-task --requeue --dependency --wrap"  # of Slurm
+def test_the_readme_names_no_option_that_no_command_has() -> None:
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", README))
-    assert named <= known | set(others.split())
+    assert named <= options_of_all_commands()
 
 
 def test_the_places_where_things_go_are_there() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from cli_support import Mia
 from disc_support import draw_disc
+from network_support import put_network
 from run_support import make_run
 from training_commands import assert_refused, runs_of, train
 
@@ -19,6 +20,7 @@ from mia_tui.runs.evaluation.epoch_predictions import (
     save_epoch_predictions,
 )
 from mia_tui.runs.evaluation.saved_scores import EvaluatedScores, save_scores, scores_file
+from mia_tui.runs.record.decision import Decision, decision_file, write_decision
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import decode_name
@@ -204,3 +206,34 @@ def test_two_networks_are_evaluated_on_the_same_images(mia: Mia, discs: Path) ->
     assert [run.evaluate_job().config.group_by for run in evaluations] == [r"cell-\d"] * 2
     detached = mia("evaluate", discs, "--run", one.path, "--against", other.path, "--detach")
     assert_refused(detached, 2, "--detach does not wait for", "runs results")
+
+
+def test_the_temperature_is_the_one_that_was_chosen_for_the_network(mia: Mia, tmp_path: Path) -> None:
+    run = a_run(tmp_path)
+    put_network(run.best_weights, ("cat", "dog"))
+    chosen = Decision(
+        temperature=2.5, part="val", images=240, coverage=0.9, accuracy=0.99, threshold=0.8, chosen_at=1.0
+    )
+    write_decision(run.best_weights, chosen)
+    calibration = results(mia, run)["calibration"]
+    assert calibration["temperature"] == 2.5 and calibration["source"] == "chosen on 240 images of val"
+    assert calibration["error"] != calibration["error_after"]
+    decision_file(run.best_weights).write_text("{")
+    assert_refused(mia("runs", "results", run.path), 1, "best.decision.json is damaged")
+
+
+@pytest.mark.parametrize(("images", "groups"), [(1, 1), (2, 1), (2, 2), (30, 3), (60, 60)])
+def test_few_images_have_figures_and_nothing_is_not_a_number(
+    mia: Mia, tmp_path: Path, images: int, groups: int
+) -> None:
+    run = a_run(tmp_path, images=images, groups=groups, group_by=GROUPED)
+    record = results(mia, run)
+    assert record["samples"] == images and "nan" not in json.dumps(record).lower()
+    answer = mia("runs", "results", run.path, "--csv", tmp_path / "out.csv")
+    assert answer.code == 0 and "nan" not in answer.out.lower()
+    assert "nan" not in (tmp_path / "out.csv").read_text().lower()
+
+
+def test_a_run_that_has_no_results_says_so(mia: Mia, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "mia", samples=[Sample("a.png", 0, "val")])
+    assert_refused(mia("runs", "results", run.path), 1, "has no results yet", "after its first epoch")

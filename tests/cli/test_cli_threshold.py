@@ -62,7 +62,7 @@ def test_the_rows_are_printed_then_one_is_chosen_shown_and_removed(mia: Mia, run
     assert chosen.code == 0, chosen.err
     decision = read_decision(run.best_weights)
     assert decision is not None and decision.threshold > 0 and decision.part == "val"
-    assert str(decision_file(run.best_weights)) in chosen.out and "too few: " in chosen.out
+    assert str(decision_file(run.best_weights)) in chosen.out and "Wilson, " in chosen.out
     assert re.search(
         r"^Threshold +0\.\d+.*: answers \d+\.\d% of \d+ images of val",
         mia("runs", "show", run.path).out,

@@ -13,14 +13,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from export_support import make_card, save_network, save_pictures
 from patience import Patience
 from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
 from mia_tui.engine.network import download
 from mia_tui.engine.network.backbones import build_model, head_names
-from mia_tui.engine.network.weights import find_weights, load_weights, read_weights
+from mia_tui.engine.network.weights import find_weights, load_weights, read_weights, take_over_head
+from mia_tui.engine.training.checkpoint import load_model
 from mia_tui.errors import WeightsError
+from mia_tui.runs.record.job import JobClass
 
 pytestmark = pytest.mark.usefixtures("networks_are_let_go")
 
@@ -399,3 +402,33 @@ class TestAddresses:
         text = str(assert_unreachable("nasnetmobile"))
         assert "nasnetamobile-7e03cead.pth" in text
         assert "TORCH_HOME" in text
+
+
+class TestTheHeadOfAnEarlierNetwork:
+    """Classes of the same names keep what it knows of them."""
+
+    def saved(self, tmp_path: Path, names: list[str]) -> tuple[nn.Module, Path]:
+        card = make_card("resnet18", classes=[JobClass(number, name) for number, name in enumerate(names)])
+        images = save_pictures(tmp_path / "cells", 3)
+        path = save_network(tmp_path / "best.safetensors", card, images)
+        return load_model(path)[0], path
+
+    def test_rows_go_by_name_in_any_order_and_others_stay_new(self, tmp_path: Path) -> None:
+        before, path = self.saved(tmp_path, ["round", "thin", "dark"])
+        model = build_model("resnet18", num_classes=4)
+        fresh = model.fc.weight.detach().clone()
+        assert take_over_head(model, path, ["dark", "new", " round", "other"]) == ["dark", " round"]
+        assert torch.equal(model.fc.weight[[0, 2]], before.fc.weight[[2, 0]])
+        assert torch.equal(model.fc.bias[[0, 2]], before.fc.bias[[2, 0]])
+        assert torch.equal(model.fc.weight[[1, 3]], fresh[[1, 3]])
+
+    def test_nothing_is_taken_of_unknown_classes_or_files_without_a_card(self, tmp_path: Path) -> None:
+        before, path = self.saved(tmp_path, ["round", "thin"])
+        model = build_model("resnet18", num_classes=2)
+        fresh = model.fc.weight.detach().clone()
+        assert take_over_head(model, path, ["a", "b"]) == []
+        assert (
+            take_over_head(model, save_torch(before.state_dict(), tmp_path / "w.pth"), ["round", "thin"])
+            == []
+        )
+        assert torch.equal(model.fc.weight, fresh)

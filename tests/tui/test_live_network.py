@@ -138,11 +138,11 @@ def test_the_screen_of_a_run_offers_to_look_at_the_images_with_its_network(
             await press(pilot, "enter")
             await wait_until(pilot, lambda: isinstance(pilot.app.screen, RunScreen))
             assert asked in ([], [None]), "nothing is done unasked"
-            await press(pilot, "f")
+            await press(pilot, "n")
             await wait_until(pilot, lambda: "looks at 120 images in the background" in screen_text(pilot.app))
             assert asked[-1] == trained.best_weights
             trained.best_weights.unlink()
-            await press(pilot, "f")
+            await press(pilot, "n")
             await wait_until(pilot, lambda: "has no weights" in told(pilot.app) + screen_text(pilot.app))
 
     run(test())

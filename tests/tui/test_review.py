@@ -421,7 +421,7 @@ def test_an_image_that_was_skipped_in_an_audit_is_asked_about_again(cells: Path)
             await begin(pilot, "Audit")
             await press(pilot, "enter", "2", "f4", "2", "f4", "2", "2")
             await wait_until(pilot, lambda: "4 of 4 right" in screen_text(pilot.app))
-            assert "2 images of the audit without an answer: these may be the hard ones." in screen_text(
+            assert "2 images of the audit have no answer: these may be the hard ones." in screen_text(
                 pilot.app
             )
             assert "goes on with the audit (4 of 6 done)" in screen_text(pilot.app)

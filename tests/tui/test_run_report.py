@@ -70,7 +70,7 @@ def test_another_ending_is_refused_in_the_dialog_and_an_archive_is_one_ending(tm
             await press(pilot, "d")
             await see(pilot, "Write the report of")
             await press(pilot, "ctrl+u", *"report.doc", "enter")
-            await see(pilot, "A report ends in .html, an archive with everything in .zip.")
+            await see(pilot, "report.doc is no name of a report.")
             await press(pilot, "ctrl+u", *"all.zip", "enter")
             await wait_until(pilot, (tmp_path / "cells" / "all.zip").exists)
 
@@ -87,7 +87,7 @@ def test_a_file_that_is_there_is_asked_about(tmp_path: Path) -> None:
             await press(pilot, "d")
             await see(pilot, "Write the report of")
             await press(pilot, "enter")
-            await see(pilot, "exists already")
+            await see(pilot, "Replace report-")
             await press(pilot, "escape")
             assert there.read_text() == "mine"
 

@@ -154,3 +154,12 @@ def test_a_thousand_classes_and_a_hundred_thousand_images_need_little_memory() -
     assert counted.groups == 100_000 and counted.counts.nbytes <= 1000 * 3 * 1000 * 4
     table = metric_table(truth, predicted, tuple(map(str, range(1000))), np.arange(100_000))
     assert_sound(table)
+
+
+def test_one_image_is_not_plural() -> None:
+    one = np.zeros(1, np.int64)
+    [of_class] = metric_table(one, one, ("a",), one).by_class
+    accuracy = metric_table(one, one, ("a",), one).overall["accuracy"]
+    for interval in (accuracy.interval, of_class.recall.interval):
+        assert interval is not None and interval.method == "Wilson, 1 image"
+    assert of_class.mcc.why_none == "too few: 1 image"

@@ -40,6 +40,7 @@ def counted_images(
     labels: Sequence[int],
     predictions: Sequence[int] | None = None,
     *,
+    unsure: Sequence[bool] = (),
     by: str | None = None,
     names: Sequence[str] = ("round", "flat"),
     classes: Sequence[str] = ("flat", "round"),
@@ -47,7 +48,8 @@ def counted_images(
     predicted = None
     if predictions is not None:
         run = RunDir(Path("/runs/predict"))
-        predicted = Predicted(run, "resnet18", tuple(classes), np.array(predictions, np.int32))
+        best = np.array(predictions, np.int32)
+        predicted = Predicted(run, "resnet18", tuple(classes), best, np.array(unsure or [False] * len(best)))
     return count_images(keys_of(*paths), np.array(labels, np.int32), names, by=by, predicted=predicted)
 
 
@@ -122,6 +124,15 @@ def test_labels_and_predictions_are_counted_by_the_names_of_classes() -> None:
     assert table.predictions is not None and table.predictions.tolist() == [[0, 2, 0, 0], [0, 0, 1, 0]]
     assert table.use == "predictions" and "1 image has no prediction." in table.notes
     assert make_table(images, use="labels").counts is not table.counts
+
+
+def test_unsure_predictions_are_counted_as_no_class() -> None:
+    images = counted_images(
+        ["a/1.png", "a/2.png", "a/3.png"], [NONE] * 3, [0, 0, 1], unsure=[False, True, False]
+    )
+    table = make_table(images)
+    assert table.predictions is not None and table.predictions.tolist() == [[1, 1]]
+    assert any("1 prediction is unsure" in note for note in table.notes)
 
 
 def test_a_group_without_labels_a_class_without_images_and_a_single_group_have_empty_values() -> None:

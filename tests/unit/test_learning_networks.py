@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from run_support import make_run
 from test_live_learner import DIMS, listing, state
 
@@ -121,9 +122,12 @@ def test_copies_of_images_that_it_was_trained_on_do_not_count(tmp_path: Path, tr
     assert comparison is not None and comparison.images == 1 and "validation image" in comparison.why_not
 
 
-def test_a_network_that_has_not_seen_all_images_is_not_used_yet(tmp_path: Path, trained: RunDir) -> None:
+@pytest.mark.parametrize("made", [0, 100])
+def test_a_network_that_has_not_seen_all_images_is_not_used_yet(
+    tmp_path: Path, trained: RunDir, made: int
+) -> None:
     write(tmp_path, DEFAULT_NETWORK, tells=BLIND)
-    write(tmp_path, RUN, tells=SHARP, run=trained, made=100)
+    write(tmp_path, RUN, tells=SHARP, run=trained, made=made)
     found, now = networks(tmp_path, RUN), labelled(all_images())
     found.choose(now)
     assert (
@@ -133,7 +137,8 @@ def test_a_network_that_has_not_seen_all_images_is_not_used_yet(tmp_path: Path, 
         description = writer.description
         assert description is not None
         writer.begin(description)
-        writer.append([FeatureRow(ImageKey(name), 1, 1) for name in NAMES[100:]], np.ones((20, DIMS)))
+        rest = NAMES[made:]
+        writer.append([FeatureRow(ImageKey(name), 1, 1) for name in rest], np.ones((len(rest), DIMS)))
     assert found.choose(now)
     assert found.in_use.network.run == trained.name and len(found.in_use.suggester) == IMAGES
 
@@ -163,21 +168,24 @@ def test_labels_are_judged_by_the_network_that_was_trained_on_none(tmp_path: Pat
 
 
 def test_labels_that_it_knows_by_heart_do_not_say_how_sure_suggestions_are(
-    tmp_path: Path, trained: RunDir
+    tmp_path: Path, trained: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, DEFAULT_NETWORK, tells=BLIND)
-    write(tmp_path, RUN, tells=0.15, tells_trained=9.0, run=trained)
-    now = labelled(all_images())
-    found = networks(tmp_path, RUN)
+    write(tmp_path, RUN, tells=SHARP, run=trained)
+    asked: list[int] = []
+
+    def spy(scores: NDArray[np.float32], positions: NDArray[np.int32], counts: NDArray[np.float32]) -> float:
+        asked.append(len(positions))
+        return 1.0
+
+    monkeypatch.setattr("mia_tui.active.suggester.best_temperature", spy)
+    found, images = networks(tmp_path, RUN), all_images()
+    now = labelled(images)
     found.choose(now)
-    learner = found.in_use
-    honest = learner.learn(now).learned
-    assert honest is not None and learner.suggester.by_heart is not None
-    assert learner.suggester.by_heart.sum() == IMAGES - VAL
-    learner.suggester.by_heart = None
-    rows = np.arange(IMAGES, dtype=np.int32)
-    surer = learner.suggester.learn(rows, 1 + rows % 2)
-    assert honest.confidences[:VAL].mean() < surer.confidences[:VAL].mean()
+    learned = found.in_use.learn(now).learned
+    assert learned is not None and (learned.labels, asked[-1]) == (IMAGES, VAL)
+    found.in_use.learn(labelled(images, among=range(VAL, IMAGES)))
+    assert asked[-1] == IMAGES - VAL, "where there are no others"
 
 
 def test_a_run_that_was_deleted_is_not_used(tmp_path: Path, trained: RunDir) -> None:

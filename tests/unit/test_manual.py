@@ -4,6 +4,7 @@ import re
 from typing import get_args
 
 import pytest
+from command_options import options_of_all_commands
 
 from mia_tui.catalog.backbones import BACKBONES
 from mia_tui.catalog.losses import LossName
@@ -51,18 +52,8 @@ def test_every_command_of_every_screen_stands_in_the_manual() -> None:
 
 
 def test_the_manual_names_no_option_that_no_command_has() -> None:
-    known = {word for field in fields() for word in field.option.split("/")}
-    others = "--detach --json --run --out --dataset --state --config --recipe --format --classes --tta --help"
-    others += (
-        " --show-config --annotator --graphics --after --overwrite --include-missing --yes --tag --as --shard"
-    )
-    others += " --join --resume --find --app --watch --no-deps --terminal --existing --dry-run"
-    others += " --figures --zip --examples --split"
-    others += " --array --cpus-per-task --requeue --dependency --wrap"  # of Slurm
-    others += " --network --next --unfamiliar --all --keep --draw --answers --of --share --conflicts-out"
-    others += " --rerun --by --use --correct --confusions --against --csv --shares --by-similarity --top"
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", WHOLE))
-    assert named <= known | set(others.split())
+    assert named <= options_of_all_commands()
 
 
 def test_the_keys_in_force_are_named() -> None:

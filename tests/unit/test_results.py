@@ -1,5 +1,6 @@
 """What a network said of each evaluated image, as it is saved and as it is read for figures."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from run_support import make_run
 
 from mia_tui.dataset.model import ImageKey
-from mia_tui.errors import RunError
+from mia_tui.errors import ConfigError, RunError
 from mia_tui.runs.evaluation.confusion import SavedConfusion, save_confusion
 from mia_tui.runs.evaluation.epoch_predictions import (
     NOT_EVALUATED,
@@ -15,6 +16,7 @@ from mia_tui.runs.evaluation.epoch_predictions import (
     epoch_predictions_file,
     save_epoch_predictions,
 )
+from mia_tui.runs.evaluation.pairs import common_results, of_rows
 from mia_tui.runs.evaluation.results import load_results
 from mia_tui.runs.evaluation.saved_scores import (
     MOST_VALUES,
@@ -64,6 +66,26 @@ def test_the_results_of_a_training_have_a_row_for_each_image_that_was_evaluated(
 
 def test_without_a_pattern_the_frames_of_a_file_are_a_group(tmp_path: Path) -> None:
     assert load_results(a_run(tmp_path)).groups.tolist() == [0, 1, 2]
+
+
+def test_the_groups_of_an_evaluation_are_those_it_was_made_with(tmp_path: Path) -> None:
+    run = a_run(tmp_path, group_by=r"slide\d")
+    assert load_results(run, group_by="").groups.tolist() == [0, 1, 2]
+    assert load_results(run, group_by="_[ab]").groups.tolist() == [0, 1, 2]
+    with pytest.raises(ConfigError, match="not a regular expression"):
+        load_results(run, group_by="(")
+
+
+def test_two_runs_are_paired_by_their_images_and_the_names_of_their_classes(tmp_path: Path) -> None:
+    one, other = a_run(tmp_path / "a"), a_run(tmp_path / "b")
+    first = load_results(one)
+    second = replace(load_results(other), classes=("dog", "cat"))
+    second = of_rows(second, np.array([2, 0]))
+    common = common_results(first, second)
+    assert common.one.keys == common.other.keys == (first.keys[0], first.keys[2])
+    assert common.one.predicted.tolist() == [0, 0] and common.other.predicted.tolist() == [0, 0]
+    assert common.differing.tolist() == [0, 1] and common.relabelled == 2
+    assert common.test.p == 1.0
 
 
 def test_probabilities_of_another_epoch_are_none(tmp_path: Path) -> None:

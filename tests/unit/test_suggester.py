@@ -38,15 +38,6 @@ def test_a_few_labels_give_the_class_of_all_images_and_how_sure_that_is() -> Non
     assert np.allclose(shares.max(axis=1), learned.confidences[rows])
 
 
-def of_classes(shares: NDArray[np.float64], spread: float) -> tuple[Suggester, NDArray[np.int32]]:
-    random = np.random.default_rng(11)
-    of = random.choice(len(shares), 800, p=shares).astype(np.int32)
-    features = random.normal(0, 1, (len(shares), 60))[of] + spread * random.normal(0, 1, (800, 60))
-    made = Suggester(60)
-    made.add(features.astype(np.float16))
-    return made, of
-
-
 @pytest.mark.parametrize(
     ("shares", "spread", "wrong", "labels"),
     [
@@ -57,24 +48,35 @@ def of_classes(shares: NDArray[np.float64], spread: float) -> tuple[Suggester, N
     ],
     ids=["many classes", "a long tail", "a rare class", "wrong labels"],
 )
-def test_what_images_without_a_label_teach_does_no_harm(
+def test_what_images_without_a_label_teach_does_more_good_than_harm(
     shares: NDArray[np.float64], spread: float, wrong: float, labels: int
 ) -> None:
-    made, of = of_classes(shares, spread)
-    random = np.random.default_rng(12)
+    found = np.array([right_by_class(shares, spread, wrong, labels, seed) for seed in range(4)])
+    by_labels, by_all = found.mean(axis=0)
+    assert by_all >= by_labels
+
+
+def right_by_class(
+    shares: NDArray[np.float64], spread: float, wrong: float, labels: int, seed: int
+) -> tuple[float, float]:
+    """The share of right suggestions, mean of all classes: by a head that learned from labels alone, and by both."""
+    random = np.random.default_rng(seed)
+    of = random.choice(len(shares), 800, p=shares).astype(np.int32)
+    features = random.normal(0, 1, (len(shares), 60))[of] + spread * random.normal(0, 1, (800, 60))
+    made = Suggester(60)
+    made.add(features.astype(np.float16))
     firsts = np.unique(of, return_index=True)[1]
     rows = np.concatenate([firsts, np.setdiff1d(np.arange(800), firsts)[:labels]]).astype(np.int32)
     said = np.where(random.random(len(rows)) < wrong, random.integers(0, len(shares), len(rows)), of[rows])
     learned = made.learn(rows, said.astype(np.int32))
     left = np.setdiff1d(np.arange(800), rows)
-    by_labels = learned.classes[learned.labels_head.scores(made.points[left]).argmax(axis=1)] == of[left]
-    by_all = learned.classes[learned.best[left]] == of[left]
 
-    def mean_of_classes(right: NDArray[np.bool_]) -> float:
+    def mean_of_classes(best: NDArray[np.intp]) -> float:
+        right = learned.classes[best] == of[left]
         return float(np.mean([right[of[left] == each].mean() for each in np.unique(of[left])]))
 
-    assert by_all.mean() >= by_labels.mean()
-    assert mean_of_classes(by_all) >= mean_of_classes(by_labels)
+    by_labels = learned.labels_head.scores(made.points[left]).argmax(axis=1)
+    return mean_of_classes(by_labels), mean_of_classes(learned.best[left].astype(np.intp))
 
 
 def test_frames_of_a_labelled_stack_are_not_learned_from_as_if_they_were_others() -> None:

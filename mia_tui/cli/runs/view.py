@@ -21,12 +21,10 @@ from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.list.summaries import RunSummary, SummaryReader
 from mia_tui.runs.list.words import best_words, evaluated_in_epoch, left_out_sentences, status_sentence
 from mia_tui.runs.record.decision import Decision, decision_file, decision_words, read_decision, rule_words
-from mia_tui.runs.record.fingerprint import DataFingerprint, data_fingerprint
 from mia_tui.runs.record.input_words import input_sentence
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import RunState, read_state
-from mia_tui.runs.rerun.outcome import RerunOutcome, rerun_outcome, rerun_record
 from mia_tui.text import (
     NAMED,
     counted,
@@ -42,6 +40,8 @@ from mia_tui.text import (
 
 if TYPE_CHECKING:
     from mia_tui.runs.evaluation.confusion import SavedConfusion
+    from mia_tui.runs.record.fingerprint import DataFingerprint
+    from mia_tui.runs.rerun.outcome import RerunOutcome
 
 _WARNINGS_SHOWN = 5
 _HANG = 12  # where the text of a fact begins
@@ -76,8 +76,8 @@ class RunView:
     input_map: InputMap | None = None
     stacks: int = 0
     decision: Decision | None = None
-    fingerprint: DataFingerprint | None = None
-    rerun: RerunOutcome | None = None
+    fingerprint: "DataFingerprint | None" = None
+    rerun: "RerunOutcome | None" = None
 
 
 def view_run(run: RunDir) -> RunView:
@@ -113,10 +113,7 @@ def view_run(run: RunDir) -> RunView:
     decision = fingerprint = rerun = None
     if isinstance(job.config, TrainConfig):
         decision = _decision(run, troubles)
-        try:
-            fingerprint, rerun = data_fingerprint(run), rerun_outcome(run)
-        except RunError as error:
-            troubles.append(str(error))
+        fingerprint, rerun = _repeated(run, troubles)
     counts: dict[str, int] = {part: images[part] for part in PARTS if images[part]}
     return RunView(
         row, job, state, matrix, counts, tuple(troubles), input_map, stacks, decision, fingerprint, rerun
@@ -136,6 +133,18 @@ def _decision(run: RunDir, troubles: list[str]) -> Decision | None:
             f"`mia-tui runs threshold {typed(run.path)}` chooses one for these."
         )
     return decision
+
+
+def _repeated(run: RunDir, troubles: list[str]) -> "tuple[DataFingerprint | None, RerunOutcome | None]":
+    """The fingerprint of a training's images, and what came of it as a repetition."""
+    from mia_tui.runs.record.fingerprint import data_fingerprint
+    from mia_tui.runs.rerun.outcome import rerun_outcome
+
+    try:
+        return data_fingerprint(run), rerun_outcome(run)
+    except RunError as error:
+        troubles.append(str(error))
+        return None, None
 
 
 def print_run(report: Report, view: RunView) -> None:
@@ -352,6 +361,8 @@ def _print_matrix(report: Report, view: RunView, matrix: "SavedConfusion") -> No
 
 def _record(view: RunView) -> dict[str, Any]:
     """One run as the object of `runs show --json`."""
+    from mia_tui.runs.rerun.outcome import rerun_record
+
     state = view.state
     is_training = isinstance(view.job.config, TrainConfig)
     figures = None if view.matrix is None else _figures(view.matrix)

@@ -6,7 +6,6 @@ and Namespaces", learn.microsoft.com/windows/win32/fileio.
 
 import os
 import re
-import shutil
 import stat
 import unicodedata
 from collections import defaultdict
@@ -37,6 +36,8 @@ from mia_tui.files import (
 )
 from mia_tui.paths import real_path
 from mia_tui.text import counted, name_some, printable
+
+_BYTES_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -229,50 +230,72 @@ def _is_same_file(source: Path, target: Path) -> bool:
 def _transfer(source: Path, target: Path, frame: int | None, transfer: Transfer, root: Path) -> str | None:
     """Write one file; returns the reason if the source is no readable image.
 
-    A file named like an image may be a link to something else that was never meant to be exported.
+    A file named like an image may be a link to something else that was never meant to be exported. What is copied is
+    what was looked at, outside of `open_source`, which would take a full disk for a damaged image.
 
     Raises:
         OSError: If the target cannot be written.
     """
+    opened: BinaryIO | None = None
     try:
         with open_source(source) as image:
             single = None if frame is None else tiff_file(frame_of(image, frame, source).planes())
             if single is None and not image.is_whole:
                 return "it is one of several files of an image, which is not exported"
             if single is None and transfer == "copy" and image.file is not None:
-                _copy(image.file, target, root)
+                opened = os.fdopen(os.dup(image.file.fileno()), "rb")
     except DecodeError as error:
         return error.message.replace(printable(source.name), "it", 1).removesuffix(".")
+    if opened is not None:
+        with opened:
+            return _copy(opened, target, root)
     if single is not None:
         with os.fdopen(create(target, root=root, mode=FILE_MODE), "wb") as new:
             new.write(single)
     elif transfer == "symlink":
         target.symlink_to(source.resolve())
     elif is_image_folder(source):
-        _copy_folder(source, target, root)
+        return _copy_folder(source, target, root)
     elif transfer == "hardlink" and not _hard_linked(source, target):
         return _transfer(source, target, frame, "copy", root)
     return None
 
 
-def _copy(file: BinaryIO, target: Path, root: Path) -> None:
-    """Copy an open file with its mode and times."""
+def _copy(file: BinaryIO, target: Path, root: Path) -> str | None:
+    """Copy an open file with its mode and times; returns why it cannot be read, and then there is no copy.
+
+    Raises:
+        OSError: If the target cannot be written.
+    """
     status = os.fstat(file.fileno())
     file.seek(0)
     with os.fdopen(create(target, root=root, mode=FILE_MODE), "wb") as new:
-        shutil.copyfileobj(file, new)
+        while True:
+            try:
+                chunk = file.read(_BYTES_AT_ONCE)
+            except OSError as error:
+                remove(target, root=root)
+                return f"it cannot be read: {error.strerror}"
+            if not chunk:
+                break
+            new.write(chunk)
         new.flush()
         os.fchmod(new.fileno(), stat.S_IMODE(status.st_mode) & 0o777)
         os.utime(new.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+    return None
 
 
-def _copy_folder(source: Path, target: Path, root: Path) -> None:
-    """Copy an image that is a folder."""
+def _copy_folder(source: Path, target: Path, root: Path) -> str | None:
+    """Copy an image that is a folder, whole or not at all; as `_copy`."""
     for part in files_in(source):
         copy = target / part.relative_to(source)
         add_folder(copy.parent, root=root, parents=True, mode=FOLDER_MODE)
         with open_to_read(part, root=source) as file:
-            _copy(file, copy, root)
+            fault = _copy(file, copy, root)
+        if fault:
+            remove(target, root=root)
+            return fault
+    return None
 
 
 def _hard_linked(source: Path, target: Path) -> bool:

@@ -62,7 +62,7 @@ def network_citation(backbone: str) -> Citation | None:
     return Citation(text, "network", identifier)
 
 
-def citations(config: TrainConfig | None, *, calibrated: bool) -> Iterable[Citation]:
+def citations(config: TrainConfig | None, *, calibrated: bool, why: bool) -> Iterable[Citation]:
     """What to cite for a training; None for one that is not at hand."""
     if config is not None:
         network = network_citation(config.backbone)
@@ -74,6 +74,8 @@ def citations(config: TrainConfig | None, *, calibrated: bool) -> Iterable[Citat
         yield from _of_training(config)
     if calibrated:
         yield Citation("Guo et al., On calibration, ICML 2017", "calibration", "arXiv:1706.04599")
+    if why:
+        yield Citation("Selvaraju et al., Grad-CAM, ICCV 2017", "where the network looks", "arXiv:1610.02391")
     yield CHECKLIST
 
 

@@ -52,12 +52,14 @@ class Predicted:
         model: What people call the network.
         classes: Names of its classes.
         best: Position among these of each of n images, shape (n,), int32; `NONE` where there is none.
+        unsure: Which of them are below the threshold of their class, shape (n,), bool: they are counted as no class.
     """
 
     run: RunDir
     model: str
     classes: tuple[str, ...]
     best: NDArray[np.int32]
+    unsure: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +110,8 @@ def count_images(
     classes = (*names, *new)
     known |= {name: len(names) + place for place, name in enumerate(new)}
     here = np.array([*(known[class_name(name)] for name in predicted.classes), NONE], np.int32)
-    return CountedImages(classes, groups, labels, here[predicted.best], predicted)
+    counted = np.where(predicted.unsure, NONE, predicted.best)
+    return CountedImages(classes, groups, labels, here[counted], predicted)
 
 
 def read_predicted(
@@ -140,6 +143,10 @@ def read_predicted(
 
 
 def _placed(known: SuggestionSet, found: ModelSuggestions, keys: Sequence[ImageKey]) -> Predicted:
-    of_key: Mapping[ImageKey, int] = dict(zip(found.keys, found.best.tolist(), strict=True))
-    best = np.fromiter((of_key.get(key, NONE) for key in keys), np.int32, len(keys))
-    return Predicted(known.run, known.model, found.classes, best)
+    row: Mapping[ImageKey, int] = {key: place for place, key in enumerate(found.keys)}
+    rows = np.fromiter((row.get(key, NONE) for key in keys), np.int64, len(keys))
+    best = np.concatenate([found.best, [NONE]]).astype(np.int32)[rows]  # the last one is that of `NONE`
+    unsure = np.zeros(len(found.keys) + 1, np.bool_)
+    if found.unsure is not None:
+        unsure[:-1] = found.unsure
+    return Predicted(known.run, known.model, found.classes, best, unsure[rows])

@@ -182,10 +182,16 @@ def _notes(images: CountedImages) -> Iterable[str]:
     groups, total = images.groups, len(images.labels)
     if groups.outside:
         yield f"{counted(groups.outside, 'image')} of {total:,} in no group, and not counted."
-    if images.predictions is not None:
-        missing = int(np.count_nonzero(images.predictions == NONE))
+    if images.predicted is not None:
+        missing = int(np.count_nonzero(images.predicted.best == NONE))
         if missing:
             yield f"{counted(missing, 'image has', 'images have')} no prediction."
+        unsure = int(np.count_nonzero(images.predicted.unsure))
+        if unsure:
+            yield (
+                f"{counted(unsure, 'prediction is', 'predictions are')} unsure (below the threshold), and counted as "
+                "no class; a correction takes them all."
+            )
 
 
 def _controls(groups: PathGroups, against: str | None) -> NDArray[np.bool_]:

@@ -83,6 +83,11 @@ def load_results(
             "`mia-tui evaluate DATASET --run RUN` compares a network with labels.",
         )
     which = which or ("best" if isinstance(config, TrainConfig) else "evaluation")
+    if not run.confusion(which).exists():
+        raise RunError(
+            f"The {config.noun} {printable(run.name)} has no results yet.",
+            "A training has some after its first epoch with a validation part, an evaluation at its end.",
+        )
     matrix = load_confusion(run.confusion(which))
     predictions = load_epoch_predictions(epoch_predictions_file(run, which))
     samples = present_samples(run, job)

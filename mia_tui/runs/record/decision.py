@@ -3,15 +3,15 @@
 It is chosen on images that the network was not trained on, most often the validation part of its training, and is
 kept in a file beside the weights that goes where they go: best.decision.json beside best.safetensors. The file names
 the weights by their digest; beside other weights, as after a resume that found a better epoch, it has no effect.
+
+numpy is imported where it is used: the list of runs needs none.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-import numpy as np
-import numpy.typing as npt
 from msgspec import Meta
 
 from mia_tui.config.predict import DecisionRule, Share
@@ -24,6 +24,10 @@ from mia_tui.runs.record.encoding import decode_record, encode_record
 from mia_tui.runs.record.layout import RunDir, unreadable
 from mia_tui.runs.record.model_card import weights_digest
 from mia_tui.text import counted, printable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 __all__ = ["UNSURE", "Decision", "DecisionRule", "decide"]
 
@@ -198,7 +202,7 @@ def remove_decision(weights: Path) -> bool:
     return there
 
 
-def calibrated(probabilities: npt.NDArray[Any], temperature: float) -> npt.NDArray[Any]:
+def calibrated(probabilities: "npt.NDArray[Any]", temperature: float) -> "npt.NDArray[Any]":
     """Probabilities of classes at another temperature, shape (n, C), of the same dtype.
 
     A softmax of logits divided by the temperature is the same as that of the logarithms of its probabilities.
@@ -209,6 +213,8 @@ def calibrated(probabilities: npt.NDArray[Any], temperature: float) -> npt.NDArr
     """
     if temperature == 1.0:
         return probabilities
+    import numpy as np
+
     scaled = np.log(np.maximum(probabilities.astype(np.float64), _LEAST)) / temperature
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     result: npt.NDArray[Any] = (powers / powers.sum(axis=1, keepdims=True)).astype(probabilities.dtype)
@@ -216,8 +222,8 @@ def calibrated(probabilities: npt.NDArray[Any], temperature: float) -> npt.NDArr
 
 
 def decide(
-    rule: DecisionRule | None, probabilities: npt.NDArray[Any], classes: Sequence[str]
-) -> npt.NDArray[np.int64]:
+    rule: DecisionRule | None, probabilities: "npt.NDArray[Any]", classes: Sequence[str]
+) -> "npt.NDArray[np.int64]":
     """The place of the most probable class of each image, or `UNSURE` where that is below its threshold.
 
     Args:
@@ -228,6 +234,8 @@ def decide(
     Returns:
         Shape (n,), int64; of equally probable classes the first.
     """
+    import numpy as np
+
     best: npt.NDArray[np.int64] = probabilities.argmax(axis=1).astype(np.int64)
     if rule is None or not rule.may_be_unsure:
         return best
@@ -235,13 +243,15 @@ def decide(
     return np.where(confidence >= least_probabilities(rule, classes)[best], best, UNSURE)
 
 
-def least_probabilities(rule: DecisionRule, classes: Sequence[str]) -> npt.NDArray[np.float64]:
+def least_probabilities(rule: DecisionRule, classes: Sequence[str]) -> "npt.NDArray[np.float64]":
     """The threshold of each class by a rule, shape (C,), float64.
 
     Args:
         rule: The rule.
         classes: Names, in the order of the network.
     """
+    import numpy as np
+
     return np.array([rule.threshold_of(name) for name in classes], np.float64)
 
 

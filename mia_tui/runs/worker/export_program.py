@@ -94,8 +94,8 @@ def export_in_process(run: RunDir, asked: ExportAsked, *, dataset: Path) -> str:
 def _words(record: _ExportRecord, asked: ExportAsked) -> str:
     same = "all" if record.same_class == record.compared else f"{record.same_class:,}"
     words = (
-        f"Exported to {printable(asked.out)}. On {counted(record.compared, 'image')} it says what the network says: the "
-        f"same class on {same}, the largest difference of a probability is {record.largest_difference:.1e}."
+        f"Exported to {printable(asked.out)}. On {counted(record.compared, 'image')} it says what the network says: "
+        f"the same class on {same}, the largest difference of a probability is {record.largest_difference:.1e}."
     )
     if record.int8 is not None:
         words += (

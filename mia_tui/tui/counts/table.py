@@ -32,6 +32,7 @@ class CountLines(LineList[int | None]):
         self._figure: Figure = "fraction"
         self.column = 0
         self._first = 0  # the first class in view
+        self._names = self._longest = 0  # columns of the longest names of groups and classes
 
     def show_counts(self, table: CountTable, figure: Figure, groups: Sequence[int], column: int) -> None:
         """Paint a table.
@@ -43,6 +44,10 @@ class CountLines(LineList[int | None]):
             column: Position of the class under the cursor.
         """
         same = (table, figure, column) == (self._table, self._figure, self.column)
+        if table is not self._table:
+            ink = self._ink
+            self._names = max(ink.width(ink.shown(group_words(table, group))) for group in [ALL, *groups])
+            self._longest = max((ink.width(ink.shown(name)) for name in table.classes), default=0)
         self._table, self._figure, self.column = table, figure, column
         self.show([ALL, *groups], self.cursor or 0)
         if not same:
@@ -60,12 +65,10 @@ class CountLines(LineList[int | None]):
 
     def _layout(self, width: int) -> tuple[int, int, range]:
         """Columns of the names and of a cell, and the classes that are shown."""
-        table, ink = self._table, self._ink
+        table = self._table
         assert table is not None
-        longest = max((ink.width(ink.shown(name)) for name in table.classes), default=0)
-        cell = max(_LEAST_CELL, min(_MOST_CELL, longest)) + 1
-        names = max(map(ink.width, (group_words(table, group) for group in self._items)), default=0)
-        name = max(_LEAST_NAME, min(_MOST_NAME, names, width - _MARGIN - _IMAGES - 2 * cell))
+        cell = max(_LEAST_CELL, min(_MOST_CELL, self._longest)) + 1
+        name = max(_LEAST_NAME, min(_MOST_NAME, self._names, width - _MARGIN - _IMAGES - 2 * cell))
         fits = max(1, min(len(table.classes), (width - _MARGIN - name - _IMAGES) // cell))
         first = max(self.column - fits + 1, min(self._first, self.column, len(table.classes) - fits))
         self._first = first

@@ -1,1 +1,1 @@
-"""Labels of other programs in the app: importing and exporting them, and files beside the images; exported networks."""
+"""What other programs have and get in the app: labels, files of them beside the images, exported networks."""

@@ -1,7 +1,6 @@
 """From a key to an exported network: a format and a folder are chosen, and a process of its own writes it."""
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,8 +12,7 @@ from mia_tui.paths import typed_path
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.export_program import ExportAsked, export_in_process
 from mia_tui.text import printable
-from mia_tui.tui.dialogs import Choice, PickDialog
-from mia_tui.tui.interchange.export_flow import PlaceDialog
+from mia_tui.tui.dialogs import Choice, PickDialog, PlaceDialog
 
 if TYPE_CHECKING:
     from mia_tui.tui.screen import KeyedScreen
@@ -70,7 +68,7 @@ async def export_network(screen: "KeyedScreen[Any]", run: RunDir, dataset: Path)
         screen.run_in_background(lambda: _write(screen, run, asked, dataset))
 
 
-def _choices() -> Iterable[Choice[FormatChoice]]:
+def _choices() -> list[Choice[FormatChoice]]:
     found = []
     for name, known in MODEL_FORMATS.items():
         found.append(Choice(f"{name}: {known.words}", FormatChoice(name)))

@@ -115,7 +115,7 @@ def begin_looking(run: "RunDir", opened: "OpenDataset", most_gb: float) -> str:
     from mia_tui.runs.actions.using import no_network
     from mia_tui.runs.worker.liveness import lives
 
-    refusal = no_network(run)
+    refusal = no_network(run, lambda _: "choose the training that has one.")
     if refusal is not None:
         raise refusal
     if lives(run):

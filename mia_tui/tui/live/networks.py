@@ -49,9 +49,8 @@ class RunTables:
             if table is None or table.is_replaced:
                 table = FeatureTable.open(self._dataset, folder.path.name)
             self._opened[folder] = table
-        by_run = {
-            Path(table.network.run): table for table in self._opened.values() if table and table.network.run
-        }
+        made = [table for table in self._opened.values() if table is not None and table.network.run]
+        by_run = {Path(table.network.run): table for table in made}
         runs = oldest_first([run for run in map(RunDir, by_run) if os.path.isfile(run.best_weights)])  # noqa: PTH113
         return [by_run[run.path] for run in reversed(runs)]
 

@@ -94,16 +94,13 @@ def progress(labelled: int, images: int, keys: int, taken: int) -> str:
 
 
 def audit_is_due(unaudited: int, how: str) -> str:
-    """That labels by pages are to be audited, and why.
+    """That labels by pages are to be audited; in one line of a small window, so that pages stay as large as they are.
 
     Args:
         unaudited: How many there are.
         how: The keys that lead to the audit.
     """
-    return (
-        f"{counted(unaudited, 'label')} by pages since the last audit of labels. Where pages were wrong in the same "
-        f"way, no label looks wrong beside the others; an audit finds that: {how}."
-    )
+    return f"{counted(unaudited, 'label')} by pages since the last audit: {how}, audits some."
 
 
 def hint(

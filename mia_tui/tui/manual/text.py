@@ -30,6 +30,7 @@ TOPICS = {
     "results": "Evaluating and predicting",
     "counts": "Counts per well, slide or patient",
     "report": "A report for a paper",
+    "export": "A network for other programs",
     "headless": "Without a screen, and on clusters",
     "sharing": "Several people, several places",
     "terminals": "Terminals, and images in full",

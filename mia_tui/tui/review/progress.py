@@ -122,8 +122,8 @@ def lines_of(progress: Progress, session: LabelSession) -> list[str]:
             lines.append(since_sentence(progress.labels_since))
     lines += [_audit_line(model_words(audit.model), audit) for audit in progress.others]
     if progress.open is not None and progress.open.answered:
-        left = counted(len(progress.open.open), "image")
-        lines.append(f"{left} of the audit without an answer: these may be the hard ones.")
+        left = counted(len(progress.open.open), "image of the audit has", "images of the audit have")
+        lines.append(f"{left} no answer: these may be the hard ones.")
     more = progress.more
     if more is not None and more.share is not None:
         lines.append(f"With {more.more:,} more labels {percents(more.share, more.low, more.high)}).")

@@ -28,7 +28,7 @@ _ACTIONS: tuple[Action, ...] = (
     Action("gallery", ("g",), "Wrong images", "See all images that were predicted wrongly, as tiles.", _RUN),
     Action(
         "live_network",
-        ("f",),
+        ("n",),
         "Live suggestions",
         "Let its network look at all images in the background, for the suggestions that are learned while you label.",
         _RUN,
@@ -72,7 +72,7 @@ SCOPE = make_scope(
         *moves_in_lines(),
         *shared("help", "manual", "command_palette", "quit"),
     ),
-    "leave stop resume results open gallery pane_next help predict which_epoch matrix again change delete rename "
-    "tag note report export queue log_scale quit",
+    "leave stop resume results open gallery pane_next help predict live_network which_epoch matrix again change "
+    "delete rename tag note report export queue log_scale quit",
     all_open=True,
 )
