@@ -217,6 +217,7 @@ def test_int8_is_smaller_and_says_what_it_costs(tmp_path: Path) -> None:
     assert result.int8.size_bytes < 0.6 * result.files["model.onnx"]
     assert result.int8.agreement.images == 12 and result.int8.agreement.same_class >= 10
     assert set(result.files) == {"model.onnx", "model.int8.onnx", "README.md"}
+    assert "8 bits, and `model.onnx` name the same class" in (tmp_path / "out" / "README.md").read_text()
     assert (tmp_path / "out" / "model.int8.onnx").stat().st_size == result.int8.size_bytes
 
 
@@ -251,6 +252,29 @@ def test_a_full_disk_leaves_nothing_and_an_earlier_export_as_it_was(
     with pytest.raises(RunError, match="is full"):
         export_network(order)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.safetensors", "cells", "out"]
+
+
+def test_an_earlier_export_comes_back_if_the_new_one_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = save_pictures(tmp_path / "cells", 2)
+    out = exported(tmp_path, make_card(), "timm", images)
+    rename, left = export_module.rename, [1]  # the earlier one may still step aside
+
+    def second_fails(path: Path, name: str) -> None:
+        left[0] -= 1
+        if left[0] == -1:
+            raise OSError(errno.EIO, "Input/output error")
+        rename(path, name)
+
+    monkeypatch.setattr(export_module, "rename", second_fails)
+    order = ExportOrder(
+        weights=tmp_path / "best.safetensors", format="timm", out=out, dataset=images, overwrite=True
+    )
+    with pytest.raises(RunError):
+        export_network(order)
+    assert (out / "model.safetensors").is_file()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best.safetensors", "cells", "out"]
 
 

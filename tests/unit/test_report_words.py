@@ -187,8 +187,8 @@ def test_a_threshold_is_told_with_the_images_that_it_answers_at_its_temperature(
 def test_each_method_of_the_intervals_is_named_with_its_figures(tmp_path: Path) -> None:
     said = methods(make_training(tmp_path / "cells"))
     assert (
-        "Brackets hold 95 % intervals (Wilson, 60 images for accuracy; bootstrap over 60 images for balanced accuracy "
-        "and macro F1)." in said
+        "Brackets hold 95 % intervals (Wilson, 60 images for accuracy; bootstrap over 60 images for balanced "
+        "accuracy and macro F1)." in said
     )
 
 

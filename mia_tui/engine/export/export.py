@@ -108,7 +108,7 @@ class Int8Check:
     """What weights of 8 bits cost and give.
 
     Attributes:
-        agreement: With the program.
+        agreement: With the ONNX file.
         size_bytes: Of the file.
         speed: How many times as fast as the ONNX file, on this machine.
         accuracy: Share of right classes of the ONNX file and of this one; None where the truth is unknown.
@@ -445,13 +445,18 @@ def _new_folder(out: Path) -> Iterator[Path]:
 
 
 def _take_place(folder: Path, order: ExportOrder) -> None:
-    """Give the folder its name; an earlier export steps aside first, so that one of them is always there."""
+    """Give the folder its name; an earlier export steps aside first, and comes back if that fails."""
     out = order.out.absolute()
     before = temporary_beside(out)
     try:
         if order.overwrite and out.is_dir():
             rename(out, before.name)
-        rename(folder, out.name)
+        try:
+            rename(folder, out.name)
+        except OSError:
+            with suppress(FileNotFoundError):
+                rename(before, out.name)
+            raise
         remove(before)
     except OSError as error:
         raise disk_error(error, out) from error

@@ -58,7 +58,7 @@ class ReadmeFacts:
         provenance: Where it is from.
         evaluation: None where that is not known.
         agreement: With the program.
-        int8: Agreement of the file with 8 bits with the program; None if there is none.
+        int8: Agreement of the file with 8 bits with the other one; None if there is none.
         samples: Images of each part that it was trained with, by part; empty where that is unknown.
     """
 
@@ -237,7 +237,9 @@ def _worth(facts: ReadmeFacts) -> Iterator[str]:
     yield ""
     yield "- " + _agreement_words(facts.agreement, f"`{facts.file}` and mia-tui")
     if facts.int8 is not None:
-        yield "- " + _agreement_words(facts.int8, f"`{INT8_FILE}`, which has weights of 8 bits, and mia-tui")
+        yield "- " + _agreement_words(
+            facts.int8, f"`{INT8_FILE}`, which has weights of 8 bits, and `{facts.file}`"
+        )
 
 
 def _agreement_words(agreement: Agreement, both: str) -> str:
