@@ -100,7 +100,9 @@ def test_what_goes_wrong_is_said_and_a_folder_is_replaced_only_after_a_question(
         async with running(show(made), size=(80, 24)) as pilot:
             await settle(pilot)
             await press(pilot, KEY)
-            await press(pilot, "up", "enter", "enter")
+            await press(pilot, "down", "down", "down", "enter")
+            await see(pilot, "to which folder?")
+            await press(pilot, "enter")
             await see(pilot, "exists already")
             await press(pilot, "r")
             await hear(pilot, "The disk that holds it is full.")

@@ -264,6 +264,11 @@ def test_every_network_of_the_catalogue_has_a_work_to_cite() -> None:
     assert found is not None and "V2" in found.text
 
 
+def test_limits_tell_that_a_training_was_stopped(tmp_path: Path) -> None:
+    run = make_training(tmp_path / "cells", events=training_events(outcome="stopped"), epochs=9)
+    assert "did not come to its end: it was stopped after 2 of 9 epochs." in limits_of(run)
+
+
 def test_hostile_names_are_text_in_the_readme_of_a_model(tmp_path: Path) -> None:
     facts = facts_of(make_training(tmp_path / "a: b #<i>", classes=HOSTILE), title="x: [y]\n---\n<script>")
     numbers = compute_numbers(facts.parts[0])

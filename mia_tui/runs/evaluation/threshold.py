@@ -92,10 +92,7 @@ class ThresholdChoice:
 
     def outcome(self, rule: DecisionRule) -> ThresholdRow:
         """What a rule at this temperature does to the images."""
-        at, results = self.answered(rule), self.results
-        table = metric_table(results.truth[at], self.predicted[at], results.classes, results.groups[at])
-        share = float(np.count_nonzero(at)) / max(1, len(at))
-        return ThresholdRow(rule.threshold, share, table.overall["accuracy"])
+        return _outcome(self.results, self.predicted, self.answered(rule), rule)
 
     def rows(self) -> list[ThresholdRow]:
         """What thresholds do, from that with which all images are answered to that with which half of them are."""
@@ -141,26 +138,13 @@ class ThresholdChoice:
         chosen = self._found(accuracy, coverage) if threshold is None else threshold
         of_classes = self._of_classes(accuracy, coverage) if by_class else {}
         rule = DecisionRule(self.temperature, chosen, of_classes)
-        outcome = self.outcome(rule)
-        if not outcome.coverage:
+        if not self.answered(rule).any():
             raise ConfigError(
                 f"No image of {self.results.split} would be answered: the most probable class of the surest one has "
                 f"{self.confidence.max(initial=0.0):.4f}.",
                 "Choose a lower threshold.",
             )
-        known = outcome.accuracy
-        return Decision(
-            temperature=rule.temperature,
-            threshold=rule.threshold,
-            by_class=rule.by_class,
-            part=self.results.split,
-            images=len(self.results.truth),
-            coverage=outcome.coverage,
-            accuracy=known.value,
-            interval=None if known.interval is None else (known.interval.low, known.interval.high),
-            method=known.why_none if known.interval is None else known.interval.method,
-            chosen_at=time.time(),
-        )
+        return decision_by(rule, self.results, self.predicted, self.answered(rule))
 
     def _found(self, accuracy: float | None, coverage: float | None, *, of_class: int | None = None) -> float:
         curve = self.curve(of_class=of_class)
@@ -194,6 +178,45 @@ class ThresholdChoice:
             if low + margin <= short <= high - margin:
                 return short
         return threshold
+
+
+def decision_by(
+    rule: DecisionRule, results: Results, predicted: npt.NDArray[np.int64], answered: npt.NDArray[np.bool_]
+) -> Decision:
+    """A rule with what it does to the images it was chosen on, to be kept with the network.
+
+    Args:
+        rule: The rule.
+        results: Of n images.
+        predicted: Positions of their predicted classes, shape (n,).
+        answered: Whether each has an answer by the rule, shape (n,).
+    """
+    outcome = _outcome(results, predicted, answered, rule)
+    known = outcome.accuracy
+    return Decision(
+        temperature=rule.temperature,
+        threshold=rule.threshold,
+        by_class=rule.by_class,
+        part=results.split,
+        images=len(results.truth),
+        coverage=outcome.coverage,
+        accuracy=known.value,
+        interval=None if known.interval is None else (known.interval.low, known.interval.high),
+        method=known.why_none if known.interval is None else known.interval.method,
+        chosen_at=time.time(),
+    )
+
+
+def _outcome(
+    results: Results,
+    predicted: npt.NDArray[np.int64],
+    answered: npt.NDArray[np.bool_],
+    rule: DecisionRule,
+) -> ThresholdRow:
+    at = answered
+    table = metric_table(results.truth[at], predicted[at], results.classes, results.groups[at])
+    share = float(np.count_nonzero(at)) / max(1, len(at))
+    return ThresholdRow(rule.threshold, share, table.overall["accuracy"])
 
 
 def read_choice(
