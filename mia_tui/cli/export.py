@@ -145,9 +145,9 @@ def _int8_words(check: "Int8Check") -> str:
         before, after = check.accuracy
         accuracy = f" Accuracy {percent(before)} before and {percent(after)} after."
     return (
-        f"With 8 bits: {size_words(check.size_bytes)}, {check.speed:.1f} times as fast here, the same class as the ONNX "
-        f"file on {agreement.same_class:,} of {counted(agreement.images, 'image')}, the largest difference of a probability "
-        f"is {agreement.difference:.2g}.{accuracy}"
+        f"With 8 bits: {size_words(check.size_bytes)}, {check.speed:.1f} times as fast here; compared with the other "
+        f"file the same class on {agreement.same_class:,} of {counted(agreement.images, 'image')}, the largest "
+        f"difference of a probability is {agreement.difference:.2g}.{accuracy}"
     )
 
 

@@ -25,13 +25,13 @@ from mia_tui.dataset.images.network.geometry import fit
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.engine.export.comparison import Agreement, compare
 from mia_tui.engine.export.export import ExportOrder, export_network
-from mia_tui.engine.export.readme import escaped, quoted
 from mia_tui.engine.export.resampling import Resampling
 from mia_tui.engine.inference.predict import Predictor
 from mia_tui.errors import ConfigError, MiaError, RunError
 from mia_tui.runs.record.decision import Decision, write_decision
 from mia_tui.runs.record.job import JobClass
 from mia_tui.runs.record.model_card import ModelCard
+from mia_tui.text import markdown_text, yaml_text
 
 
 @pytest.fixture(autouse=True)
@@ -328,8 +328,8 @@ def test_hostile_names_stay_names_in_the_model_card(tmp_path: Path) -> None:
 
 
 def test_names_are_quoted_for_yaml_and_escaped_for_markdown() -> None:
-    assert quoted('a"b\\c\n') == '"a\\"b\\\\c\\\\x0a"'
-    assert escaped("<b>_x_ | [y](z) & `w`") == r"&lt;b&gt;\_x\_ \| \[y\]\(z\) &amp; \`w\`"
+    assert yaml_text('a"b\\c\n') == '"a\\"b\\\\c\\\\x0a"'
+    assert markdown_text("<b>_x_ | [y](z) & `w`") == r"&lt;b&gt;\_x\_ \| \[y\]\(z\) &amp; \`w\`"
 
 
 def test_without_onnx_one_sentence_says_what_to_install(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mia_tui.analysis.calibration import Reliability, fit_temperature, reliability
+from mia_tui.analysis.calibration import Reliability, reliability
 from mia_tui.analysis.curves import Areas, Curve, areas, precision_recall, roc
 from mia_tui.analysis.metrics import MetricTable, metric_table
 from mia_tui.analysis.top_losses import TopLoss, top_losses
@@ -26,6 +26,7 @@ from mia_tui.errors import RunError
 from mia_tui.runs.evaluation.confusion import ConfusionReport, Which, load_confusion_report
 from mia_tui.runs.evaluation.results import Results, load_results
 from mia_tui.runs.evaluation.saved_scores import scores_file
+from mia_tui.runs.evaluation.threshold import best_temperature
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 from mia_tui.tui.open_dataset import OpenDataset
@@ -133,8 +134,8 @@ class ComputedResults:
 
     @cached_property
     def temperature(self) -> float:
-        """The temperature that fits these images best."""
-        return fit_temperature(self.log_probabilities, self.results.truth)
+        """The temperature that fits these images best; 1 where they are too few, or none is predicted wrong."""
+        return best_temperature(self.results)[0]
 
     @cached_property
     def reliabilities(self) -> tuple[Reliability, Reliability]:
