@@ -23,6 +23,7 @@ from mia_tui.dataset.images.decode import decode_input
 from mia_tui.dataset.images.intensity import InputMap, ValueLimits
 from mia_tui.dataset.images.network.geometry import fit
 from mia_tui.dataset.scan.scan import scan
+from mia_tui.engine.export import writing
 from mia_tui.engine.export.comparison import Agreement, compare
 from mia_tui.engine.export.export import ExportOrder, export_network
 from mia_tui.engine.export.resampling import Resampling
@@ -31,7 +32,6 @@ from mia_tui.errors import ConfigError, MiaError, RunError
 from mia_tui.runs.record.decision import Decision, write_decision
 from mia_tui.runs.record.job import JobClass
 from mia_tui.runs.record.model_card import ModelCard
-from mia_tui.text import markdown_text, yaml_text
 
 
 @pytest.fixture(autouse=True)
@@ -245,11 +245,11 @@ def test_a_full_disk_leaves_nothing_and_an_earlier_export_as_it_was(
     def full(*_: object, **__: object) -> str:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(export_module.shutil, "copyfileobj", full)
+    monkeypatch.setattr(writing.shutil, "copyfileobj", full)
     order = ExportOrder(
         weights=tmp_path / "best.safetensors", format="timm", out=out, dataset=images, overwrite=True
     )
-    with pytest.raises(RunError, match="is full"):
+    with pytest.raises(RunError, match=r"is full\. Free some space, or name another folder with --out\."):
         export_network(order)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best.safetensors", "cells", "out"]
@@ -260,15 +260,14 @@ def test_an_earlier_export_comes_back_if_the_new_one_cannot_take_its_place(
 ) -> None:
     images = save_pictures(tmp_path / "cells", 2)
     out = exported(tmp_path, make_card(), "timm", images)
-    rename, left = export_module.rename, [1]  # the earlier one may still step aside
+    rename, calls = writing.rename, iter(range(3))
 
     def second_fails(path: Path, name: str) -> None:
-        left[0] -= 1
-        if left[0] == -1:
+        if next(calls) == 1:
             raise OSError(errno.EIO, "Input/output error")
         rename(path, name)
 
-    monkeypatch.setattr(export_module, "rename", second_fails)
+    monkeypatch.setattr(writing, "rename", second_fails)
     order = ExportOrder(
         weights=tmp_path / "best.safetensors", format="timm", out=out, dataset=images, overwrite=True
     )
@@ -325,11 +324,6 @@ def test_hostile_names_stay_names_in_the_model_card(tmp_path: Path) -> None:
     assert loaded.data.pipeline_tag == "image-classification"
     assert sum(line[:1].isdigit() for line in text.splitlines()) == len(names)
     assert json.loads((out / "config.json").read_text())["label_names"] == names
-
-
-def test_names_are_quoted_for_yaml_and_escaped_for_markdown() -> None:
-    assert yaml_text('a"b\\c\n') == '"a\\"b\\\\c\\\\x0a"'
-    assert markdown_text("<b>_x_ | [y](z) & `w`") == r"&lt;b&gt;\_x\_ \| \[y\]\(z\) &amp; \`w\`"
 
 
 def test_without_onnx_one_sentence_says_what_to_install(

@@ -4,10 +4,9 @@ Everything is written into a folder with a temporary name beside the one that wa
 then gets its name: nothing that is torn or wrong is left behind.
 """
 
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from mia_tui.catalog.model_formats import (
     TIMM_CONFIG,
     ModelFormatName,
 )
-from mia_tui.disk_errors import disk_error
 from mia_tui.engine.export import int8, onnx_file, timm_folder, torch_program
 from mia_tui.engine.export.checked_images import (
     MOST_COMPARED,
@@ -48,11 +46,10 @@ from mia_tui.engine.export.graph import ExportedNetwork, GraphInput
 from mia_tui.engine.export.metadata import Provenance, make_metadata
 from mia_tui.engine.export.readme import Evaluation, ReadmeFacts, readme
 from mia_tui.engine.export.tracing import trace
+from mia_tui.engine.export.writing import copy_file, folder_in_the_making, write_file
 from mia_tui.engine.inference.predict import Predictor
 from mia_tui.engine.training.checkpoint import load_model
 from mia_tui.errors import ConfigError, MiaError, RunError
-from mia_tui.files import add_new_folder, open_to_read, remove, rename, temporary_beside
-from mia_tui.runs.disk import make_folder, replacing, write_atomically
 from mia_tui.runs.evaluation.confusion import figures, per_class
 from mia_tui.runs.evaluation.results import load_results
 from mia_tui.runs.list.moved_dataset import current_job
@@ -160,10 +157,8 @@ def export_network(order: ExportOrder, *, say: Callable[[str], None] = lambda te
     if order.format == "onnx":
         onnx_file.check_installed()
     _check_out(order)
-    with _new_folder(order.out) as folder:
-        result = _Export(order, folder, say).result()
-        _take_place(folder, order)
-    return result
+    with folder_in_the_making(order.out, overwrite=order.overwrite) as folder:
+        return _Export(order, folder, say).result()
 
 
 class _Export:
@@ -250,7 +245,7 @@ class _Export:
         network = ExportedNetwork(self._network, self._card, takes, temperature=self._rule.temperature)
         program = trace(network, self._card, takes)
         make = onnx_file.onnx_bytes if self._order.format == "onnx" else torch_program.torch_bytes
-        write_atomically(self._file, make(program, metadata), root=self._folder)
+        write_file(self._file, make(program, metadata))
         self._say("Comparing it with the network.")
         rows, said = run_on_images(self._runner(self._file), images, self._card, takes, self._left_out)
         return compare(expected[rows], said)
@@ -262,12 +257,12 @@ class _Export:
 
     def _write_timm(self, metadata: dict[str, Any]) -> None:
         """The weights as they are, so that mia-tui opens them, too, and what timm has to know of them."""
-        _copy(self._order.weights, self._file)
+        copy_file(self._order.weights, self._file)
         decision = decision_file(self._order.weights)
         if decision.is_file():
-            _copy(decision, decision_file(self._file))
+            copy_file(decision, decision_file(self._file))
         config = timm_folder.timm_config(self._network, self._card, metadata)
-        write_atomically(self._folder / TIMM_CONFIG, config, root=self._folder)
+        write_file(self._folder / TIMM_CONFIG, config)
 
     def _compare_timm(self, images: ChosenImages, expected: Probabilities) -> Agreement:
         """The network as timm makes it, on images prepared by the program."""
@@ -351,9 +346,7 @@ class _Export:
                 samples=_samples(order.run),
             )
         )
-        write_atomically(
-            self._folder / CARD_FILE, text.encode("utf-8", "backslashreplace"), root=self._folder
-        )
+        write_file(self._folder / CARD_FILE, text.encode("utf-8", "backslashreplace"))
 
 
 def _evaluation(run: RunDir | None, dataset: Path | None) -> Evaluation | None:
@@ -395,14 +388,6 @@ def _seconds(runner: Runner, batch: npt.NDArray[np.generic], pixel_um: tuple[flo
     return min(times)
 
 
-def _copy(source: Path, target: Path) -> None:
-    try:
-        with open_to_read(source, follow=True) as file, replacing(target, root=target.parent) as copy:
-            shutil.copyfileobj(file, copy)
-    except OSError as error:
-        raise disk_error(error, source) from error
-
-
 def _check_out(order: ExportOrder) -> None:
     """Refuse a folder that is there, before minutes of work."""
     out = order.out
@@ -426,37 +411,3 @@ def _check_out(order: ExportOrder) -> None:
         )
     if names and not order.overwrite:
         raise ConfigError(f"{printable(out)} holds an exported network.", "--overwrite replaces it.")
-
-
-@contextmanager
-def _new_folder(out: Path) -> Iterator[Path]:
-    """A folder beside the one that is asked for, which is removed unless it was renamed."""
-    make_folder(out.absolute().parent, parents=True)
-    folder = temporary_beside(out.absolute())
-    try:
-        add_new_folder(folder)
-    except OSError as error:
-        raise disk_error(error, out) from error
-    try:
-        yield folder
-    finally:
-        with suppress(OSError):
-            remove(folder)
-
-
-def _take_place(folder: Path, order: ExportOrder) -> None:
-    """Give the folder its name; an earlier export steps aside first, and comes back if that fails."""
-    out = order.out.absolute()
-    before = temporary_beside(out)
-    try:
-        if order.overwrite and out.is_dir():
-            rename(out, before.name)
-        try:
-            rename(folder, out.name)
-        except OSError:
-            with suppress(FileNotFoundError):
-                rename(before, out.name)
-            raise
-        remove(before)
-    except OSError as error:
-        raise disk_error(error, out) from error

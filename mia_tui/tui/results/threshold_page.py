@@ -28,7 +28,7 @@ STEP = 0.01
 """Of the coverage, with each key."""
 
 _ALL = "all classes"
-_NUMBER = 11
+_WIDE_FROM = 60
 
 
 @dataclass(frozen=True)
@@ -285,20 +285,26 @@ class ThresholdPage(PlotPage):
         )
 
     def _name_width(self, width: int) -> int:
-        return max(8, min(44, width - 2 - 9 - 3 * _NUMBER - 2))
+        return max(8, min(44, width - 2 - 8 - 3 * _number_width(width) - 2))
 
     def _titles(self, width: int) -> str:
-        titles = "".join(f"{title:>{_NUMBER}}" for title in ("threshold", "answered", "right"))
-        return f"  {'answered as':<{self._name_width(width)}}{'images':>9}{titles}"
+        room = _number_width(width)
+        titles = "".join(f"{title:>{room}}" for title in ("threshold", "answered", "right"))
+        return f"  {'answered as':<{self._name_width(width)}}{'images':>8}{titles}"
 
     def _draw(self, line: _ThresholdLine, width: int, is_current: bool) -> list[Segment]:
         ink = self.ink
         least = f"{line.threshold:.3f}" if line.threshold else "none"
-        shares = "".join(f"{_percent(value):>{_NUMBER}}" for value in (line.answered, line.right))
-        text = f"{ink.pad(line.name, self._name_width(width))}{line.images:>9,}{least:>{_NUMBER}}{shares}"
+        room = _number_width(width)
+        shares = "".join(f"{_percent(value):>{room}}" for value in (line.answered, line.right))
+        text = f"{ink.pad(line.name, self._name_width(width))}{line.images:>8,}{least:>{room}}{shares}"
         own = " own" if line.is_own and line.name != _ALL else ""
         return [pointed(ink, text, is_current), Segment(own, Style(bold=True))]
 
 
 def _percent(value: float) -> str:
     return "-" if not np.isfinite(value) else f"{value:.1%}"
+
+
+def _number_width(width: int) -> int:
+    return 11 if width >= _WIDE_FROM else 10
