@@ -6,6 +6,7 @@
     when duration size_words shorten scientific percent      a time, 1:02:03, `3 MB`, a short figure, 1e-5, 97%
     has_words                             whether a text is found by some words
     fault_of name_faults                  `a.png is cut short; b.png is empty`
+    markdown_text yaml_text               names in Markdown and YAML
     encode_name encode_class encode_cell encode_controls decode_name      names in JSON, CSV and tables
 
 Names of files and classes may come from other people, so they may contain control characters. They reach a terminal,
@@ -90,6 +91,22 @@ def decode_name(text: str) -> str:
     )
     return raw.decode("utf-8", "surrogateescape")
 
+
+def markdown_text(text: object) -> str:
+    """A name as text of Markdown, which is also plain where HTML is allowed."""
+    plain = _MARKDOWN.sub(r"\\\1", printable(text))
+    return "".join(_HTML.get(character, character) for character in plain)
+
+
+def yaml_text(text: object) -> str:
+    """A name as a string of YAML: in double quotes, as JSON has it, in one line."""
+    import json  # what every command imports needs it seldom
+
+    return json.dumps(printable(text), ensure_ascii=False)
+
+
+_MARKDOWN = re.compile(r"([!#$()*+\-.:@\[\\\]_`{|}~])")
+_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 NAMED = 5  # of many files, only so many are named in a sentence
 

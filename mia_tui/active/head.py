@@ -29,9 +29,7 @@ RIDGE = 0.1
 _OTHERS_WEIGH = 2.0  # times as much as the labels, all images without a label together
 _ONE_WEIGHS = 0.2  # at most, of what a label does: what is left of many images is hard to tell
 _FEW = 50  # labels up to which others weigh so much; of M labels (_FEW / M)² of it: these know better by then
-_MANY = (
-    700  # labels from which on nothing else is learned from: others would weigh a hundredth of them, or less
-)
+_MANY = 700  # labels from which on these alone are learned from: others would weigh less than a hundredth
 _SURE = 0.1  # margin of one that is learned from
 ROUNDS = 4
 """Of self-training; two need up to a fifth more labels for the same macro F1, below 50."""

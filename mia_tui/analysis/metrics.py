@@ -20,8 +20,8 @@ import numpy.typing as npt
 from mia_tui.analysis.formulas import Numbers, class_metrics, overall_metrics
 from mia_tui.analysis.intervals import Interval, by_fisher, by_logit, normal_quantile, t_quantile, wilson
 from mia_tui.analysis.resampling import (
-    Errors,
     GroupCounts,
+    StandardErrors,
     bootstrap_errors,
     count_by_group,
 )
@@ -85,7 +85,7 @@ class _Sample(NamedTuple):
     """What all intervals are made of."""
 
     drawn: GroupCounts
-    errors: Errors | None  # none of a single group
+    errors: StandardErrors | None  # none of a single group
     images: int
     is_grouped: bool
     noun: str  # what is drawn by the bootstrap: `24 groups`
@@ -103,7 +103,7 @@ def metric_table(
     *,
     seed: int = 0,
 ) -> MetricTable:
-    """All metrics of some predictions; half a second for 100,000 images.
+    """All metrics of some predictions; 0.2 s for 100,000 images of 10 classes, 1 s of 1,000.
 
     Args:
         truth: Positions of the classes, shape (n,).
@@ -212,15 +212,13 @@ def _class_share(
 
 def _class_mcc(value: float, place: int, f1: Estimate, sample: _Sample, few: str, support: int) -> Estimate:
     """The correlation of being of a class with being predicted as it."""
-    if few or not support or support < LEAST_IMAGES:
-        return Estimate(
-            value, None, few or (f"too few: {counted(support, 'image')}" if support else "no images")
-        )
+    if not few and support < LEAST_IMAGES:
+        few = f"too few: {counted(support, 'image')}"
+    if few:
+        return Estimate(value, None, few)
     assert sample.errors is not None
     error = float(sample.errors.by_class["mcc"][place])
-    if (
-        value == 1 and f1.interval is not None
-    ):  # where no image is wrong, both fall alike with the first one that is
+    if value == 1 and f1.interval is not None:  # the first image that is wrong lowers both alike
         return Estimate(value, f1.interval)
     return _figure(value, error, True, sample)
 

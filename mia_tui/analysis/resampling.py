@@ -43,7 +43,7 @@ class GroupCounts:
 
 
 @dataclass(frozen=True, eq=False)
-class Errors:
+class StandardErrors:
     """Standard errors of metrics.
 
     Attributes:
@@ -80,7 +80,9 @@ def count_by_group(
     return GroupCounts(np.ascontiguousarray(counts), groups)
 
 
-def bootstrap_errors(counted: GroupCounts, rng: np.random.Generator, samples: int = SAMPLES) -> Errors:
+def bootstrap_errors(
+    counted: GroupCounts, rng: np.random.Generator, samples: int = SAMPLES
+) -> StandardErrors:
     """The standard errors of all metrics between samples of groups; of at least two groups.
 
     The mean square is multiplied by groups / (groups - 1), since a sample of groups varies less around what it was
@@ -107,7 +109,7 @@ def bootstrap_errors(counted: GroupCounts, rng: np.random.Generator, samples: in
         for name, values in class_metrics(right, truth, predicted).items():
             class_squares[name] += ((values - by_class[name]) ** 2).sum(axis=0)
     factor = units / (units - 1) / samples
-    return Errors(
+    return StandardErrors(
         {name: float(np.sqrt(square * factor)) for name, square in overall_squares.items()},
         {name: np.sqrt(square * factor) for name, square in class_squares.items()},
     )

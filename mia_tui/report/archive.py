@@ -37,6 +37,8 @@ from mia_tui.errors import DecodeError
 from mia_tui.files import new_content, open_to_read, read
 from mia_tui.report.facts import RunFacts
 from mia_tui.report.numbers import ResultNumbers, spread
+from mia_tui.report.words.model_readme import model_readme
+from mia_tui.runs.record.decision import decision_file
 from mia_tui.runs.record.job import Sample
 from mia_tui.text import encode_cell, encode_class, encode_name, printable
 
@@ -58,6 +60,7 @@ class ArchiveContent:
         figures: Content of each file of a figure, by its name.
         record: The numbers as JSON.
         methods: The paragraph.
+        limits: What the results do not show, a sentence each.
         examples: How many images of each class.
     """
 
@@ -67,6 +70,7 @@ class ArchiveContent:
     figures: Mapping[str, bytes]
     record: Mapping[str, Any]
     methods: str
+    limits: Sequence[str]
     examples: int
 
 
@@ -91,7 +95,7 @@ def write_archive(path: Path, content: ArchiveContent) -> list[str]:
                 archive.writestr(f"figures/{name}", data)
             for part, numbers in content.parts:
                 _write_predictions(archive, part, numbers)
-            _write_model(archive, content.facts)
+            _write_model(archive, content)
             if content.examples:
                 notes += _write_examples(archive, content)
             archive.writestr("README.txt", _read_me(archive.namelist(), content))
@@ -158,13 +162,17 @@ def _write_predictions(archive: zipfile.ZipFile, part: str, numbers: ResultNumbe
             np.savez(entry, log_probabilities=scores, classes=np.array(names, np.str_))
 
 
-def _write_model(archive: zipfile.ZipFile, facts: RunFacts) -> None:
+def _write_model(archive: zipfile.ZipFile, content: ArchiveContent) -> None:
+    facts = content.facts
     if facts.weights is None:
         return
+    main = content.parts[0][1] if content.parts else None
+    text = model_readme(facts, main, methods=content.methods, limits=content.limits)
+    archive.writestr("model/README.md", text)
     _copy(archive, facts.weights, "model/best.safetensors", compressed=False)
-    card = facts.weights.parent / "model.json"
-    if card.is_file():
-        _copy(archive, card, "model/model.json")
+    for file in (facts.weights.parent / "model.json", decision_file(facts.weights)):
+        if file.is_file():
+            _copy(archive, file, f"model/{file.name}")
 
 
 def _copy(archive: zipfile.ZipFile, source: Path, name: str, *, compressed: bool = True) -> None:
@@ -230,7 +238,9 @@ def _read_me(names: Sequence[str], content: ArchiveContent) -> str:
         "fingerprint.jsonl": "what the image files held: a hash of each",
         "split.csv": "the images of each part, with their classes",
         "model/best.safetensors": "the network; mia-tui predict FOLDER --run best.safetensors uses it",
-        "model/model.json": "what the network is",
+        "model/model.json": "what the network is, for programs",
+        "model/README.md": "what the network is, for the hub of Hugging Face",
+        "model/best.decision.json": "its temperature and threshold",
         "examples/examples.csv": "the classes of the example images",
     }
     lines = [f"{printable(content.facts.title)}: files of its report, made by mia-tui", ""]

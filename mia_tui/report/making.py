@@ -159,6 +159,7 @@ class _Report:
                 files,
                 record,
                 self._methods,
+                self._limits,
                 wishes.examples,
             )
             notes += write_archive(wishes.archive, content)

@@ -28,6 +28,13 @@ def test_it_fits_the_terminal_and_has_shares_counts_and_margins(columns: int, co
     assert ("48;2;" if colours is ColorSystem.TRUECOLOR else "48;5;") in lines[2]
 
 
+def test_it_can_have_shares_alone_and_the_order_of_the_classes() -> None:
+    lines = heat_map(COUNTS, CLASSES, 120, ColorSystem.TRUECOLOR, shares=True, by_similarity=False)
+    assert lines is not None
+    assert [plain(line).split()[0] for line in lines[2:5]] == ["cat", "dog", "a"]
+    assert "90%" in plain(lines[2]) and "90 " not in plain(lines[2]).replace("90%", "")
+
+
 def test_a_matrix_that_does_not_fit_is_none() -> None:
     many = np.diag(np.arange(1, 31)).tolist()
     assert heat_map(many, [f"class {number}" for number in range(30)], 80, ColorSystem.TRUECOLOR) is None

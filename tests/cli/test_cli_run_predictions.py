@@ -105,6 +105,18 @@ def test_a_file_that_somebody_changed_is_refused(
     assert not (tmp_path / "x.csv").exists()
 
 
+def test_a_file_that_another_prediction_has_written_since_is_refused(
+    mia: Mia, discs: Path, run: RunDir, tmp_path: Path
+) -> None:
+    out = tmp_path / "p.csv"
+    assert mia("predict", discs, "--run", run.path, "--out", out).code == 0
+    made = runs_of(discs, "predict")[-1]
+    assert mia("predict", discs, "--run", run.path, "--out", out, "--threshold", 1.0).code == 0
+    answer = mia("runs", "predictions", made.path, tmp_path / "x.csv")
+    assert answer.code == 3 and "holds other predictions than this run has made" in answer.err
+    assert not (tmp_path / "x.csv").exists()
+
+
 def test_the_validation_images_of_a_training_are_written_by_its_threshold(
     mia: Mia, run: RunDir, tmp_path: Path
 ) -> None:
@@ -239,7 +251,8 @@ def test_options_that_do_not_go_together_are_refused(
 def test_a_prediction_that_has_not_finished_has_nothing_to_write(
     mia: Mia, suggested: RunDir, tmp_path: Path
 ) -> None:
-    suggested.suggestions.unlink()
+    events = suggested.events.read_bytes().splitlines(keepends=True)
+    suggested.events.write_bytes(b"".join(line for line in events if b'"result"' not in line))
     answer = mia("runs", "predictions", suggested.path, tmp_path / "p.csv")
     assert answer.code == 1 and "has no predictions yet" in answer.err and not (tmp_path / "p.csv").exists()
 

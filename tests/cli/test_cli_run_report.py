@@ -12,7 +12,7 @@ from cli_support import Mia
 from PIL import Image
 from report_support import CLASSES, HOSTILE, make_evaluation, make_training, samples_of
 from run_support import make_predict_job
-from training_commands import train
+from training_commands import runs_of, train
 
 from mia_tui.config.settings_file import load_config
 from mia_tui.paths import StateFolder
@@ -61,13 +61,19 @@ def test_a_real_training_has_a_report_of_its_test_part_that_shows_where_the_netw
 ) -> None:
     assert train(mia, discs, "--lr", 0.003, "--test-fraction", 0.2).code == 0
     assert mia("evaluate", discs, "--run", "last", "--split", "test", "--precision", "fp32").code == 0
-    answer = mia("report", "last", "--dataset", discs, "--out", tmp_path / "report.html", "--why", "--json")
+    written = ("--out", tmp_path / "report.html", "--zip", tmp_path / "all.zip")
+    answer = mia("report", "last", "--dataset", discs, *written, "--why", "--json")
     assert answer.code == 0, answer.err
     record = json.loads(answer.out)
     assert [part["split"] for part in record["parts"]] == ["test", "val"]
     assert record["parameters"] > 100_000 and len(record["fingerprint"]) == 32
     page = (tmp_path / "report.html").read_text("utf-8")
     assert page.count('alt="Where the network looks in ') > 3 and "Grad-CAM" in page
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        run = runs_of(discs)[0]
+        assert archive.read("model/best.safetensors") == run.best_weights.read_bytes()
+        assert archive.read("model/README.md").decode().startswith("---\n")
+        assert record["fingerprint"] in archive.read("fingerprint.jsonl").decode()
     assert record["fingerprint"] in page and "which were used neither for training" in page
 
 

@@ -49,9 +49,9 @@ def test_of_many_classes_the_most_frequent_confusions_are_shown() -> None:
     counts[3][4], counts[7][2] = 9, 30
     assert list(confusion(counts, [f"class {index}" for index in range(20)])) == [
         "The most frequent of 2 kinds of confusion:",
-        "truth    predicted  images",
-        "class 7  class 2        30",
-        "class 3  class 4         9",
+        "truth    predicted  images  share",
+        "class 7  class 2        30    23%",
+        "class 3  class 4         9     8%",
     ]
 
 
@@ -72,4 +72,14 @@ def test_every_class_has_a_line_with_its_figures() -> None:
     assert list(class_table(rows)) == [
         "class  images  precision  recall      F1",
         "red         6     1.0000  0.8333  0.9091",
+    ]
+
+
+def test_a_matrix_of_shares_by_similarity_has_confused_classes_side_by_side() -> None:
+    counts = [[8, 0, 2], [0, 5, 0], [3, 0, 7]]
+    assert list(confusion(counts, ["a", "b", "c"], shares=True, by_similarity=True)) == [
+        "truth \\ predicted    a    c     b",
+        "a                  80%  20%    0%",
+        "c                  30%  70%    0%",
+        "b                   0%   0%  100%",
     ]

@@ -28,7 +28,6 @@ from mia_tui.engine.export.checked_images import LeftOut, images_to_compare, rea
 from mia_tui.engine.export.comparison import Agreement, Runner, compare, run_on_images
 from mia_tui.engine.export.export import ExportOrder, export_network
 from mia_tui.engine.export.graph import ExportedNetwork, GraphInput
-from mia_tui.engine.export.readme import escaped, quoted
 from mia_tui.engine.export.resampling import Resampling
 from mia_tui.engine.inference.predict import Predictor
 from mia_tui.engine.training.checkpoint import load_model
@@ -318,11 +317,6 @@ def test_hostile_names_stay_names_in_the_model_card(tmp_path: Path) -> None:
     assert loaded.data.pipeline_tag == "image-classification"
     assert sum(line[:1].isdigit() for line in text.splitlines()) == len(names)
     assert json.loads((out / "config.json").read_text())["label_names"] == names
-
-
-def test_names_are_quoted_for_yaml_and_escaped_for_markdown() -> None:
-    assert quoted('a"b\\c\n') == '"a\\"b\\\\c\\\\x0a"'
-    assert escaped("<b>_x_ | [y](z) & `w`") == r"&lt;b&gt;\_x\_ \| \[y\]\(z\) &amp; \`w\`"
 
 
 def test_without_onnx_one_sentence_says_what_to_install(

@@ -315,11 +315,11 @@ def test_a_stop_before_any_image_could_be_read_is_a_stop_and_no_loss_of_nan(
     broken: list[Path] = []
 
     def requested(stop: StopRequest) -> bool:
-        """As soon as the images were measured; then they cannot be read any more."""
-        is_measured = run.input_map() is not None
-        if is_measured and not broken:
+        """As soon as the fingerprint of the images was taken; then they cannot be read any more."""
+        is_taken = run.fingerprint.exists()
+        if is_taken and not broken:
             broken.extend(break_files(run, "train"))
-        return is_measured
+        return is_taken
 
     monkeypatch.setattr(StopRequest, "requested", requested)
     result, _ = train(run)

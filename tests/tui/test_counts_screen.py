@@ -80,7 +80,7 @@ def test_slides_are_counted_with_the_newest_predictions(cells: Path) -> None:
             assert "fraction in % of predictions by resnet18" in text and "slides in names" in text
             assert "all 8 groups" in text
             assert line_of(pilot, "slide7").split()[1:5] == ["slide7", "10", "10.0", "90.0"]
-            assert "Wilson with the spread of 8 groups" in text
+            assert "bootstrap over 8 groups" in text
             await press(pilot, "space")
             assert line_of(pilot, "slide7").split()[1:5] == ["slide7", "10", "1", "9"]
             await press(pilot, "space")

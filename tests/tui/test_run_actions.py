@@ -90,7 +90,19 @@ async def type_in(pilot: Pilot[None], text: str) -> None:
 
 
 def test_both_screens_have_the_same_keys_for_what_is_done_with_runs() -> None:
-    names = ("stop", "resume", "change", "again", "queue", "predict", "delete", "rename", "tag", "note")
+    names = (
+        "stop",
+        "resume",
+        "change",
+        "again",
+        "queue",
+        "predict",
+        "delete",
+        "rename",
+        "tag",
+        "note",
+        "report",
+    )
     for name in names:
         assert SCOPES["run"].keys[name] == SCOPES["runs"].keys[name]
 

@@ -38,7 +38,7 @@ def test_the_interval_within_a_group_is_that_of_wilson():
     assert np.isnan(shares.value[3]).all() and np.isnan(shares.low[3]).all()
 
 
-@pytest.mark.parametrize("groups", [8, 24])
+@pytest.mark.parametrize("groups", [8, 20])
 def test_the_interval_over_groups_covers_the_truth_although_images_of_a_group_are_alike(groups):
     rng, alpha = np.random.default_rng(3), np.array([6.0, 3.0, 1.0])
     truth, covered, naive = alpha / alpha.sum(), [], []
@@ -48,7 +48,7 @@ def test_the_interval_over_groups_covers_the_truth_although_images_of_a_group_ar
         covered.append((shares.low <= truth) & (truth <= shares.high))
         alone = shares_by_group(counts.sum(axis=0, keepdims=True))
         naive.append((alone.low[0] <= truth) & (truth <= alone.high[0]))
-    assert 0.90 <= np.mean(covered) <= 0.985
+    assert 0.925 <= np.mean(covered) <= 0.98
     assert np.mean(naive) < 0.7
 
 

@@ -3,12 +3,15 @@
 import shutil
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from mutations import json_mutants
 
 from mia_tui.config.predict import DecisionRule
+from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import RunError
+from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow, PredictionRows
 from mia_tui.runs.record.decision import (
     UNSURE,
     Decision,
@@ -148,3 +151,28 @@ def test_a_probability_of_zero_stays_a_number() -> None:
     said = calibrated(np.array([[1.0, 0.0, 0.0]], np.float32), 3.0)
     assert np.isfinite(said).all()
     assert said.dtype == np.float32
+
+
+def test_rows_by_another_rule_are_not_continued(tmp_path: Path) -> None:
+    keys = [ImageKey("a.png"), ImageKey("b.png")]
+    plain = PredictionHeader("/data", "w", ["cat", "dog"], "run", False, 100.0)
+    rows = PredictionRows(tmp_path / "rows.jsonl", plain, keys)
+    rows.append([PredictionRow("a.png", 0, [0.6, 0.4])])
+    assert PredictionRows(tmp_path / "rows.jsonl", plain, keys).done == 1
+    for rule in (
+        DecisionRule(temperature=1.5),
+        DecisionRule(threshold=0.5),
+        DecisionRule(by_class={"cat": 0.9}),
+    ):
+        other = msgspec.structs.replace(plain, rule=rule)
+        again = PredictionRows(tmp_path / "rows.jsonl", other, keys)
+        assert again.done == 0
+        again.append([PredictionRow("a.png", 0, [0.6, 0.4])])
+
+
+def test_rows_of_an_earlier_version_are_those_without_a_rule(tmp_path: Path) -> None:
+    header = PredictionHeader("/data", "w", ["cat", "dog"], "run", False, 100.0)
+    old = msgspec.json.encode(header).replace(b',"rule":{}', b"")
+    row = msgspec.json.encode(PredictionRow("a.png", 0, [0.6, 0.4]))
+    (tmp_path / "rows.jsonl").write_bytes(old + b"\n" + row + b"\n")
+    assert PredictionRows(tmp_path / "rows.jsonl", header, [ImageKey("a.png")]).done == 1

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from run_support import make_run
 from test_live_learner import DIMS, listing, state
 
@@ -167,21 +168,24 @@ def test_labels_are_judged_by_the_network_that_was_trained_on_none(tmp_path: Pat
 
 
 def test_labels_that_it_knows_by_heart_do_not_say_how_sure_suggestions_are(
-    tmp_path: Path, trained: RunDir
+    tmp_path: Path, trained: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, DEFAULT_NETWORK, tells=BLIND)
-    write(tmp_path, RUN, tells=0.15, tells_trained=9.0, run=trained)
-    now = labelled(all_images())
-    found = networks(tmp_path, RUN)
+    write(tmp_path, RUN, tells=SHARP, run=trained)
+    asked: list[int] = []
+
+    def spy(scores: NDArray[np.float32], positions: NDArray[np.int32], counts: NDArray[np.float32]) -> float:
+        asked.append(len(positions))
+        return 1.0
+
+    monkeypatch.setattr("mia_tui.active.suggester.best_temperature", spy)
+    found, images = networks(tmp_path, RUN), all_images()
+    now = labelled(images)
     found.choose(now)
-    learner = found.in_use
-    honest = learner.learn(now).learned
-    assert honest is not None and learner.suggester.by_heart is not None
-    assert learner.suggester.by_heart.sum() == IMAGES - VAL
-    learner.suggester.by_heart = None
-    rows = np.arange(IMAGES, dtype=np.int32)
-    surer = learner.suggester.learn(rows, 1 + rows % 2)
-    assert honest.confidences[:VAL].mean() < surer.confidences[:VAL].mean()
+    learned = found.in_use.learn(now).learned
+    assert learned is not None and (learned.labels, asked[-1]) == (IMAGES, VAL)
+    found.in_use.learn(labelled(images, among=range(VAL, IMAGES)))
+    assert asked[-1] == IMAGES - VAL, "where there are no others"
 
 
 def test_a_run_that_was_deleted_is_not_used(tmp_path: Path, trained: RunDir) -> None:

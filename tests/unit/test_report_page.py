@@ -232,6 +232,12 @@ def test_a_run_without_any_results_still_has_a_report(tmp_path: Path) -> None:
     assert "No epoch has ended yet" in page.text
 
 
+def test_results_without_an_image_have_a_page(tmp_path: Path) -> None:
+    samples = samples_of(30, 3, parts=("train",))
+    page = page_of(make_training(tmp_path / "cells", samples=samples), tmp_path)
+    assert "Validation part: 0 images" in page.text and "Every image was predicted rightly" not in page.text
+
+
 def test_a_perfect_network_and_an_absent_class_break_nothing(tmp_path: Path) -> None:
     samples = samples_of(120, 2)
     run = make_training(tmp_path / "cells", samples=samples, classes=CLASSES)

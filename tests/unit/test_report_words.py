@@ -1,9 +1,10 @@
 """What a report says in words: true to what the run recorded, and nothing more."""
 
+import json
 from pathlib import Path
 
 import pytest
-from report_support import make_evaluation, make_training, samples_of, training_events
+from report_support import HOSTILE, make_evaluation, make_training, samples_of, training_events
 from run_support import make_predict_job
 
 from mia_tui.catalog.backbones import BACKBONES
@@ -18,6 +19,7 @@ from mia_tui.report.words.checklist import checklist
 from mia_tui.report.words.limits import limits
 from mia_tui.report.words.literature import network_citation
 from mia_tui.report.words.methods import methods_paragraph
+from mia_tui.report.words.model_readme import model_readme
 from mia_tui.report.words.settings import setting_rows
 from mia_tui.runs.record.decision import Decision
 from mia_tui.runs.record.job import Sample
@@ -236,6 +238,23 @@ def test_every_network_of_the_catalogue_has_a_work_to_cite() -> None:
     assert network_citation("timm:vit_tiny") is None
     found = network_citation("mobilenetv2")
     assert found is not None and "V2" in found.text
+
+
+def test_limits_tell_that_a_training_was_stopped(tmp_path: Path) -> None:
+    run = make_training(tmp_path / "cells", events=training_events(outcome="stopped"), epochs=9)
+    assert "did not come to its end: it was stopped after 2 of 9 epochs." in limits_of(run)
+
+
+def test_hostile_names_are_text_in_the_readme_of_a_model(tmp_path: Path) -> None:
+    facts = facts_of(make_training(tmp_path / "a: b #<i>", classes=HOSTILE), title="x: [y]\n---\n<script>")
+    numbers = compute_numbers(facts.parts[0])
+    said = methods_paragraph(facts, numbers)
+    text = model_readme(facts, numbers, methods=said, limits=limits(facts, (numbers,)))
+    head, _, body = text.removeprefix("---\n").partition("\n---\n")
+    assert "<" not in body and "\x1b" not in text
+    name = next(line for line in head.splitlines() if line.startswith("- name: "))
+    assert json.loads(name.removeprefix("- name: ")) == r"x: [y]\x0a---\x0a<script>"
+    assert r"\{\{ 7\*7 \}\}" in body and "value: 0.85" in head
 
 
 def test_a_prediction_is_refused(tmp_path: Path) -> None:

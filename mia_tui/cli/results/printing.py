@@ -13,6 +13,7 @@ from mia_tui.text import counted, name_some, printable
 if TYPE_CHECKING:
     from mia_tui.runs.evaluation.results import Results
 
+_NARROW = 0.05
 _UNDEFINED = ("no images", "never predicted")
 _NO_PROBABILITIES = (
     "This run does not record the probabilities of its images, so there are no areas, no calibration and no losses; "
@@ -53,13 +54,15 @@ def print_figures(report: Report, figures: ResultFigures, shown: ShownResults) -
 
 
 def cell(estimate: Estimate) -> str:
-    """A figure with its interval, as `0.912 0.87-0.94`."""
+    """A figure with its interval, as `0.912 0.87-0.94`; a narrow one with three digits."""
     if estimate.why_none in _UNDEFINED:
         return "–"
     value = f"{estimate.value:.3f}"
     if estimate.interval is None:
         return f"{value} {estimate.why_none.partition(':')[0]}"
-    return f"{value} {estimate.interval.low:.2f}-{estimate.interval.high:.2f}"
+    low, high = estimate.interval.low, estimate.interval.high
+    digits = 3 if high - low < _NARROW else 2
+    return f"{value} {low:.{digits}f}-{high:.{digits}f}"
 
 
 def ends(estimate: Estimate) -> str:

@@ -4,9 +4,7 @@ Names of classes, runs and datasets are whatever somebody typed; none of them ca
 Source of the form: https://huggingface.co/docs/hub/model-cards
 """
 
-import json
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -17,10 +15,8 @@ from mia_tui.engine.export.metadata import Provenance, input_sentence, prepared_
 from mia_tui.runs.evaluation.confusion import ClassFigures
 from mia_tui.runs.record.decision import DecisionRule
 from mia_tui.runs.record.model_card import ModelCard
-from mia_tui.text import counted, percent, printable, shorten
+from mia_tui.text import counted, markdown_text, percent, shorten, yaml_text
 
-_MARKDOWN = re.compile(r"([!#$()*+\-.:@\[\\\]_`{|}~])")
-_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _LIBRARY: dict[ModelFormatName, str] = {"onnx": "onnx", "torch": "pytorch", "timm": "timm"}
 # Names of metrics on the hub.
 _METRICS = {
@@ -85,17 +81,6 @@ def readme(facts: ReadmeFacts) -> str:
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
-def quoted(text: object) -> str:
-    """A name as a string of YAML: in double quotes, as JSON has it, in one line."""
-    return json.dumps(printable(text), ensure_ascii=False)
-
-
-def escaped(text: object) -> str:
-    """A name as text of Markdown, which is also plain where HTML is allowed."""
-    plain = _MARKDOWN.sub(r"\\\1", printable(text))
-    return "".join(_HTML.get(character, character) for character in plain)
-
-
 def _head(facts: ReadmeFacts) -> Iterator[str]:
     yield "---"
     yield "# license: choose one, such as mit or cc-by-4.0"
@@ -111,40 +96,40 @@ def _head(facts: ReadmeFacts) -> Iterator[str]:
 def _model_index(facts: ReadmeFacts, evaluation: Evaluation) -> Iterator[str]:
     name = facts.provenance.dataset or "unnamed"
     yield "model-index:"
-    yield f"- name: {quoted(facts.name)}"
+    yield f"- name: {yaml_text(facts.name)}"
     yield "  results:"
     yield "  - task:"
     yield "      type: image-classification"
     yield "    dataset:"
-    yield f"      name: {quoted(name)}"
-    yield f"      type: {quoted(name)}"
-    yield f"      split: {quoted(evaluation.part)}"
+    yield f"      name: {yaml_text(name)}"
+    yield f"      type: {yaml_text(name)}"
+    yield f"      split: {yaml_text(evaluation.part)}"
     yield "    metrics:"
     for key, (kind, words) in _METRICS.items():
         if math.isfinite(evaluation.figures.get(key, math.nan)):  # of images of one class some are not
             yield f"    - type: {kind}"
             yield f"      value: {evaluation.figures[key]:.6f}"
-            yield f"      name: {quoted(words)}"
+            yield f"      name: {yaml_text(words)}"
 
 
 def _about(facts: ReadmeFacts) -> Iterator[str]:
     card, provenance = facts.card, facts.provenance
-    yield f"# {escaped(facts.name)}"
+    yield f"# {markdown_text(facts.name)}"
     yield ""
     yield (
-        f"A network ({escaped(card.backbone)}) that sorts images into "
-        f"{counted(len(card.classes), 'class', 'classes')}, trained with mia-tui {escaped(card.version)}"
-        + (f" on the dataset {escaped(provenance.dataset)}" if provenance.dataset else "")
-        + f", run {escaped(card.run)}, epoch {card.epoch}."
+        f"A network ({markdown_text(card.backbone)}) that sorts images into "
+        f"{counted(len(card.classes), 'class', 'classes')}, trained with mia-tui {markdown_text(card.version)}"
+        + (f" on the dataset {markdown_text(provenance.dataset)}" if provenance.dataset else "")
+        + f", run {markdown_text(card.run)}, epoch {card.epoch}."
     )
     if facts.samples:
-        parts = ", ".join(f"{count:,} in {escaped(part)}" for part, count in facts.samples.items())
+        parts = ", ".join(f"{count:,} in {markdown_text(part)}" for part, count in facts.samples.items())
         yield f"Images: {parts}."
     yield ""
     yield "Classes, in the order of the output:"
     yield ""
     for number, item in enumerate(card.classes):
-        yield f"{number}. {escaped(item.name)}"
+        yield f"{number}. {markdown_text(item.name)}"
     yield ""
     yield (f"Exported on {provenance.day}; BLAKE2b of the weights of the run: `{provenance.digest}`.")
 
@@ -155,7 +140,7 @@ def _use(facts: ReadmeFacts) -> Iterator[str]:
     if facts.takes is None:
         yield f"Input: {prepared_sentence(facts.card)}"
     else:
-        yield f"Input: {input_sentence(facts.card, facts.takes, escaped)}"
+        yield f"Input: {input_sentence(facts.card, facts.takes, markdown_text)}"
     yield ""
     if facts.takes is not None:
         yield (
@@ -181,7 +166,7 @@ def _use(facts: ReadmeFacts) -> Iterator[str]:
 
 
 def _thresholds(rule: DecisionRule) -> str:
-    return ", ".join(f"{shorten(least)} for {escaped(name)}" for name, least in rule.by_class.items())
+    return ", ".join(f"{shorten(least)} for {markdown_text(name)}" for name, least in rule.by_class.items())
 
 
 def _code(facts: ReadmeFacts) -> Iterable[str]:
@@ -233,7 +218,7 @@ def _worth(facts: ReadmeFacts) -> Iterator[str]:
     if evaluation is None:
         yield "It is not known here how good the network is."
     else:
-        part = f"of the part {escaped(evaluation.part)}" if evaluation.part else "that were evaluated"
+        part = f"of the part {markdown_text(evaluation.part)}" if evaluation.part else "that were evaluated"
         yield f"On {counted(evaluation.images, 'image')} {part}:"
         yield ""
         yield "| metric | value |"
@@ -246,7 +231,8 @@ def _worth(facts: ReadmeFacts) -> Iterator[str]:
         yield "|---|---|---|---|---|"
         for row in evaluation.by_class:
             yield (
-                f"| {escaped(row.name)} | {row.support:,} | {row.precision:.4f} | {row.recall:.4f} | {row.f1:.4f} |"
+                f"| {markdown_text(row.name)} | {row.support:,} | {row.precision:.4f} | {row.recall:.4f} | "
+                f"{row.f1:.4f} |"
             )
     yield ""
     yield "- " + _agreement_words(facts.agreement, f"`{facts.file}` and mia-tui")

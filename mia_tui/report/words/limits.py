@@ -57,7 +57,8 @@ def _of_training(facts: RunFacts, config: TrainConfig | None) -> Iterator[str]:
     if state.outcome is None:
         yield f"The training had not ended: this is its state after {counted(done, 'epoch')}."
     elif state.outcome != "finished":
-        yield f"The training did not come to its end: it {state.outcome} after {done:,} of {config.epochs:,} epochs."
+        ended = {"stopped": "was stopped"}.get(state.outcome, state.outcome)
+        yield f"The training did not come to its end: it {ended} after {done:,} of {config.epochs:,} epochs."
     left_out = max((row.left_out.count for row in state.epochs if row.left_out is not None), default=0)
     if left_out:
         yield f"Up to {counted(left_out, 'image')} could not be read and {_were(left_out)} left out of the training."

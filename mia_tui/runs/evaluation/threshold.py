@@ -92,10 +92,7 @@ class ThresholdChoice:
 
     def outcome(self, rule: DecisionRule) -> ThresholdRow:
         """What a rule at this temperature does to the images."""
-        at, results = self.answered(rule), self.results
-        table = metric_table(results.truth[at], self.predicted[at], results.classes, results.groups[at])
-        share = float(np.count_nonzero(at)) / max(1, len(at))
-        return ThresholdRow(rule.threshold, share, table.overall["accuracy"])
+        return _outcome(self.results, self.predicted, self.answered(rule), rule)
 
     def rows(self) -> list[ThresholdRow]:
         """What thresholds do, from that with which all images are answered to that with which half of them are."""
@@ -103,7 +100,7 @@ class ThresholdChoice:
         for coverage in COVERAGES:
             point = threshold_for(curve, coverage=coverage)
             assert point is not None
-            threshold = self._rounded(point.threshold)
+            threshold = self.rounded(point.threshold)
             if not rows or threshold != rows[-1].threshold:
                 rows.append(self.outcome(DecisionRule(self.temperature, threshold)))
         return rows
@@ -141,32 +138,19 @@ class ThresholdChoice:
         chosen = self._found(accuracy, coverage) if threshold is None else threshold
         of_classes = self._of_classes(accuracy, coverage) if by_class else {}
         rule = DecisionRule(self.temperature, chosen, of_classes)
-        outcome = self.outcome(rule)
-        if not outcome.coverage:
+        if not self.answered(rule).any():
             raise ConfigError(
                 f"No image of {self.results.split} would be answered: the most probable class of the surest one has "
                 f"{self.confidence.max(initial=0.0):.4f}.",
                 "Choose a lower threshold.",
             )
-        known = outcome.accuracy
-        return Decision(
-            temperature=rule.temperature,
-            threshold=rule.threshold,
-            by_class=rule.by_class,
-            part=self.results.split,
-            images=len(self.results.truth),
-            coverage=outcome.coverage,
-            accuracy=known.value,
-            interval=None if known.interval is None else (known.interval.low, known.interval.high),
-            method=known.why_none if known.interval is None else known.interval.method,
-            chosen_at=time.time(),
-        )
+        return decision_by(rule, self.results, self.predicted, self.answered(rule))
 
     def _found(self, accuracy: float | None, coverage: float | None, *, of_class: int | None = None) -> float:
         curve = self.curve(of_class=of_class)
         point = threshold_for(curve, accuracy=accuracy, coverage=coverage)
         if point is not None:
-            return self._rounded(point.threshold, of_class=of_class)
+            return self.rounded(point.threshold, of_class=of_class)
         best = int(curve.accuracy.argmax())
         images = "answers" if of_class is None else f"images predicted as {self.results.classes[of_class]}"
         raise ConfigError(
@@ -183,7 +167,7 @@ class ThresholdChoice:
             if images[place] >= LEAST_IMAGES
         }
 
-    def _rounded(self, threshold: float, *, of_class: int | None = None) -> float:
+    def rounded(self, threshold: float, *, of_class: int | None = None) -> float:
         """The threshold with the fewest digits that answers the same images."""
         sure = self.confidence if of_class is None else self.confidence[self.predicted == of_class]
         low = sure[sure < threshold].max(initial=0.0)
@@ -194,6 +178,45 @@ class ThresholdChoice:
             if low + margin <= short <= high - margin:
                 return short
         return threshold
+
+
+def decision_by(
+    rule: DecisionRule, results: Results, predicted: npt.NDArray[np.int64], answered: npt.NDArray[np.bool_]
+) -> Decision:
+    """A rule with what it does to the images it was chosen on, to be kept with the network.
+
+    Args:
+        rule: The rule.
+        results: Of n images.
+        predicted: Positions of their predicted classes, shape (n,).
+        answered: Whether each has an answer by the rule, shape (n,).
+    """
+    outcome = _outcome(results, predicted, answered, rule)
+    known = outcome.accuracy
+    return Decision(
+        temperature=rule.temperature,
+        threshold=rule.threshold,
+        by_class=rule.by_class,
+        part=results.split,
+        images=len(results.truth),
+        coverage=outcome.coverage,
+        accuracy=known.value,
+        interval=None if known.interval is None else (known.interval.low, known.interval.high),
+        method=known.why_none if known.interval is None else known.interval.method,
+        chosen_at=time.time(),
+    )
+
+
+def _outcome(
+    results: Results,
+    predicted: npt.NDArray[np.int64],
+    answered: npt.NDArray[np.bool_],
+    rule: DecisionRule,
+) -> ThresholdRow:
+    at = answered
+    table = metric_table(results.truth[at], predicted[at], results.classes, results.groups[at])
+    share = float(np.count_nonzero(at)) / max(1, len(at))
+    return ThresholdRow(rule.threshold, share, table.overall["accuracy"])
 
 
 def read_choice(
@@ -217,7 +240,17 @@ def read_choice(
         RunError: If the run has no probabilities of images that the network was not trained on, or its weights have
             been replaced since.
     """
-    results = load_results(run, dataset=dataset, group_by=group_by)
+    return choice_of(load_results(run, dataset=dataset, group_by=group_by), temperature=temperature)
+
+
+def choice_of(results: Results, *, temperature: float | None = None) -> ThresholdChoice:
+    """The same from results that have been read.
+
+    Raises:
+        CheckpointError: As for `read_choice`.
+        RunError: As for `read_choice`.
+    """
+    run = results.run
     if results.split == "train":
         raise RunError(
             f"The training {printable(run.name)} had no validation part, and on images it was trained on a network "

@@ -4,6 +4,7 @@ The predictions are those of a prediction, from its folder or from the file that
 a training or an evaluation has evaluated its network on.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from mia_tui.dataset.interchange.programs.mia_results import write_mia_results
 from mia_tui.dataset.interchange.programs.rows import ExportRow, ExportRows, RowsWriter
 from mia_tui.dataset.model import FRAME_NUMBERING, WHOLE_STACK, ImageKey, StackMode
 from mia_tui.dataset.scan.scan import iter_images
-from mia_tui.errors import ConfigError, RunError
+from mia_tui.errors import ConfigError, DataError, RunError
 from mia_tui.runs.evaluation.results import Results, load_results
 from mia_tui.runs.evaluation.threshold import evaluated_weights
 from mia_tui.runs.list.moved_dataset import current_job
@@ -33,8 +34,10 @@ from mia_tui.runs.prediction.predictions import PredictionHeader, PredictionRow
 from mia_tui.runs.prediction.probabilities import MOST_CLASSES, ProbabilityLine, probability_lines
 from mia_tui.runs.prediction.suggestions import SuggestionSet, read_suggestions
 from mia_tui.runs.record.decision import calibrated, read_decision, rule_of
+from mia_tui.runs.record.events import ResultSaved
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.state import read_state
 from mia_tui.text import counted, encode_name, printable
 
 UNSURE_FOLDER = "unsure"
@@ -123,6 +126,11 @@ def _of_prediction(run: RunDir, job: AnyJob, config: PredictConfig) -> RunPredic
     classes = tuple(item.name for item in job.classes)
     rule = config.rule or DecisionRule()
     images: Iterable[PredictedImage]
+    result = read_state(run).result
+    if result is None:
+        raise RunError(
+            f"The run {printable(run.name)} has no predictions yet.", "They come at its end; resume it."
+        )
     if config.out is None:
         images = _of_suggestions(run, job, classes)
     elif config.shard is not None:
@@ -131,8 +139,25 @@ def _of_prediction(run: RunDir, job: AnyJob, config: PredictConfig) -> RunPredic
             "Join the parts with `mia-tui predict --join`.",
         )
     else:
-        images = map(_of_row, read_prediction_file(Path(config.out), classes))
+        out = Path(config.out)
+        images = _as_made(map(_of_row, read_prediction_file(out, classes)), result, classes, out)
     return RunPredictions(run, Path(job.dataset), classes, config.network, rule, images)
+
+
+def _as_made(
+    images: Iterable[PredictedImage], result: ResultSaved, classes: Sequence[str], out: Path
+) -> Iterator[PredictedImage]:
+    """The same images; refused at their end if there are other numbers of them than the run has made."""
+    counts, unsure = Counter[str](), 0
+    for image in images:
+        unsure += image.row.unsure
+        counts[encode_name(classes[image.row.place])] += not image.row.unsure
+        yield image
+    if (+counts, unsure) != (+Counter(result.counts), result.unsure):
+        raise DataError(
+            f"{printable(out)} holds other predictions than this run has made.",
+            "Export those of the run that has made them, or predict again.",
+        )
 
 
 def _of_row(row: PredictionRow) -> PredictedImage:
@@ -143,10 +168,6 @@ def _of_row(row: PredictionRow) -> PredictedImage:
 
 def _of_suggestions(run: RunDir, job: AnyJob, classes: Sequence[str]) -> Iterator[PredictedImage]:
     """The suggestions in a run's folder, with the probabilities of all classes where those are known."""
-    if not run.suggestions.is_file():
-        raise RunError(
-            f"The run {printable(run.name)} has no predictions yet.", "They come at its end; resume it."
-        )
     found = read_suggestions(SuggestionSet(run, run.name, 0.0, 0))
     unsure = np.zeros(len(found.keys), np.bool_) if found.unsure is None else found.unsure
     has_all = (

@@ -217,6 +217,9 @@ class ShownSuggestions:
             words = f"{words[:-1]}, which predicted {chosen.images:,} of {images:,} images."
             if len(known) > 1:
                 words += " Those of other predictions are not shown with it."
+        unsure = 0 if found.unsure is None else int(np.count_nonzero(found.unsure))
+        if unsure:
+            words += f" The network is unsure of {counted(unsure, 'image')}."
         if found.left_out:
             words += f" Those of {counted(found.left_out, 'image')} of stacks are left out; predict again for them."
         if unshown := await self._of_the_other_choice(found):

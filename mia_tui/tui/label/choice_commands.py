@@ -173,9 +173,12 @@ class ChoiceCommands:
         if wanted is None:
             return
         filter = Filter(among=wanted.keys, among_words=wanted.title)
-        order: tuple[Order, bool] = ("given", False)
-        place = wanted.place or wanted.counts
-        self._controller.ways_back.show("run", self._screen.SCOPE_NAME, filter, place, order)
+        place = wanted.place
+        is_result = place is not None and place.results is not None
+        order: tuple[Order, bool] | None = (
+            ("given", False) if is_result else None
+        )  # such as the largest loss first
+        self._controller.ways_back.show("run", self._screen.SCOPE_NAME, filter, place or wanted.counts, order)
         first = None if wanted.first is None else self._session.listing.row(wanted.first)
         if first is not None:
             self._session.go_to(first)
@@ -184,12 +187,8 @@ class ChoiceCommands:
             f"{counted(shown, 'image')}: {wanted.title}." if shown else "These images do not exist any more."
         )
         leave, other = self._screen.key("leave"), self._screen.key("filter")
-        back = "the run"
-        if wanted.counts is not None:
-            back = "the counts"
-        elif wanted.place is not None and wanted.place.results is not None:
-            back = "the results"
-        self._screen.say(f"{words} {leave} goes back to {back}, {other} shows others.")
+        back = "counts" if wanted.counts is not None else "results" if is_result else "run"
+        self._screen.say(f"{words} {leave} goes back to the {back}, {other} shows others.")
 
     @property
     def _opened(self) -> OpenDataset:

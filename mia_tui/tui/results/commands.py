@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.list.find import kind_of
-from mia_tui.runs.record.decision import remove_decision, write_decision
+from mia_tui.runs.record.decision import decision_words
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.open_dataset import OpenImages, RunPlace
 from mia_tui.tui.results.images import TilesOfRows, images_of
@@ -172,20 +172,14 @@ class ResultsCommands:
         found, screen = self._ready_threshold(), self._screen
         if found is None:
             return
-        page = screen.threshold
-        decision = page.decision(found)
-        if not decision.may_be_unsure:
+        decision = await asyncio.to_thread(screen.threshold.store)
+        if decision is None:
             screen.say(
                 f"Without a threshold every image is answered: {screen.key('left')} moves it; "
                 f"{screen.key('remove')} removes the one that is stored."
             )
             return
-        await asyncio.to_thread(write_decision, found.weights, decision)
-        page.was_stored(decision)
-        screen.say(
-            f"Stored with the model: predictions with it answer unsure below it, about "
-            f"{1 - decision.coverage:.1%} of such images."
-        )
+        screen.say(f"Stored with the model. It {decision_words(decision).partition(': ')[2]}.")
 
     async def _remove(self) -> None:
         found, screen = self._ready_threshold(), self._screen
@@ -195,7 +189,6 @@ class ResultsCommands:
             screen.say("This class has the threshold of all classes again.")
             return
         if screen.threshold.stored is None:
-            screen.threshold.was_stored(None)
             screen.say("No threshold is stored with the model.")
             return
         if not await screen.confirm(
@@ -205,8 +198,7 @@ class ResultsCommands:
             no="Keep",
         ):
             return
-        await asyncio.to_thread(remove_decision, found.weights)
-        screen.threshold.was_stored(None)
+        await asyncio.to_thread(screen.threshold.remove)
         screen.say("Removed: predictions with this model answer every image.")
 
     # The run

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mia_tui.analysis.calibration import Reliability, confidences, fit_temperature, reliability
+from mia_tui.analysis.calibration import Reliability, fit_temperature, reliability
 from mia_tui.analysis.curves import Areas, Curve, areas, precision_recall, roc
 from mia_tui.analysis.metrics import MetricTable, metric_table
-from mia_tui.analysis.thresholds import CoverageCurve, coverage_curve
 from mia_tui.analysis.top_losses import TopLoss, top_losses
 from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.train import TrainConfig
@@ -52,44 +51,6 @@ class ClassCurves:
     precision_recall: Curve | None
 
 
-class Answers:
-    """How sure a network is of its answers, after a temperature.
-
-    Args:
-        log_probabilities: Shape (n, C).
-        truth: Positions of the classes, shape (n,).
-        temperature: What the log probabilities are divided by.
-
-    Attributes:
-        temperature: What the log probabilities are divided by.
-        best: Positions of the most probable classes, shape (n,), int64.
-        confidence: Their probabilities, shape (n,), float64.
-        is_right: Whether they are the truth, shape (n,), bool.
-    """
-
-    def __init__(self, log_probabilities: npt.NDArray[Any], truth: Rows, temperature: float) -> None:
-        self._log_probabilities, self._truth, self.temperature = log_probabilities, truth, temperature
-        self.confidence, self.best = confidences(log_probabilities, temperature=temperature)
-        self.is_right: npt.NDArray[np.bool_] = self.best == truth
-        self._coverages: dict[int | None, CoverageCurve] = {}
-
-    def of_class(self, position: int | None) -> npt.NDArray[np.bool_]:
-        """Which images are answered as a class, shape (n,); None means all."""
-        return np.ones(len(self.best), np.bool_) if position is None else self.best == position
-
-    def coverage(self, position: int | None) -> CoverageCurve | None:
-        """The accuracy against the coverage, if `compute_coverage` was called for it."""
-        return self._coverages.get(position)
-
-    def compute_coverage(self, position: int | None) -> None:
-        """Compute the accuracy against the coverage, of all images or of those that are answered as a class."""
-        truth, values = self._truth, self._log_probabilities
-        if position is not None:
-            rows = self.of_class(position)
-            truth, values = truth[rows], values[rows]
-        self._coverages[position] = coverage_curve(values, truth, temperature=self.temperature)
-
-
 class ComputedResults:
     """The results of one epoch of a run, with all that is computed of them.
 
@@ -121,7 +82,6 @@ class ComputedResults:
         outside = np.array([key is None for key in keys])
         self._outside = outside if outside.any() else None
         self._curves: dict[int, ClassCurves] = {}
-        self._answers: Answers | None = None
 
     def knows(self, name: str) -> bool:
         """Whether an attribute that takes a while was computed already."""
@@ -181,13 +141,6 @@ class ComputedResults:
         """How often the network is right where it is so sure: as it is, and after the temperature."""
         values, truth = self.log_probabilities, self.results.truth
         return reliability(values, truth), reliability(values, truth, temperature=self.temperature)
-
-    def answers(self, temperature: float | None = None) -> Answers:
-        """Its answers after a temperature; None takes the one that fits these images best."""
-        temperature = self.temperature if temperature is None else temperature
-        if self._answers is None or self._answers.temperature != temperature:
-            self._answers = Answers(self.log_probabilities, self.results.truth, temperature)
-        return self._answers
 
     @cached_property
     def losses(self) -> list[TopLoss]:

@@ -59,6 +59,7 @@ class ResultPage(ABC):
         SHORT: In little room.
         NEEDS_PROBABILITIES: Whether it shows nothing of a run that kept only its predictions.
         widget: Shows it.
+        trouble: Why it cannot be shown, a sentence; empty if it can.
     """
 
     NAME: ClassVar[ResultPageName]
@@ -66,6 +67,7 @@ class ResultPage(ABC):
     SHORT: ClassVar[str]
     NEEDS_PROBABILITIES: ClassVar[bool] = False
     widget: Widget
+    trouble: str = ""
 
     def __init__(self, ink: Ink) -> None:
         self.ink = ink

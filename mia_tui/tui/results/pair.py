@@ -6,7 +6,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from mia_tui.analysis.comparison import McNemar, mcnemar
+from mia_tui.analysis.comparison import McNemar, accuracy_difference, mcnemar
+from mia_tui.analysis.metrics import Estimate
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import RunError
 from mia_tui.runs.record.layout import RunDir
@@ -60,7 +61,12 @@ class PairResults:
         """Whether one is right more often than chance would have it."""
         return mcnemar(self.right_one, self.right_other)
 
-    @property
+    @cached_property
+    def difference(self) -> Estimate:
+        """Accuracy of the first less that of the second."""
+        return accuracy_difference(self.right_one, self.right_other, self.one.results.groups[self.rows_one])
+
+    @cached_property
     def has_groups(self) -> bool:
         """Whether some of the images belong together, so that they are not independent."""
         groups = self.one.results.groups[self.rows_one]

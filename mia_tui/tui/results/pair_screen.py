@@ -183,6 +183,13 @@ class PairScreen(KeyedScreen[OpenImages | None]):
             f"Both right {test.both:,}, only A {test.only_one:,}, only B {test.only_other:,}, "
             f"neither {test.neither:,}."
         )
+        difference, interval = pair.difference, pair.difference.interval
+        known = difference.why_none
+        if interval is not None:
+            known = f"95 % interval {interval.low:+.1%} to {interval.high:+.1%}, {interval.method}"
+        lines.append(
+            f"Accuracy of A less that of B: {difference.value:+.1%}{f' ({known})' if known else ''}."
+        )
         verdict = (
             "one is right more often than chance explains"
             if test.p < _SURE

@@ -143,7 +143,9 @@ class ResultsScreen(KeyedScreen[OpenImages | RunDir | None]):
     @property
     def can_show(self) -> bool:
         """Whether the page in view has something to show."""
-        return self.found is not None and (self.found.has_probabilities or not self.page.NEEDS_PROBABILITIES)
+        if self.found is None or self.page.trouble:
+            return False
+        return self.found.has_probabilities or not self.page.NEEDS_PROBABILITIES
 
     @property
     def idle(self) -> bool:
@@ -253,6 +255,8 @@ class ResultsScreen(KeyedScreen[OpenImages | RunDir | None]):
 
     def _why_none(self) -> str:
         evaluate = self.key("evaluate")
+        if self.page.trouble and self.found is not None:
+            return f"{self.page.trouble}\n{evaluate} evaluates the network anew."
         if self.found is not None:
             if self.found.results.which == "last":
                 return (

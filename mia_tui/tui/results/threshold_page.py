@@ -11,9 +11,12 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mia_tui.analysis.thresholds import CoverageCurve, threshold_for
-from mia_tui.runs.record.decision import Decision, DecisionRule, least_probabilities, read_decision
+from mia_tui.config.predict import DecisionRule
+from mia_tui.errors import MiaError
+from mia_tui.runs.evaluation.threshold import ThresholdChoice, choice_of
+from mia_tui.runs.record.decision import Decision, read_decision, remove_decision, write_decision
 from mia_tui.text import counted
-from mia_tui.tui.results.computed import Answers, ComputedResults, thinned_places
+from mia_tui.tui.results.computed import ComputedResults, thinned_places
 from mia_tui.tui.results.curve_pages import PlotPage
 from mia_tui.tui.results.metric_pages import pointed
 from mia_tui.tui.results.page import ChosenRows, PageCursor
@@ -25,7 +28,7 @@ STEP = 0.01
 """Of the coverage, with each key."""
 
 _ALL = "all classes"
-_NUMBER = 11
+_WIDE_FROM = 60
 
 
 @dataclass(frozen=True)
@@ -49,28 +52,30 @@ class ThresholdPage(PlotPage):
         self._list: LineList[_ThresholdLine] = LineList(ink, self._draw, heading=self._titles)
         super().__init__(ink, self._list)
         self._rule = DecisionRule()
-        self._answers: Answers | None = None
+        self._choice: ThresholdChoice | None = None
+        self._curves: dict[int | None, CoverageCurve] = {}
+        self._is_right: npt.NDArray[np.bool_] = np.empty(0, np.bool_)
         self._is_kept = False  # a rule that was chosen before its images were looked at
         self.stored: Decision | None = None
 
     # What is shown
 
     def missing(self, found: ComputedResults) -> Callable[[], object] | None:
-        answers, position = self._answers, self._position
-        if answers is None:
-            return lambda: self._read(found)
-        return None if answers.coverage(position) is not None else lambda: answers.compute_coverage(position)
+        position = self._position
+        if self._choice is None:
+            return None if self.trouble else lambda: self._read(found)
+        return None if position in self._curves else lambda: self._compute_curve(position)
 
     def show(self, found: ComputedResults) -> None:
-        if self._answers is None:
+        if self._choice is None:
             return
-        self._list.show(self._lines(found, self._answers), self._list.cursor or 0)
-        curve = self._answers.coverage(self._position)
+        self._list.show(self._lines(found, self._choice), self._list.cursor or 0)
+        curve = self._curves.get(self._position)
         if curve is not None:
             self.draw([self._plot(found, curve)])
 
     def heading(self, found: ComputedResults) -> str:
-        if self._answers is None:
+        if self._choice is None:
             return "Threshold: being computed"
         state = "not stored yet"
         if self.is_stored:
@@ -78,22 +83,24 @@ class ThresholdPage(PlotPage):
         return f"Threshold: below it the network answers unsure ({state})"
 
     def words(self, found: ComputedResults) -> str:
-        if self._answers is None:
+        if self._choice is None:
             return ""
-        answered, right = self._outcome(found, self._answers)
+        answered, right = self._outcome(self._choice)
         part = found.results.split
         return (
             f"Answers {answered:.1%} of {counted(found.count, 'image')} of {part}, {right:.1%} right "
-            f"(of all {self._answers.is_right.mean():.1%})."
+            f"(of all {self._is_right.mean():.1%})."
         )
 
     def chosen(self, found: ComputedResults) -> ChosenRows | None:
-        answers = self._answers
-        if answers is None:
+        choice = self._choice
+        if choice is None:
             return None
-        unsure = ~self._answered(found, answers) & answers.of_class(self._position)
+        unsure = ~choice.answered(self._rule)
+        if self._position is not None:
+            unsure &= choice.predicted == self._position
         rows = np.flatnonzero(unsure)
-        rows = rows[np.argsort(answers.confidence[rows], kind="stable")]
+        rows = rows[np.argsort(choice.confidence[rows], kind="stable")]
         what = "" if self._position is None else f", {self.ink.shown(found.results.classes[self._position])}"
         return ChosenRows(f"unsure{what}", rows) if len(rows) else None
 
@@ -118,7 +125,7 @@ class ThresholdPage(PlotPage):
 
     def move_along(self, found: ComputedResults, steps: float) -> None:
         """Answer so many more percent of the images, or fewer."""
-        curve = None if self._answers is None else self._answers.coverage(self._position)
+        curve = self._curves.get(self._position)
         if curve is None:
             return
         at = self._place(found, curve)
@@ -133,7 +140,7 @@ class ThresholdPage(PlotPage):
 
     def aim_at(self, found: ComputedResults, accuracy: float) -> bool:
         """Choose the lowest threshold with which this share of the answers is right; False if none does that."""
-        curve = None if self._answers is None else self._answers.coverage(self._position)
+        curve = self._curves.get(self._position)
         point = None if curve is None else threshold_for(curve, accuracy=accuracy)
         if point is None:
             return False
@@ -149,34 +156,48 @@ class ThresholdPage(PlotPage):
         self._rule = msgspec.structs.replace(self._rule, by_class=rest)
         return True
 
-    def decision(self, found: ComputedResults) -> Decision:
-        """What is chosen, to be stored; `is_ready` is true."""
-        assert self._answers is not None
-        answered, right = self._outcome(found, self._answers)
-        return Decision(
-            temperature=self._rule.temperature,
-            threshold=self._rule.threshold,
-            by_class=dict(self._rule.by_class),
-            part=found.results.split,
-            images=found.count,
-            coverage=answered,
-            accuracy=right,
+    def store(self) -> Decision | None:
+        """Store what is chosen with the model; None, and nothing is stored, if every image is answered by it.
+
+        Call it in a thread: it computes an interval and reads the weights.
+        """
+        choice, rule = self._choice, self._rule
+        if choice is None or not rule.may_be_unsure:
+            return None
+        outcome = choice.outcome(rule)
+        accuracy, interval = outcome.accuracy, outcome.accuracy.interval
+        decision = Decision(
+            temperature=rule.temperature,
+            threshold=rule.threshold,
+            by_class=dict(rule.by_class),
+            part=choice.results.split,
+            images=len(choice.results.truth),
+            coverage=outcome.coverage,
+            accuracy=accuracy.value,
+            interval=None if interval is None else (interval.low, interval.high),
+            method=accuracy.why_none if interval is None else interval.method,
             chosen_at=time.time(),
         )
-
-    def was_stored(self, decision: Decision | None) -> None:
-        """It is stored now, or None is."""
+        write_decision(choice.weights, decision, digest=choice.digest)
         self.stored = decision
-        if decision is None:
-            self._rule = DecisionRule(temperature=self._rule.temperature)
+        return decision
+
+    def remove(self) -> None:
+        """Remove what is stored with the model. Call it in a thread."""
+        if self._choice is not None:
+            remove_decision(self._choice.weights)
+        self.stored = None
+        self._rule = DecisionRule(temperature=self._rule.temperature)
 
     @property
     def is_ready(self) -> bool:
         """Whether a threshold can be chosen."""
-        return self._answers is not None
+        return self._choice is not None
 
     def _set(self, found: ComputedResults, threshold: float) -> None:
         name = self._class_name(found)
+        if self._choice is not None and threshold:
+            threshold = self._choice.rounded(threshold, of_class=self._position)
         if name is None:
             self._rule = msgspec.structs.replace(self._rule, threshold=threshold)
         else:
@@ -185,13 +206,21 @@ class ThresholdPage(PlotPage):
 
     def _read(self, found: ComputedResults) -> None:
         """Read what is stored; its temperature is kept, as the threshold is one of probabilities after it."""
-        stored = read_decision(found.weights)
-        answers = found.answers(None if stored is None else stored.temperature)
-        answers.compute_coverage(None)
+        try:
+            stored = read_decision(found.weights)
+            choice = choice_of(found.results, temperature=None if stored is None else stored.temperature)
+        except MiaError as error:
+            self.trouble = str(error)
+            return
+        self._curves, self._is_right = {None: choice.curve()}, choice.predicted == found.results.truth
         if not self._is_kept:
             least, own = (0.0, {}) if stored is None else (stored.threshold, stored.by_class)
-            self._rule = DecisionRule(answers.temperature, least, dict(own))
-        self.stored, self._answers = stored, answers
+            self._rule = DecisionRule(choice.temperature, least, dict(own))
+        self.stored, self._choice = stored, choice
+
+    def _compute_curve(self, position: int | None) -> None:
+        if self._choice is not None:
+            self._curves[position] = self._choice.curve(of_class=position)
 
     # Figures
 
@@ -204,41 +233,37 @@ class ThresholdPage(PlotPage):
     def _class_name(self, found: ComputedResults) -> str | None:
         return None if self._position is None else found.results.classes[self._position]
 
-    def _answered(self, found: ComputedResults, answers: Answers) -> npt.NDArray[np.bool_]:
-        least = least_probabilities(self._rule, found.results.classes)
-        is_answered: npt.NDArray[np.bool_] = answers.confidence >= least[answers.best]
-        return is_answered
-
-    def _outcome(self, found: ComputedResults, answers: Answers) -> tuple[float, float]:
+    def _outcome(self, choice: ThresholdChoice) -> tuple[float, float]:
         """The share of all images that is answered, and the share of the answers that is right."""
-        answered = self._answered(found, answers)
-        return float(answered.mean()), _share(answers.is_right[answered])
+        answered = choice.answered(self._rule)
+        right = self._is_right[answered]
+        return float(answered.mean()), float(right.mean()) if len(right) else 0.0
 
-    def _lines(self, found: ComputedResults, answers: Answers) -> list[_ThresholdLine]:
+    def _lines(self, found: ComputedResults, choice: ThresholdChoice) -> list[_ThresholdLine]:
         classes, rule = found.results.classes, self._rule
-        answered = self._answered(found, answers)
+        answered = choice.answered(rule)
         counts = [
-            np.bincount(answers.best[rows], minlength=len(classes))
-            for rows in (slice(None), answered, answered & answers.is_right)
+            np.bincount(choice.predicted[rows], minlength=len(classes))
+            for rows in (slice(None), answered, answered & self._is_right)
         ]
         lines = [
             _ThresholdLine(
                 name,
                 int(images),
-                rule.by_class.get(name, rule.threshold),
+                rule.threshold_of(name),
                 name in rule.by_class,
                 given / images if images else float("nan"),
                 right / given if given else float("nan"),
             )
             for name, images, given, right in zip(classes, *(each.tolist() for each in counts), strict=True)
         ]
-        share, right = self._outcome(found, answers)
+        share, right = self._outcome(choice)
         return [_ThresholdLine(_ALL, found.count, rule.threshold, True, share, right), *lines]
 
     def _place(self, found: ComputedResults, curve: CoverageCurve) -> int:
         """Where the threshold under the cursor is on its curve."""
         name = self._class_name(found)
-        least = self._rule.threshold if name is None else self._rule.by_class.get(name, self._rule.threshold)
+        least = self._rule.threshold if name is None else self._rule.threshold_of(name)
         return max(0, int(np.searchsorted(curve.thresholds, least + 1e-12, side="right")) - 1)
 
     def _plot(self, found: ComputedResults, curve: CoverageCurve) -> Plot:
@@ -260,17 +285,19 @@ class ThresholdPage(PlotPage):
         )
 
     def _name_width(self, width: int) -> int:
-        return max(8, min(44, width - 2 - 9 - 3 * _NUMBER - 2))
+        return max(8, min(44, width - 2 - 8 - 3 * _number_width(width) - 2))
 
     def _titles(self, width: int) -> str:
-        titles = "".join(f"{title:>{_NUMBER}}" for title in ("threshold", "answered", "right"))
-        return f"  {'answered as':<{self._name_width(width)}}{'images':>9}{titles}"
+        room = _number_width(width)
+        titles = "".join(f"{title:>{room}}" for title in ("threshold", "answered", "right"))
+        return f"  {'answered as':<{self._name_width(width)}}{'images':>8}{titles}"
 
     def _draw(self, line: _ThresholdLine, width: int, is_current: bool) -> list[Segment]:
         ink = self.ink
         least = f"{line.threshold:.3f}" if line.threshold else "none"
-        shares = "".join(f"{_percent(value):>{_NUMBER}}" for value in (line.answered, line.right))
-        text = f"{ink.pad(line.name, self._name_width(width))}{line.images:>9,}{least:>{_NUMBER}}{shares}"
+        room = _number_width(width)
+        shares = "".join(f"{_percent(value):>{room}}" for value in (line.answered, line.right))
+        text = f"{ink.pad(line.name, self._name_width(width))}{line.images:>8,}{least:>{room}}{shares}"
         own = " own" if line.is_own and line.name != _ALL else ""
         return [pointed(ink, text, is_current), Segment(own, Style(bold=True))]
 
@@ -279,5 +306,5 @@ def _percent(value: float) -> str:
     return "-" if not np.isfinite(value) else f"{value:.1%}"
 
 
-def _share(right: npt.NDArray[np.bool_]) -> float:
-    return float(right.mean()) if len(right) else 0.0
+def _number_width(width: int) -> int:
+    return 11 if width >= _WIDE_FROM else 10

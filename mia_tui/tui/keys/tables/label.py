@@ -311,7 +311,7 @@ _ACTIONS: tuple[Action, ...] = (
         "export",
         (")",),
         "Export labels",
-        "Write the labels as a CSV file, as class folders or for MIA.",
+        "Write the labels as CSV, as class folders or for MIA and other programs.",
         _APP,
         opens=True,
     ),
