@@ -110,6 +110,23 @@ def areas(log_probabilities: npt.NDArray[Any], truth: npt.NDArray[np.int64]) -> 
     return Areas(roc_areas, averages, _mean(roc_areas), _mean(averages))
 
 
+def thinned(x: Numbers, y: Numbers, most: int) -> npt.NDArray[np.int64]:
+    """Positions of the points that are enough to draw a curve, both ends among them, ascending.
+
+    The same length of the curve lies between each two: of steep parts few points would be left by every tenth one.
+
+    Args:
+        x: Shape (k,).
+        y: Shape (k,).
+        most: Points that are drawn; a curve of fewer keeps all.
+    """
+    if len(x) <= most:
+        return np.arange(len(x))
+    along = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
+    places = np.searchsorted(along, np.linspace(0.0, along[-1], most))
+    return np.union1d(np.minimum(places, len(x) - 1), [0, len(x) - 1]).astype(np.int64)
+
+
 def _hits(truth_is_class: _Bools, scores: npt.NDArray[Any]) -> tuple[Numbers, Numbers, Numbers] | None:
     """How many of the class and how many in all have each score or a higher one, from none on; and the scores."""
     if not truth_is_class.any():

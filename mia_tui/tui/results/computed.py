@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mia_tui.analysis.calibration import Reliability, reliability
-from mia_tui.analysis.curves import Areas, Curve, areas, precision_recall, roc
+from mia_tui.analysis.curves import Areas, Curve, areas, precision_recall, roc, thinned
 from mia_tui.analysis.metrics import MetricTable, metric_table
 from mia_tui.analysis.top_losses import TopLoss, top_losses
 from mia_tui.config.evaluate import EvaluateConfig
@@ -233,14 +233,7 @@ def _keys_in_dataset(results: Results, opened: OpenDataset) -> list[ImageKey | N
 
 def _thinned(curve: Curve | None) -> Curve | None:
     """The same curve with few enough points to be drawn at once, its ends among them."""
-    if curve is None or len(curve.x) <= MOST_POINTS:
-        return curve
-    places = thinned_places(curve.x, curve.y)
+    if curve is None:
+        return None
+    places = thinned(curve.x, curve.y, MOST_POINTS)
     return Curve(curve.x[places], curve.y[places], curve.area, curve.thresholds[places])
-
-
-def thinned_places(x: Shares, y: Shares) -> Rows:
-    """Positions of the points of a curve that are enough to draw it, ascending, the ends among them."""
-    length = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
-    places = np.searchsorted(length, np.linspace(0, length[-1], MOST_POINTS))
-    return np.union1d(np.minimum(places, len(x) - 1), [0, len(x) - 1]).astype(np.int64)

@@ -10,13 +10,14 @@ import numpy.typing as npt
 from rich.segment import Segment
 from rich.style import Style
 
+from mia_tui.analysis.curves import thinned
 from mia_tui.analysis.thresholds import CoverageCurve, threshold_for
 from mia_tui.config.predict import DecisionRule
 from mia_tui.errors import MiaError
 from mia_tui.runs.evaluation.threshold import ThresholdChoice, choice_of
 from mia_tui.runs.record.decision import Decision, read_decision, remove_decision, write_decision
 from mia_tui.text import counted
-from mia_tui.tui.results.computed import ComputedResults, thinned_places
+from mia_tui.tui.results.computed import MOST_POINTS, ComputedResults
 from mia_tui.tui.results.curve_pages import PlotPage
 from mia_tui.tui.results.metric_pages import pointed
 from mia_tui.tui.results.page import ChosenRows, PageCursor
@@ -269,7 +270,7 @@ class ThresholdPage(PlotPage):
     def _plot(self, found: ComputedResults, curve: CoverageCurve) -> Plot:
         at = self._place(found, curve)
         x, y = curve.coverage[::-1] * 100, curve.accuracy[::-1] * 100
-        places = np.union1d(thinned_places(x, y), [len(x) - 1 - at])
+        places = np.union1d(thinned(x, y, MOST_POINTS), [len(x) - 1 - at])
         value = f"{curve.accuracy[at]:.1%} of {curve.coverage[at]:.1%} answered"
         name = self._class_name(found)
         title = "% of the answers that are right"
