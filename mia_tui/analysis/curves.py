@@ -17,7 +17,7 @@ _COLUMNS = 32  # that are copied at a time, since a column of very many images i
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class ClassCurve:
     """A curve with one point for each threshold that changes something, from the strictest to none.
 
     Attributes:
@@ -51,7 +51,7 @@ class Areas:
     macro_precision_recall: float | None
 
 
-def roc(truth_is_class: _Bools, scores: npt.NDArray[Any]) -> Curve | None:
+def roc(truth_is_class: _Bools, scores: npt.NDArray[Any]) -> ClassCurve | None:
     """The ROC curve of a class; None if no image is of the class, or all are: then there is none.
 
     Args:
@@ -64,10 +64,10 @@ def roc(truth_is_class: _Bools, scores: npt.NDArray[Any]) -> Curve | None:
     right, taken, thresholds = found
     others = taken - right
     x, y = others / others[-1], right / right[-1]
-    return Curve(x, y, float(np.trapezoid(y, x)), thresholds)
+    return ClassCurve(x, y, float(np.trapezoid(y, x)), thresholds)
 
 
-def precision_recall(truth_is_class: _Bools, scores: npt.NDArray[Any]) -> Curve | None:
+def precision_recall(truth_is_class: _Bools, scores: npt.NDArray[Any]) -> ClassCurve | None:
     """The precision-recall curve of a class, beginning at recall 0 with precision 1; None if no image is of it.
 
     Args:
@@ -80,7 +80,7 @@ def precision_recall(truth_is_class: _Bools, scores: npt.NDArray[Any]) -> Curve 
     right, taken, thresholds = found
     x = right / right[-1]
     y = np.divide(right, taken, out=np.ones_like(x), where=taken > 0)
-    return Curve(x, y, float((np.diff(x) * y[1:]).sum()), thresholds)
+    return ClassCurve(x, y, float((np.diff(x) * y[1:]).sum()), thresholds)
 
 
 def areas(log_probabilities: npt.NDArray[Any], truth: npt.NDArray[np.int64]) -> Areas:

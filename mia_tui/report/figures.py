@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from mia_tui.analysis.calibration import Reliability
-from mia_tui.analysis.curves import Curve, thinned
+from mia_tui.analysis.curves import ClassCurve, thinned
 from mia_tui.analysis.metrics import Estimate
 from mia_tui.catalog.metrics import MetricName, metric_words
 from mia_tui.dataset.model import PARTS
@@ -354,7 +354,12 @@ def _against(numbers: ResultNumbers, shown: int) -> str:
 
 
 def _curves(
-    found: Sequence[tuple[int, str, Curve]], colours: Mapping[str, str], x: str, y: str, *, diagonal: bool
+    found: Sequence[tuple[int, str, ClassCurve]],
+    colours: Mapping[str, str],
+    x: str,
+    y: str,
+    *,
+    diagonal: bool,
 ) -> Figure | None:
     if not found:
         return None
