@@ -24,8 +24,8 @@ from mia_tui.dataset.images.intensity import InputMap, ValueLimits
 from mia_tui.dataset.images.network.geometry import fit
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.engine.export import writing
-from mia_tui.engine.export.checked_images import LeftOut, images_to_compare, read_values, usual_input
-from mia_tui.engine.export.comparison import Agreement, Runner, compare, run_on_images
+from mia_tui.engine.export.checked_images import NotCompared, images_to_compare, read_values, usual_input
+from mia_tui.engine.export.comparison import NetworkAgreement, Runner, compare, run_on_images
 from mia_tui.engine.export.export import ExportOrder, export_network
 from mia_tui.engine.export.graph import ExportedNetwork, GraphInput
 from mia_tui.engine.export.resampling import Resampling
@@ -126,6 +126,7 @@ def test_temperature_is_inside_the_threshold_is_told_and_int8_says_what_it_costs
     text = (out / "README.md").read_text("utf-8")
     assert "Below a probability of 0.8 the answer is unsure; 0.9 for thin." in text
     assert result.int8 is not None and set(result.files) == {"model.onnx", "model.int8.onnx", "README.md"}
+    assert "8 bits, and `model.onnx` name the same class" in (out / "README.md").read_text()
     assert result.int8.size_bytes < 0.6 * result.files["model.onnx"]
     assert result.int8.agreement.images == 12 and result.int8.agreement.same_class >= 10
     small = Classifier(out / "model.int8.onnx").predict(images)
@@ -199,9 +200,9 @@ def test_grey_files_are_given_to_a_network_for_colours_as_they_are(tmp_path: Pat
     weights = save_network(tmp_path / "best.safetensors", make_card(), images)
     card, make = untraced(weights)
     chosen = images_to_compare(None, card, images)
-    takes = usual_input(read_values(chosen, card, LeftOut()), card)
+    takes = usual_input(read_values(chosen, card, NotCompared()), card)
     assert takes == GraphInput("uint8", 1)
-    _, said = run_on_images(make(takes), chosen, card, takes, LeftOut())
+    _, said = run_on_images(make(takes), chosen, card, takes, NotCompared())
     np.testing.assert_allclose(said, said_by_program(weights, images), atol=1e-4)
 
 
@@ -237,7 +238,7 @@ def test_a_file_that_says_something_else_is_an_error_and_leaves_nothing(
 ) -> None:
     images = save_pictures(tmp_path / "cells", 4)
     weights = save_network(tmp_path / "best.safetensors", make_card(), images)
-    monkeypatch.setattr(export_module, "compare", lambda one, other: Agreement(4, 0.0042, 4))
+    monkeypatch.setattr(export_module, "compare", lambda one, other: NetworkAgreement(4, 0.0042, 4))
     order = ExportOrder(weights=weights, format="timm", out=tmp_path / "out", dataset=images)
     with pytest.raises(RunError, match=r"differs by 0\.0042, more than 0\.001\. Nothing was left behind"):
         export_network(order)
@@ -263,6 +264,28 @@ def test_a_full_disk_leaves_nothing_and_an_earlier_export_as_it_was(
     with pytest.raises(RunError, match=r"is full\. Free some space, or name another folder with --out\."):
         export_network(order)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.safetensors", "cells", "out"]
+
+
+def test_an_earlier_export_comes_back_if_the_new_one_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = save_pictures(tmp_path / "cells", 2)
+    out = exported(tmp_path, make_card(), "timm", images)
+    rename, calls = writing.rename, iter(range(3))
+
+    def second_fails(path: Path, name: str) -> None:
+        if next(calls) == 1:
+            raise OSError(errno.EIO, "Input/output error")
+        rename(path, name)
+
+    monkeypatch.setattr(writing, "rename", second_fails)
+    order = ExportOrder(
+        weights=tmp_path / "best.safetensors", format="timm", out=out, dataset=images, overwrite=True
+    )
+    with pytest.raises(RunError):
+        export_network(order)
+    assert (out / "model.safetensors").is_file()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best.safetensors", "cells", "out"]
 
 
@@ -294,15 +317,15 @@ def test_images_of_another_type_are_left_out_and_named(tmp_path: Path) -> None:
     card, make = untraced(weights)
     chosen, expected = images_to_compare(None, card, images), said_by_program(weights, images)
     for dtype, other, count in (("uint8", "uint16", 3), ("uint16", "uint8", 2)):
-        left_out = LeftOut()
-        takes = usual_input(read_values(chosen, card, LeftOut()), card, None if count == 3 else dtype)
+        left_out = NotCompared()
+        takes = usual_input(read_values(chosen, card, NotCompared()), card, None if count == 3 else dtype)
         assert takes.dtype == dtype
         rows, said = run_on_images(make(takes), chosen, card, takes, left_out)
         np.testing.assert_allclose(said, expected[rows], atol=1e-4)
         images_words = f"{5 - count} images with other values ({other})"
         assert len(said) == count and left_out.sentence == f"Left out of the comparison: {images_words}."
     with pytest.raises(ConfigError, match="None of the images has int32 values"):
-        usual_input(read_values(chosen, card, LeftOut()), card, "int32")
+        usual_input(read_values(chosen, card, NotCompared()), card, "int32")
 
 
 def test_hostile_names_stay_names_in_the_model_card(tmp_path: Path) -> None:

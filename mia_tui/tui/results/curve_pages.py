@@ -11,7 +11,7 @@ from rich.style import Style
 from textual.containers import Vertical
 
 from mia_tui.analysis.calibration import Reliability
-from mia_tui.analysis.curves import Curve as AnalysedCurve
+from mia_tui.analysis.curves import ClassCurve
 from mia_tui.text import counted
 from mia_tui.tui.results.computed import ComputedResults
 from mia_tui.tui.results.metric_pages import pointed
@@ -262,7 +262,7 @@ def _even() -> Curve:
 
 
 def _unit_plot(
-    title: str, area: str, x_name: str, found: AnalysedCurve | None, chance: npt.NDArray[np.float64]
+    title: str, area: str, x_name: str, found: ClassCurve | None, chance: npt.NDArray[np.float64]
 ) -> Plot:
     empty = np.empty(0)
     x, y = (empty, empty) if found is None else (found.x, found.y)

@@ -193,12 +193,12 @@ class PairScreen(KeyedScreen[OpenImages | None]):
         verdict = (
             "one is right more often than chance explains"
             if test.p < _SURE
-            else "chance alone explains such a difference"
+            else "such a difference may be chance"
         )
         way = "exact" if test.method == "exact" else "chi-squared with continuity correction"
         lines.append(f"McNemar's p {_p_words(test.p)} ({way}): {verdict}.")
         if pair.has_groups:
-            lines.append("Images of one group are not independent, so the true p is larger.")
+            lines.append("Images of a group are alike, so p may be too small; the interval is over groups.")
         if pair.relabelled:
             lines.append(f"{counted(pair.relabelled, 'image')} had another label when B was evaluated.")
         return lines
