@@ -12,7 +12,7 @@ from mia_tui.analysis.metrics import MetricTable, metric_table
 from mia_tui.analysis.thresholds import CoverageCurve, coverage_curve
 from mia_tui.analysis.top_losses import TopLoss, top_losses
 from mia_tui.report.evaluated import EvaluatedResults
-from mia_tui.runs.record.decision import UNSURE, DecisionRule, decide
+from mia_tui.runs.record.decision import UNSURE, DecisionRule, calibrated, decide
 
 MOST_CURVES = 10
 """Classes whose curves are drawn; of more, those with the lowest F1."""
@@ -189,7 +189,8 @@ def _answered(numbers: ResultNumbers, scores: npt.NDArray[Any]) -> AnsweredImage
     answered = right = 0
     for start in range(0, len(truth), at_once):
         rows = slice(start, start + at_once)
-        said = decide(numbers.rule, np.exp(scores[rows].astype(np.float64)), numbers.classes)
+        probabilities = calibrated(np.exp(scores[rows].astype(np.float64)), numbers.rule.temperature)
+        said = decide(numbers.rule, probabilities, numbers.classes)
         answered += int((said != UNSURE).sum())
         right += int((said == truth[rows]).sum())
     return AnsweredImages(answered / len(truth), right / answered if answered else None)

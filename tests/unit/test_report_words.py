@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from report_support import HOSTILE, make_evaluation, make_training, samples_of, training_events
 from run_support import make_predict_job
@@ -21,7 +22,7 @@ from mia_tui.report.words.literature import network_citation
 from mia_tui.report.words.methods import methods_paragraph
 from mia_tui.report.words.model_readme import model_readme
 from mia_tui.report.words.settings import setting_rows
-from mia_tui.runs.record.decision import Decision
+from mia_tui.runs.record.decision import Decision, DecisionRule
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.record.layout import RunDir
 
@@ -64,6 +65,18 @@ def test_the_methods_tell_data_network_optimisation_and_results(tmp_path: Path) 
 def test_what_did_not_happen_is_not_claimed(tmp_path: Path) -> None:
     said = methods(make_training(tmp_path / "cells", events=training_events(device="")))
     assert not [word for word in ("resumed", "GPU", "bf16", " on ,", "ImageNet", "None") if word in said]
+
+
+@pytest.mark.parametrize(
+    ("arithmetic", "words"),
+    [
+        ("bf16", "on CPU, 2 threads in mixed precision (bfloat16) and took"),
+        ("fp32", "on CPU, 2 threads and took"),
+    ],
+)
+def test_mixed_precision_is_told(tmp_path: Path, arithmetic: str, words: str) -> None:
+    events = training_events(arithmetic=arithmetic)
+    assert words in methods(make_training(tmp_path / "cells", events=events))
 
 
 @pytest.mark.parametrize("chance", CHANCES)
@@ -167,6 +180,18 @@ def test_a_threshold_that_was_chosen_is_told_with_what_it_does(tmp_path: Path) -
     said = methods(make_training(tmp_path / "cells"), decision=decision)
     assert "temperature scaling (1.4, chosen on 60 images of the validation part)" in said
     assert "probability below 0.7" in said and "of the evaluated images were classified, " in said
+
+
+def test_the_share_that_is_left_unclassified_is_counted_at_the_temperature(tmp_path: Path) -> None:
+    facts = read_facts_of_run(make_training(tmp_path / "cells"))
+    rule = DecisionRule(temperature=3.0, threshold=0.6)
+    numbers = compute_numbers(facts.parts[0], rule)
+    curve, found = numbers.coverage, numbers.answered
+    assert curve is not None and found is not None and 0 < found.coverage < 1
+    plain = compute_numbers(facts.parts[0], DecisionRule(threshold=0.6)).answered
+    assert plain is not None and plain.coverage != found.coverage
+    place = int(np.searchsorted(curve.thresholds, 0.6, side="right")) - 1
+    assert abs(curve.coverage[place] - found.coverage) <= 1 / numbers.image_count + 1e-12
 
 
 def test_an_evaluation_without_its_training_claims_nothing_of_it(tmp_path: Path) -> None:
