@@ -199,7 +199,7 @@ def _code(facts: ReadmeFacts) -> Iterable[str]:
         "import torch",
         *read,
         f'network = torch.export.load("{facts.file}").module()',
-        f"probabilities = network(images=torch.from_numpy(images){more})",
+        f"probabilities = network(images=torch.from_numpy(images){more}).detach()",
     )
 
 
@@ -207,7 +207,7 @@ def _reading(takes: GraphInput) -> tuple[str, ...]:
     if takes.limits is None:
         mode = "RGB" if takes.channels == 3 else "L"
         grey = "" if takes.channels == 3 else "[:, :, None]"
-        return (f'images = np.asarray(Image.open("cell.png").convert("{mode}")){grey}[None]',)
+        return (f'images = np.array(Image.open("cell.png").convert("{mode}")){grey}[None]',)
     return (
         "# (height, width, channels) as the file has them, such as from tifffile.imread or mia_tui.read_image",
         f"images = pixels.astype(np.{takes.dtype})[None]",
