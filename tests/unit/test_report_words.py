@@ -22,7 +22,7 @@ from mia_tui.report.words.literature import network_citation
 from mia_tui.report.words.methods import methods_paragraph
 from mia_tui.report.words.model_readme import model_readme
 from mia_tui.report.words.settings import setting_rows
-from mia_tui.runs.record.decision import Decision
+from mia_tui.runs.record.decision import Decision, DecisionRule
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.record.layout import RunDir
 
@@ -65,6 +65,18 @@ def test_the_methods_tell_data_network_optimisation_and_results(tmp_path: Path) 
 def test_what_did_not_happen_is_not_claimed(tmp_path: Path) -> None:
     said = methods(make_training(tmp_path / "cells", events=training_events(device="")))
     assert not [word for word in ("resumed", "GPU", "bf16", " on ,", "ImageNet", "None") if word in said]
+
+
+@pytest.mark.parametrize(
+    ("arithmetic", "words"),
+    [
+        ("bf16", "on CPU, 2 threads in mixed precision (bfloat16) and took"),
+        ("fp32", "on CPU, 2 threads and took"),
+    ],
+)
+def test_mixed_precision_is_told(tmp_path: Path, arithmetic: str, words: str) -> None:
+    events = training_events(arithmetic=arithmetic)
+    assert words in methods(make_training(tmp_path / "cells", events=events))
 
 
 @pytest.mark.parametrize("chance", CHANCES)

@@ -22,8 +22,7 @@ def images_of(found: ComputedResults, chosen: ChosenRows) -> OpenImages:
     keys = found.images(chosen.rows)
     if not keys:
         raise RunError(f"The images ({chosen.title}) lie outside this dataset.")
-    first = found.key(int(chosen.rows[chosen.first])) if chosen.first else None
-    return OpenImages(chosen.title, keys, first)
+    return OpenImages(chosen.title, keys, found.key(int(chosen.rows[chosen.first])) or keys[0])
 
 
 class TilesOfRows(Sequence[GalleryImage]):
