@@ -22,7 +22,7 @@ from mia_tui.report.words.literature import network_citation
 from mia_tui.report.words.methods import methods_paragraph
 from mia_tui.report.words.model_readme import model_readme
 from mia_tui.report.words.settings import setting_rows
-from mia_tui.runs.record.decision import Decision, DecisionRule
+from mia_tui.runs.record.decision import Decision
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.record.layout import RunDir
 

@@ -1,6 +1,5 @@
 """Which images are shown, and in which order."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
