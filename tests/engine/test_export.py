@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -287,6 +288,19 @@ def test_an_earlier_export_comes_back_if_the_new_one_cannot_take_its_place(
         export_network(order)
     assert (out / "model.safetensors").is_file()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best.safetensors", "cells", "out"]
+
+
+def test_what_a_killed_export_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    left, of_another = (tmp_path / f".{name}.0123456789abcdef.tmp" for name in ("out", "other"))
+    running = tmp_path / ".out.fedcba9876543210.tmp"
+    for folder in (left, of_another, running):
+        folder.mkdir()
+        (folder / "model.safetensors").write_bytes(b"some")
+    for folder in (left, of_another):
+        os.utime(folder, (1e9, 1e9))
+    with writing.folder_in_the_making(tmp_path / "out", overwrite=False) as folder:
+        writing.write_file(folder / "model.safetensors", b"all")
+    assert set(tmp_path.iterdir()) == {tmp_path / "out", of_another, running}
 
 
 def test_an_export_replaces_only_an_export_and_only_if_asked(tmp_path: Path) -> None:

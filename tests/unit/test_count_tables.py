@@ -196,6 +196,7 @@ def test_rows_agree_with_the_table() -> None:
     assert list(rows[0]) == ["plate", "well", *COLUMNS]
     assert [row["well"] for row in rows[::2]][:3] == ["wellA1", "wellA2", "wellA3"]
     assert sum(row["is_control"] == "TRUE" for row in rows) == 4 and rows[0]["enrichment_of"] == "labels"
+    assert not any(row["is_control"] == "TRUE" for row in written(images, use="labels"))  # none were named
     found = np.array([int(row["labels"]) for row in rows]).reshape(24, 2)
     np.testing.assert_array_equal(found, table.labels)
     low = np.array([float(row["label_low"]) for row in rows]).reshape(24, 2)

@@ -67,6 +67,18 @@ def test_what_did_not_happen_is_not_claimed(tmp_path: Path) -> None:
     assert not [word for word in ("resumed", "GPU", "bf16", " on ,", "ImageNet", "None") if word in said]
 
 
+@pytest.mark.parametrize(
+    ("arithmetic", "words"),
+    [
+        ("bf16", "on CPU, 2 threads in mixed precision (bfloat16) and took"),
+        ("fp32", "on CPU, 2 threads and took"),
+    ],
+)
+def test_mixed_precision_is_told(tmp_path: Path, arithmetic: str, words: str) -> None:
+    events = training_events(arithmetic=arithmetic)
+    assert words in methods(make_training(tmp_path / "cells", events=events))
+
+
 @pytest.mark.parametrize("chance", CHANCES)
 def test_every_augmentation_has_words_with_its_probability(chance: str) -> None:
     off = dict.fromkeys(CHANCES, 0.0)

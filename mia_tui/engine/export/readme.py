@@ -186,17 +186,20 @@ def _code(facts: ReadmeFacts) -> Iterable[str]:
     ]
     if facts.format == "onnx":
         return (
+            "import json",
             "import onnxruntime",
             *read,
             f'session = onnxruntime.InferenceSession("{facts.file}")',
             f'(probabilities,) = session.run(None, {{"images": images{more}}})',
+            'classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])',
+            "print(classes[probabilities[0].argmax()], probabilities[0].max())",
         )
     more = ", pixel_um=torch.tensor([0.65, 0.65], dtype=torch.float64)" if facts.card.pixel_size else ""
     return (
         "import torch",
         *read,
         f'network = torch.export.load("{facts.file}").module()',
-        f"probabilities = network(images=torch.from_numpy(images){more})",
+        f"probabilities = network(images=torch.from_numpy(images){more}).detach()",
     )
 
 
@@ -204,7 +207,7 @@ def _reading(takes: GraphInput) -> tuple[str, ...]:
     if takes.limits is None:
         mode = "RGB" if takes.channels == 3 else "L"
         grey = "" if takes.channels == 3 else "[:, :, None]"
-        return (f'images = np.asarray(Image.open("cell.png").convert("{mode}")){grey}[None]',)
+        return (f'images = np.array(Image.open("cell.png").convert("{mode}")){grey}[None]',)
     return (
         "# (height, width, channels) as the file has them, such as from tifffile.imread or mia_tui.read_image",
         f"images = pixels.astype(np.{takes.dtype})[None]",
@@ -219,6 +222,7 @@ def _worth(facts: ReadmeFacts) -> Iterator[str]:
         yield "It is not known here how good the network is."
     else:
         part = f"of the part {markdown_text(evaluation.part)}" if evaluation.part else "that were evaluated"
+        part += ", which also chose the epoch" if evaluation.part == "val" else ""
         yield f"On {counted(evaluation.images, 'image')} {part}:"
         yield ""
         yield "| metric | value |"
@@ -235,7 +239,7 @@ def _worth(facts: ReadmeFacts) -> Iterator[str]:
                 f"{row.f1:.4f} |"
             )
     yield ""
-    yield "- " + _agreement_words(facts.agreement, f"`{facts.file}` and mia-tui")
+    yield "- " + _agreement_words(facts.agreement, f"`{facts.file}` and mia-tui (with `--precision fp32`)")
     if facts.int8 is not None:
         yield "- " + _agreement_words(
             facts.int8, f"`{INT8_FILE}`, which has weights of 8 bits, and `{facts.file}`"

@@ -9,11 +9,13 @@ from typing import BinaryIO
 from mia_tui.disk_errors import disk_error
 from mia_tui.errors import MiaError
 from mia_tui.files import (
+    FORGOTTEN_S,
     add_folder,
     add_new_folder,
     new_content,
     open_to_read,
     remove,
+    remove_leftovers,
     rename,
     temporary_beside,
 )
@@ -45,6 +47,8 @@ def copy_file(source: Path, target: Path) -> None:
 def folder_in_the_making(out: Path, *, overwrite: bool) -> Iterator[Path]:
     """A folder with a temporary name beside `out`, which gets that name at the end, and is removed after an error.
 
+    One that a killed export of the same name has left is removed by the next one that succeeds.
+
     Args:
         out: The folder.
         overwrite: Whether one that is there is replaced; it steps aside first, and comes back if that fails.
@@ -66,6 +70,7 @@ def folder_in_the_making(out: Path, *, overwrite: bool) -> Iterator[Path]:
                 rename(out, before.name)
             _rename_or_bring_back(folder, out, before)
             remove(before)
+            remove_leftovers(out.parent, root=out.parent, of=out.name.__eq__, older_than_s=FORGOTTEN_S)
         except OSError as error:
             raise _refused(error, out) from error
     finally:

@@ -1,6 +1,6 @@
 """What was done, as a paragraph for the methods of a paper: from the job, the events and the results alone.
 
-What the run does not record is left out: the arithmetic that `auto` chose, the machine beside its device.
+What the run does not record is left out, such as the machine beside its device.
 """
 
 from collections.abc import Iterator
@@ -28,6 +28,7 @@ _MOST_CLASSES = 12
 _FIGURES = ("accuracy", "balanced_accuracy", "macro_f1")
 _PART_WORDS = {"train": "for training", "val": "for validation", "test": "for testing"}
 _RESIZE = {"nearest": "nearest neighbour", "linear": "bilinear", "cubic": "bicubic", "lanczos": "Lanczos"}
+_NUMBERS = {"bf16": "bfloat16", "fp16": "float16"}
 _FIT = {
     "squash": "stretched to the input size as a whole",
     "letterbox": "fitted into the input size with black borders, without distortion",
@@ -360,6 +361,8 @@ def _software(facts: RunFacts) -> str:
     libraries = [f"{words} {printable(versions[name])}" for name, words in names.items() if name in versions]
     devices = list(dict.fromkeys(printable(each.device) for each in facts.attempts if each.device))
     on = f" on {name_some(devices)}" if devices else ""
+    numbers = [_NUMBERS[each.arithmetic] for each in facts.attempts if each.arithmetic in _NUMBERS]
+    mixed = f" in mixed precision ({join_names(dict.fromkeys(numbers))})" if numbers else ""
     took = "" if state is None or not state.elapsed_s else f" and took {_minutes(state.elapsed_s)}"
     others = {attempt.versions.get("mia-tui") for attempt in facts.attempts} - {versions.get("mia-tui")}
     before = (
@@ -369,7 +372,7 @@ def _software(facts: RunFacts) -> str:
     )
     program = printable(versions.get("mia-tui", __version__))
     libraries_of = f" with {join_names(libraries)}" if libraries else ""
-    return f"Training was done with mia-tui {program}{libraries_of}{before}{on}{took}."
+    return f"Training was done with mia-tui {program}{libraries_of}{before}{on}{mixed}{took}."
 
 
 def _minutes(seconds: float) -> str:

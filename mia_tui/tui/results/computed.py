@@ -21,6 +21,7 @@ from mia_tui.analysis.metrics import MetricTable, metric_table
 from mia_tui.analysis.top_losses import TopLoss, top_losses
 from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.listing.image_list import ImageList
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import RunError
 from mia_tui.runs.evaluation.confusion import ConfusionReport, Which, load_confusion_report
@@ -67,6 +68,7 @@ class ComputedResults:
         report: The confusion matrix of the same epoch.
         weights: The file of the network.
         trained_on: How many of the images the network was trained on.
+        inside: The images of the dataset that is open, in the order of the results.
     """
 
     def __init__(
@@ -79,9 +81,12 @@ class ComputedResults:
     ) -> None:
         self.results, self.report, self.weights, self.trained_on = results, report, weights, trained_on
         self._keys = keys
-        self._are_unique = len(set(keys)) == len(keys)
-        outside = np.array([key is None for key in keys])
-        self._outside = outside if outside.any() else None
+        inside = [key for key in keys if key is not None]
+        self.inside = ImageList(inside)
+        self._places: Rows | None = None  # of the rows among those inside; None where all are
+        if len(inside) < len(keys):
+            is_inside = np.array([key is not None for key in keys])
+            self._places = np.where(is_inside, np.cumsum(is_inside) - 1, -1)
         self._curves: dict[int, DrawnCurves] = {}
 
     def knows(self, name: str) -> bool:
@@ -109,16 +114,17 @@ class ComputedResults:
         assert values is not None
         return values
 
-    def images(self, rows: Rows) -> tuple[ImageKey, ...]:
-        """Images of the dataset that is open, each once, in the order of these rows."""
-        found = [key for row in rows.tolist() if (key := self._keys[row]) is not None]
-        return tuple(found if self._are_unique else dict.fromkeys(found))
+    def images(self, rows: Rows) -> ImageList:
+        """Images of the dataset that is open, in the order of these rows."""
+        places = rows if self._places is None else self._places[rows]
+        return self.inside.some(places[places >= 0])
 
     def is_inside(self, rows: Rows) -> npt.NDArray[np.bool_]:
         """Which of these rows are images of the dataset that is open."""
-        if self._outside is None:
+        if self._places is None:
             return np.ones(len(rows), np.bool_)
-        return ~self._outside[rows]
+        is_inside: npt.NDArray[np.bool_] = self._places[rows] >= 0
+        return is_inside
 
     def key(self, row: int) -> ImageKey | None:
         """An image of the dataset that is open; None if it lies elsewhere."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from rich.segment import Segment
 from rich.style import Style
 from textual.containers import Vertical
+from textual.widget import Widget
 
 from mia_tui.analysis.calibration import Reliability
 from mia_tui.analysis.curves import ClassCurve
@@ -45,7 +46,8 @@ class PlotPage(ResultPage):
 
     def draw(self, plots: Sequence[Plot]) -> None:
         """Paint the plots, if there is room for them above the list."""
-        height = self.widget.size.height
+        widget = self.widget  # which has no size before it is laid out, but fills what it is in
+        height = widget.size.height or (widget.parent.size.height if isinstance(widget.parent, Widget) else 0)
         self.plots.display = not height or height >= LEAST_ROWS + _LEAST_LINES
         self.plots.show(plots)
 

@@ -249,9 +249,15 @@ class ThresholdPage(PlotPage):
 
     def _place(self, found: ComputedResults, curve: CoverageCurve) -> int:
         """Where the threshold under the cursor is on its curve."""
-        name = self._class_name(found)
+        name, choice = self._class_name(found), self._choice
         least = self._rule.threshold if name is None else self._rule.threshold_of(name)
-        return max(0, int(np.searchsorted(curve.thresholds, least + 1e-12, side="right")) - 1)
+        if choice is None:
+            return 0
+        sure = choice.confidence if name is None else choice.confidence[choice.predicted == self._position]
+        answered = float((sure >= least).mean()) if len(sure) else 0.0
+        return int(
+            np.abs(curve.coverage - answered).argmin()
+        )  # a rounded threshold lies beside that of the curve
 
     def _plot(self, found: ComputedResults, curve: CoverageCurve) -> Plot:
         at = self._place(found, curve)
