@@ -356,9 +356,7 @@ def _evaluation(run: RunDir | None, dataset: Path | None) -> Evaluation | None:
         results = load_results(run, dataset=dataset)
     except MiaError:
         return None
-    classes = len(results.classes)
-    counts = np.zeros((classes, classes), np.int64)
-    np.add.at(counts, (results.truth, results.predicted), 1)
+    counts = results.confusion
     rows = tuple(per_class(counts, results.classes))
     return Evaluation(results.split, len(results.keys), figures(counts), rows)
 
