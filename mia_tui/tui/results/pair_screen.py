@@ -193,7 +193,7 @@ class PairScreen(KeyedScreen[OpenImages | None]):
         verdict = (
             "one is right more often than chance explains"
             if test.p < _SURE
-            else "chance alone explains such a difference"
+            else "chance alone may explain the difference"
         )
         way = "exact" if test.method == "exact" else "chi-squared with continuity correction"
         lines.append(f"McNemar's p {_p_words(test.p)} ({way}): {verdict}.")
