@@ -18,8 +18,9 @@ The packages, from the top down; each imports only from those below it:
     dataset/                    images and labels on disk: scan/ listing/ images/ store/ session/ split/ interchange/
     config/                     what a user can set: fields with range, unit and help
     catalog/                    what a user can choose: backbones, losses, metrics, optimizers, schedules
-    disk_errors.py decoding.py files.py paths.py text.py errors.py memory.py    sentences about full and read-only
-                                disks, valid records, safe files, names of files, text, errors, free memory
+    disk_errors.py decoding.py arrays.py files.py paths.py text.py errors.py memory.py    sentences about full and
+                                read-only disks, valid records, arrays of numpy, safe files, names of files, text,
+                                errors, free memory
 
 Where things go
 ---------------

@@ -28,10 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("mia_tui.cli.predict:command", "Predict the classes of images with a trained network."),
     "evaluate": ("mia_tui.cli.evaluate:command", "Evaluate a trained network on labelled images."),
     "export": ("mia_tui.cli.export:command", "Write a trained network as a file for other programs."),
-    "counts": (
-        "mia_tui.cli.counts.command:command",
-        "Count classes per group (well, slide, patient), with intervals and enrichment.",
-    ),
+    "counts": ("mia_tui.cli.counts.command:command", "Count the classes in each well, slide or patient."),
     "report": (
         "mia_tui.cli.run_report:command",
         "Make a report of a run for a paper: HTML, figures, archive.",

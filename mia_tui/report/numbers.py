@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mia_tui.analysis.calibration import Reliability, reliability
-from mia_tui.analysis.curves import Areas, Curve, areas, precision_recall, roc
+from mia_tui.analysis.curves import Areas, ClassCurve, areas, precision_recall, roc
 from mia_tui.analysis.metrics import MetricTable, metric_table
 from mia_tui.analysis.thresholds import CoverageCurve, coverage_curve
 from mia_tui.analysis.top_losses import TopLoss, top_losses
@@ -45,13 +45,13 @@ class ConfusedClasses:
 
 
 @dataclass(frozen=True)
-class ClassCurves:
+class ReportedCurves:
     """Both curves of a class, by its position; None where there is none."""
 
     index: int
     name: str
-    roc: Curve | None
-    precision_recall: Curve | None
+    roc: ClassCurve | None
+    precision_recall: ClassCurve | None
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class ResultNumbers:
     confused: tuple[ConfusedClasses, ...]
     confused_count: int
     wrong: npt.NDArray[np.int64]
-    curves: tuple[ClassCurves, ...] = ()
+    curves: tuple[ReportedCurves, ...] = ()
     areas: Areas | None = None
     reliability: Reliability | None = None
     calibrated: Reliability | None = None
@@ -166,7 +166,7 @@ def _with_scores(numbers: ResultNumbers, scores: npt.NDArray[Any]) -> ResultNumb
     return replace(
         numbers,
         curves=tuple(
-            ClassCurves(
+            ReportedCurves(
                 index,
                 numbers.classes[index],
                 roc(truth == index, scores[:, index]),
@@ -189,8 +189,8 @@ def _answered(numbers: ResultNumbers, scores: npt.NDArray[Any]) -> AnsweredImage
     answered = right = 0
     for start in range(0, len(truth), at_once):
         rows = slice(start, start + at_once)
-        probabilities = calibrated(np.exp(scores[rows].astype(np.float64)), numbers.rule.temperature)
-        said = decide(numbers.rule, probabilities, numbers.classes)
+        shares = calibrated(np.exp(scores[rows].astype(np.float64)), numbers.rule.temperature)
+        said = decide(numbers.rule, shares, numbers.classes)
         answered += int((said != UNSURE).sum())
         right += int((said == truth[rows]).sum())
     return AnsweredImages(answered / len(truth), right / answered if answered else None)

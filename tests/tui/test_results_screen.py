@@ -184,6 +184,26 @@ def test_nothing_needs_colours_or_unicode(dataset: Path) -> None:
     run_test(test())
 
 
+def test_the_method_of_an_interval_is_that_of_the_metric_under_the_cursor(dataset: Path) -> None:
+    async def test() -> None:
+        async with results_of(a_run(dataset)) as pilot:
+            await see(pilot, "Metrics with 95 % intervals (here Wilson, 12 images)")
+            await press(pilot, "down")
+            await wait_until(pilot, lambda: "Wilson, 12 images" not in screen_text(pilot.app))
+            assert "Metrics with 95 % intervals" in screen_text(pilot.app)
+
+    run_test(test())
+
+
+def test_few_images_fit_no_temperature(dataset: Path) -> None:
+    async def test() -> None:
+        async with results_of(a_run(dataset)) as pilot:
+            await press(pilot, "5")
+            await see(pilot, "at temperature 1.00")
+
+    run_test(test())
+
+
 def test_tab_goes_through_the_pages_and_a_click_on_a_name_turns_to_it(dataset: Path) -> None:
     async def test() -> None:
         async with results_of(a_run(dataset)) as pilot:
@@ -558,7 +578,7 @@ def test_two_runs_side_by_side_say_what_each_is_right_on_and_open_where_they_dif
     async def test() -> None:
         async with two_runs(dataset, one, other) as pilot:
             await see(pilot, "Both right 8, only A 1, only B 2, neither 1.")
-            await see(pilot, "McNemar's p = 1.000 (exact)")
+            await see(pilot, "McNemar's p = 1.000 (exact): such a difference may be chance.")
             await see(pilot, "3 images on which they differ")
             await press(pilot, "tab")
             await see(pilot, "1 image on which only A is right")

@@ -306,6 +306,22 @@ def test_confusions_are_those_of_the_newest_evaluation_of_the_same_weights(cells
     assert known_confusions(keys, predicted, cells, None, wanted).source == known.source
 
 
+def test_confusions_of_other_weights_or_of_known_images_are_taken_with_a_warning(cells: Path) -> None:
+    keys = keys_of("a.png")
+    make_suggestions(cells / "mia", {"a.png": ("dog", 0.9)}, classes=("dog", "cat"))
+    predicted = read_predicted(keys, cells, None)
+    assert predicted is not None
+    other, seen, fine = (
+        evaluation(cells / "mia", [0, 1], [0, 1], **config)
+        for config in ({"digest": "other"}, {"trained_on": 1}, {})
+    )
+    [note] = known_confusions(keys, predicted, cells, None, other).notes
+    assert "other weights than the ones that predicted" in note
+    [note] = known_confusions(keys, predicted, cells, None, seen).notes
+    assert "may be corrected too little" in note
+    assert known_confusions(keys, predicted, cells, None, fine).notes == ()
+
+
 def test_confusions_of_other_classes_are_refused(cells: Path) -> None:
     keys = keys_of("a.png")
     make_suggestions(cells / "mia", {"a.png": ("round", 0.9)})

@@ -22,7 +22,7 @@ from mia_tui.report.words.literature import network_citation
 from mia_tui.report.words.methods import methods_paragraph
 from mia_tui.report.words.model_readme import model_readme
 from mia_tui.report.words.settings import setting_rows
-from mia_tui.runs.record.decision import Decision, DecisionRule
+from mia_tui.runs.record.decision import Decision
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.record.layout import RunDir
 
@@ -139,7 +139,7 @@ def test_parts_that_are_folders_are_not_said_to_be_random(tmp_path: Path) -> Non
         Sample(f"{part}/{number}.png", number % 3, part) for part in ("train", "val") for number in range(9)
     ]
     said = methods(make_training(tmp_path / "cells", samples=samples))
-    assert "The parts were given by the folders of the images" in said and "at random, in" not in said
+    assert "The parts were given by the folders of the images. " in said and "at random, in" not in said
 
 
 def test_groups_that_stay_together_are_named(tmp_path: Path) -> None:
@@ -182,16 +182,26 @@ def test_a_threshold_that_was_chosen_is_told_with_what_it_does(tmp_path: Path) -
     assert "probability below 0.7" in said and "of the evaluated images were classified, " in said
 
 
-def test_the_share_that_is_left_unclassified_is_counted_at_the_temperature(tmp_path: Path) -> None:
-    facts = read_facts_of_run(make_training(tmp_path / "cells"))
-    rule = DecisionRule(temperature=3.0, threshold=0.6)
-    numbers = compute_numbers(facts.parts[0], rule)
-    curve, found = numbers.coverage, numbers.answered
-    assert curve is not None and found is not None and 0 < found.coverage < 1
-    plain = compute_numbers(facts.parts[0], DecisionRule(threshold=0.6)).answered
-    assert plain is not None and plain.coverage != found.coverage
-    place = int(np.searchsorted(curve.thresholds, 0.6, side="right")) - 1
-    assert abs(curve.coverage[place] - found.coverage) <= 1 / numbers.image_count + 1e-12
+def test_a_threshold_is_told_with_the_images_that_it_answers_at_its_temperature(tmp_path: Path) -> None:
+    decision = Decision(
+        temperature=3.0, threshold=0.7, part="val", images=60, coverage=0.9, accuracy=0.95, chosen_at=1.0
+    )
+    facts = facts_of(make_training(tmp_path / "cells"), decision=decision)
+    scores = facts.parts[0].results.log_probabilities
+    assert scores is not None
+    powers = np.exp(scores.astype(np.float64) / 3.0)
+    sure = (powers / powers.sum(axis=1, keepdims=True)).max(axis=1)
+    assert 0 < (sure >= 0.7).mean() < (np.exp(scores.max(axis=1)) >= 0.7).mean()
+    answered = compute_numbers(facts.parts[0], decision).answered
+    assert answered is not None and answered.coverage == pytest.approx((sure >= 0.7).mean())
+
+
+def test_each_method_of_the_intervals_is_named_with_its_figures(tmp_path: Path) -> None:
+    said = methods(make_training(tmp_path / "cells"))
+    assert (
+        "Brackets hold 95 % intervals (Wilson, 60 images for accuracy; bootstrap over 60 images for balanced "
+        "accuracy and macro F1)." in said
+    )
 
 
 def test_an_evaluation_without_its_training_claims_nothing_of_it(tmp_path: Path) -> None:
@@ -200,7 +210,8 @@ def test_an_evaluation_without_its_training_claims_nothing_of_it(tmp_path: Path)
     facts = read_facts_of_run(run)
     assert facts.training is None and [part.results.split for part in facts.parts] == ["test"]
     said = methods(run)
-    assert "trained for" not in said and "evaluated on 60 images" in said
+    assert "trained for" not in said and "evaluated on 60 images of cells: " in said
+    assert "not trained on" not in said
     assert "training of the network is not at hand" in limits_of(run)
 
 

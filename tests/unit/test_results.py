@@ -1,5 +1,7 @@
 """What a network said of each evaluated image, as it is saved and as it is read for figures."""
 
+import io
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,6 +104,35 @@ def test_a_damaged_file_of_probabilities_is_named(tmp_path: Path, content: bytes
     path = tmp_path / "best.scores.npz"
     path.write_bytes(content)
     with pytest.raises(RunError, match=r"best\.scores\.npz holds no probabilities"):
+        load_scores(path)
+
+
+def test_a_damaged_byte_anywhere_in_the_probabilities_is_said_in_a_sentence(tmp_path: Path) -> None:
+    path, random = tmp_path / "best.scores.npz", np.random.default_rng(0)
+    np.savez_compressed(
+        path, epoch=np.int64(7), split=np.array("val"), rows=np.arange(3), log_probabilities=SAID
+    )
+    content, refused = path.read_bytes(), 0
+    for place in range(len(content)):
+        damaged = bytearray(content)
+        damaged[place] = int(random.integers(256))
+        path.write_bytes(damaged)
+        try:
+            load_scores(path)
+        except RunError:
+            refused += 1
+    assert refused > len(content) // 2
+
+
+def test_probabilities_that_unpack_to_more_than_is_ever_kept_are_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "best.scores.npz"
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<i8", "fortran_order": False, "shape": (1 << 40,)}
+    )
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("rows.npy", header.getvalue() + bytes(1 << 20))
+    with pytest.raises(RunError, match="not as large as it says"):
         load_scores(path)
 
 

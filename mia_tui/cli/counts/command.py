@@ -75,7 +75,7 @@ def command(dataset: Path, as_json: bool, **how: Any) -> int:
     \b
     mia-tui counts cells --by '(plate[0-9]+)/(well[A-H][0-9]+)' --csv counts.csv
     mia-tui counts cells --by 'slide[0-9]+' --correct
-    mia-tui counts cells --by '(?P<plate>p[0-9]+)_(?P<well>[A-H][0-9]+)' --against '/[A-H]1$'
+    mia-tui counts cells --by '(?P<plate>p[0-9])_([A-H][0-9]+)' --against '/A1$'
     """
     from mia_tui.cli.counts.counting import count
 

@@ -12,13 +12,9 @@ The format identifies an image by its stem: `cell.tif` and `cell.png` would
 share a label. Reading reports that as ambiguous, writing refuses it.
 """
 
-import math
 import os
 import re
-import struct
-import tokenize
 import zipfile
-import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +23,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from mia_tui.arrays import BROKEN, read_array
 from mia_tui.dataset.interchange.export_file import FOLDER_MODE, cannot_write, replace_file
 from mia_tui.dataset.interchange.formats import LabelFile
 from mia_tui.dataset.model import ImageKey
@@ -43,23 +40,6 @@ MAGIC = 1234554321
 _MOST_CLASSES = 10_000  # a larger number means a damaged file; a class is created for each number below it
 _LARGEST_NUMBER = 1 << 20  # bytes: the first two arrays contain one number each
 _LARGEST_OUTLINE = 1 << 26
-# What is raised for a broken archive, broken members, or a broken description of an array.
-BROKEN = (
-    OSError,
-    EOFError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    SyntaxError,
-    MemoryError,
-    RuntimeError,
-    struct.error,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def read_mia(dataset: Path, scan: Scan, class_names: Sequence[str] | None = None) -> LabelFile:
@@ -167,7 +147,7 @@ def _number(archive: zipfile.ZipFile, name: str) -> float:
     Raises:
         ValueError: If it contains none, several, or something else.
     """
-    array = _array(archive, name, _LARGEST_NUMBER)
+    array = read_array(archive, name, _LARGEST_NUMBER)
     if array.size != 1 or array.dtype.kind not in "iufb":
         raise ValueError("not one number")
     value = float(array.reshape(-1)[0])
@@ -183,25 +163,7 @@ def outlines(path: Path) -> list[np.ndarray]:
         One of `BROKEN`.
     """
     with open_to_read(path, follow=True) as file, zipfile.ZipFile(file) as archive:
-        return [_array(archive, info.filename, _LARGEST_OUTLINE) for info in archive.infolist()[2:]]
-
-
-def _array(archive: zipfile.ZipFile, name: str, most_bytes: int) -> np.ndarray:
-    """An array of an archive.
-
-    Raises:
-        ValueError: If it is larger, or its header declares more than there is: numpy allocates before it reads.
-    """
-    if archive.getinfo(name).file_size > most_bytes:
-        raise ValueError("too large")
-    content = BytesIO(archive.read(name))
-    version = np.lib.format.read_magic(content)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(content)
-    if math.prod(shape) * dtype.itemsize != len(content.getbuffer()) - content.tell():
-        raise ValueError("not as large as it says")
-    content.seek(0)
-    return np.asarray(np.load(content, allow_pickle=False))
+        return [read_array(archive, info.filename, _LARGEST_OUTLINE) for info in archive.infolist()[2:]]
 
 
 def _npz_files(root: Path, reading: _MiaReading) -> Iterator[Path]:

@@ -16,8 +16,8 @@ from mia_tui.engine.export.checked_images import FileValues
 from mia_tui.engine.export.comparison import batches_of
 from mia_tui.engine.export.onnx_file import PRODUCER
 from mia_tui.engine.export.tracing import IMAGES, PIXEL_UM, quiet
+from mia_tui.engine.export.writing import write_file
 from mia_tui.files import remove
-from mia_tui.runs.disk import write_atomically
 
 MOST_CALIBRATED = 100
 """Images that ranges are measured on; more change nothing that could be seen, and take memory."""
@@ -67,7 +67,7 @@ def _tidy(path: Path, before: Any) -> None:
     del model.metadata_props[:]
     model.metadata_props.extend(entries)
     model.producer_name = PRODUCER
-    write_atomically(path, model.SerializeToString(), root=path.parent)
+    write_file(path, model.SerializeToString())
 
 
 def _kept_exact(graph: Any) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mia_tui.catalog.model_formats import INT8_FILE, ModelFormatName
-from mia_tui.engine.export.comparison import Agreement
+from mia_tui.engine.export.comparison import NetworkAgreement
 from mia_tui.engine.export.graph import GraphInput
 from mia_tui.engine.export.metadata import Provenance, input_sentence, prepared_sentence
 from mia_tui.runs.evaluation.confusion import ClassFigures
@@ -58,7 +58,7 @@ class ReadmeFacts:
         provenance: Where it is from.
         evaluation: None where that is not known.
         agreement: With the program.
-        int8: Agreement of the file with 8 bits with the program; None if there is none.
+        int8: NetworkAgreement of the file with 8 bits with the other one; None if there is none.
         samples: Images of each part that it was trained with, by part; empty where that is unknown.
     """
 
@@ -70,8 +70,8 @@ class ReadmeFacts:
     rule: DecisionRule
     provenance: Provenance
     evaluation: Evaluation | None
-    agreement: Agreement
-    int8: Agreement | None
+    agreement: NetworkAgreement
+    int8: NetworkAgreement | None
     samples: Mapping[str, int]
 
 
@@ -241,10 +241,12 @@ def _worth(facts: ReadmeFacts) -> Iterator[str]:
     yield ""
     yield "- " + _agreement_words(facts.agreement, f"`{facts.file}` and mia-tui (with `--precision fp32`)")
     if facts.int8 is not None:
-        yield "- " + _agreement_words(facts.int8, f"`{INT8_FILE}`, which has weights of 8 bits, and mia-tui")
+        yield "- " + _agreement_words(
+            facts.int8, f"`{INT8_FILE}`, which has weights of 8 bits, and `{facts.file}`"
+        )
 
 
-def _agreement_words(agreement: Agreement, both: str) -> str:
+def _agreement_words(agreement: NetworkAgreement, both: str) -> str:
     share = percent(agreement.same_class / agreement.images) if agreement.images else "none"
     return (
         f"{both} name the same class for {share} of {counted(agreement.images, 'image')}; probabilities differ by "

@@ -108,11 +108,11 @@ def _split(facts: RunFacts, config: TrainConfig) -> Iterator[str]:
         yield "The images for validation came from a folder of their own."
         return
     if len(used) > 1:
-        yield f"{_division(facts, config)} (seed {config.split_seed})."
+        yield _division(facts, config)
 
 
 def _division(facts: RunFacts, config: TrainConfig) -> str:
-    """How images were divided into parts, a sentence without its full stop."""
+    """How images were divided into parts, a sentence."""
     folders = [
         PART_FOLDERS.get(sample.path.partition("/")[0].casefold()) if "/" in sample.path else None
         for sample in facts.samples
@@ -120,13 +120,15 @@ def _division(facts: RunFacts, config: TrainConfig) -> str:
     drawn = "They were divided at random, in the same proportions in each class as far as possible"
     if all(folders):
         if all(part == sample.split for part, sample in zip(folders, facts.samples, strict=True)):
-            return "The parts were given by the folders of the images"
+            return "The parts were given by the folders of the images."
         drawn = (
             "Parts without a folder of their own were drawn at random, in the same proportions in each class"
         )
-    if config.group_by is None:
-        return drawn
-    return f"{drawn}; images whose paths agree in the pattern “{printable(config.group_by)}” were kept in one part"
+    if config.group_by is not None:
+        drawn += (
+            f"; images whose paths agree in the pattern “{printable(config.group_by)}” were kept in one part"
+        )
+    return f"{drawn} (seed {config.split_seed})."
 
 
 def _input(facts: RunFacts, config: TrainConfig) -> str:
@@ -201,8 +203,9 @@ def _schedule(config: TrainConfig) -> str:
             every = counted(config.step_epochs, "epoch")
             words = f"the learning rate was multiplied by {config.step_factor:g} every {every}"
         case "cosine":
-            warmup = f"{config.warmup_epochs:g} {'epoch' if config.warmup_epochs == 1 else 'epochs'}"
-            begin = f"rose linearly for {warmup} and then " if config.warmup_epochs else ""
+            rising = min(config.warmup_epochs, config.epochs / 2)
+            warmup = f"{rising:g} {'epoch' if rising == 1 else 'epochs'}"
+            begin = f"rose linearly for {warmup} and then " if rising else ""
             words = f"the learning rate {begin}fell along half a cosine"
         case _:
             return "the learning rate was constant"
@@ -267,13 +270,28 @@ def _times(count: int) -> str:
 
 def _evaluation(facts: RunFacts, numbers: ResultNumbers) -> Iterator[str]:
     evaluated = numbers.evaluated
-    what = _what(evaluated, numbers.image_count)
+    what = _what(evaluated, numbers.image_count, is_trained_here=facts.training is not None)
     yield f"The network was evaluated on {what}{_how(evaluated)}: {_values(numbers)}."
-    interval = numbers.metrics.overall["accuracy"].interval
-    if interval is not None:
-        yield f"Brackets hold 95 % intervals ({interval.method})."
+    yield from _intervals(numbers)
     if facts.decision is not None:
         yield from _decision(facts.decision, numbers)
+
+
+def _intervals(numbers: ResultNumbers) -> Iterator[str]:
+    """How the intervals in brackets were computed; not all need be alike."""
+    of_method: dict[str, list[str]] = {}
+    for name in _FIGURES:
+        interval = numbers.metrics.overall[name].interval
+        if interval is not None:
+            of_method.setdefault(interval.method, []).append(metric_words(name))
+    if not of_method:
+        return
+    words = [f"{method}{_of(names) if len(of_method) > 1 else ''}" for method, names in of_method.items()]
+    yield f"Brackets hold 95 % intervals ({'; '.join(words)})."
+
+
+def _of(names: list[str]) -> str:
+    return f" for {join_names(names)}"
 
 
 def _decision(decision: Decision, numbers: ResultNumbers) -> Iterator[str]:
@@ -296,7 +314,8 @@ def _decision(decision: Decision, numbers: ResultNumbers) -> Iterator[str]:
     )
 
 
-def _what(evaluated: EvaluatedResults, count: int) -> str:
+def _what(evaluated: EvaluatedResults, count: int, *, is_trained_here: bool) -> str:
+    """The evaluated images; whether the network was trained on them is known only where its training is at hand."""
     images = counted(count, "image")
     split = evaluated.results.split
     where = "" if evaluated.is_own else f" of {printable(evaluated.results.dataset.name)}"
@@ -310,9 +329,9 @@ def _what(evaluated: EvaluatedResults, count: int) -> str:
         return f"the {images} of the validation part, which were not trained on"
     if split == "train":
         return f"the {images} that it was trained on"
-    return (
-        f"{images}{where}, which were not trained on" if evaluated.results.which == "evaluation" else images
-    )
+    if is_trained_here and evaluated.results.which == "evaluation":
+        return f"{images}{where}, which were not trained on"
+    return f"{images}{where}"
 
 
 def _how(evaluated: EvaluatedResults) -> str:

@@ -4,7 +4,6 @@ Written beside the matrix of the best epoch and of an evaluation, as an archive 
 have none.
 """
 
-import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mia_tui.arrays import BROKEN, read_array
 from mia_tui.errors import RunError
 from mia_tui.files import open_to_read
 from mia_tui.runs.disk import make_folder, replacing
@@ -96,23 +96,26 @@ def load_scores(path: Path) -> EvaluatedScores | None:
         RunError: If it cannot be read, or is damaged.
     """
     try:
-        with open_to_read(path) as file:
-            content = file.read(_MOST_BYTES + 1)
-        if len(content) > _MOST_BYTES:
-            raise ValueError("it is too large")
-        return _checked(content)
+        with open_to_read(path) as file, zipfile.ZipFile(file) as archive:
+            return _checked(archive)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise unreadable(path, error) from error
-    except (ValueError, KeyError, EOFError, TypeError, SyntaxError, zipfile.BadZipFile, MemoryError) as error:
-        raise RunError(f"{printable(path)} holds no probabilities: {printable(error)}.") from error
+    except BROKEN as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise unreadable(path, error) from error
+        raise RunError(
+            f"{printable(path)} holds no probabilities: {printable(error)}.",
+            "Delete it, and `mia-tui evaluate` makes new ones; what needs no probabilities is shown without it.",
+        ) from error
 
 
-def _checked(content: bytes) -> EvaluatedScores:
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        rows, values = arrays["rows"], arrays["log_probabilities"]
-        epoch, split = int(arrays["epoch"]), str(arrays["split"])
+def _checked(archive: zipfile.ZipFile) -> EvaluatedScores:
+    found: list[npt.NDArray[Any]] = [
+        read_array(archive, f"{name}.npy", _MOST_BYTES)
+        for name in ("rows", "log_probabilities", "epoch", "split")
+    ]
+    rows, values, epochs, splits = found
+    epoch, split = int(epochs.item()), str(splits.item())
     if rows.dtype != np.int64 or values.dtype not in (np.float32, np.float16):
         raise ValueError("its numbers are of another type")
     if rows.ndim != 1 or values.ndim != 2 or len(rows) != len(values):
