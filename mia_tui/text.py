@@ -93,8 +93,11 @@ def decode_name(text: str) -> str:
 
 
 def markdown_text(text: object) -> str:
-    """A name as text of Markdown, which is also plain where HTML is allowed."""
-    plain = _MARKDOWN.sub(r"\\\1", printable(text))
+    """A name or a sentence as text of Markdown, which is also plain where HTML is allowed.
+
+    Nothing is escaped that Markdown takes as it is, since people also read the file itself.
+    """
+    plain = _MARKDOWN.sub(r"\\\g<0>", printable(text))
     return "".join(_HTML.get(character, character) for character in plain)
 
 
@@ -105,7 +108,10 @@ def yaml_text(text: object) -> str:
     return json.dumps(printable(text), ensure_ascii=False)
 
 
-_MARKDOWN = re.compile(r"([!#$()*+\-.:@\[\\\]_`{|}~])")
+# anywhere; where a line begins (headings, lists); in addresses, of which GitHub makes links
+_MARKDOWN = re.compile(
+    r"[$*@\[\\\]_`{|}~]|^[-+#=]|(?<=^\d)[.)](?=\s)|(?<=^\d\d)[.)](?=\s)|:(?=//)|(?<=www)\.", re.IGNORECASE
+)
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 NAMED = 5  # of many files, only so many are named in a sentence

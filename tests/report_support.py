@@ -105,7 +105,12 @@ def put_results(
 
 
 def training_events(
-    *, epochs: int = 2, resumed: bool = False, outcome: str = "finished", device: str = "CPU, 2 threads"
+    *,
+    epochs: int = 2,
+    resumed: bool = False,
+    outcome: str = "finished",
+    device: str = "CPU, 2 threads",
+    arithmetic: str = "",
 ) -> list[Event]:
     started: dict[str, Any] = {
         "protocol": 1,
@@ -114,6 +119,7 @@ def training_events(
         "boot_id": "",
         "versions": VERSIONS,
         "device": device,
+        "arithmetic": arithmetic,
         "total_epochs": 2,
         "steps_per_epoch": 5,
     }

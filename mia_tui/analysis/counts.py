@@ -15,7 +15,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.analysis.intervals import LEVEL, normal_quantile, t_quantile
+from mia_tui.analysis.intervals import LEVEL, normal_quantile, t_quantile, wilson_ends
 
 Numbers = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -23,8 +23,8 @@ Counts = NDArray[np.int64]
 ENOUGH_GROUPS = 20
 """With fewer groups, how much they differ is not well known."""
 
-LEAST_GROUPS = 6
-"""With fewer there is no interval over groups."""
+LEAST_WITH_INTERVAL = 6
+"""With fewer groups there is no interval over them."""
 
 ILL_CONDITIONED = 10.0
 """Errors are magnified up to so many times by a correction that is called ill-conditioned."""
@@ -117,7 +117,7 @@ def shares_by_group(counts: Counts) -> Shares:
     sizes = counts.sum(axis=1, keepdims=True).astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.where(sizes > 0, counts / sizes, np.nan)
-        low, high = _wilson(value, sizes, normal_quantile())
+        low, high = wilson_ends(value, sizes, normal_quantile())
     return Shares(value, low, high, "Wilson")
 
 
@@ -126,8 +126,9 @@ def overall_shares(counts: Counts, *, seed: int = 0) -> Shares:
 
     Groups are drawn with replacement, 1,000 times. The interval is that of Wilson for as many independent images as
     would vary as much as these shares do, with the quantile of Student's t for the number of groups: it covers the
-    truth more often than percentiles of the draws, which are too narrow for 20 groups. Of fewer than six groups there
-    is none; of a single one, that within it.
+    truth more often than percentiles of the draws, which are too narrow for 20 groups. A class that no group has, or
+    every image is of, varies in no draw: how far other groups may differ is then known as from one image of each
+    group. Of fewer than six groups there is none; of a single one, that within it.
 
     Args:
         counts: As for `shares_by_group`; groups without images are passed over.
@@ -142,15 +143,16 @@ def overall_shares(counts: Counts, *, seed: int = 0) -> Shares:
     if groups == 1:
         alone = shares_by_group(counts)
         return Shares(value, alone.low[0], alone.high[0], "Wilson within the only group")
-    if groups < LEAST_GROUPS:
+    if groups < LEAST_WITH_INTERVAL:
         return Shares(value, none, none, why_none=f"too few: {groups} groups")
     sums = _resampled_sums(counts, _RESAMPLES, np.random.default_rng(seed))
     drawn = sums / sums.sum(axis=1, keepdims=True)
     variance = groups / (groups - 1) * drawn.var(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         images = np.where(variance > 0, value * (1 - value) / variance, math.inf)
+    images = np.where((value > 0) & (value < 1), images, groups)
     images = np.clip(images, 1.0, float(counts.sum()))  # never more than there are
-    low, high = _wilson(value, images, t_quantile(groups - 1))
+    low, high = wilson_ends(value, images, t_quantile(groups - 1))
     return Shares(value, low, high, f"bootstrap over {groups} groups")
 
 
@@ -201,7 +203,7 @@ def corrected_shares(counts: Counts, evaluated: Evaluated, *, seed: int = 0) -> 
 
 def _said_of_groups(groups: int, why_none: str) -> tuple[str, str]:
     """Method and reason of the corrected shares of all groups."""
-    if why_none or groups < LEAST_GROUPS:
+    if why_none or groups < LEAST_WITH_INTERVAL:
         return "", why_none or f"too few: {groups} groups"
     return f"bootstrap over {groups} groups and labelled images", ""
 
@@ -256,7 +258,7 @@ class _Correction:
         if not len(counts):
             return none, none, none
         value = self._whole(nearest_shares((counts.sum(axis=0) / counts.sum())[None] @ self._inverse))[0]
-        if inverses is None or len(counts) < LEAST_GROUPS:
+        if inverses is None or len(counts) < LEAST_WITH_INTERVAL:
             return value, none, none
         sums = _resampled_sums(counts, len(inverses), rng)
         drawn = (sums / sums.sum(axis=1, keepdims=True))[:, None, :] @ inverses
@@ -277,15 +279,6 @@ def nearest_shares(values: Numbers) -> Numbers:
     last = np.maximum(np.count_nonzero(falling > excess, axis=-1, keepdims=True) - 1, 0)
     shares: Numbers = np.maximum(values - np.take_along_axis(excess, last, axis=-1), 0)
     return shares
-
-
-def _wilson(value: Numbers, images: Numbers, critical: float) -> tuple[Numbers, Numbers]:
-    """Ends of the interval of shares of independent images (Wilson 1927)."""
-    bound = critical**2 / images
-    middle = (value + bound / 2) / (1 + bound)
-    half = critical / (1 + bound) * np.sqrt(value * (1 - value) / images + bound / images / 4)
-    low, high = np.minimum(value, middle - half), np.maximum(value, middle + half)
-    return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 
 def _resampled_sums(counts: Counts, resamples: int, rng: np.random.Generator) -> Numbers:

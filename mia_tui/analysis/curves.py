@@ -17,7 +17,7 @@ _COLUMNS = 32  # that are copied at a time, since a column of very many images i
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class ClassCurve:
     """A curve with one point for each threshold that changes something, from the strictest to none.
 
     Attributes:
@@ -51,7 +51,7 @@ class Areas:
     macro_precision_recall: float | None
 
 
-def roc(truth_is_class: _Bools, scores: npt.NDArray[Any]) -> Curve | None:
+def roc(truth_is_class: _Bools, scores: npt.NDArray[Any]) -> ClassCurve | None:
     """The ROC curve of a class; None if no image is of the class, or all are: then there is none.
 
     Args:
@@ -64,10 +64,10 @@ def roc(truth_is_class: _Bools, scores: npt.NDArray[Any]) -> Curve | None:
     right, taken, thresholds = found
     others = taken - right
     x, y = others / others[-1], right / right[-1]
-    return Curve(x, y, float(np.trapezoid(y, x)), thresholds)
+    return ClassCurve(x, y, float(np.trapezoid(y, x)), thresholds)
 
 
-def precision_recall(truth_is_class: _Bools, scores: npt.NDArray[Any]) -> Curve | None:
+def precision_recall(truth_is_class: _Bools, scores: npt.NDArray[Any]) -> ClassCurve | None:
     """The precision-recall curve of a class, beginning at recall 0 with precision 1; None if no image is of it.
 
     Args:
@@ -80,7 +80,7 @@ def precision_recall(truth_is_class: _Bools, scores: npt.NDArray[Any]) -> Curve 
     right, taken, thresholds = found
     x = right / right[-1]
     y = np.divide(right, taken, out=np.ones_like(x), where=taken > 0)
-    return Curve(x, y, float((np.diff(x) * y[1:]).sum()), thresholds)
+    return ClassCurve(x, y, float((np.diff(x) * y[1:]).sum()), thresholds)
 
 
 def areas(log_probabilities: npt.NDArray[Any], truth: npt.NDArray[np.int64]) -> Areas:
@@ -108,6 +108,23 @@ def areas(log_probabilities: npt.NDArray[Any], truth: npt.NDArray[np.int64]) -> 
             if len(own) < images:
                 roc_areas[place] = _roc_area(own, above, same_or_above, images)
     return Areas(roc_areas, averages, _mean(roc_areas), _mean(averages))
+
+
+def thinned(x: Numbers, y: Numbers, most: int) -> npt.NDArray[np.int64]:
+    """Positions of the points that are enough to draw a curve, both ends among them, ascending.
+
+    The same length of the curve lies between each two: of steep parts few points would be left by every tenth one.
+
+    Args:
+        x: Shape (k,).
+        y: Shape (k,).
+        most: Points that are drawn; a curve of fewer keeps all.
+    """
+    if len(x) <= most:
+        return np.arange(len(x))
+    along = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
+    places = np.searchsorted(along, np.linspace(0.0, along[-1], most))
+    return np.union1d(np.minimum(places, len(x) - 1), [0, len(x) - 1]).astype(np.int64)
 
 
 def _hits(truth_is_class: _Bools, scores: npt.NDArray[Any]) -> tuple[Numbers, Numbers, Numbers] | None:

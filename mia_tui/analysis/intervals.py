@@ -4,6 +4,11 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
+import numpy as np
+import numpy.typing as npt
+
+Numbers = npt.NDArray[np.float64]
+
 LEVEL = 0.95
 """Of all intervals here."""
 
@@ -35,10 +40,21 @@ def wilson(share: float, images: float, method: str, *, critical: float | None =
         critical: Quantile of the distribution that stands in for the normal one; None takes the normal one.
     """
     critical = normal_quantile() if critical is None else critical
+    low, high = wilson_ends(np.float64(share), np.float64(images), critical)
+    return Interval(float(low), float(high), method)
+
+
+def wilson_ends(
+    shares: Numbers | np.float64, images: Numbers | np.float64, critical: float
+) -> tuple[Numbers, Numbers]:
+    """The ends of such intervals, of one share or of many; NaN where a share or its number of images is NaN."""
     bound = critical**2 / images
-    middle = (share + bound / 2) / (1 + bound)
-    half = critical / (1 + bound) * math.sqrt(max(0.0, share * (1 - share)) / images + bound / images / 4)
-    return Interval(max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half)), method)
+    middle = (shares + bound / 2) / (1 + bound)
+    half = (
+        critical / (1 + bound) * np.sqrt(np.maximum(0.0, shares * (1 - shares)) / images + bound / images / 4)
+    )
+    low, high = np.minimum(shares, middle - half), np.maximum(shares, middle + half)
+    return np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
 
 
 def by_logit(value: float, error: float, critical: float, method: str) -> Interval:

@@ -86,9 +86,9 @@ def command(
     """
     report = Report(as_json=as_json)
     shown = shown_results(shares, by_similarity, top, csv, overwrite)
-    if detach and (csv is not None or against_text is not None):
+    if detach and (csv is not None or against_text is not None or shares or by_similarity):
         raise ConfigError(
-            "--csv and --against need the results, which --detach does not wait for.",
+            "--csv, --against, --shares and --by-similarity need the results, which --detach does not wait for.",
             "Leave --detach out, or use `mia-tui runs results` when the evaluation has finished.",
         )
     place = trained or dataset

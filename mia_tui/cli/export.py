@@ -14,7 +14,7 @@ from mia_tui.errors import ConfigError
 from mia_tui.text import counted, join_names, percent, printable, size_words
 
 if TYPE_CHECKING:
-    from mia_tui.engine.export.export import ExportResult, Int8Check
+    from mia_tui.engine.export.export import Int8Check, NetworkExport
 
 _DTYPES = ("uint8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 
@@ -117,7 +117,7 @@ def _folder_name(network: str, format_name: str) -> str:
     return f"{re.sub(r'[^A-Za-z0-9._-]', '_', network)}-{format_name}"
 
 
-def _tell(report: Report, result: "ExportResult") -> None:
+def _tell(report: Report, result: "NetworkExport") -> None:
     files = join_names([f"{printable(name)} ({size_words(size)})" for name, size in result.files.items()])
     report.say(f"Written to {printable(result.out)}: {files}.")
     report.say(f"It takes {result.input_words}")
@@ -129,7 +129,7 @@ def _tell(report: Report, result: "ExportResult") -> None:
     report.record(_record(result))
 
 
-def _agreement_words(result: "ExportResult") -> str:
+def _agreement_words(result: "NetworkExport") -> str:
     agreement, part = result.agreement, f" of the part {result.part}" if result.part else ""
     same = "all" if agreement.same_class == agreement.images else f"{agreement.same_class:,}"
     return (
@@ -145,13 +145,13 @@ def _int8_words(check: "Int8Check") -> str:
         before, after = check.accuracy
         accuracy = f" Accuracy {percent(before)} before and {percent(after)} after."
     return (
-        f"With 8 bits: {size_words(check.size_bytes)}, {check.speed:.1f} times as fast here, the same class on "
-        f"{agreement.same_class:,} of {counted(agreement.images, 'image')}, the largest difference of a probability "
-        f"is {agreement.difference:.2g}.{accuracy}"
+        f"With 8 bits: {size_words(check.size_bytes)}, {check.speed:.1f} times as fast here; compared with the other "
+        f"file the same class on {agreement.same_class:,} of {counted(agreement.images, 'image')}, the largest "
+        f"difference of a probability is {agreement.difference:.2g}.{accuracy}"
     )
 
 
-def _record(result: "ExportResult") -> dict[str, object]:
+def _record(result: "NetworkExport") -> dict[str, object]:
     check, takes = result.int8, result.takes
     return {
         "type": "export",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
-from mia_tui.errors import ConfigError, MiaError
+from mia_tui.errors import ConfigError, DataError, MiaError
 from mia_tui.text import did_you_mean, join_names, printable
 
 if TYPE_CHECKING:
@@ -38,6 +38,24 @@ def check_watch(watch: bool, *, as_json: bool) -> None:
     """
     if watch and as_json:
         raise ConfigError("--watch draws curves, and --json prints records.", "Leave one of them out.")
+
+
+def check_new_file(path: Path, *, overwrite: bool) -> None:
+    """Refuse a file that cannot be written, or must not be, before anything is computed for it.
+
+    Raises:
+        ConfigError: If it is a folder.
+        DataError: If its folder is missing, or it exists and is not to be replaced.
+    """
+    if path.is_dir():
+        raise ConfigError(f"{printable(path)} is a folder.", "Name a file.")
+    if not path.absolute().parent.is_dir():
+        raise DataError(f"The folder of {printable(path)} does not exist.", "Make it, or name another file.")
+    if path.exists() and not overwrite:
+        raise DataError(
+            f"{printable(path)} already exists, and nothing was written.",
+            "Pass --overwrite to replace it, or name another file.",
+        )
 
 
 class Decorator(Protocol):

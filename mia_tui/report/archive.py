@@ -107,7 +107,7 @@ def write_archive(path: Path, content: ArchiveContent) -> list[str]:
 def _texts(content: ArchiveContent) -> Iterator[tuple[str, str | bytes]]:
     facts = content.facts
     yield "report.html", content.page
-    yield "numbers.json", json.dumps(content.record, indent=1, allow_nan=True)
+    yield "numbers.json", json.dumps(content.record, indent=1, allow_nan=False)
     yield "methods.txt", f"{content.methods}\n"
     if facts.training is not None:
         yield "settings.toml", save_config(facts.training.config)

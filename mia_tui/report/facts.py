@@ -149,12 +149,7 @@ def read_facts_of_run(run: RunDir, dataset: Path | None = None) -> RunFacts:
             fingerprint = data_fingerprint(of)
         except RunError as error:
             trouble.append(str(error))
-    decision = None
-    if weights is not None and card is not None:
-        try:
-            decision = read_decision(weights)
-        except RunError as error:
-            trouble.append(str(error))
+    decision = None if weights is None or card is None else _decision(weights, trouble)
     parts, missing = find_results(run, of, weights, dataset)
     notes = run.notes()
     shown: AnyJob = job if training is None else training
@@ -195,6 +190,14 @@ def _training_of(run: RunDir, job: AnyJob) -> tuple[RunDir | None, Path | None]:
             return above, weights
         return None, weights
     return None, None
+
+
+def _decision(weights: Path, trouble: list[str]) -> Decision | None:
+    try:
+        return read_decision(weights)
+    except RunError as error:
+        trouble.append(str(error))
+        return None
 
 
 def _train_job(run: RunDir, dataset: Path | None) -> TrainJob | None:

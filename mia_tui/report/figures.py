@@ -14,14 +14,13 @@ from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from mia_tui.analysis.calibration import Reliability
-from mia_tui.analysis.curves import Curve, Numbers
+from mia_tui.analysis.curves import ClassCurve, thinned
 from mia_tui.analysis.metrics import Estimate
 from mia_tui.catalog.metrics import MetricName, metric_words
 from mia_tui.dataset.model import PARTS
@@ -355,7 +354,12 @@ def _against(numbers: ResultNumbers, shown: int) -> str:
 
 
 def _curves(
-    found: Sequence[tuple[int, str, Curve]], colours: Mapping[str, str], x: str, y: str, *, diagonal: bool
+    found: Sequence[tuple[int, str, ClassCurve]],
+    colours: Mapping[str, str],
+    x: str,
+    y: str,
+    *,
+    diagonal: bool,
 ) -> Figure | None:
     if not found:
         return None
@@ -366,7 +370,7 @@ def _curves(
     of_class = class_colours([name for _, name, _ in found], colours)
     words = []
     for place, ((_, name, curve), colour) in enumerate(zip(found, of_class, strict=True)):
-        points = _thinned(curve.x, curve.y)
+        points = thinned(curve.x, curve.y, _MOST_POINTS)
         axes.plot(curve.x[points], curve.y[points], color=colour, linestyle=line_style(place))
         words.append(f"{_short(name)} {curve.area:.3f}")
     lines = axes.get_lines()[-len(found) :]
@@ -422,7 +426,7 @@ def coverage_figure(numbers: ResultNumbers) -> ReportFigure | None:
         return None
     figure = Figure(figsize=(COLUMN, 2.6), layout="constrained")
     axes = figure.subplots()
-    points = _thinned(curve.coverage, curve.accuracy)
+    points = thinned(curve.coverage, curve.accuracy, _MOST_POINTS)
     axes.plot(curve.coverage[points], curve.accuracy[points], color=_BLUE)
     chosen = ""
     found = numbers.answered
@@ -462,12 +466,3 @@ def _name_rows(axes: Axes, names: Sequence[str]) -> None:
 def _short(name: str) -> str:
     shown = printable(name)
     return shown if len(shown) <= _LONGEST_NAME else f"{shown[: _LONGEST_NAME - 1]}…"
-
-
-def _thinned(x: Numbers, y: Numbers) -> npt.NDArray[np.int64]:
-    """Positions of the points that a curve needs, the same length of it between each two, and its last one."""
-    if len(x) <= _MOST_POINTS:
-        return np.arange(len(x))
-    along = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
-    places = np.searchsorted(along, np.linspace(0.0, along[-1], _MOST_POINTS))
-    return np.unique(np.append(places, len(x) - 1).clip(max=len(x) - 1))

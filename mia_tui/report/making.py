@@ -34,7 +34,7 @@ from mia_tui.report.page import PageContent, PagePart, render_page
 from mia_tui.report.record import report_record
 from mia_tui.report.thumbnails import (
     MOST_THUMBNAILS,
-    GalleryImage,
+    ReportImage,
     data_uri,
     galleries_of_classes,
     gallery_of_errors,
@@ -238,7 +238,7 @@ class _Report:
             )
         return made
 
-    def _looks(self, root: Path, images: Sequence[GalleryImage]) -> Mapping[ImageKey, str]:
+    def _looks(self, root: Path, images: Sequence[ReportImage]) -> Mapping[ImageKey, str]:
         """Pictures of where the network looks when it predicts the class that it predicted."""
         if self._facts.weights is None:
             self._notes.append("Where the network looks is not known: its weights are not there.")

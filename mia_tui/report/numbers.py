@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mia_tui.analysis.calibration import Reliability, reliability
-from mia_tui.analysis.curves import Areas, Curve, areas, precision_recall, roc
+from mia_tui.analysis.curves import Areas, ClassCurve, areas, precision_recall, roc
 from mia_tui.analysis.metrics import MetricTable, metric_table
 from mia_tui.analysis.thresholds import CoverageCurve, coverage_curve
 from mia_tui.analysis.top_losses import TopLoss, top_losses
 from mia_tui.report.evaluated import EvaluatedResults
-from mia_tui.runs.record.decision import UNSURE, DecisionRule, decide
+from mia_tui.runs.record.decision import UNSURE, DecisionRule, calibrated, decide
 
 MOST_CURVES = 10
 """Classes whose curves are drawn; of more, those with the lowest F1."""
@@ -45,13 +45,13 @@ class ConfusedClasses:
 
 
 @dataclass(frozen=True)
-class ClassCurves:
+class ReportedCurves:
     """Both curves of a class, by its position; None where there is none."""
 
     index: int
     name: str
-    roc: Curve | None
-    precision_recall: Curve | None
+    roc: ClassCurve | None
+    precision_recall: ClassCurve | None
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class ResultNumbers:
     confused: tuple[ConfusedClasses, ...]
     confused_count: int
     wrong: npt.NDArray[np.int64]
-    curves: tuple[ClassCurves, ...] = ()
+    curves: tuple[ReportedCurves, ...] = ()
     areas: Areas | None = None
     reliability: Reliability | None = None
     calibrated: Reliability | None = None
@@ -136,13 +136,13 @@ def compute_numbers(evaluated: EvaluatedResults, rule: DecisionRule | None = Non
         rule: The temperature and the threshold that were chosen for the network; None for none.
     """
     results = evaluated.results
-    confusion = _count(results.truth, results.predicted, len(results.classes))
+    confusion = results.confusion
     confused, confused_count = _largest(confusion, results.classes)
     numbers = ResultNumbers(
         evaluated=evaluated,
         confusion=confusion,
         metrics=metric_table(results.truth, results.predicted, results.classes, results.groups),
-        group_count=len(np.unique(results.groups)),
+        group_count=results.group_count,
         confused=confused,
         confused_count=confused_count,
         wrong=np.flatnonzero(results.truth != results.predicted),
@@ -166,7 +166,7 @@ def _with_scores(numbers: ResultNumbers, scores: npt.NDArray[Any]) -> ResultNumb
     return replace(
         numbers,
         curves=tuple(
-            ClassCurves(
+            ReportedCurves(
                 index,
                 numbers.classes[index],
                 roc(truth == index, scores[:, index]),
@@ -189,17 +189,11 @@ def _answered(numbers: ResultNumbers, scores: npt.NDArray[Any]) -> AnsweredImage
     answered = right = 0
     for start in range(0, len(truth), at_once):
         rows = slice(start, start + at_once)
-        said = decide(numbers.rule, np.exp(scores[rows].astype(np.float64)), numbers.classes)
+        shares = calibrated(np.exp(scores[rows].astype(np.float64)), numbers.rule.temperature)
+        said = decide(numbers.rule, shares, numbers.classes)
         answered += int((said != UNSURE).sum())
         right += int((said == truth[rows]).sum())
     return AnsweredImages(answered / len(truth), right / answered if answered else None)
-
-
-def _count(
-    truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], classes: int
-) -> npt.NDArray[np.int64]:
-    counts = np.bincount(truth * classes + predicted, minlength=classes * classes)
-    return counts.reshape(classes, classes).astype(np.int64)
 
 
 def _largest(

@@ -19,7 +19,7 @@ from mia_tui.dataset.model import PARTS, WHOLE_STACK, ImageKey
 from mia_tui.report.facts import RunFacts
 from mia_tui.report.figures import ReportFigure
 from mia_tui.report.numbers import ResultNumbers
-from mia_tui.report.thumbnails import Gallery, GalleryImage
+from mia_tui.report.thumbnails import Gallery, ReportImage
 from mia_tui.report.words.checklist import ChecklistItem
 from mia_tui.report.words.literature import Citation
 from mia_tui.report.words.settings import SettingRow
@@ -137,13 +137,13 @@ def interval_words(estimate: Estimate) -> str:
     return f"{estimate.interval.low:.3f}–{estimate.interval.high:.3f}"
 
 
-def image_words(image: GalleryImage) -> str:
+def image_words(image: ReportImage) -> str:
     """The path of an image, with its frame."""
     frame = image.key.frame
     return f"{image.key.path} frame {frame}" if frame not in (0, WHOLE_STACK) else image.key.path
 
 
-def alt_words(image: GalleryImage) -> str:
+def alt_words(image: ReportImage) -> str:
     """What a thumbnail shows, in words."""
     said = "rightly" if image.is_right else f"as {printable(image.predicted)}"
     return f"Image {image_words(image)} of class {printable(image.truth)}, predicted {said}"

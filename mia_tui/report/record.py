@@ -1,7 +1,7 @@
 """The numbers of a report as one JSON object, see `mia-tui report --json`."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -48,7 +48,10 @@ def report_record(
         "best_epoch": None if state is None or state.best is None else state.best.epoch,
         "history": []
         if state is None
-        else [{"epoch": row.epoch, "train": row.train, "val": row.val} for row in state.epochs],
+        else [
+            {"epoch": row.epoch, "train": _figures(row.train), "val": _figures(row.val)}
+            for row in state.epochs
+        ],
         "parts": [_part(numbers) for numbers in parts],
         "methods": methods,
         "limits": list(limits),
@@ -125,6 +128,11 @@ def _reliability(found: Reliability | None) -> dict[str, Any] | None:
         "accuracy": found.accuracy.tolist(),
         "images": found.counts.tolist(),
     }
+
+
+def _figures(values: Mapping[str, float] | None) -> dict[str, float | None] | None:
+    """Metrics of an epoch; a loss may have been none."""
+    return None if values is None else {name: _finite(value) for name, value in values.items()}
 
 
 def _finite(value: float) -> float | None:

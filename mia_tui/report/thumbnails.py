@@ -31,7 +31,7 @@ _QUALITY = 82  # of a JPEG
 
 
 @dataclass(frozen=True)
-class GalleryImage:
+class ReportImage:
     """An image of a gallery.
 
     Attributes:
@@ -60,7 +60,7 @@ class Gallery:
     """Images under a heading; `of` is how many there are of them in all."""
 
     title: str
-    images: tuple[GalleryImage, ...]
+    images: tuple[ReportImage, ...]
     of: int
 
 
@@ -95,7 +95,7 @@ def galleries_of_classes(numbers: ResultNumbers, room: int) -> list[Gallery]:
     return found
 
 
-def _image(numbers: ResultNumbers, row: int, loss: TopLoss | None = None) -> GalleryImage:
+def _image(numbers: ResultNumbers, row: int, loss: TopLoss | None = None) -> ReportImage:
     results, classes = numbers.evaluated.results, numbers.classes
     truth, predicted = int(results.truth[row]), int(results.predicted[row])
     of_truth = None if loss is None else loss.truth_probability
@@ -103,7 +103,7 @@ def _image(numbers: ResultNumbers, row: int, loss: TopLoss | None = None) -> Gal
     if loss is None and results.log_probabilities is not None:
         values = results.log_probabilities[row].astype(np.float64)
         of_truth, of_predicted = float(np.exp(values[truth])), float(np.exp(values[predicted]))
-    return GalleryImage(row, results.keys[row], classes[truth], classes[predicted], of_predicted, of_truth)
+    return ReportImage(row, results.keys[row], classes[truth], classes[predicted], of_predicted, of_truth)
 
 
 def make_thumbnails(root: Path, images: Mapping[ImageKey, HeatMap | None]) -> Mapping[ImageKey, str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mia_tui.dataset.listing.image_list import ImageList
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.session import LabelSession
 
@@ -79,7 +80,7 @@ class OpenImages:
     """
 
     title: str
-    keys: tuple[ImageKey, ...]
+    keys: tuple[ImageKey, ...] | ImageList
     first: ImageKey | None = None
     place: RunPlace | None = field(default=None, compare=False)
     counts: CountsPlace | None = field(default=None, compare=False)

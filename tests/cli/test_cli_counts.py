@@ -100,6 +100,8 @@ def test_counts_go_to_stdout_for_a_pipe(mia: Mia, cells: Path) -> None:
         (["--by", WELLS, "--against", "plate9"], "is the name of no group"),
         (["--csv", "-", "--json"], "both write to stdout"),
         (["--overwrite"], "--overwrite is for the file of --csv"),
+        (["--csv", "-", "--overwrite"], "--overwrite is for the file of --csv"),
+        (["--csv", "no-folder/counts.csv"], "does not exist"),
         (["--run", "nothing"], "nothing"),
     ],
 )

@@ -182,9 +182,7 @@ def test_a_table_is_not_replaced_unless_asked_and_nothing_else_is_done_first(
     assert mia("runs", "results", run.path, "--csv", file, "--overwrite").code == 0
     assert file.read_text().startswith("run,split,figure,class")
     assert_refused(mia("runs", "results", run.path, "--overwrite"), 2, "--overwrite is for")
-    assert_refused(
-        mia("runs", "results", run.path, "--csv", tmp_path / "no" / "a.csv"), 3, "cannot be a file"
-    )
+    assert_refused(mia("runs", "results", run.path, "--csv", tmp_path / "no" / "a.csv"), 3, "does not exist")
 
 
 def test_two_networks_are_evaluated_on_the_same_images(mia: Mia, discs: Path) -> None:

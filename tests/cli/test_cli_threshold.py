@@ -94,7 +94,8 @@ def test_the_curve_and_the_choice_are_objects_with_json(mia: Mia, run: RunDir) -
         (("--threshold", 0.5, "--remove"), "contradict each other"),
         (("--by-class",), "--by-class goes with"),
         (("--by-class", "--threshold", 0.5), "--by-class goes with"),
-        (("--remove", "--temperature", 2), "takes no temperature"),
+        (("--remove", "--temperature", 2), "so --temperature has no effect"),
+        (("--remove", "--group-by", "x"), "so --group-by has no effect"),
         (("--accuracy", 1.5), "1.5"),
     ],
 )

@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,10 +25,13 @@ from mia_tui.dataset.images.intensity import InputMap, ValueLimits
 from mia_tui.dataset.images.network.geometry import fit
 from mia_tui.dataset.scan.scan import scan
 from mia_tui.engine.export import writing
-from mia_tui.engine.export.comparison import Agreement, compare
+from mia_tui.engine.export.checked_images import NotCompared, images_to_compare, read_values, usual_input
+from mia_tui.engine.export.comparison import NetworkAgreement, Runner, compare, run_on_images
 from mia_tui.engine.export.export import ExportOrder, export_network
+from mia_tui.engine.export.graph import ExportedNetwork, GraphInput
 from mia_tui.engine.export.resampling import Resampling
 from mia_tui.engine.inference.predict import Predictor
+from mia_tui.engine.training.checkpoint import load_model
 from mia_tui.errors import ConfigError, MiaError, RunError
 from mia_tui.runs.record.decision import Decision, write_decision
 from mia_tui.runs.record.job import JobClass
@@ -97,8 +100,8 @@ def test_an_onnx_file_takes_pixels_of_any_size_and_says_what_the_program_says(tm
     assert str(tmp_path).encode() not in (out / "model.onnx").read_bytes()
 
 
-def test_temperature_is_inside_and_the_threshold_is_told(tmp_path: Path) -> None:
-    images = save_pictures(tmp_path / "cells", 6)
+def test_temperature_is_inside_the_threshold_is_told_and_int8_says_what_it_costs(tmp_path: Path) -> None:
+    images = save_pictures(tmp_path / "cells", 12)
     weights = save_network(tmp_path / "best.safetensors", make_card(), images)
     plain = said_by_program(weights, images)
     decision = Decision(
@@ -106,14 +109,15 @@ def test_temperature_is_inside_and_the_threshold_is_told(tmp_path: Path) -> None
         threshold=0.8,
         by_class={"thin": 0.9},
         part="val",
-        images=6,
+        images=12,
         coverage=0.5,
         accuracy=1.0,
         chosen_at=1.0,
     )
     write_decision(weights, decision)
     out = tmp_path / "out"
-    export_network(ExportOrder(weights=weights, format="onnx", out=out, dataset=images))
+    order = ExportOrder(weights=weights, format="onnx", out=out, dataset=images, quantise=True)
+    result = export_network(order)
     found = Classifier(out).predict(images)
     powers = plain ** (1 / 2.5)
     expected = powers / powers.sum(axis=1, keepdims=True)
@@ -122,6 +126,14 @@ def test_temperature_is_inside_and_the_threshold_is_told(tmp_path: Path) -> None
     np.testing.assert_array_equal(found.unsure, expected.max(axis=1) < least)
     text = (out / "README.md").read_text("utf-8")
     assert "Below a probability of 0.8 the answer is unsure; 0.9 for thin." in text
+    assert result.int8 is not None and set(result.files) == {"model.onnx", "model.int8.onnx", "README.md"}
+    assert "8 bits, and `model.onnx` name the same class" in (out / "README.md").read_text()
+    assert result.int8.size_bytes < 0.6 * result.files["model.onnx"]
+    assert result.int8.agreement.images == 12 and result.int8.agreement.same_class >= 10
+    small = Classifier(out / "model.int8.onnx").predict(images)
+    assert (
+        small.probabilities.argmax(axis=1) == expected.argmax(axis=1)
+    ).sum() == result.int8.agreement.same_class
 
 
 def test_deep_images_of_named_channels_leave_with_their_intensity_map(tmp_path: Path) -> None:
@@ -173,13 +185,26 @@ def test_a_physical_scale_asks_for_the_size_of_pixels(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.detach().numpy()[0], expected[3], atol=1e-4)
 
 
+def untraced(weights: Path) -> tuple[ModelCard, Callable[[GraphInput], Runner]]:
+    """The module that is exported, without the minutes of a trace."""
+    network, card = load_model(weights, plain=True)
+
+    def make(takes: GraphInput) -> Runner:
+        module = ExportedNetwork(network, card, takes).eval()
+        return lambda images, pixel_um: module(torch.from_numpy(images)).detach().numpy()
+
+    return card, make
+
+
 def test_grey_files_are_given_to_a_network_for_colours_as_they_are(tmp_path: Path) -> None:
     images = save_pictures(tmp_path / "cells", 4, mode="L")
     weights = save_network(tmp_path / "best.safetensors", make_card(), images)
-    order = ExportOrder(weights=weights, format="torch", out=tmp_path / "out", dataset=images)
-    result = export_network(order)
-    assert result.takes is not None and result.takes.channels == 1
-    assert result.agreement.difference < 1e-4
+    card, make = untraced(weights)
+    chosen = images_to_compare(None, card, images)
+    takes = usual_input(read_values(chosen, card, NotCompared()), card)
+    assert takes == GraphInput("uint8", 1)
+    _, said = run_on_images(make(takes), chosen, card, takes, NotCompared())
+    np.testing.assert_allclose(said, said_by_program(weights, images), atol=1e-4)
 
 
 def test_timm_opens_what_was_exported_and_so_does_mia_tui(tmp_path: Path) -> None:
@@ -209,24 +234,12 @@ def test_networks_that_timm_builds_otherwise_are_refused_for_timm(tmp_path: Path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best.safetensors", "cells"]
 
 
-def test_int8_is_smaller_and_says_what_it_costs(tmp_path: Path) -> None:
-    images = save_pictures(tmp_path / "cells", 12)
-    weights = save_network(tmp_path / "best.safetensors", make_card(), images)
-    order = ExportOrder(weights=weights, format="onnx", out=tmp_path / "out", dataset=images, quantise=True)
-    result = export_network(order)
-    assert result.int8 is not None
-    assert result.int8.size_bytes < 0.6 * result.files["model.onnx"]
-    assert result.int8.agreement.images == 12 and result.int8.agreement.same_class >= 10
-    assert set(result.files) == {"model.onnx", "model.int8.onnx", "README.md"}
-    assert (tmp_path / "out" / "model.int8.onnx").stat().st_size == result.int8.size_bytes
-
-
 def test_a_file_that_says_something_else_is_an_error_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = save_pictures(tmp_path / "cells", 4)
     weights = save_network(tmp_path / "best.safetensors", make_card(), images)
-    monkeypatch.setattr(export_module, "compare", lambda one, other: Agreement(4, 0.0042, 4))
+    monkeypatch.setattr(export_module, "compare", lambda one, other: NetworkAgreement(4, 0.0042, 4))
     order = ExportOrder(weights=weights, format="timm", out=tmp_path / "out", dataset=images)
     with pytest.raises(RunError, match=r"differs by 0\.0042, more than 0\.001\. Nothing was left behind"):
         export_network(order)
@@ -252,6 +265,28 @@ def test_a_full_disk_leaves_nothing_and_an_earlier_export_as_it_was(
     with pytest.raises(RunError, match=r"is full\. Free some space, or name another folder with --out\."):
         export_network(order)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.safetensors", "cells", "out"]
+
+
+def test_an_earlier_export_comes_back_if_the_new_one_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = save_pictures(tmp_path / "cells", 2)
+    out = exported(tmp_path, make_card(), "timm", images)
+    rename, calls = writing.rename, iter(range(3))
+
+    def second_fails(path: Path, name: str) -> None:
+        if next(calls) == 1:
+            raise OSError(errno.EIO, "Input/output error")
+        rename(path, name)
+
+    monkeypatch.setattr(writing, "rename", second_fails)
+    order = ExportOrder(
+        weights=tmp_path / "best.safetensors", format="timm", out=out, dataset=images, overwrite=True
+    )
+    with pytest.raises(RunError):
+        export_network(order)
+    assert (out / "model.safetensors").is_file()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best.safetensors", "cells", "out"]
 
 
@@ -291,16 +326,20 @@ def test_images_of_another_type_are_left_out_and_named(tmp_path: Path) -> None:
         ValueLimits(dtype="uint16", low=[0.0], high=[9000.0]),
         ValueLimits(dtype="uint8", low=[0.0], high=[255.0]),
     ]
-    card = make_card(input_map=InputMap(mode="dataset", limits=limits, bits=16))
-    weights = save_network(tmp_path / "best.safetensors", card, images)
-    order = ExportOrder(weights=weights, format="torch", out=tmp_path / "out", dataset=images)
-    result = export_network(order)
-    assert result.takes is not None and result.takes.dtype == "uint8"
-    assert result.left_out == "Left out of the comparison: 2 images with other values (uint16)."
-    deep = export_network(changed(order, dtype="uint16", out=tmp_path / "deep"))
-    assert deep.takes is not None and deep.takes.dtype == "uint16" and deep.agreement.images == 2
+    wanted = make_card(input_map=InputMap(mode="dataset", limits=limits, bits=16))
+    weights = save_network(tmp_path / "best.safetensors", wanted, images)
+    card, make = untraced(weights)
+    chosen, expected = images_to_compare(None, card, images), said_by_program(weights, images)
+    for dtype, other, count in (("uint8", "uint16", 3), ("uint16", "uint8", 2)):
+        left_out = NotCompared()
+        takes = usual_input(read_values(chosen, card, NotCompared()), card, None if count == 3 else dtype)
+        assert takes.dtype == dtype
+        rows, said = run_on_images(make(takes), chosen, card, takes, left_out)
+        np.testing.assert_allclose(said, expected[rows], atol=1e-4)
+        images_words = f"{5 - count} images with other values ({other})"
+        assert len(said) == count and left_out.sentence == f"Left out of the comparison: {images_words}."
     with pytest.raises(ConfigError, match="None of the images has int32 values"):
-        export_network(changed(order, dtype="int32", out=tmp_path / "no"))
+        usual_input(read_values(chosen, card, NotCompared()), card, "int32")
 
 
 def test_hostile_names_stay_names_in_the_model_card(tmp_path: Path) -> None:

@@ -184,6 +184,26 @@ def test_nothing_needs_colours_or_unicode(dataset: Path) -> None:
     run_test(test())
 
 
+def test_the_method_of_an_interval_is_that_of_the_metric_under_the_cursor(dataset: Path) -> None:
+    async def test() -> None:
+        async with results_of(a_run(dataset)) as pilot:
+            await see(pilot, "Metrics with 95 % intervals (here Wilson, 12 images)")
+            await press(pilot, "down")
+            await wait_until(pilot, lambda: "Wilson, 12 images" not in screen_text(pilot.app))
+            assert "Metrics with 95 % intervals" in screen_text(pilot.app)
+
+    run_test(test())
+
+
+def test_few_images_fit_no_temperature(dataset: Path) -> None:
+    async def test() -> None:
+        async with results_of(a_run(dataset)) as pilot:
+            await press(pilot, "5")
+            await see(pilot, "at temperature 1.00")
+
+    run_test(test())
+
+
 def test_tab_goes_through_the_pages_and_a_click_on_a_name_turns_to_it(dataset: Path) -> None:
     async def test() -> None:
         async with results_of(a_run(dataset)) as pilot:
@@ -303,6 +323,17 @@ def test_images_of_results_open_in_their_order_and_esc_leads_back_to_the_cursor(
             assert session.current == ImageKey("image-009.png")
             await press(pilot, "escape")
             await wait_until(pilot, lambda: isinstance(pilot.app.screen, ResultsScreen))
+            await see(pilot, "all 12 images, the largest loss first")
+            await press(pilot, "home", "enter")  # the first is opened, too, not the one that was seen last
+            await see(pilot, "goes back to the results")
+            assert session.current == ImageKey("image-011.png")
+            await press(pilot, "escape")
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, ResultsScreen))
+            await see(pilot, "largest loss first")
+            await press(pilot, "down", "down", "enter")
+            await see(pilot, "goes back to the results")
+            await press(pilot, "escape")
+            await wait_until(pilot, lambda: isinstance(pilot.app.screen, ResultsScreen))
             screen = pilot.app.screen
             await wait_until(pilot, lambda: screen.page.lines.cursor == 2)
             assert screen.page.NAME == "losses"
@@ -380,6 +411,26 @@ def test_the_threshold_that_answers_most_with_so_many_right_is_found(dataset: Pa
             await type_text(pilot, "88")
             await press(pilot, "enter")
             await see(pilot, "Answers 75.0% of 12 images of val, 88.9% right")
+
+    run_test(test())
+
+
+def test_the_mark_on_the_curve_says_the_same_as_the_table_below_it(dataset: Path) -> None:
+    """A threshold is stored with few digits, so it is not quite one of the curve."""
+    run = a_run(dataset)
+
+    async def test() -> None:
+        async with results_of(run, size=WIDE) as pilot:
+            await press(pilot, "7")
+            await settle(pilot)
+            for _ in range(6):
+                await press(pilot, "left")
+                await settle(pilot)
+                lines = screen_lines(pilot.app)
+                table = next(line for line in lines if "all classes" in line).split()
+                mark = next(line for line in lines if "answered, threshold" in line)
+                answered, right = table[-3:-1] if table[-1] == "│" else table[-2:]
+                assert f"{right} of {answered} answered" in mark
 
     run_test(test())
 
@@ -527,7 +578,7 @@ def test_two_runs_side_by_side_say_what_each_is_right_on_and_open_where_they_dif
     async def test() -> None:
         async with two_runs(dataset, one, other) as pilot:
             await see(pilot, "Both right 8, only A 1, only B 2, neither 1.")
-            await see(pilot, "McNemar's p = 1.000 (exact)")
+            await see(pilot, "McNemar's p = 1.000 (exact): such a difference may be chance.")
             await see(pilot, "3 images on which they differ")
             await press(pilot, "tab")
             await see(pilot, "1 image on which only A is right")

@@ -343,14 +343,14 @@ def test_the_table_is_narrowed_down_to_a_kind(dataset: Path) -> None:
     run(test())
 
 
-def test_only_trainings_are_compared(dataset: Path) -> None:
+def test_only_trainings_and_evaluations_are_compared(dataset: Path) -> None:
     three(dataset)
     predicting(dataset, 50, 50, ends=True)
 
     async def test() -> None:
         async with table(dataset) as pilot:
             await press(pilot, "space", "down", "space", "v")
-            assert "Only trainings can be compared." in screen_text(pilot.app)
+            assert "Only trainings and evaluations can be compared." in screen_text(pilot.app)
 
     run(test())
 

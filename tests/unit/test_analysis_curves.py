@@ -8,7 +8,7 @@ import pytest
 
 from mia_tui.analysis.calibration import LEAST_TEMPERATURE, MOST_TEMPERATURE, fit_temperature, reliability
 from mia_tui.analysis.comparison import accuracy_difference, mcnemar
-from mia_tui.analysis.curves import areas, precision_recall, roc
+from mia_tui.analysis.curves import areas, precision_recall, roc, thinned
 from mia_tui.analysis.thresholds import coverage_curve, threshold_for
 from mia_tui.analysis.top_losses import top_losses
 
@@ -203,5 +203,18 @@ def test_a_difference_without_enough_groups_or_without_any_has_no_interval() -> 
     assert few.value == pytest.approx(1 / 3)
     same = accuracy_difference(right, right, np.arange(60))
     assert (same.value, same.interval) == (0.0, None) and "same images" in same.why_none
+    for differing in (5, 6):  # no interval that leaves out 0 where McNemar's p is above 0.05
+        other = right.copy()
+        other[np.flatnonzero(right)[:differing]] = False
+        found = accuracy_difference(right, other, np.arange(60) // 2)
+        assert (found.interval is not None) == (mcnemar(right, other).p < 0.05) == (differing == 6)
     none = accuracy_difference(right[:0], right[:0], np.arange(0))
     assert none.value == 0 and none.why_none == "no images"
+
+
+def test_a_thinned_curve_keeps_its_shape_where_points_crowd() -> None:
+    x = np.concatenate([np.linspace(0, 1, 120), np.ones(100_000)])
+    y = np.concatenate([np.ones(120), np.linspace(1, 0, 100_000)])
+    points = thinned(x, y, 400)
+    assert len(points) <= 401 and points[0] == 0 and points[-1] == len(x) - 1
+    assert (points < 120).sum() > 100

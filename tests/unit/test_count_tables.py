@@ -196,6 +196,7 @@ def test_rows_agree_with_the_table() -> None:
     assert list(rows[0]) == ["plate", "well", *COLUMNS]
     assert [row["well"] for row in rows[::2]][:3] == ["wellA1", "wellA2", "wellA3"]
     assert sum(row["is_control"] == "TRUE" for row in rows) == 4 and rows[0]["enrichment_of"] == "labels"
+    assert not any(row["is_control"] == "TRUE" for row in written(images, use="labels"))  # none were named
     found = np.array([int(row["labels"]) for row in rows]).reshape(24, 2)
     np.testing.assert_array_equal(found, table.labels)
     low = np.array([float(row["label_low"]) for row in rows]).reshape(24, 2)
@@ -303,6 +304,22 @@ def test_confusions_are_those_of_the_newest_evaluation_of_the_same_weights(cells
     assert known.source == f"4 images of the part test of the evaluation {wanted.name}"
     assert known.evaluated.confusion().tolist() == [[2, 0], [1, 1]]  # dog is the first class of the network
     assert known_confusions(keys, predicted, cells, None, wanted).source == known.source
+
+
+def test_confusions_of_other_weights_or_of_known_images_are_taken_with_a_warning(cells: Path) -> None:
+    keys = keys_of("a.png")
+    make_suggestions(cells / "mia", {"a.png": ("dog", 0.9)}, classes=("dog", "cat"))
+    predicted = read_predicted(keys, cells, None)
+    assert predicted is not None
+    other, seen, fine = (
+        evaluation(cells / "mia", [0, 1], [0, 1], **config)
+        for config in ({"digest": "other"}, {"trained_on": 1}, {})
+    )
+    [note] = known_confusions(keys, predicted, cells, None, other).notes
+    assert "other weights than the ones that predicted" in note
+    [note] = known_confusions(keys, predicted, cells, None, seen).notes
+    assert "may be corrected too little" in note
+    assert known_confusions(keys, predicted, cells, None, fine).notes == ()
 
 
 def test_confusions_of_other_classes_are_refused(cells: Path) -> None:

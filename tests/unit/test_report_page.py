@@ -17,7 +17,6 @@ from mia_tui.dataset.class_rules import COLOURS
 from mia_tui.report.facts import read_facts_of_run
 from mia_tui.report.figures import (
     FORMATS,
-    _thinned,
     confusion_matrix,
     coverage_figure,
     figure_style,
@@ -268,14 +267,6 @@ def test_class_colours_are_those_of_the_app_where_they_are_safe() -> None:
     colours = class_colours(many, dict(zip(many, COLOURS, strict=False)))
     assert len(colours) == 20
     assert line_style(0) == "solid" and line_style(len(SAFE)) != "solid"
-
-
-def test_a_thinned_curve_keeps_its_shape_where_points_crowd() -> None:
-    x = np.concatenate([np.linspace(0, 1, 120), np.ones(100_000)])
-    y = np.concatenate([np.ones(120), np.linspace(1, 0, 100_000)])
-    points = _thinned(x, y)
-    assert len(points) <= 401 and points[0] == 0 and points[-1] == len(x) - 1
-    assert (points < 120).sum() > 100
 
 
 def test_rows_are_spread_evenly() -> None:

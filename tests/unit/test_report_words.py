@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from report_support import HOSTILE, make_evaluation, make_training, samples_of, training_events
 from run_support import make_predict_job
@@ -66,6 +67,18 @@ def test_what_did_not_happen_is_not_claimed(tmp_path: Path) -> None:
     assert not [word for word in ("resumed", "GPU", "bf16", " on ,", "ImageNet", "None") if word in said]
 
 
+@pytest.mark.parametrize(
+    ("arithmetic", "words"),
+    [
+        ("bf16", "on CPU, 2 threads in mixed precision (bfloat16) and took"),
+        ("fp32", "on CPU, 2 threads and took"),
+    ],
+)
+def test_mixed_precision_is_told(tmp_path: Path, arithmetic: str, words: str) -> None:
+    events = training_events(arithmetic=arithmetic)
+    assert words in methods(make_training(tmp_path / "cells", events=events))
+
+
 @pytest.mark.parametrize("chance", CHANCES)
 def test_every_augmentation_has_words_with_its_probability(chance: str) -> None:
     off = dict.fromkeys(CHANCES, 0.0)
@@ -126,7 +139,7 @@ def test_parts_that_are_folders_are_not_said_to_be_random(tmp_path: Path) -> Non
         Sample(f"{part}/{number}.png", number % 3, part) for part in ("train", "val") for number in range(9)
     ]
     said = methods(make_training(tmp_path / "cells", samples=samples))
-    assert "The parts were given by the folders of the images" in said and "at random, in" not in said
+    assert "The parts were given by the folders of the images. " in said and "at random, in" not in said
 
 
 def test_groups_that_stay_together_are_named(tmp_path: Path) -> None:
@@ -169,13 +182,36 @@ def test_a_threshold_that_was_chosen_is_told_with_what_it_does(tmp_path: Path) -
     assert "probability below 0.7" in said and "of the evaluated images were classified, " in said
 
 
+def test_a_threshold_is_told_with_the_images_that_it_answers_at_its_temperature(tmp_path: Path) -> None:
+    decision = Decision(
+        temperature=3.0, threshold=0.7, part="val", images=60, coverage=0.9, accuracy=0.95, chosen_at=1.0
+    )
+    facts = facts_of(make_training(tmp_path / "cells"), decision=decision)
+    scores = facts.parts[0].results.log_probabilities
+    assert scores is not None
+    powers = np.exp(scores.astype(np.float64) / 3.0)
+    sure = (powers / powers.sum(axis=1, keepdims=True)).max(axis=1)
+    assert 0 < (sure >= 0.7).mean() < (np.exp(scores.max(axis=1)) >= 0.7).mean()
+    answered = compute_numbers(facts.parts[0], decision).answered
+    assert answered is not None and answered.coverage == pytest.approx((sure >= 0.7).mean())
+
+
+def test_each_method_of_the_intervals_is_named_with_its_figures(tmp_path: Path) -> None:
+    said = methods(make_training(tmp_path / "cells"))
+    assert (
+        "Brackets hold 95 % intervals (Wilson, 60 images for accuracy; bootstrap over 60 images for balanced "
+        "accuracy and macro F1)." in said
+    )
+
+
 def test_an_evaluation_without_its_training_claims_nothing_of_it(tmp_path: Path) -> None:
     samples = samples_of(60, 3, parts=("test",))
     run = make_evaluation(tmp_path / "cells", samples)
     facts = read_facts_of_run(run)
     assert facts.training is None and [part.results.split for part in facts.parts] == ["test"]
     said = methods(run)
-    assert "trained for" not in said and "evaluated on 60 images" in said
+    assert "trained for" not in said and "evaluated on 60 images of cells: " in said
+    assert "not trained on" not in said
     assert "training of the network is not at hand" in limits_of(run)
 
 

@@ -16,9 +16,15 @@ def test_a_name_is_one_string_of_yaml(name: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("<b>_x_ | [y](z) & `w`", r"&lt;b&gt;\_x\_ \| \[y\]\(z\) &amp; \`w\`"),
+        ("<b>_x_ | [y](z) & `w`", r"&lt;b&gt;\_x\_ \| \[y\](z) &amp; \`w\`"),
         ("# head", r"\# head"),
-        ("![a](http://b)", r"\!\[a\]\(http\://b\)"),
+        ("![a](http://b)", r"!\[a\](http\://b)"),
+        ("see www.a.b", r"see www\.a.b"),
+        ("12. day", r"12\. day"),
+        ("- left", r"\- left"),
+        ("0.1.0", "0.1.0"),
+        ("resnet18 (seed 0): 1,149 images, 0.925.", "resnet18 (seed 0): 1,149 images, 0.925."),
+        ("20261129-2342-resnet18", "20261129-2342-resnet18"),
     ],
 )
 def test_a_name_is_plain_text_in_markdown(name: str, text: str) -> None:

@@ -156,7 +156,7 @@ def test_few_images_or_none_that_are_wrong_choose_no_temperature(tmp_path: Path)
     put_network(run.best_weights, CLASSES)
     save(run, "best", "val", logs, truth)
     right = read_choice(run)
-    assert right.temperature == 1 and "no image of val is predicted wrong" in right.remark
+    assert right.temperature == 1 and "no image is predicted wrong" in right.remark
 
 
 def test_images_that_it_was_trained_on_choose_no_threshold(tmp_path: Path) -> None:

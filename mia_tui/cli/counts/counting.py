@@ -7,6 +7,7 @@ import numpy as np
 
 from mia_tui.analysis.counts import Shares
 from mia_tui.cli.images import scan_images
+from mia_tui.cli.options import check_new_file
 from mia_tui.cli.report import Report
 from mia_tui.config.split import compile_pattern
 from mia_tui.config.train import Frames, LabelSource
@@ -83,16 +84,12 @@ def _check(
         raise ConfigError("--confusions says what --correct takes.", "Give --correct, too.")
     if correct and use == "labels":
         raise ConfigError("--correct is for predictions: labels are not confused.", "Leave one of them out.")
-    if csv is None:
-        if overwrite:
-            raise ConfigError("--overwrite is for the file of --csv.", "Leave it out, or name a file.")
-    elif str(csv) == "-" and report.as_json:
+    if csv is not None and str(csv) != "-":
+        check_new_file(csv, overwrite=overwrite)
+    elif overwrite:
+        raise ConfigError("--overwrite is for the file of --csv.", "Leave it out, or name a file.")
+    elif csv is not None and report.as_json:
         raise ConfigError("--json and --csv - both write to stdout.", "Leave one of them out.")
-    elif str(csv) != "-" and csv.exists() and not overwrite:
-        raise DataError(
-            f"{printable(csv)} already exists, and nothing was written.",
-            "Pass --overwrite to replace it, or name another file.",
-        )
 
 
 def _read(

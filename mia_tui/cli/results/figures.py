@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mia_tui.analysis.calibration import fit_temperature, reliability
+from mia_tui.analysis.calibration import reliability
 from mia_tui.analysis.curves import Areas, areas
-from mia_tui.analysis.metrics import LEAST_IMAGES, MetricTable, metric_table
+from mia_tui.analysis.metrics import MetricTable, metric_table
 from mia_tui.analysis.top_losses import TopLoss, top_losses
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.evaluation.results import Results
+from mia_tui.runs.evaluation.threshold import best_temperature
 from mia_tui.runs.record.decision import Decision, read_decision
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import counted
@@ -71,14 +72,13 @@ def compute_figures(results: Results, top: int) -> ResultFigures:
     Raises:
         RunError: If there is a damaged decision beside the weights.
     """
-    size, scores = len(results.classes), results.log_probabilities
-    cells = np.bincount(results.truth * size + results.predicted, minlength=size * size)
+    scores = results.log_probabilities
     has_scores = scores is not None and len(scores) > 0
     return ResultFigures(
         results,
-        cells.reshape(size, size).astype(np.int64),
+        results.confusion,
         metric_table(results.truth, results.predicted, results.classes, results.groups),
-        len(np.unique(results.groups)),
+        results.group_count,
         areas(scores, results.truth) if scores is not None and has_scores else None,
         _calibration(results) if has_scores else None,
         top_losses(scores, results.truth, top) if scores is not None else [],
@@ -95,12 +95,11 @@ def _calibration(results: Results) -> CalibrationFigures:
             decision.temperature,
             f"chosen on {counted(decision.images, 'image')} of {decision.part}",
         )
-    elif len(truth) < LEAST_IMAGES:
-        return CalibrationFigures(error, None, None, f"too few images to fit a temperature: {len(truth)}")
-    elif (results.predicted == truth).all():
-        return CalibrationFigures(error, None, None, "no temperature is fitted, since no image is wrong")
     else:
-        temperature, source = fit_temperature(scores, truth), "fitted to these images"
+        temperature, why_none = best_temperature(results)
+        if why_none:
+            return CalibrationFigures(error, None, None, f"no temperature is fitted: {why_none}")
+        source = "fitted to these images"
     return CalibrationFigures(
         error, temperature, reliability(scores, truth, temperature=temperature).ece, source
     )

@@ -7,9 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from mia_tui.cli.options import Option
-from mia_tui.errors import ConfigError, DataError
-from mia_tui.text import printable
+from mia_tui.cli.options import Option, check_new_file
+from mia_tui.errors import ConfigError
 
 _SECTION = "What is shown"
 _MOST_SHOWN = 100_000
@@ -100,17 +99,11 @@ def shown_results(
     """What is shown, after checking that the file can be written.
 
     Raises:
-        ConfigError: If --overwrite is given without --csv.
+        ConfigError: If --overwrite is given without --csv, or the file is a folder.
         DataError: If the file exists already, or its folder does not.
     """
     if csv is None and overwrite:
         raise ConfigError("--overwrite is for the file of --csv.", "Leave it out, or name a file.")
     if csv is not None:
-        if csv.exists() and not overwrite:
-            raise DataError(
-                f"{printable(csv)} already exists, and nothing was written.",
-                "Pass --overwrite to replace it, or name another file.",
-            )
-        if csv.is_dir() or not csv.absolute().parent.is_dir():
-            raise DataError(f"{printable(csv)} cannot be a file.", "Name a file in a folder that exists.")
+        check_new_file(csv, overwrite=overwrite)
     return ShownResults(shares, by_similarity, top, csv)

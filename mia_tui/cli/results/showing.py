@@ -80,7 +80,7 @@ def _print_comparison(
     report.say(f"Accuracy of the first less that of the second: {difference.value:+.4f} ({how}).")
     if len(set(common.one.groups.tolist())) < len(common.one.groups):
         report.say(
-            "Images of a group are alike, so p is too small; the interval of the difference is over groups."
+            "Images of a group are alike, so p may be too small; the interval of the difference is over groups."
         )
     _print_differing(report, common, most_images)
 

@@ -8,6 +8,7 @@ import click
 from mia_tui.cli.options import (
     Command,
     Option,
+    check_new_file,
     dataset_option,
     json_option,
     path_argument,
@@ -15,7 +16,7 @@ from mia_tui.cli.options import (
     state_option,
 )
 from mia_tui.cli.report import Report
-from mia_tui.errors import ConfigError, DataError
+from mia_tui.errors import ConfigError
 from mia_tui.text import counted, printable
 
 if TYPE_CHECKING:
@@ -131,10 +132,4 @@ def _check(
     for flag, value in (("--transfer", transfer), ("--unsure", unsure)):
         if value is not None:
             raise ConfigError(f"{flag} is for --format folders.", "Leave it out.")
-    if out.is_dir():
-        raise ConfigError(f"{printable(out)} is a folder.", "Name a file.")
-    if out.exists() and not overwrite:
-        raise DataError(
-            f"{printable(out)} already exists, and nothing was written.",
-            "Pass --overwrite to replace it, or name another file.",
-        )
+    check_new_file(out, overwrite=overwrite)

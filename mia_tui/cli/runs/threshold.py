@@ -1,7 +1,7 @@
 """`mia-tui runs threshold`: below which probability a network is unsure."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,7 +20,7 @@ from mia_tui.text import counted, printable
 
 if TYPE_CHECKING:
     from mia_tui.analysis.metrics import Estimate
-    from mia_tui.runs.evaluation.threshold import ThresholdChoice
+    from mia_tui.runs.evaluation.threshold import ThresholdChoice, ThresholdRow
     from mia_tui.runs.record.decision import Decision
     from mia_tui.runs.record.layout import RunDir
 
@@ -96,7 +96,7 @@ def threshold_command(
         for flag, value in zip(_WAYS, (accuracy, coverage, threshold, remove or None), strict=True)
         if value is not None
     ]
-    _check(given, by_class=by_class, temperature=temperature)
+    _check(given, by_class=by_class, temperature=temperature, group_by=group_by)
     found = find_run(run, dataset=dataset, state=state, kind=None)
     if remove:
         _remove(report, found)
@@ -112,7 +112,7 @@ def threshold_command(
     _keep(report, found, choice, decision)
 
 
-def _check(given: list[str], *, by_class: bool, temperature: float | None) -> None:
+def _check(given: list[str], *, by_class: bool, temperature: float | None, group_by: str | None) -> None:
     """Refuse options that contradict each other."""
     if len(given) > 1:
         raise ConfigError(f"{given[0]} and {given[1]} contradict each other.", "Leave one of them out.")
@@ -120,8 +120,10 @@ def _check(given: list[str], *, by_class: bool, temperature: float | None) -> No
         raise ConfigError(
             "--by-class goes with --accuracy or --coverage.", "Say how good the answers must be."
         )
-    if temperature is not None and given == ["--remove"]:
-        raise ConfigError("--remove takes no temperature.", "Leave --temperature out.")
+    if given == ["--remove"]:
+        for flag, value in (("--temperature", temperature), ("--group-by", group_by)):
+            if value is not None:
+                raise ConfigError(f"--remove chooses nothing, so {flag} has no effect.", "Leave it out.")
 
 
 def _remove(report: Report, run: "RunDir") -> None:
@@ -153,7 +155,7 @@ def _say_temperature(report: Report, choice: "ThresholdChoice") -> None:
 def _show_rows(report: Report, choice: "ThresholdChoice") -> None:
     from mia_tui.runs.record.decision import decision_words, read_decision
 
-    rows = choice.rows()
+    rows, decision = choice.rows(), read_decision(choice.weights, digest=choice.digest)
     report.say()
     report.table(
         ("threshold", "answered", "right", "95 % interval"),
@@ -168,43 +170,44 @@ def _show_rows(report: Report, choice: "ThresholdChoice") -> None:
         ],
     )
     report.say()
-    decision = read_decision(choice.weights, digest=choice.digest)
     if decision is None:
         report.say(
             "None is chosen, so every image is answered; --accuracy, --coverage or --threshold chooses one."
         )
     else:
         report.say(f"Chosen: {decision_words(decision)}.")
+    if report.as_json:
+        report.record({**_choice_record(choice, rows), "decision": decision})
+
+
+def _choice_record(choice: "ThresholdChoice", rows: "list[ThresholdRow]") -> dict[str, Any]:
     curve, (before, after) = choice.curve(), choice.calibration_errors()
     step = -(-len(curve.thresholds) // _MOST_POINTS)
-    report.record(
-        {
-            "weights": str(choice.weights),
-            "part": choice.results.split,
-            "epoch": choice.results.epoch,
-            "images": len(choice.results.truth),
-            "temperature": choice.temperature,
-            "calibration_error": before,
-            "calibrated_error": after,
-            "rows": [
-                {
-                    "threshold": row.threshold,
-                    "coverage": row.coverage,
-                    "accuracy": row.accuracy.value,
-                    "interval": None
-                    if row.accuracy.interval is None
-                    else [row.accuracy.interval.low, row.accuracy.interval.high],
-                }
-                for row in rows
-            ],
-            "curve": {
-                "thresholds": curve.thresholds[::step].tolist(),
-                "coverage": curve.coverage[::step].tolist(),
-                "accuracy": curve.accuracy[::step].tolist(),
-            },
-            "decision": decision,
-        }
-    )
+    return {
+        "weights": str(choice.weights),
+        "part": choice.results.split,
+        "epoch": choice.results.epoch,
+        "images": len(choice.results.truth),
+        "temperature": choice.temperature,
+        "calibration_error": before,
+        "calibrated_error": after,
+        "rows": [
+            {
+                "threshold": row.threshold,
+                "coverage": row.coverage,
+                "accuracy": row.accuracy.value,
+                "interval": None
+                if row.accuracy.interval is None
+                else [row.accuracy.interval.low, row.accuracy.interval.high],
+            }
+            for row in rows
+        ],
+        "curve": {
+            "thresholds": curve.thresholds[::step].tolist(),
+            "coverage": curve.coverage[::step].tolist(),
+            "accuracy": curve.accuracy[::step].tolist(),
+        },
+    }
 
 
 def _interval(known: "Estimate") -> str:

@@ -1,12 +1,12 @@
 """Which images are shown, and in which order."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mia_tui.dataset.listing.image_list import ImageList
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.session.class_list import ClassList
 from mia_tui.dataset.session.image_states import ImageStates
@@ -78,7 +78,7 @@ class Filter:
     class_id: int | None = None
     text: str = ""
     folder: str = ""
-    among: tuple[ImageKey, ...] | None = None
+    among: tuple[ImageKey, ...] | ImageList | None = None
     among_words: str = ""
 
 
@@ -97,7 +97,7 @@ def matching(filter: Filter, states: ImageStates, classes: ClassList, start: int
     if filter.folder:
         shown &= states.listing.in_folder(filter.folder)[start:]
     if filter.among is not None:
-        rows = states.listing.rows(filter.among) - start
+        rows = ImageList.of(filter.among).rows_in(states.listing) - start
         chosen = np.zeros(len(shown), np.bool_)
         chosen[rows[rows >= 0]] = True
         shown &= chosen
@@ -129,7 +129,7 @@ def in_order(
     reverse: bool,
     states: ImageStates,
     classes: ClassList,
-    given: Sequence[ImageKey] = (),
+    given: tuple[ImageKey, ...] | ImageList = (),
 ) -> Rows:
     """The rows to show, int32, in order; rows that are equal stay in the order of the listing.
 
@@ -149,7 +149,7 @@ def in_order(
         places = classes.places(len(states.table.labels))[states.table.class_ids[ordered]]
         ordered = ordered[np.argsort(places, kind="stable")]
     elif order == "given":
-        ordered, last = _as_given(shown, states.listing.rows(given))
+        ordered, last = _as_given(shown, ImageList.of(given).rows_in(states.listing))
     else:
         sure = ~np.isnan(states.table.confidences)
         ordered, last = _by_confidence(shown & sure, states.table), np.flatnonzero(shown & ~sure)

@@ -368,6 +368,26 @@ def group_images(
     return {key: _root(parent, key.path) for key in keys}
 
 
+def group_numbers(keys: Iterable[ImageKey], *, group_by: str | None = None) -> list[int]:
+    """The number of each image's group, from 0 in the order of the images; the groups are those of `group_images`.
+
+    Args:
+        keys: Images, whose files are no copies of each other.
+        group_by: As for `group_images`.
+
+    Raises:
+        ConfigError: If the pattern is not a regular expression.
+    """
+    numbers: dict[object, int] = {}
+    if group_by is None:
+        return [numbers.setdefault(key.path, len(numbers)) for key in keys]
+    pattern, found = compile_pattern(group_by), []
+    for key in keys:
+        shared = _shared(key.path, pattern, {})
+        found.append(numbers.setdefault(shared[0] if shared else key.path, len(numbers)))
+    return found
+
+
 def _shared(path: str, pattern: re.Pattern[str] | None, hashes: Mapping[str, str]) -> list[object]:
     """What an image shares with the others of its group."""
     shared: list[object] = []

@@ -26,7 +26,7 @@ MOST_COMPARED = 100
 
 
 @dataclass(frozen=True, eq=False)
-class ChosenImages:
+class ComparedImages:
     """Images of a dataset.
 
     Attributes:
@@ -43,14 +43,14 @@ class ChosenImages:
     part: str = ""
     numbering: int = FRAME_NUMBERING
 
-    def spread(self, most: int) -> "ChosenImages":
+    def spread(self, most: int) -> "ComparedImages":
         """Some of them, spread evenly over all."""
         if len(self.keys) <= most:
             return self
         rows = np.linspace(0, len(self.keys) - 1, most).round().astype(np.int64)
         return self.at(rows)
 
-    def at(self, rows: npt.NDArray[np.int64]) -> "ChosenImages":
+    def at(self, rows: npt.NDArray[np.int64]) -> "ComparedImages":
         """Those at some positions."""
         keys = tuple(self.keys[row] for row in rows.tolist())
         return replace(self, keys=keys, truth=None if self.truth is None else self.truth[rows])
@@ -74,7 +74,7 @@ class FileValues:
 
 
 @dataclass(frozen=True, eq=False)
-class LeftOut:
+class NotCompared:
     """Images that cannot be compared: how many, by the reason."""
 
     reasons: Counter[str] = field(default_factory=Counter)
@@ -88,7 +88,7 @@ class LeftOut:
         return f"Left out of the comparison: {words}."
 
 
-def images_to_compare(run: RunDir | None, card: ModelCard, dataset: Path | None) -> ChosenImages:
+def images_to_compare(run: RunDir | None, card: ModelCard, dataset: Path | None) -> ComparedImages:
     """The images that a run was evaluated on, or those of a folder.
 
     Args:
@@ -119,10 +119,10 @@ def images_to_compare(run: RunDir | None, card: ModelCard, dataset: Path | None)
         raise DataError(
             f"There are no images in {printable(dataset)}.", "Name another folder with --dataset."
         )
-    return ChosenImages(dataset, tuple(keys))
+    return ComparedImages(dataset, tuple(keys))
 
 
-def calibration_images(run: RunDir | None, dataset: Path | None, compared: ChosenImages) -> ChosenImages:
+def calibration_images(run: RunDir | None, dataset: Path | None, compared: ComparedImages) -> ComparedImages:
     """Images to measure ranges of values on: those that the network learned from, else those that are compared."""
     if run is None or dataset is not None:
         return compared
@@ -132,11 +132,11 @@ def calibration_images(run: RunDir | None, dataset: Path | None, compared: Chose
     except MiaError:
         return compared
     keys = tuple(ImageKey(sample.path, sample.frame) for sample in samples)
-    found = ChosenImages(Path(job.dataset), keys, part="train", numbering=job.numbering)
+    found = ComparedImages(Path(job.dataset), keys, part="train", numbering=job.numbering)
     return found if keys else compared
 
 
-def read_values(images: ChosenImages, card: ModelCard, left_out: LeftOut) -> Iterator[FileValues]:
+def read_values(images: ComparedImages, card: ModelCard, left_out: NotCompared) -> Iterator[FileValues]:
     """Read images one after the other; those that cannot be compared are counted.
 
     Raises:
@@ -223,7 +223,7 @@ def _family(kind: GraphInput, card: ModelCard) -> tuple[object, ...]:
     return kind.dtype, limits, kind.channels if names_channels else 0
 
 
-def _of_run(run: RunDir, dataset: Path | None) -> ChosenImages | None:
+def _of_run(run: RunDir, dataset: Path | None) -> ComparedImages | None:
     """What a training was evaluated on; of an old one what it says of its parts; None if it has no image."""
     job = current_job(run, dataset)
     if not isinstance(job.config, TrainConfig):
@@ -234,7 +234,7 @@ def _of_run(run: RunDir, dataset: Path | None) -> ChosenImages | None:
     try:
         results = load_results(run, dataset=dataset)
         if results.keys:
-            return ChosenImages(
+            return ComparedImages(
                 results.dataset, results.keys, results.truth, results.split, numbering=job.numbering
             )
     except MiaError:
@@ -243,7 +243,7 @@ def _of_run(run: RunDir, dataset: Path | None) -> ChosenImages | None:
     chosen = [sample for sample in samples if sample.split == "val"] or samples
     if not chosen:
         return None
-    return ChosenImages(
+    return ComparedImages(
         Path(job.dataset),
         tuple(ImageKey(sample.path, sample.frame) for sample in chosen),
         np.array([sample.class_index for sample in chosen], np.int64),

@@ -11,7 +11,7 @@ import torch
 
 from mia_tui.engine.data.reader import ImageReader
 from mia_tui.engine.data.scaling import standardise, to_tensor, to_unit
-from mia_tui.engine.export.checked_images import ChosenImages, FileValues, LeftOut, fitted, read_values
+from mia_tui.engine.export.checked_images import ComparedImages, FileValues, NotCompared, fitted, read_values
 from mia_tui.engine.export.graph import GraphInput
 from mia_tui.runs.record.model_card import ModelCard
 
@@ -26,7 +26,7 @@ _TOGETHER = 16
 
 
 @dataclass(frozen=True)
-class Agreement:
+class NetworkAgreement:
     """How far two networks agree on the same images.
 
     Attributes:
@@ -45,17 +45,17 @@ class Agreement:
         return self.same_class == self.images and self.difference <= MOST_DIFFERENCE
 
 
-def compare(one: Probabilities, other: Probabilities) -> Agreement:
+def compare(one: Probabilities, other: Probabilities) -> NetworkAgreement:
     """Compare the probabilities of the same images, shape (n, C); numbers that are not finite differ by 1."""
     if not len(one):
-        return Agreement(0, 0.0, 0)
+        return NetworkAgreement(0, 0.0, 0)
     differences = np.nan_to_num(np.abs(one.astype(np.float64) - other), nan=1.0, posinf=1.0)
     same = int((one.argmax(axis=1) == other.argmax(axis=1)).sum())
-    return Agreement(len(one), float(differences.max()), same)
+    return NetworkAgreement(len(one), float(differences.max()), same)
 
 
 def run_on_images(
-    runner: Runner, images: ChosenImages, card: ModelCard, takes: GraphInput, left_out: LeftOut
+    runner: Runner, images: ComparedImages, card: ModelCard, takes: GraphInput, left_out: NotCompared
 ) -> tuple[npt.NDArray[np.int64], Probabilities]:
     """What an exported network says of images.
 
@@ -79,7 +79,7 @@ def run_on_images(
 
 
 def fitting_values(
-    images: ChosenImages, card: ModelCard, takes: GraphInput, left_out: LeftOut
+    images: ComparedImages, card: ModelCard, takes: GraphInput, left_out: NotCompared
 ) -> Iterator[FileValues]:
     """The images of the kind that a file takes, with its channels."""
     for one in read_values(images, card, left_out):
@@ -104,7 +104,7 @@ def batches_of(values: Iterable[FileValues]) -> Iterator[list[FileValues]]:
 
 
 def prepared_images(
-    images: ChosenImages, card: ModelCard, *, threads: int
+    images: ComparedImages, card: ModelCard, *, threads: int
 ) -> Iterator[tuple[list[int], torch.Tensor]]:
     """Images as the network itself is given them, a few at a time.
 

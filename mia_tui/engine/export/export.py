@@ -24,8 +24,8 @@ from mia_tui.catalog.model_formats import (
 from mia_tui.engine.export import int8, onnx_file, timm_folder, torch_program
 from mia_tui.engine.export.checked_images import (
     MOST_COMPARED,
-    ChosenImages,
-    LeftOut,
+    ComparedImages,
+    NotCompared,
     calibration_images,
     images_to_compare,
     read_values,
@@ -33,7 +33,7 @@ from mia_tui.engine.export.checked_images import (
 )
 from mia_tui.engine.export.comparison import (
     MOST_DIFFERENCE,
-    Agreement,
+    NetworkAgreement,
     Probabilities,
     Runner,
     batches_of,
@@ -105,20 +105,20 @@ class Int8Check:
     """What weights of 8 bits cost and give.
 
     Attributes:
-        agreement: With the program.
+        agreement: With the ONNX file.
         size_bytes: Of the file.
         speed: How many times as fast as the ONNX file, on this machine.
         accuracy: Share of right classes of the ONNX file and of this one; None where the truth is unknown.
     """
 
-    agreement: Agreement
+    agreement: NetworkAgreement
     size_bytes: int
     speed: float
     accuracy: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
-class ExportResult:
+class NetworkExport:
     """What was written.
 
     Attributes:
@@ -136,13 +136,13 @@ class ExportResult:
     files: dict[str, int]
     takes: GraphInput | None
     input_words: str
-    agreement: Agreement
+    agreement: NetworkAgreement
     left_out: str
     part: str
     int8: Int8Check | None = None
 
 
-def export_network(order: ExportOrder, *, say: Callable[[str], None] = lambda text: None) -> ExportResult:
+def export_network(order: ExportOrder, *, say: Callable[[str], None] = lambda text: None) -> NetworkExport:
     """Write a network as a file, and compare it.
 
     Args:
@@ -172,14 +172,14 @@ class _Export:
 
     def __init__(self, order: ExportOrder, folder: Path, say: Callable[[str], None]) -> None:
         self._order, self._folder, self._say = order, folder, say
-        self._left_out = LeftOut()
+        self._left_out = NotCompared()
         self._network, self._card = load_model(order.weights, plain=True)
         self._digest = weights_digest(order.weights)
         found = read_decision(order.weights, digest=self._digest)
         self._rule = DecisionRule() if found is None else found
         self._file = folder / MODEL_FORMATS[order.format].file
 
-    def result(self) -> ExportResult:
+    def result(self) -> NetworkExport:
         order, card = self._order, self._card
         if order.format == "timm":
             timm_folder.check_known_to_timm(self._network, card)
@@ -189,7 +189,7 @@ class _Export:
         expected = self._program_says(images)
         takes = None
         if order.format != "timm":
-            takes = usual_input(read_values(images, card, LeftOut()), card, order.dtype)
+            takes = usual_input(read_values(images, card, NotCompared()), card, order.dtype)
         metadata = make_metadata(card, takes, self._rule, self._provenance())
         self._say(f"Writing {self._file.name}.")
         agreement = self._write(takes, metadata, images, expected)
@@ -197,7 +197,7 @@ class _Export:
         int8_check = self._quantise(takes, every) if order.quantise and takes is not None else None
         self._write_readme(takes, agreement, int8_check)
         self._refuse_new_weights()
-        return ExportResult(
+        return NetworkExport(
             out=order.out,
             files={path.name: path.stat().st_size for path in sorted(self._folder.iterdir())},
             takes=takes,
@@ -210,7 +210,7 @@ class _Export:
 
     # The program
 
-    def _program_says(self, images: ChosenImages) -> Probabilities:
+    def _program_says(self, images: ComparedImages) -> Probabilities:
         """Probabilities of the program, shape (n, C); NaN for an image that cannot be read."""
         order = self._order
         network = Predictor(order.weights, device="cpu", precision="fp32", threads=order.threads)
@@ -235,9 +235,9 @@ class _Export:
         self,
         takes: GraphInput | None,
         metadata: dict[str, Any],
-        images: ChosenImages,
+        images: ComparedImages,
         expected: Probabilities,
-    ) -> Agreement:
+    ) -> NetworkAgreement:
         if takes is None:
             self._write_timm(metadata)
             self._say("Comparing it with the network.")
@@ -264,7 +264,7 @@ class _Export:
         config = timm_folder.timm_config(self._network, self._card, metadata)
         write_file(self._folder / TIMM_CONFIG, config)
 
-    def _compare_timm(self, images: ChosenImages, expected: Probabilities) -> Agreement:
+    def _compare_timm(self, images: ComparedImages, expected: Probabilities) -> NetworkAgreement:
         """The network as timm makes it, on images prepared by the program."""
         network = timm_folder.TimmNetwork(self._folder, temperature=self._rule.temperature)
         rows: list[int] = []
@@ -274,7 +274,7 @@ class _Export:
             said.append(network.run(prepared))
         return compare(expected[rows], np.concatenate(said))
 
-    def _refuse_difference(self, agreement: Agreement) -> None:
+    def _refuse_difference(self, agreement: NetworkAgreement) -> None:
         if not agreement.images:
             raise ConfigError(
                 f"None of the images could be compared. {self._left_out.sentence}",
@@ -297,23 +297,23 @@ class _Export:
 
     # Eight bits
 
-    def _quantise(self, takes: GraphInput, every: ChosenImages) -> Int8Check:
+    def _quantise(self, takes: GraphInput, every: ComparedImages) -> Int8Check:
         order, card = self._order, self._card
         target = self._folder / INT8_FILE
         self._say(f"Writing {INT8_FILE}.")
         measured = calibration_images(order.run, order.dataset, every).spread(int8.MOST_CALIBRATED)
-        values = fitting_values(measured, card, takes, LeftOut())
+        values = fitting_values(measured, card, takes, NotCompared())
         int8.quantise(self._file, target, values)
         images = every.spread(_INT8_COMPARED)
         self._say(f"Comparing both on {counted(len(images.keys), 'image')}.")
         exact, small = self._runner(self._file), self._runner(target)
-        rows, before = run_on_images(exact, images, card, takes, LeftOut())
-        _, after = run_on_images(small, images, card, takes, LeftOut())
+        rows, before = run_on_images(exact, images, card, takes, NotCompared())
+        _, after = run_on_images(small, images, card, takes, NotCompared())
         accuracy = None
         if images.truth is not None:
             truth = images.truth[rows]
             accuracy = _accuracy(before, truth), _accuracy(after, truth)
-        some = next(batches_of(fitting_values(images, card, takes, LeftOut())))
+        some = next(batches_of(fitting_values(images, card, takes, NotCompared())))
         batch = np.stack([one.values for one in some])
         speed = _seconds(exact, batch, some[0].pixel_um) / _seconds(small, batch, some[0].pixel_um)
         return Int8Check(compare(before, after), target.stat().st_size, speed, accuracy)
@@ -328,7 +328,7 @@ class _Export:
         return Provenance(printable(dataset), self._digest, time.time())
 
     def _write_readme(
-        self, takes: GraphInput | None, agreement: Agreement, int8_check: Int8Check | None
+        self, takes: GraphInput | None, agreement: NetworkAgreement, int8_check: Int8Check | None
     ) -> None:
         order = self._order
         text = readme(
@@ -356,9 +356,7 @@ def _evaluation(run: RunDir | None, dataset: Path | None) -> Evaluation | None:
         results = load_results(run, dataset=dataset)
     except MiaError:
         return None
-    classes = len(results.classes)
-    counts = np.zeros((classes, classes), np.int64)
-    np.add.at(counts, (results.truth, results.predicted), 1)
+    counts = results.confusion
     rows = tuple(per_class(counts, results.classes))
     return Evaluation(results.split, len(results.keys), figures(counts), rows)
 

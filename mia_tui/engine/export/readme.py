@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mia_tui.catalog.model_formats import INT8_FILE, ModelFormatName
-from mia_tui.engine.export.comparison import Agreement
+from mia_tui.engine.export.comparison import NetworkAgreement
 from mia_tui.engine.export.graph import GraphInput
 from mia_tui.engine.export.metadata import Provenance, input_sentence, prepared_sentence
 from mia_tui.runs.evaluation.confusion import ClassFigures
@@ -24,6 +24,11 @@ _METRICS = {
     "balanced_accuracy": ("balanced_accuracy", "balanced accuracy"),
     "macro_f1": ("f1", "macro F1"),
     "mcc": ("matthews_correlation", "Matthews correlation coefficient"),
+}
+
+_KNOWN_IMAGES = {
+    "val": ", which also chose the epoch, so that figures may be somewhat too good",
+    "train": ", on which the network was trained, so that figures are too good",
 }
 
 
@@ -58,7 +63,7 @@ class ReadmeFacts:
         provenance: Where it is from.
         evaluation: None where that is not known.
         agreement: With the program.
-        int8: Agreement of the file with 8 bits with the program; None if there is none.
+        int8: NetworkAgreement of the file with 8 bits with the other one; None if there is none.
         samples: Images of each part that it was trained with, by part; empty where that is unknown.
     """
 
@@ -70,8 +75,8 @@ class ReadmeFacts:
     rule: DecisionRule
     provenance: Provenance
     evaluation: Evaluation | None
-    agreement: Agreement
-    int8: Agreement | None
+    agreement: NetworkAgreement
+    int8: NetworkAgreement | None
     samples: Mapping[str, int]
 
 
@@ -186,17 +191,20 @@ def _code(facts: ReadmeFacts) -> Iterable[str]:
     ]
     if facts.format == "onnx":
         return (
+            "import json",
             "import onnxruntime",
             *read,
             f'session = onnxruntime.InferenceSession("{facts.file}")',
             f'(probabilities,) = session.run(None, {{"images": images{more}}})',
+            'classes = json.loads(session.get_modelmeta().custom_metadata_map["classes"])',
+            "print(classes[probabilities[0].argmax()], probabilities[0].max())",
         )
     more = ", pixel_um=torch.tensor([0.65, 0.65], dtype=torch.float64)" if facts.card.pixel_size else ""
     return (
         "import torch",
         *read,
         f'network = torch.export.load("{facts.file}").module()',
-        f"probabilities = network(images=torch.from_numpy(images){more})",
+        f"probabilities = network(images=torch.from_numpy(images){more}).detach()",
     )
 
 
@@ -204,7 +212,7 @@ def _reading(takes: GraphInput) -> tuple[str, ...]:
     if takes.limits is None:
         mode = "RGB" if takes.channels == 3 else "L"
         grey = "" if takes.channels == 3 else "[:, :, None]"
-        return (f'images = np.asarray(Image.open("cell.png").convert("{mode}")){grey}[None]',)
+        return (f'images = np.array(Image.open("cell.png").convert("{mode}")){grey}[None]',)
     return (
         "# (height, width, channels) as the file has them, such as from tifffile.imread or mia_tui.read_image",
         f"images = pixels.astype(np.{takes.dtype})[None]",
@@ -219,7 +227,8 @@ def _worth(facts: ReadmeFacts) -> Iterator[str]:
         yield "It is not known here how good the network is."
     else:
         part = f"of the part {markdown_text(evaluation.part)}" if evaluation.part else "that were evaluated"
-        yield f"On {counted(evaluation.images, 'image')} {part}:"
+        known = _KNOWN_IMAGES.get(evaluation.part, "")
+        yield f"On {counted(evaluation.images, 'image')} {part}{known}:"
         yield ""
         yield "| metric | value |"
         yield "|---|---|"
@@ -235,12 +244,14 @@ def _worth(facts: ReadmeFacts) -> Iterator[str]:
                 f"{row.f1:.4f} |"
             )
     yield ""
-    yield "- " + _agreement_words(facts.agreement, f"`{facts.file}` and mia-tui")
+    yield "- " + _agreement_words(facts.agreement, f"`{facts.file}` and mia-tui (with `--precision fp32`)")
     if facts.int8 is not None:
-        yield "- " + _agreement_words(facts.int8, f"`{INT8_FILE}`, which has weights of 8 bits, and mia-tui")
+        yield "- " + _agreement_words(
+            facts.int8, f"`{INT8_FILE}`, which has weights of 8 bits, and `{facts.file}`"
+        )
 
 
-def _agreement_words(agreement: Agreement, both: str) -> str:
+def _agreement_words(agreement: NetworkAgreement, both: str) -> str:
     share = percent(agreement.same_class / agreement.images) if agreement.images else "none"
     return (
         f"{both} name the same class for {share} of {counted(agreement.images, 'image')}; probabilities differ by "

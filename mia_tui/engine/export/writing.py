@@ -51,7 +51,7 @@ def folder_in_the_making(out: Path, *, overwrite: bool) -> Iterator[Path]:
 
     Args:
         out: The folder.
-        overwrite: Whether one that is there is replaced; it steps aside first, so that one of them is always there.
+        overwrite: Whether one that is there is replaced; it steps aside first, and comes back if that fails.
 
     Raises:
         RunError: If the disk does not take it.
@@ -68,7 +68,7 @@ def folder_in_the_making(out: Path, *, overwrite: bool) -> Iterator[Path]:
         try:
             if overwrite and out.is_dir():
                 rename(out, before.name)
-            rename(folder, out.name)
+            _rename_or_bring_back(folder, out, before)
             remove(before)
             remove_leftovers(out.parent, root=out.parent, of=out.name.__eq__, older_than_s=FORGOTTEN_S)
         except OSError as error:
@@ -76,6 +76,15 @@ def folder_in_the_making(out: Path, *, overwrite: bool) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             remove(folder)
+
+
+def _rename_or_bring_back(folder: Path, out: Path, before: Path) -> None:
+    try:
+        rename(folder, out.name)
+    except OSError:
+        with suppress(FileNotFoundError):  # there was none
+            rename(before, out.name)
+        raise
 
 
 @contextmanager

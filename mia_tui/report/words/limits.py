@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from mia_tui.analysis.metrics import LEAST_GROUPS, LEAST_IMAGES
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import ImageKey
 from mia_tui.dataset.split.name_groups import find_name_groups
@@ -9,10 +10,6 @@ from mia_tui.report.facts import RunFacts
 from mia_tui.report.numbers import ResultNumbers
 from mia_tui.text import counted, name_some, printable
 
-FEWEST_IMAGES = 50
-"""Of a class; figures of fewer are uncertain."""
-
-_FEWEST_GROUPS = 20
 _LARGEST_RATIO = 10  # of the largest to the smallest class
 _LARGE_ECE = 0.05
 _NAMED = 8
@@ -94,12 +91,12 @@ def _of_held_out(facts: RunFacts, parts: tuple[ResultNumbers, ...]) -> Iterator[
 def _of_images(numbers: ResultNumbers) -> Iterator[str]:
     rows = numbers.metrics.by_class
     absent = [row.name for row in rows if not row.support]
-    small = [f"{printable(row.name)} ({row.support})" for row in rows if 0 < row.support < FEWEST_IMAGES]
+    small = [f"{printable(row.name)} ({row.support})" for row in rows if 0 < row.support < LEAST_IMAGES]
     if absent:
         yield f"No evaluated image is of {name_some(absent, _NAMED)}: nothing is known of {_them(absent)}."
     if small:
         named = name_some(small, _NAMED)
-        yield f"Fewer than {FEWEST_IMAGES} evaluated images are of {named}: their figures are uncertain."
+        yield f"Fewer than {LEAST_IMAGES} evaluated images are of {named}: their figures are uncertain."
     unreadable = numbers.evaluated.unreadable
     if unreadable:
         yield f"{counted(unreadable, 'image')} could not be read and {_were(unreadable)} not evaluated."
@@ -120,7 +117,7 @@ def _of_groups(
     if config is None:
         return
     if config.group_by is not None:
-        if parts and parts[0].group_count < _FEWEST_GROUPS:
+        if parts and parts[0].group_count < LEAST_GROUPS:
             groups = counted(parts[0].group_count, "group")
             yield f"The evaluated images are of {groups} only, so the figures may differ much on images of others."
         return

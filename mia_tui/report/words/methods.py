@@ -1,6 +1,6 @@
 """What was done, as a paragraph for the methods of a paper: from the job, the events and the results alone.
 
-What the run does not record is left out: the arithmetic that `auto` chose, the machine beside its device.
+What the run does not record is left out, such as the machine beside its device.
 """
 
 from collections.abc import Iterator
@@ -28,6 +28,7 @@ _MOST_CLASSES = 12
 _FIGURES = ("accuracy", "balanced_accuracy", "macro_f1")
 _PART_WORDS = {"train": "for training", "val": "for validation", "test": "for testing"}
 _RESIZE = {"nearest": "nearest neighbour", "linear": "bilinear", "cubic": "bicubic", "lanczos": "Lanczos"}
+_NUMBERS = {"bf16": "bfloat16", "fp16": "float16"}
 _FIT = {
     "squash": "stretched to the input size as a whole",
     "letterbox": "fitted into the input size with black borders, without distortion",
@@ -107,11 +108,11 @@ def _split(facts: RunFacts, config: TrainConfig) -> Iterator[str]:
         yield "The images for validation came from a folder of their own."
         return
     if len(used) > 1:
-        yield f"{_division(facts, config)} (seed {config.split_seed})."
+        yield _division(facts, config)
 
 
 def _division(facts: RunFacts, config: TrainConfig) -> str:
-    """How images were divided into parts, a sentence without its full stop."""
+    """How images were divided into parts, a sentence."""
     folders = [
         PART_FOLDERS.get(sample.path.partition("/")[0].casefold()) if "/" in sample.path else None
         for sample in facts.samples
@@ -119,13 +120,15 @@ def _division(facts: RunFacts, config: TrainConfig) -> str:
     drawn = "They were divided at random, in the same proportions in each class as far as possible"
     if all(folders):
         if all(part == sample.split for part, sample in zip(folders, facts.samples, strict=True)):
-            return "The parts were given by the folders of the images"
+            return "The parts were given by the folders of the images."
         drawn = (
             "Parts without a folder of their own were drawn at random, in the same proportions in each class"
         )
-    if config.group_by is None:
-        return drawn
-    return f"{drawn}; images whose paths agree in the pattern “{printable(config.group_by)}” were kept in one part"
+    if config.group_by is not None:
+        drawn += (
+            f"; images whose paths agree in the pattern “{printable(config.group_by)}” were kept in one part"
+        )
+    return f"{drawn} (seed {config.split_seed})."
 
 
 def _input(facts: RunFacts, config: TrainConfig) -> str:
@@ -200,8 +203,9 @@ def _schedule(config: TrainConfig) -> str:
             every = counted(config.step_epochs, "epoch")
             words = f"the learning rate was multiplied by {config.step_factor:g} every {every}"
         case "cosine":
-            warmup = f"{config.warmup_epochs:g} {'epoch' if config.warmup_epochs == 1 else 'epochs'}"
-            begin = f"rose linearly for {warmup} and then " if config.warmup_epochs else ""
+            rising = min(config.warmup_epochs, config.epochs / 2)
+            warmup = f"{rising:g} {'epoch' if rising == 1 else 'epochs'}"
+            begin = f"rose linearly for {warmup} and then " if rising else ""
             words = f"the learning rate {begin}fell along half a cosine"
         case _:
             return "the learning rate was constant"
@@ -266,13 +270,28 @@ def _times(count: int) -> str:
 
 def _evaluation(facts: RunFacts, numbers: ResultNumbers) -> Iterator[str]:
     evaluated = numbers.evaluated
-    what = _what(evaluated, numbers.image_count)
+    what = _what(evaluated, numbers.image_count, is_trained_here=facts.training is not None)
     yield f"The network was evaluated on {what}{_how(evaluated)}: {_values(numbers)}."
-    interval = numbers.metrics.overall["accuracy"].interval
-    if interval is not None:
-        yield f"Brackets hold 95 % intervals ({interval.method})."
+    yield from _intervals(numbers)
     if facts.decision is not None:
         yield from _decision(facts.decision, numbers)
+
+
+def _intervals(numbers: ResultNumbers) -> Iterator[str]:
+    """How the intervals in brackets were computed; not all need be alike."""
+    of_method: dict[str, list[str]] = {}
+    for name in _FIGURES:
+        interval = numbers.metrics.overall[name].interval
+        if interval is not None:
+            of_method.setdefault(interval.method, []).append(metric_words(name))
+    if not of_method:
+        return
+    words = [f"{method}{_of(names) if len(of_method) > 1 else ''}" for method, names in of_method.items()]
+    yield f"Brackets hold 95 % intervals ({'; '.join(words)})."
+
+
+def _of(names: list[str]) -> str:
+    return f" for {join_names(names)}"
 
 
 def _decision(decision: Decision, numbers: ResultNumbers) -> Iterator[str]:
@@ -295,7 +314,8 @@ def _decision(decision: Decision, numbers: ResultNumbers) -> Iterator[str]:
     )
 
 
-def _what(evaluated: EvaluatedResults, count: int) -> str:
+def _what(evaluated: EvaluatedResults, count: int, *, is_trained_here: bool) -> str:
+    """The evaluated images; whether the network was trained on them is known only where its training is at hand."""
     images = counted(count, "image")
     split = evaluated.results.split
     where = "" if evaluated.is_own else f" of {printable(evaluated.results.dataset.name)}"
@@ -309,9 +329,9 @@ def _what(evaluated: EvaluatedResults, count: int) -> str:
         return f"the {images} of the validation part, which were not trained on"
     if split == "train":
         return f"the {images} that it was trained on"
-    return (
-        f"{images}{where}, which were not trained on" if evaluated.results.which == "evaluation" else images
-    )
+    if is_trained_here and evaluated.results.which == "evaluation":
+        return f"{images}{where}, which were not trained on"
+    return f"{images}{where}"
 
 
 def _how(evaluated: EvaluatedResults) -> str:
@@ -341,6 +361,8 @@ def _software(facts: RunFacts) -> str:
     libraries = [f"{words} {printable(versions[name])}" for name, words in names.items() if name in versions]
     devices = list(dict.fromkeys(printable(each.device) for each in facts.attempts if each.device))
     on = f" on {name_some(devices)}" if devices else ""
+    numbers = [_NUMBERS[each.arithmetic] for each in facts.attempts if each.arithmetic in _NUMBERS]
+    mixed = f" in mixed precision ({join_names(dict.fromkeys(numbers))})" if numbers else ""
     took = "" if state is None or not state.elapsed_s else f" and took {_minutes(state.elapsed_s)}"
     others = {attempt.versions.get("mia-tui") for attempt in facts.attempts} - {versions.get("mia-tui")}
     before = (
@@ -350,7 +372,7 @@ def _software(facts: RunFacts) -> str:
     )
     program = printable(versions.get("mia-tui", __version__))
     libraries_of = f" with {join_names(libraries)}" if libraries else ""
-    return f"Training was done with mia-tui {program}{libraries_of}{before}{on}{took}."
+    return f"Training was done with mia-tui {program}{libraries_of}{before}{on}{mixed}{took}."
 
 
 def _minutes(seconds: float) -> str:

@@ -1,6 +1,6 @@
 """The labelled images from which the confusions of the network of a prediction are known."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,12 +68,28 @@ def known_confusions(
     notes: tuple[str, ...] = ()
     if isinstance(config, NetworkConfig):
         notes = _trained_on(keys, predicted, Path(config.weights), dataset)
-    found = (
-        _of_network(config, predicted, dataset, state)
-        if run is None
-        else _confusions(load_results(run, dataset=dataset), predicted)
-    )
+    if run is None:
+        found = _of_network(config, predicted, dataset, state)
+    else:
+        results = load_results(run, dataset=dataset)
+        found = _confusions(results, predicted)
+        notes += tuple(_doubts(results, config))
     return replace(found, notes=notes)
+
+
+def _doubts(results: Results, predicted_by: JobConfig) -> Iterator[str]:
+    """Why the confusions of a run that a person named may not be those of the predictions, a sentence each."""
+    config, name = results.run.job().config, printable(results.run.name)
+    trained_on = config.trained_on if isinstance(config, EvaluateConfig) else 0
+    if trained_on or results.split == "train":
+        yield (
+            f"The network was trained on images of the run {name}: it confuses them less than others, so fractions "
+            "may be corrected too little."
+        )
+    digest = config.digest if isinstance(config, EvaluateConfig) else _digest(results.run.best_weights)
+    wanted = predicted_by.digest if isinstance(predicted_by, NetworkConfig) else ""
+    if digest and wanted and digest != wanted:
+        yield f"The confusions of the run {name} are those of other weights than the ones that predicted."
 
 
 def _of_network(

@@ -97,7 +97,7 @@ def _rows(table: CountTable) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]
     labels = _columns(table.label_shares)
     predictions = _columns(table.prediction_shares)
     corrected = _columns(None if table.corrected is None else table.corrected.by_group)
-    found = table.enrichment
+    found, has_controls = table.enrichment, not table.controls.all()  # else compared with all groups
     for group, names in enumerate(table.groups.names):
         for place, name in enumerate(table.classes):
             at = group, place
@@ -109,7 +109,7 @@ def _rows(table: CountTable) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]
                 None if table.predictions is None else int(table.predictions[at]),
                 *(None if column is None else _number(column[at]) for column in predictions),
                 *(None if column is None else _number(column[at]) for column in corrected),
-                bool(table.controls[group]),
+                bool(table.controls[group]) and has_controls,
                 table.use,
                 *(
                     (None, None, None)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import ImageKey
-from mia_tui.dataset.split.assignment import group_images
+from mia_tui.dataset.split.assignment import group_numbers
 from mia_tui.errors import RunError
 from mia_tui.runs.evaluation.confusion import Which, load_confusion
 from mia_tui.runs.evaluation.epoch_predictions import (
@@ -58,6 +58,18 @@ class Results:
     groups: npt.NDArray[np.int64]
     group_by: str | None
 
+    @property
+    def confusion(self) -> npt.NDArray[np.int64]:
+        """Images by their class (rows) and the predicted one, shape (C, C)."""
+        size = len(self.classes)
+        cells = np.bincount(self.truth * size + self.predicted, minlength=size * size)
+        return cells.reshape(size, size).astype(np.int64)
+
+    @property
+    def group_count(self) -> int:
+        """How many groups the images are of."""
+        return len(np.unique(self.groups))
+
 
 def load_results(
     run: RunDir, *, which: Which | None = None, dataset: Path | None = None, group_by: str | None = None
@@ -97,7 +109,8 @@ def load_results(
             "An earlier version made it; `mia-tui evaluate` with the same network records it.",
         )
     rows = np.flatnonzero(predictions.predicted != NOT_EVALUATED)
-    keys = tuple(ImageKey(samples[row].path, samples[row].frame) for row in rows.tolist())
+    evaluated = samples if len(rows) == len(samples) else [samples[row] for row in rows.tolist()]
+    keys = tuple([ImageKey(sample.path, sample.frame) for sample in evaluated])
     group_by = config.group_by if group_by is None else group_by or None
     return Results(
         run=run,
@@ -107,12 +120,12 @@ def load_results(
         dataset=Path(job.dataset),
         classes=matrix.classes,
         keys=keys,
-        truth=np.array([samples[row].class_index for row in rows.tolist()], np.int64),
+        truth=np.array([sample.class_index for sample in evaluated], np.int64),
         predicted=predictions.predicted[rows],
         log_probabilities=_fitting(
             load_scores(scores_file(run, which)), predictions.epoch, rows, matrix.classes
         ),
-        groups=_group_numbers(keys, group_by),
+        groups=np.array(group_numbers(keys, group_by=group_by), np.int64),
         group_by=group_by,
     )
 
@@ -124,9 +137,3 @@ def _fitting(
     if scores is None or scores.epoch != epoch or scores.log_probabilities.shape[1] != len(classes):
         return None
     return scores.log_probabilities if np.array_equal(scores.rows, rows) else None
-
-
-def _group_numbers(keys: tuple[ImageKey, ...], group_by: str | None) -> npt.NDArray[np.int64]:
-    groups = group_images(keys, group_by=group_by)
-    numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(groups[key], len(numbers)) for key in keys], np.int64)

@@ -110,10 +110,11 @@ def load_scores(path: Path) -> EvaluatedScores | None:
 
 
 def _checked(archive: zipfile.ZipFile) -> EvaluatedScores:
-    rows, values, epochs, splits = (
+    found: list[npt.NDArray[Any]] = [
         read_array(archive, f"{name}.npy", _MOST_BYTES)
         for name in ("rows", "log_probabilities", "epoch", "split")
-    )
+    ]
+    rows, values, epochs, splits = found
     epoch, split = int(epochs.item()), str(splits.item())
     if rows.dtype != np.int64 or values.dtype not in (np.float32, np.float16):
         raise ValueError("its numbers are of another type")

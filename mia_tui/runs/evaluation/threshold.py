@@ -264,7 +264,8 @@ def choice_of(results: Results, *, temperature: float | None = None) -> Threshol
         )
     weights, digest = _weights(run, results)
     logs = results.log_probabilities
-    chosen, remark = _temperature(results, logs) if temperature is None else (temperature, "")
+    chosen, why_none = best_temperature(results) if temperature is None else (temperature, "")
+    remark = f"The temperature stays 1: {why_none}." if why_none else ""
     sure, predicted = confidences(logs, temperature=chosen)
     return ThresholdChoice(weights, digest, results, logs, chosen, remark, sure, predicted)
 
@@ -293,11 +294,16 @@ def _weights(run: RunDir, results: Results) -> tuple[Path, str]:
     return weights, digest
 
 
-def _temperature(results: Results, logs: npt.NDArray[Any]) -> tuple[float, str]:
-    """The temperature that makes the probabilities come true best; or 1, and why."""
-    images = len(results.truth)
+def best_temperature(results: Results) -> tuple[float, str]:
+    """The temperature that makes the probabilities of results come true best; or 1, and why, to stand in a sentence.
+
+    Args:
+        results: With probabilities.
+    """
+    logs, images = results.log_probabilities, len(results.truth)
+    assert logs is not None
     if images < LEAST_IMAGES:
-        return 1.0, f"The temperature stays 1: {counted(images, 'image')} are too few to choose it by."
+        return 1.0, f"{counted(images, 'image is', 'images are')} too few to choose it by"
     if (results.predicted == results.truth).all():
-        return 1.0, f"The temperature stays 1: no image of {results.split} is predicted wrong."
+        return 1.0, "no image is predicted wrong"
     return fit_temperature(logs, results.truth), ""

@@ -13,10 +13,8 @@
         stop                exists if somebody asked it to stop
         events.jsonl        what happened
         worker.log          output and tracebacks of a detached worker
-        confusion/          last.json, best.json; of an evaluation evaluation.json; beside each who was predicted as
-                            what (.predicted.json) and, of the best and of an evaluation, probabilities (.scores.npz)
-        predictions/        listing.jsonl and rows.jsonl, while a prediction grows; suggestions.jsonl,
-                            probabilities.jsonl
+        confusion/          last.json, best.json, evaluation.json; of each .predicted.json, but for last .scores.npz
+        predictions/        listing.jsonl and rows.jsonl while it grows; suggestions.jsonl, probabilities.jsonl
         checkpoints/        last.pt, best.safetensors, model.json; best.decision.json, see `decision`
 
 How records become the bytes of these files is in `encoding`.

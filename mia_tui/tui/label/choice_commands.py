@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mia_tui.dataset.listing.image_list import ImageList
 from mia_tui.dataset.session.filters import Filter, Order
 from mia_tui.text import counted
 from mia_tui.tui.controller.label_controller import LabelController
@@ -172,7 +173,7 @@ class ChoiceCommands:
     def _show_images(self, wanted: OpenImages | None) -> None:
         if wanted is None:
             return
-        filter = Filter(among=wanted.keys, among_words=wanted.title)
+        filter = Filter(among=ImageList.of(wanted.keys), among_words=wanted.title)
         place = wanted.place
         is_result = place is not None and place.results is not None
         order: tuple[Order, bool] | None = (

@@ -8,7 +8,7 @@ SHIPPED_WORDS = "the network that comes with the program"
 
 
 @dataclass(frozen=True)
-class Comparison:
+class NetworkComparison:
     """How many suggestions of two networks are right, on the images that a run was validated on.
 
     Attributes:
@@ -48,7 +48,7 @@ class NetworkInUse:
     network_id: str = ""
     run: str = ""
     weights: str = ""
-    comparison: Comparison | None = None
+    comparison: NetworkComparison | None = None
     is_chosen: bool = False
 
     @property

@@ -22,7 +22,7 @@ from mia_tui.runs.list.find import oldest_first
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.live.label_state import LabelState
 from mia_tui.tui.live.learner import LiveLearner
-from mia_tui.tui.live.network_in_use import Comparison, NetworkInUse
+from mia_tui.tui.live.network_in_use import NetworkComparison, NetworkInUse
 
 Rows = NDArray[np.int32]
 
@@ -77,7 +77,7 @@ class LearningNetworks:
         self._shipped_table, self._run_tables = table, run_tables
         self._shipped: LiveLearner | None = self.in_use
         self._compared_for: tuple[object, ...] = ()
-        self._comparison: Comparison | None = None
+        self._comparison: NetworkComparison | None = None
 
     def untrained(self, state: LabelState | None) -> LiveLearner:
         """What is told from the network that comes with the program: it was trained on no label."""
@@ -117,7 +117,7 @@ class LearningNetworks:
             takes_run = False
         return self._use(table if takes_run else None, comparison)
 
-    def _use(self, table: FeatureTable | None, comparison: Comparison | None) -> bool:
+    def _use(self, table: FeatureTable | None, comparison: NetworkComparison | None) -> bool:
         shipped_id = self._shipped_table.network.id
         if table is None:
             now = NetworkInUse(comparison=comparison, is_chosen=self.chosen == shipped_id)
@@ -138,16 +138,16 @@ class LearningNetworks:
         self.in_use.network = now
         return True
 
-    def _compare(self, table: FeatureTable, state: LabelState) -> Comparison:
+    def _compare(self, table: FeatureTable, state: LabelState) -> NetworkComparison:
         """Which of the two suggests better classes for images that none of them was trained on."""
         run, network_id, shipped = table.network.name, table.network.id, self._shipped_table
         if len(table) < _LEAST_COVERED * len(shipped):  # which takes no time to find out
-            return Comparison(run, network_id, why_not=_NOT_YET)
+            return NetworkComparison(run, network_id, why_not=_NOT_YET)
         images = Listing(state.arrays)
         places, others = table.places(images), shipped.places(images)
         covered = int(((places >= 0) & (others >= 0)).sum())
         if not covered or covered < _LEAST_COVERED * int((others >= 0).sum()):
-            return Comparison(run, network_id, why_not=_NOT_YET)
+            return NetworkComparison(run, network_id, why_not=_NOT_YET)
         labelled = np.flatnonzero(state.labelled[: len(places)] & (places >= 0) & (others >= 0)).astype(
             np.int32
         )
@@ -155,11 +155,11 @@ class LearningNetworks:
         asked = (parts == TRAINED_ON.index("val")) & ~by_heart
         count, class_ids = int(asked.sum()), state.class_ids[labelled]
         if count < LEAST_COMPARED:
-            return Comparison(
+            return NetworkComparison(
                 run, network_id, count, why_not=f"it has {count:,} validation images with a label here"
             )
         if len(np.unique(class_ids)) < 2:
-            return Comparison(run, network_id, count, why_not="labels of two classes are needed")
+            return NetworkComparison(run, network_id, count, why_not="labels of two classes are needed")
         rows = compared_rows(class_ids, asked)
         groups = group_numbers(images, state.group_by)[labelled[rows]]
         groups = join_copies(groups, content_numbers(shipped.digests[others[labelled[rows]]]))
@@ -167,7 +167,7 @@ class LearningNetworks:
             share_right(_features(one, at[labelled[rows]]), class_ids[rows], groups, asked[rows])
             for one, at in ((table, places), (shipped, others))
         )
-        return Comparison(run, network_id, count, right, shipped_right)
+        return NetworkComparison(run, network_id, count, right, shipped_right)
 
 
 _NOT_YET = "its network has not looked at all images yet"

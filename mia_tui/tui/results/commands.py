@@ -112,7 +112,7 @@ class ResultsCommands:
     async def _open_images(self) -> None:
         found = self._chosen()
         if found is not None:
-            self._leave_for(await asyncio.to_thread(images_of, *found))
+            self._leave_for(await images_of(*found, self._screen.opened))
 
     async def _show_tiles(self) -> None:
         from mia_tui.tui.runs.gallery import GalleryScreen
@@ -121,9 +121,10 @@ class ResultsCommands:
         if both is None:
             return
         found, chosen = both
-        tiles = await asyncio.to_thread(TilesOfRows, found, chosen)
-        title = f"({chosen.title})"
-        gallery = GalleryScreen(title, tiles, screen.opened, screen.context, first=tiles.first)
+        tiles, title = TilesOfRows(found, chosen), f"({chosen.title})"
+        gallery = GalleryScreen(
+            title, tiles, screen.opened, screen.context, first=tiles.first, keys=tiles.keys
+        )
         answer = await screen.ask(gallery)
         if answer is not None:
             self._leave_for(replace(answer, title=chosen.title))

@@ -15,17 +15,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mia_tui.analysis.calibration import Reliability, fit_temperature, reliability
-from mia_tui.analysis.curves import Areas, Curve, areas, precision_recall, roc
+from mia_tui.analysis.calibration import Reliability, reliability
+from mia_tui.analysis.curves import Areas, ClassCurve, areas, precision_recall, roc, thinned
 from mia_tui.analysis.metrics import MetricTable, metric_table
 from mia_tui.analysis.top_losses import TopLoss, top_losses
 from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.listing.image_list import ImageList
 from mia_tui.dataset.model import ImageKey
 from mia_tui.errors import RunError
 from mia_tui.runs.evaluation.confusion import ConfusionReport, Which, load_confusion_report
 from mia_tui.runs.evaluation.results import Results, load_results
 from mia_tui.runs.evaluation.saved_scores import scores_file
+from mia_tui.runs.evaluation.threshold import best_temperature
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 from mia_tui.tui.open_dataset import OpenDataset
@@ -44,11 +46,11 @@ _KEPT = 3  # results
 
 
 @dataclass(frozen=True)
-class ClassCurves:
+class DrawnCurves:
     """The curves of one class against all others, thinned out to what a screen can show; None where there is none."""
 
-    roc: Curve | None
-    precision_recall: Curve | None
+    roc: ClassCurve | None
+    precision_recall: ClassCurve | None
 
 
 class ComputedResults:
@@ -66,6 +68,7 @@ class ComputedResults:
         report: The confusion matrix of the same epoch.
         weights: The file of the network.
         trained_on: How many of the images the network was trained on.
+        inside: The images of the dataset that is open, in the order of the results.
     """
 
     def __init__(
@@ -78,10 +81,13 @@ class ComputedResults:
     ) -> None:
         self.results, self.report, self.weights, self.trained_on = results, report, weights, trained_on
         self._keys = keys
-        self._are_unique = len(set(keys)) == len(keys)
-        outside = np.array([key is None for key in keys])
-        self._outside = outside if outside.any() else None
-        self._curves: dict[int, ClassCurves] = {}
+        inside = [key for key in keys if key is not None]
+        self.inside = ImageList(inside)
+        self._places: Rows | None = None  # of the rows among those inside; None where all are
+        if len(inside) < len(keys):
+            is_inside = np.array([key is not None for key in keys])
+            self._places = np.where(is_inside, np.cumsum(is_inside) - 1, -1)
+        self._curves: dict[int, DrawnCurves] = {}
 
     def knows(self, name: str) -> bool:
         """Whether an attribute that takes a while was computed already."""
@@ -96,10 +102,9 @@ class ComputedResults:
     def has_probabilities(self) -> bool:
         return self.results.log_probabilities is not None
 
-    @property
+    @cached_property
     def group_count(self) -> int:
-        groups = self.results.groups
-        return int(groups.max()) + 1 if len(groups) else 0
+        return self.results.group_count
 
     @property
     def log_probabilities(self) -> npt.NDArray[Any]:
@@ -108,16 +113,17 @@ class ComputedResults:
         assert values is not None
         return values
 
-    def images(self, rows: Rows) -> tuple[ImageKey, ...]:
-        """Images of the dataset that is open, each once, in the order of these rows."""
-        found = [key for row in rows.tolist() if (key := self._keys[row]) is not None]
-        return tuple(found if self._are_unique else dict.fromkeys(found))
+    def images(self, rows: Rows) -> ImageList:
+        """Images of the dataset that is open, in the order of these rows."""
+        places = rows if self._places is None else self._places[rows]
+        return self.inside.some(places[places >= 0])
 
     def is_inside(self, rows: Rows) -> npt.NDArray[np.bool_]:
         """Which of these rows are images of the dataset that is open."""
-        if self._outside is None:
+        if self._places is None:
             return np.ones(len(rows), np.bool_)
-        return ~self._outside[rows]
+        is_inside: npt.NDArray[np.bool_] = self._places[rows] >= 0
+        return is_inside
 
     def key(self, row: int) -> ImageKey | None:
         """An image of the dataset that is open; None if it lies elsewhere."""
@@ -133,8 +139,8 @@ class ComputedResults:
 
     @cached_property
     def temperature(self) -> float:
-        """The temperature that fits these images best."""
-        return fit_temperature(self.log_probabilities, self.results.truth)
+        """The temperature that fits these images best; 1 where they are too few, or none is predicted wrong."""
+        return best_temperature(self.results)[0]
 
     @cached_property
     def reliabilities(self) -> tuple[Reliability, Reliability]:
@@ -152,7 +158,7 @@ class ComputedResults:
         """The areas below the curves of all classes."""
         return areas(self.log_probabilities, self.results.truth)
 
-    def curves(self, position: int) -> ClassCurves | None:
+    def curves(self, position: int) -> DrawnCurves | None:
         """The curves of a class, if `compute_curves` was called for it."""
         return self._curves.get(position)
 
@@ -161,7 +167,7 @@ class ComputedResults:
         is_class = self.results.truth == position
         scores = self.log_probabilities[:, position]
         found = roc(is_class, scores), precision_recall(is_class, scores)
-        self._curves[position] = ClassCurves(*map(_thinned, found))
+        self._curves[position] = DrawnCurves(*map(_thinned, found))
 
 
 def read_computed(run: RunDir, opened: OpenDataset, which: Which | None = None) -> ComputedResults:
@@ -230,16 +236,9 @@ def _keys_in_dataset(results: Results, opened: OpenDataset) -> list[ImageKey | N
     return [in_dataset(key, home, root) if key.path.startswith("/") else key for key in results.keys]
 
 
-def _thinned(curve: Curve | None) -> Curve | None:
+def _thinned(curve: ClassCurve | None) -> ClassCurve | None:
     """The same curve with few enough points to be drawn at once, its ends among them."""
-    if curve is None or len(curve.x) <= MOST_POINTS:
-        return curve
-    places = thinned_places(curve.x, curve.y)
-    return Curve(curve.x[places], curve.y[places], curve.area, curve.thresholds[places])
-
-
-def thinned_places(x: Shares, y: Shares) -> Rows:
-    """Positions of the points of a curve that are enough to draw it, ascending, the ends among them."""
-    length = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
-    places = np.searchsorted(length, np.linspace(0, length[-1], MOST_POINTS))
-    return np.union1d(np.minimum(places, len(x) - 1), [0, len(x) - 1]).astype(np.int64)
+    if curve is None:
+        return None
+    places = thinned(curve.x, curve.y, MOST_POINTS)
+    return ClassCurve(curve.x[places], curve.y[places], curve.area, curve.thresholds[places])

@@ -9,9 +9,10 @@ import numpy.typing as npt
 from rich.segment import Segment
 from rich.style import Style
 from textual.containers import Vertical
+from textual.widget import Widget
 
 from mia_tui.analysis.calibration import Reliability
-from mia_tui.analysis.curves import Curve as AnalysedCurve
+from mia_tui.analysis.curves import ClassCurve
 from mia_tui.text import counted
 from mia_tui.tui.results.computed import ComputedResults
 from mia_tui.tui.results.metric_pages import pointed
@@ -45,7 +46,8 @@ class PlotPage(ResultPage):
 
     def draw(self, plots: Sequence[Plot]) -> None:
         """Paint the plots, if there is room for them above the list."""
-        height = self.widget.size.height
+        widget = self.widget  # which has no size before it is laid out, but fills what it is in
+        height = widget.size.height or (widget.parent.size.height if isinstance(widget.parent, Widget) else 0)
         self.plots.display = not height or height >= LEAST_ROWS + _LEAST_LINES
         self.plots.show(plots)
 
@@ -262,7 +264,7 @@ def _even() -> Curve:
 
 
 def _unit_plot(
-    title: str, area: str, x_name: str, found: AnalysedCurve | None, chance: npt.NDArray[np.float64]
+    title: str, area: str, x_name: str, found: ClassCurve | None, chance: npt.NDArray[np.float64]
 ) -> Plot:
     empty = np.empty(0)
     x, y = (empty, empty) if found is None else (found.x, found.y)

@@ -7,14 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mia_tui.errors import RunError
-from mia_tui.tui.open_dataset import OpenImages
+from mia_tui.tui.open_dataset import OpenDataset, OpenImages
 from mia_tui.tui.results.computed import ComputedResults
 from mia_tui.tui.results.page import ChosenRows
 from mia_tui.tui.runs.gallery import GalleryImage
 
 
-def images_of(found: ComputedResults, chosen: ChosenRows) -> OpenImages:
-    """Images to be seen on the labelling screen, the one under the cursor first. Call it in a thread.
+async def images_of(found: ComputedResults, chosen: ChosenRows, opened: OpenDataset) -> OpenImages:
+    """Images to be seen on the labelling screen, the one under the cursor first.
 
     Raises:
         RunError: If all of them lie outside the dataset that is open.
@@ -22,8 +22,9 @@ def images_of(found: ComputedResults, chosen: ChosenRows) -> OpenImages:
     keys = found.images(chosen.rows)
     if not keys:
         raise RunError(f"The images ({chosen.title}) lie outside this dataset.")
-    first = found.key(int(chosen.rows[chosen.first])) if chosen.first else None
-    return OpenImages(chosen.title, keys, first)
+    if opened.session is not None:
+        await found.inside.find_rows(opened.session.listing)
+    return OpenImages(chosen.title, keys, found.key(int(chosen.rows[chosen.first])) or keys[0])
 
 
 class TilesOfRows(Sequence[GalleryImage]):
@@ -31,10 +32,11 @@ class TilesOfRows(Sequence[GalleryImage]):
 
     Args:
         found: The results.
-        chosen: Which of their images. Call it in a thread.
+        chosen: Which of their images.
 
     Attributes:
         rows: Their positions, without those that lie outside the dataset that is open.
+        keys: The images.
         first: Position of the one under the cursor.
 
     Raises:
@@ -44,6 +46,7 @@ class TilesOfRows(Sequence[GalleryImage]):
     def __init__(self, found: ComputedResults, chosen: ChosenRows) -> None:
         inside = found.is_inside(chosen.rows)
         self._found, self.rows = found, chosen.rows[inside]
+        self.keys = found.images(self.rows)
         if not len(self.rows):
             raise RunError(f"The images ({chosen.title}) lie outside this dataset.")
         before = int(np.count_nonzero(inside[: chosen.first]))

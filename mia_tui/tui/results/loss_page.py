@@ -71,7 +71,9 @@ class LossPage(ResultPage):
     def heading(self, found: ComputedResults) -> str:
         if not found.knows("losses"):
             return "Top losses: being computed"
-        return f"Top losses: the {len(found.losses):,} images that the network is most wrong about"
+        shown = len(found.losses)
+        which = f"all {shown:,}" if shown == found.count else f"the first {shown:,} of {found.count:,}"
+        return f"Top losses: {which} images, the largest loss first"
 
     def words(self, found: ComputedResults) -> str:
         if not found.knows("losses") or not found.losses:

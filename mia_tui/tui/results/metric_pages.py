@@ -68,12 +68,8 @@ class MetricsPage(ResultPage):
     def heading(self, found: ComputedResults) -> str:
         if not found.knows("metrics"):
             return "Metrics; their intervals are being computed"
-        methods = [
-            estimate.interval.method
-            for estimate in found.metrics.overall.values()
-            if estimate.interval is not None
-        ]
-        return f"Metrics with 95 % intervals{f' ({methods[0]})' if methods else ''}"
+        interval = [*found.metrics.overall.values()][self.widget.cursor or 0].interval
+        return f"Metrics with 95 % intervals{f' (here {interval.method})' if interval is not None else ''}"
 
     def words(self, found: ComputedResults) -> str:
         mistakes = found.report.mistakes

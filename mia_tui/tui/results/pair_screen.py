@@ -193,12 +193,12 @@ class PairScreen(KeyedScreen[OpenImages | None]):
         verdict = (
             "one is right more often than chance explains"
             if test.p < _SURE
-            else "chance alone explains such a difference"
+            else "such a difference may be chance"
         )
         way = "exact" if test.method == "exact" else "chi-squared with continuity correction"
         lines.append(f"McNemar's p {_p_words(test.p)} ({way}): {verdict}.")
         if pair.has_groups:
-            lines.append("Images of one group are not independent, so the true p is larger.")
+            lines.append("Images of a group are alike, so p may be too small; the interval is over groups.")
         if pair.relabelled:
             lines.append(f"{counted(pair.relabelled, 'image')} had another label when B was evaluated.")
         return lines
@@ -272,7 +272,7 @@ class PairCommands:
         if pair is None or chosen is None:
             self._screen.say("There are no such images.")
             return
-        self._leave_for(await asyncio.to_thread(images_of, pair.one, chosen))
+        self._leave_for(await images_of(pair.one, chosen, self._screen.opened))
 
     async def _show_tiles(self) -> None:
         from mia_tui.tui.runs.gallery import GalleryScreen
@@ -281,8 +281,10 @@ class PairCommands:
         if pair is None or chosen is None:
             screen.say("There are no such images.")
             return
-        tiles = await asyncio.to_thread(TilesOfRows, pair.one, chosen)
-        gallery = GalleryScreen(chosen.title, tiles, screen.opened, screen.context, first=tiles.first)
+        tiles = TilesOfRows(pair.one, chosen)
+        gallery = GalleryScreen(
+            chosen.title, tiles, screen.opened, screen.context, first=tiles.first, keys=tiles.keys
+        )
         answer = await screen.ask(gallery)
         if answer is not None:
             self._leave_for(answer)

@@ -93,7 +93,7 @@ class ResultsScreen(KeyedScreen[OpenImages | RunDir | None]):
         self._returned: set[ResultPageName] = set()  # pages whose cursor is where it was
         self._head, self._tabs = TextLine(ink, id="results-title"), TextLine(ink, id="results-tabs")
         self._none = TextBlock(id="results-none")
-        self._area = Vertical(self._none, *(page.widget for page in made), id="results-pages")
+        self._area = Vertical(self._none, self.page.widget, id="results-pages")
         self._panel = Panel(self._area, id="results-panel", is_active=True)
         self._words, self._said = TextLine(ink, id="results-words"), TextBlock(id="results-message")
         self._said_shown = ""
@@ -101,8 +101,6 @@ class ResultsScreen(KeyedScreen[OpenImages | RunDir | None]):
         self.at_once = {"leave": lambda: self.dismiss(None)}
 
     def compose(self) -> ComposeResult:
-        for page in self.pages.values():
-            page.widget.display = page is self.page
         yield self._head
         yield self._tabs
         yield self._panel
@@ -122,6 +120,8 @@ class ResultsScreen(KeyedScreen[OpenImages | RunDir | None]):
         except MiaError as error:
             self._trouble = str(error)
         self.show()
+        if self.found is not None and self.opened.session is not None:
+            self.run_worker(self.found.inside.find_rows(self.opened.session.listing), name="rows")
 
     # For the commands
 
@@ -136,9 +136,11 @@ class ResultsScreen(KeyedScreen[OpenImages | RunDir | None]):
         """Show another page."""
         if self.can_show:
             self._cursors[self.page.NAME] = self.page.cursor
+        self.page.widget.display = False
         self.page = self.pages[name]
-        for page in self.pages.values():
-            page.widget.display = page is self.page
+        self.page.widget.display = True
+        if not self.page.widget.is_attached:  # each widget takes a millisecond, so only once it is wanted
+            self._area.mount(self.page.widget)
 
     @property
     def can_show(self) -> bool:

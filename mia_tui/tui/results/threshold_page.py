@@ -1,6 +1,5 @@
 """A threshold for the answers of a network: a cursor that moves along the curve of accuracy against coverage."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,13 +9,14 @@ import numpy.typing as npt
 from rich.segment import Segment
 from rich.style import Style
 
+from mia_tui.analysis.curves import thinned
 from mia_tui.analysis.thresholds import CoverageCurve, threshold_for
 from mia_tui.config.predict import DecisionRule
 from mia_tui.errors import MiaError
-from mia_tui.runs.evaluation.threshold import ThresholdChoice, choice_of
+from mia_tui.runs.evaluation.threshold import ThresholdChoice, choice_of, decision_by
 from mia_tui.runs.record.decision import Decision, read_decision, remove_decision, write_decision
 from mia_tui.text import counted
-from mia_tui.tui.results.computed import ComputedResults, thinned_places
+from mia_tui.tui.results.computed import MOST_POINTS, ComputedResults
 from mia_tui.tui.results.curve_pages import PlotPage
 from mia_tui.tui.results.metric_pages import pointed
 from mia_tui.tui.results.page import ChosenRows, PageCursor
@@ -164,20 +164,7 @@ class ThresholdPage(PlotPage):
         choice, rule = self._choice, self._rule
         if choice is None or not rule.may_be_unsure:
             return None
-        outcome = choice.outcome(rule)
-        accuracy, interval = outcome.accuracy, outcome.accuracy.interval
-        decision = Decision(
-            temperature=rule.temperature,
-            threshold=rule.threshold,
-            by_class=dict(rule.by_class),
-            part=choice.results.split,
-            images=len(choice.results.truth),
-            coverage=outcome.coverage,
-            accuracy=accuracy.value,
-            interval=None if interval is None else (interval.low, interval.high),
-            method=accuracy.why_none if interval is None else interval.method,
-            chosen_at=time.time(),
-        )
+        decision = decision_by(rule, choice.results, choice.predicted, choice.answered(rule))
         write_decision(choice.weights, decision, digest=choice.digest)
         self.stored = decision
         return decision
@@ -262,14 +249,20 @@ class ThresholdPage(PlotPage):
 
     def _place(self, found: ComputedResults, curve: CoverageCurve) -> int:
         """Where the threshold under the cursor is on its curve."""
-        name = self._class_name(found)
+        name, choice = self._class_name(found), self._choice
         least = self._rule.threshold if name is None else self._rule.threshold_of(name)
-        return max(0, int(np.searchsorted(curve.thresholds, least + 1e-12, side="right")) - 1)
+        if choice is None:
+            return 0
+        sure = choice.confidence if name is None else choice.confidence[choice.predicted == self._position]
+        answered = float((sure >= least).mean()) if len(sure) else 0.0
+        return int(
+            np.abs(curve.coverage - answered).argmin()
+        )  # a rounded threshold lies beside that of the curve
 
     def _plot(self, found: ComputedResults, curve: CoverageCurve) -> Plot:
         at = self._place(found, curve)
         x, y = curve.coverage[::-1] * 100, curve.accuracy[::-1] * 100
-        places = np.union1d(thinned_places(x, y), [len(x) - 1 - at])
+        places = np.union1d(thinned(x, y, MOST_POINTS), [len(x) - 1 - at])
         value = f"{curve.accuracy[at]:.1%} of {curve.coverage[at]:.1%} answered"
         name = self._class_name(found)
         title = "% of the answers that are right"

@@ -8,6 +8,7 @@ from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
 
+from mia_tui.dataset.listing.image_list import ImageList
 from mia_tui.dataset.model import ImageClass, ImageKey
 from mia_tui.text import counted
 from mia_tui.tui.context import Context
@@ -110,7 +111,7 @@ class GalleryScreen(KeyedScreen[OpenImages | None]):
         context: Context,
         *,
         first: int = 0,
-        keys: Sequence[ImageKey] | None = None,
+        keys: tuple[ImageKey, ...] | ImageList | None = None,
     ) -> None:
         super().__init__(context)
         ink, session = context.ink, opened.session
@@ -157,7 +158,7 @@ class GalleryScreen(KeyedScreen[OpenImages | None]):
         if not opened or position is None:
             self.dismiss(None)
             return
-        keys = tuple(image.key for image in self._images) if self._keys is None else tuple(self._keys)
+        keys = self._keys or tuple(image.key for image in self._images)
         self.dismiss(OpenImages(self._title, keys, keys[position]))
 
     @on(Mosaic.TileClicked)
