@@ -12,6 +12,7 @@ from mia_tui.analysis.metrics import LEAST_GROUPS, Estimate
 from mia_tui.text import counted
 
 _MOST_EXACT = 1000  # images on which one network is right and the other wrong; of more both ways agree
+_LEAST_DIFFERING = 6  # such images: of five all for one network still have p = 0.06 by McNemar's test
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,9 @@ def accuracy_difference(
         return Estimate(value, None, f"too few: {noun}")
     if not differences.any():
         return Estimate(value, None, "both are right on the same images")
+    differing = int(np.count_nonzero(differences))
+    if differing < _LEAST_DIFFERING:
+        return Estimate(value, None, f"too few: {counted(differing, 'image')} on which only one is right")
     changes = np.bincount(group, differences - value) / images
     error = math.sqrt(count / (count - 1) * float(changes @ changes))
     half = error * (t_quantile(count - 1) if is_grouped else normal_quantile())

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from network_support import put_network
 from run_support import make_run, wait_for
 from textual.pilot import Pilot
 from tui_support import (
@@ -19,6 +20,7 @@ from tui_support import (
     wait_until,
 )
 
+from mia_tui.dataset.session.filters import Filter
 from mia_tui.dataset.session.session import LabelSession
 from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.runs.machine.system import process_runs, start_time
@@ -26,6 +28,7 @@ from mia_tui.runs.prediction import one_image
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.label.screen import LabelScreen
 from mia_tui.tui.label.suggestions import asked_network
+from mia_tui.tui.open_dataset import RunPlace
 
 SMALL, WIDE = (80, 24), (120, 40)
 ASK, WHY = "ctrl+k", "$"
@@ -401,6 +404,26 @@ def test_it_stays_for_the_next_images_until_one_has_no_map(cells: Path) -> None:
             await wait_until(pilot, lambda: not heat_shown(pilot))
             await press(pilot, ASK)
             await asked(pilot, "The network is not asked any more.")
+
+    run(test())
+
+
+@pytest.mark.usefixtures("training")
+def test_the_network_of_the_run_whose_images_were_opened_is_asked(cells: Path) -> None:
+    old = make_run(cells / "mia", name="older", created_at=1e9)
+    put_network(old.best_weights, ("flat", "round"))
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            await press(pilot, WHY)
+            await asked(pilot, "resnet18 looks here for round")
+            await press(pilot, WHY)  # off again
+            controller = pilot.app.screen.controller
+            keys = tuple(controller.session.listing.key(row) for row in controller.session.view)
+            shown = Filter(among=keys, among_words="top losses")
+            controller.ways_back.show("run", "label", shown, RunPlace(old, None))
+            await press(pilot, WHY)
+            await asked(pilot, "older looks here for round")
 
     run(test())
 

@@ -203,6 +203,11 @@ def test_a_difference_without_enough_groups_or_without_any_has_no_interval() -> 
     assert few.value == pytest.approx(1 / 3)
     same = accuracy_difference(right, right, np.arange(60))
     assert (same.value, same.interval) == (0.0, None) and "same images" in same.why_none
+    for differing in (5, 6):  # no interval that leaves out 0 where McNemar's p is above 0.05
+        other = right.copy()
+        other[np.flatnonzero(right)[:differing]] = False
+        found = accuracy_difference(right, other, np.arange(60) // 2)
+        assert (found.interval is not None) == (mcnemar(right, other).p < 0.05) == (differing == 6)
     none = accuracy_difference(right[:0], right[:0], np.arange(0))
     assert none.value == 0 and none.why_none == "no images"
 

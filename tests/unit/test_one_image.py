@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from network_support import put_network
-from run_support import finished, make_predict_job, make_run
+from run_support import finished, make_evaluate_job, make_predict_job, make_run
 
 from mia_tui.paths import StateFolder
 from mia_tui.runs.prediction.one_image import ImageAnswer, decode_answer, network_to_ask
@@ -26,7 +26,7 @@ def training(
     return run
 
 
-def chosen(dataset: Path, shown: RunDir | None = None) -> Path | None:
+def chosen(dataset: Path, *shown: RunDir) -> Path | None:
     return network_to_ask(dataset, None, shown)
 
 
@@ -66,6 +66,17 @@ def test_the_network_whose_suggestions_are_shown_comes_first(dataset: Path, tmp_
     assert chosen(dataset, run) == newest.best_weights
     weights.unlink()
     assert chosen(dataset, run) == newest.best_weights
+
+
+def test_of_an_evaluation_its_network_is_asked(dataset: Path) -> None:
+    old = training(dataset, "old", created_at=1000.0)
+    put_network(old.best_weights, ("a", "b"))
+    training(dataset, "new", created_at=2000.0)
+    job = make_evaluate_job(dataset / "mia", weights=str(old.best_weights))
+    assert (
+        chosen(dataset, RunDir.create(StateFolder(dataset / "mia"), job, name="evaluation"))
+        == old.best_weights
+    )
 
 
 def test_suggestions_of_earlier_versions_lie_beside_their_network(dataset: Path) -> None:

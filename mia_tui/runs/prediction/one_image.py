@@ -1,6 +1,6 @@
 """What a network says of one image: messages between the app and its helper, and which network is asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from mia_tui.config.predict import PredictConfig
+from mia_tui.config.predict import NetworkConfig
 from mia_tui.dataset.images.screen.heat import HeatMap
 from mia_tui.dataset.model import ImageKey
 from mia_tui.decoding import Frame, Text
@@ -120,22 +120,22 @@ def decode_answer(line: bytes) -> ImageAnswer:
     return _classes_with_names(msgspec.json.decode(line, type=ImageAnswer), decode_name)
 
 
-def network_to_ask(dataset: Path, state: Path | None, shown: RunDir | None) -> Path | None:
-    """The weights of the network that suggested what the app shows, else of the newest training; None without one.
+def network_to_ask(dataset: Path, state: Path | None, shown: Sequence[RunDir]) -> Path | None:
+    """The weights of the network whose results or suggestions are shown, else of the newest training; None without.
 
     Of trainings, those that have finished come first: the others may still get better.
 
     Args:
         dataset: Folder of images.
         state: The folder given with --state.
-        shown: Where the suggestions are that the app shows; None if it shows none.
+        shown: Runs of which the app shows something, the first one first: trainings, evaluations or predictions.
 
     Raises:
         MiaError: If the folder of runs cannot be read.
     """
-    weights = None if shown is None else _weights_of(shown)
-    if weights is not None:
-        return weights
+    for run in shown:
+        if (weights := _weights_of(run)) is not None:
+            return weights
     newest = None
     for run in trainings_with_weights(dataset, state):
         if _has_finished(run):
@@ -145,10 +145,10 @@ def network_to_ask(dataset: Path, state: Path | None, shown: RunDir | None) -> P
 
 
 def _weights_of(run: RunDir) -> Path | None:
-    """The weights of the network whose suggestions are in a run's folder; None if they are gone or were imported."""
+    """The weights of a run's network; None if they are gone, or its suggestions were imported."""
     with suppress(MiaError):
         config = run.job().config
-        weights = Path(config.weights) if isinstance(config, PredictConfig) else run.best_weights
+        weights = Path(config.weights) if isinstance(config, NetworkConfig) else run.best_weights
         read_card(weights)
         return weights
     return None

@@ -12,6 +12,7 @@ from mia_tui.dataset.session.filters import Filter, Order
 from mia_tui.dataset.session.session import LabelSession
 
 if TYPE_CHECKING:
+    from mia_tui.runs.record.layout import RunDir
     from mia_tui.tui.open_dataset import CountsPlace, RunPlace
 
 Taken = Literal["find", "filter", "folders", "run", "grid", "look_alikes", "undo", "review"]
@@ -86,6 +87,14 @@ class WaysBack:
             self._ways.pop()
         if shown != before:
             self._ways.append(Way(by, scope, before, shown, image, place, order_before))
+
+    @property
+    def run(self) -> "RunDir | None":
+        """The run from which the images that are shown were opened; None if they were not."""
+        from mia_tui.tui.open_dataset import RunPlace
+
+        places = [way.place for way in self._ways if way.shown == self._session.filter]
+        return next((place.run for place in reversed(places) if isinstance(place, RunPlace)), None)
 
     def reveal(self, row: int, scope: str) -> bool:
         """Go to an image on which a step was undone; if it is not shown, show all, and remember which were.

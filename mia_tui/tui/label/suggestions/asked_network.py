@@ -113,11 +113,16 @@ class AskedNetwork:
     async def turn_on(self) -> bool:
         """Choose a network and ask it from now on; False if there is none.
 
+        It is that of the run from which the images that are shown were opened, else that of the suggestions
+        shown, else the newest.
+
         Raises:
             MiaError: If the folder of runs cannot be read.
         """
         chosen = await asyncio.to_thread(self._choose)
         if chosen is not None:
+            if chosen[0] != self._weights:
+                self._key = self._answer = None
             self._weights, self._name = chosen
         return chosen is not None
 
@@ -206,8 +211,9 @@ class AskedNetwork:
         from mia_tui.runs.prediction.one_image import network_to_ask
         from mia_tui.runs.record.model_card import network_name
 
-        shown = self._controller.suggestions.shown
-        weights = network_to_ask(self._controller.dataset, self._state, shown.run if shown else None)
+        shown, opened_from = self._controller.suggestions.shown, self._controller.ways_back.run
+        runs = [run for run in (opened_from, shown.run if shown else None) if run is not None]
+        weights = network_to_ask(self._controller.dataset, self._state, runs)
         # The helper works in a folder of its own.
         return None if weights is None else (weights.absolute(), network_name(weights))
 

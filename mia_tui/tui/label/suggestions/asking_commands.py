@@ -50,7 +50,7 @@ class AskingCommands:
         network = self._network
         shown = network.explains
         if shown is None:
-            if network.is_on or await self._turn_on():
+            if await self._turn_on():  # another network, if images of another run were opened
                 network.explain("")
                 self._screen.say("")
             return
