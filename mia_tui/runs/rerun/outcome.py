@@ -63,12 +63,16 @@ class RerunOutcome:
         text = "; ".join(said) + "."
         reasons = [*(["other images"] if self.data_equal is False else []), *self.machine]
         if self.weights_equal is False:
-            text += (
-                f" What differs: {join_names(reasons)}."
-                if reasons
-                else " Images, versions, processor and threads are the same as far as they are known; "
-                "--deterministic helps on a GPU."
-            )
+            if self.data_equal is None:
+                text += " Whether the images are the same is not known."
+            if reasons:
+                text += f" What differs: {join_names(reasons)}."
+            else:
+                same = "Images, versions" if self.data_equal else "Versions"
+                text += (
+                    f" {same}, processor and threads are the same as far as they are known; "
+                    "--deterministic helps on a GPU."
+                )
         return text
 
 
