@@ -6,6 +6,7 @@ import tokenize
 import zipfile
 import zlib
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,7 @@ BROKEN = (
 """What is raised for a broken archive, broken members, or a broken description of an array."""
 
 
-def read_array(archive: zipfile.ZipFile, name: str, most_bytes: int) -> npt.NDArray[np.generic]:
+def read_array(archive: zipfile.ZipFile, name: str, most_bytes: int) -> npt.NDArray[Any]:
     """An array of an archive.
 
     Args:
@@ -50,4 +51,5 @@ def read_array(archive: zipfile.ZipFile, name: str, most_bytes: int) -> npt.NDAr
     if math.prod(shape) * dtype.itemsize != len(content.getbuffer()) - content.tell():
         raise ValueError("not as large as it says")
     content.seek(0)
-    return np.asarray(np.load(content, allow_pickle=False))
+    array: npt.NDArray[Any] = np.load(content, allow_pickle=False)
+    return array

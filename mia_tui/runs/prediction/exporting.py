@@ -50,7 +50,7 @@ PROGRAM_FORMATS: dict[str, RowsWriter] = {
 }
 """Beside the endings of `PREDICTION_FORMATS`, by name."""
 
-_BLOCK = 1 << 14  # images whose probabilities are in memory at a time
+_VALUES = 1 << 21  # probabilities that are Python numbers at a time, 64 MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +209,10 @@ def _evaluated(results: Results, rule: DecisionRule) -> Iterator[PredictedImage]
             f"The run {printable(results.run.name)} does not record the probabilities of its images.",
             "`mia-tui evaluate` with its network does.",
         )
-    for start in range(0, len(results.keys), _BLOCK):
-        shares = calibrated(np.exp(logs[start : start + _BLOCK].astype(np.float32)), rule.temperature)
-        for key, said in zip(results.keys[start:], shares.tolist(), strict=False):
+    block = max(1, _VALUES // max(1, len(results.classes)))
+    for start in range(0, len(results.keys), block):
+        shares = calibrated(np.exp(logs[start : start + block].astype(np.float32)), rule.temperature)
+        for key, said in zip(results.keys[start : start + block], shares.tolist(), strict=False):
             best = max(range(len(said)), key=said.__getitem__)
             unsure = said[best] < rule.threshold_of(results.classes[best])
             yield PredictedImage(ExportRow(key, best, said[best], unsure), said)

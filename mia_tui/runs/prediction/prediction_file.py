@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mia_tui.dataset.model import WHOLE_STACK
@@ -26,15 +26,22 @@ def read_prediction_file(path: Path, classes: Sequence[str]) -> Iterator[Predict
     Raises:
         DataError: If it is not there, was not written by a prediction with these classes, or is damaged.
     """
+    number = 1
     try:
-        for number, row in enumerate(_records(path), 1):
-            yield _row(row, classes, path, number)
+        for row in _records(path):
+            yield _row(row, classes)
+            number += 1
     except FileNotFoundError:
         raise DataError(
             f"The file of the predictions, {printable(path)}, does not exist any more.", "Predict again."
         ) from None
     except OSError as error:
         raise disk_error(error, path, DataError) from error
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, csv.Error) as error:
+        raise DataError(
+            f"{printable(path)}, row {number:,}, is not as this prediction wrote it.",
+            "Predict again, or undo what changed it.",
+        ) from error
 
 
 def _records(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -49,33 +56,40 @@ def _records(path: Path) -> Iterator[Mapping[str, Any]]:
     elif ending == ".jsonl":
         with open_to_read(path, follow=True) as file:
             while line := file.readline(LONGEST_LINE_BYTES):
-                try:
-                    yield json.loads(line)
-                except ValueError as error:
-                    raise _damaged(path) from error
+                yield json.loads(line)
     else:
         with open_to_read(path, follow=True) as raw:
             lines = (line.decode(errors="surrogateescape") for line in raw)
             yield from csv.DictReader(lines, strict=True)
 
 
-def _row(record: Mapping[str, Any], classes: Sequence[str], path: Path, number: int) -> PredictionRow:
-    try:
-        columns = [name for name in record if name.startswith("p_")]
-        if [decode_name(name[2:]) for name in columns] != list(classes):
-            raise ValueError("its classes are others")
-        frame, unsure, far = record["frame"], record.get("unsure"), record.get("unfamiliar")
-        return PredictionRow(
-            encode_name(decode_name(record["file"])),
-            WHOLE_STACK if frame in (None, "") else int(frame),
-            [_share(record[name]) for name in columns],
-            None,
-            None if far in (None, "") else float(far),
-            best=list(classes).index(decode_name(record["class"])),
-            unsure=unsure in (True, "true"),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(path, number) from error
+def _row(record: Mapping[str, Any], classes: Sequence[str]) -> PredictionRow:
+    """A row.
+
+    Raises:
+        ValueError: If it is damaged, and LookupError, TypeError or AttributeError.
+    """
+    columns = [name for name in record if name.startswith("p_")]
+    if [decode_name(name[2:]) for name in columns] != list(classes):
+        raise ValueError("its classes are others")
+    frame, unsure, far = record["frame"], record.get("unsure"), record.get("unfamiliar")
+    return PredictionRow(
+        encode_name(_inside(decode_name(record["file"]))),
+        WHOLE_STACK if frame in (None, "") else int(frame),
+        [_share(record[name]) for name in columns],
+        None,
+        None if far in (None, "") else float(far),
+        best=list(classes).index(decode_name(record["class"])),
+        unsure=unsure in (True, "true"),
+    )
+
+
+def _inside(path: str) -> str:
+    """A path that leads nowhere else than into the dataset, from which images are copied."""
+    parts = PurePosixPath(path).parts
+    if not parts or parts[0] == "/" or ".." in parts or "\0" in path:
+        raise ValueError("outside of the dataset")
+    return path
 
 
 def _share(value: Any) -> float:
@@ -83,11 +97,3 @@ def _share(value: Any) -> float:
     if not 0.0 <= share <= 1.001:
         raise ValueError("not a probability")
     return share
-
-
-def _damaged(path: Path, number: int = 0) -> DataError:
-    where = f", row {number:,}," if number else ""
-    return DataError(
-        f"{printable(path)}{where} is not as this prediction wrote it.",
-        "Predict again, or undo what changed it.",
-    )
