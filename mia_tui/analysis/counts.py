@@ -126,8 +126,9 @@ def overall_shares(counts: Counts, *, seed: int = 0) -> Shares:
 
     Groups are drawn with replacement, 1,000 times. The interval is that of Wilson for as many independent images as
     would vary as much as these shares do, with the quantile of Student's t for the number of groups: it covers the
-    truth more often than percentiles of the draws, which are too narrow for 20 groups. Of fewer than six groups there
-    is none; of a single one, that within it.
+    truth more often than percentiles of the draws, which are too narrow for 20 groups. A class that no group has, or
+    every image is of, varies in no draw: how far other groups may differ is then known as from one image of each
+    group. Of fewer than six groups there is none; of a single one, that within it.
 
     Args:
         counts: As for `shares_by_group`; groups without images are passed over.
@@ -149,6 +150,7 @@ def overall_shares(counts: Counts, *, seed: int = 0) -> Shares:
     variance = groups / (groups - 1) * drawn.var(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         images = np.where(variance > 0, value * (1 - value) / variance, math.inf)
+    images = np.where((value > 0) & (value < 1), images, groups)
     images = np.clip(images, 1.0, float(counts.sum()))  # never more than there are
     low, high = wilson_ends(value, images, t_quantile(groups - 1))
     return Shares(value, low, high, f"bootstrap over {groups} groups")

@@ -87,6 +87,8 @@ def command(
     found = find_run(run, dataset=dataset, state=state, kind=kind)
     if out is None and archive is None and figures is None and not as_json:
         out = Path(f"report-{found.name}.html")
+    if why and out is None and archive is None:
+        raise ConfigError("--why is for the galleries of the report.", "Name its file with --out or --zip.")
     wishes = ReportWishes(page=out, archive=archive, figures=figures, examples=examples, why=why)
     made = make_report(found, wishes, dataset=dataset, say=report.note if report.shows_bars else _nothing)
     for note in made.notes:

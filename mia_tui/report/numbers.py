@@ -136,13 +136,13 @@ def compute_numbers(evaluated: EvaluatedResults, rule: DecisionRule | None = Non
         rule: The temperature and the threshold that were chosen for the network; None for none.
     """
     results = evaluated.results
-    confusion = _count(results.truth, results.predicted, len(results.classes))
+    confusion = results.confusion
     confused, confused_count = _largest(confusion, results.classes)
     numbers = ResultNumbers(
         evaluated=evaluated,
         confusion=confusion,
         metrics=metric_table(results.truth, results.predicted, results.classes, results.groups),
-        group_count=len(np.unique(results.groups)),
+        group_count=results.group_count,
         confused=confused,
         confused_count=confused_count,
         wrong=np.flatnonzero(results.truth != results.predicted),
@@ -194,13 +194,6 @@ def _answered(numbers: ResultNumbers, scores: npt.NDArray[Any]) -> AnsweredImage
         answered += int((said != UNSURE).sum())
         right += int((said == truth[rows]).sum())
     return AnsweredImages(answered / len(truth), right / answered if answered else None)
-
-
-def _count(
-    truth: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], classes: int
-) -> npt.NDArray[np.int64]:
-    counts = np.bincount(truth * classes + predicted, minlength=classes * classes)
-    return counts.reshape(classes, classes).astype(np.int64)
 
 
 def _largest(

@@ -37,6 +37,7 @@ def test_a_run_leaves_as_onnx_with_a_card_that_has_its_figures(
     card = (out / "README.md").read_text("utf-8")
     assert f"Images: {sum(s.split == 'train' for s in run.samples())} in train" in card
     assert 'split: "val"' in card and "type: matthews_correlation" in card
+    assert "of the part val, which also chose the epoch, so that figures may be somewhat too good:" in card
     assert str(discs) not in card and discs.name in card
 
 

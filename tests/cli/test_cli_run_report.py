@@ -219,6 +219,7 @@ def test_probabilities_of_many_classes_are_an_array_instead_of_columns(
         (["--zip", "report.html"], "--zip report.html does not end in .zip."),
         (["--examples", "3"], "--examples are put into the archive."),
         (["--out", "gone/report.html"], "gone"),
+        (["--figures", "figures", "--why"], "--why is for the galleries of the report."),
     ],
 )
 def test_what_cannot_be_written_is_refused_in_a_sentence(

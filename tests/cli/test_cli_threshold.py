@@ -75,6 +75,14 @@ def test_the_rows_are_printed_then_one_is_chosen_shown_and_removed(mia: Mia, run
     assert "There is no threshold" in mia("runs", "threshold", run.path, "--remove").out
 
 
+def test_images_that_were_trained_on_are_warned_of(mia: Mia, discs: Path, run: RunDir) -> None:
+    answer = mia("evaluate", discs, "--run", run.path, "--split", "all", "--json")
+    assert answer.code == 0, answer.err
+    rows = mia("runs", "threshold", json.loads(answer.out)["path"])
+    assert rows.code == 0 and "were trained on: of others fewer answers will be right" in rows.err
+    assert "trained on" not in mia("runs", "threshold", run.path).err
+
+
 def test_the_curve_and_the_choice_are_objects_with_json(mia: Mia, run: RunDir) -> None:
     curve = json.loads(mia("runs", "threshold", run.path, "--json").out)
     assert curve["part"] == "val" and curve["decision"] is None

@@ -46,12 +46,12 @@ def cells(tmp_path: Path) -> Path:
     return root
 
 
-def evaluate(cells: Path) -> RunDir:
-    truth, said = [0] * 40 + [1] * 40, [0] * 35 + [1] * 45
+def evaluate(cells: Path, *, flat: int = 40) -> RunDir:
+    truth, said = [0] * 40 + [1] * flat, [0] * 35 + [1] * (5 + flat)
     state = cells / "mia"
     samples = [Sample(f"t{place}.png", index, "test") for place, index in enumerate(truth)]
     made = RunDir.create(StateFolder(state), make_evaluate_job(state), samples, name="evaluate")
-    counts = np.array([[35, 5], [0, 40]])
+    counts = np.array([[35, 5], [0, flat]])
     save_confusion(made.confusion("evaluation"), SavedConfusion(1, "test", ("round", "flat"), counts))
     predictions = EpochPredictions(1, "test", np.array(said))
     save_epoch_predictions(epoch_predictions_file(made, "evaluation"), predictions)
@@ -66,6 +66,11 @@ async def open_counts(pilot: Pilot[Any]) -> None:
     await press(pilot, "\\")
     await wait_until(pilot, lambda: isinstance(pilot.app.screen, CountsScreen) and pilot.app.screen.idle)
     await pilot.pause(0.05)
+
+
+async def see_message(pilot: Pilot[Any], words: str) -> None:
+    message = pilot.app.screen.query_one("#counts-message")
+    await wait_until(pilot, lambda: words in " ".join(str(message.render()).split()))
 
 
 def line_of(pilot: Pilot[Any], name: str) -> str:
@@ -153,6 +158,20 @@ def test_fractions_are_corrected_where_confusions_are_known(cells: Path) -> None
             assert "Corrected" in screen_text(pilot.app)
             await press(pilot, "c")
             await wait_until(pilot, lambda: "as they were predicted" in text_of(pilot))
+
+    run(test())
+
+
+def test_why_fractions_are_not_corrected_is_said_also_if_there_are_other_notes(cells: Path) -> None:
+    Image.new("L", (8, 8)).save(cells / "slide8_cell10.png")  # has no prediction
+    evaluate(cells, flat=0)
+
+    async def test() -> None:
+        async with opened(cells, size=WIDE) as pilot:
+            await open_counts(pilot)
+            await press(pilot, "c")
+            await wait_until(pilot, lambda: "no image of flat is among the 40 images" in text_of(pilot))
+            await see_message(pilot, "Fractions are not corrected: no image of flat")
 
     run(test())
 

@@ -133,3 +133,10 @@ def test_nearest_shares_are_nearest():
     nearest = np.linalg.norm(values[:, None] - others[None], axis=2).min(axis=1)
     assert (distance <= nearest + 1e-12).all()
     np.testing.assert_allclose(nearest_shares(others), others, atol=1e-12)
+
+
+def test_a_class_that_no_group_has_is_known_as_from_one_image_of_each_group() -> None:
+    """Groups with none of it say little of others: of 6 such ones of 1,000 images it may well be 1 % in the mean."""
+    few, many = (overall_shares(np.tile([1000, 0], (groups, 1))) for groups in (6, 200))
+    assert few.low[1] == 0 and few.high[1] > 0.3 and few.low[0] < 0.7
+    assert 0.01 < many.high[1] < 0.03

@@ -190,7 +190,7 @@ def test_an_evaluation_chooses_the_threshold_of_the_network_that_it_evaluated(tm
     run = RunDir.create(place, job, samples_of(truth), name="evaluate")
     save(run, "evaluation", "all", logs, truth)
     choice = read_choice(run)
-    assert choice.weights == weights
+    assert choice.weights == weights and choice.doubts == []
     decision = choice.choose(coverage=0.9)
     write_decision(choice.weights, decision, digest=choice.digest)
     assert read_decision(weights) == decision
@@ -198,6 +198,23 @@ def test_an_evaluation_chooses_the_threshold_of_the_network_that_it_evaluated(tm
     assert read_decision(weights) is None
     with pytest.raises(RunError, match="holds other weights"):
         read_choice(run)
+
+
+def test_an_evaluation_of_known_images_or_of_turned_copies_chooses_with_a_doubt(tmp_path: Path) -> None:
+    logs, truth = too_sure(400, seed=1)
+    weights = tmp_path / "copied.safetensors"
+    put_network(weights, CLASSES)
+    digest = weights_digest(weights)
+    config = EvaluateConfig(
+        weights=str(weights), digest=digest, network="copied", split="all", trained_on=30, tta=True
+    )
+    place = StateFolder(tmp_path / "mia")
+    run = RunDir.create(
+        place, new_job(config, CLASSES, tmp_path, [place]), samples_of(truth), name="evaluate"
+    )
+    save(run, "evaluation", "all", logs, truth)
+    known, turned = read_choice(run).doubts
+    assert "30 of the 400 images were trained on" in known and "--tta" in turned
 
 
 def test_a_rule_is_written_into_the_settings_of_a_prediction_as_it_is() -> None:

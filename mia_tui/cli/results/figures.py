@@ -72,14 +72,13 @@ def compute_figures(results: Results, top: int) -> ResultFigures:
     Raises:
         RunError: If there is a damaged decision beside the weights.
     """
-    size, scores = len(results.classes), results.log_probabilities
-    cells = np.bincount(results.truth * size + results.predicted, minlength=size * size)
+    scores = results.log_probabilities
     has_scores = scores is not None and len(scores) > 0
     return ResultFigures(
         results,
-        cells.reshape(size, size).astype(np.int64),
+        results.confusion,
         metric_table(results.truth, results.predicted, results.classes, results.groups),
-        len(np.unique(results.groups)),
+        results.group_count,
         areas(scores, results.truth) if scores is not None and has_scores else None,
         _calibration(results) if has_scores else None,
         top_losses(scores, results.truth, top) if scores is not None else [],

@@ -105,6 +105,8 @@ def threshold_command(
 
     choice = read_choice(found, dataset=dataset, group_by=group_by, temperature=temperature)
     _say_temperature(report, choice)
+    for sentence in choice.doubts:
+        report.warn(sentence)
     if not given:
         _show_rows(report, choice)
         return

@@ -375,9 +375,7 @@ def known_results(run: RunDir | None, weights: Path, dataset: Path | None) -> Ev
                 break
     if results is None:
         return None
-    classes = len(results.classes)
-    counts = np.zeros((classes, classes), np.int64)
-    np.add.at(counts, (results.truth, results.predicted), 1)
+    counts = results.confusion
     rows = tuple(per_class(counts, results.classes))
     return Evaluation(results.split, len(results.keys), figures(counts), rows)
 

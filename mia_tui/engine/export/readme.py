@@ -26,6 +26,11 @@ _METRICS = {
     "mcc": ("matthews_correlation", "Matthews correlation coefficient"),
 }
 
+_KNOWN_IMAGES = {
+    "val": ", which also chose the epoch, so that figures may be somewhat too good",
+    "train": ", on which the network was trained, so that figures are too good",
+}
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -222,8 +227,8 @@ def _worth(facts: ReadmeFacts) -> Iterator[str]:
         yield "It is not known here how good the network is."
     else:
         part = f"of the part {markdown_text(evaluation.part)}" if evaluation.part else "that were evaluated"
-        part += ", which also chose the epoch" if evaluation.part == "val" else ""
-        yield f"On {counted(evaluation.images, 'image')} {part}:"
+        known = _KNOWN_IMAGES.get(evaluation.part, "")
+        yield f"On {counted(evaluation.images, 'image')} {part}{known}:"
         yield ""
         yield "| metric | value |"
         yield "|---|---|"

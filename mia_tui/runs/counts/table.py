@@ -33,6 +33,9 @@ Use = Literal["labels", "predictions"]
 USUAL_Q = 0.05
 """Below this a group is called enriched or depleted."""
 
+NOT_CORRECTED = "Fractions are not corrected"
+"""How the note begins that says why."""
+
 _AGAINST = "--against"
 
 
@@ -223,7 +226,7 @@ def _correct(
             why = f"no image of {names} is among the {confusions.source}"
         else:
             why = f"the {confusions.source} do not tell the classes apart"
-        return None, [f"Fractions are not corrected: {why}."]
+        return None, [f"{NOT_CORRECTED}: {why}."]
     notes = []
     if found.condition > ILL_CONDITIONED:
         notes.append(

@@ -58,6 +58,18 @@ class Results:
     groups: npt.NDArray[np.int64]
     group_by: str | None
 
+    @property
+    def confusion(self) -> npt.NDArray[np.int64]:
+        """Images by their class (rows) and the predicted one, shape (C, C)."""
+        size = len(self.classes)
+        cells = np.bincount(self.truth * size + self.predicted, minlength=size * size)
+        return cells.reshape(size, size).astype(np.int64)
+
+    @property
+    def group_count(self) -> int:
+        """How many groups the images are of."""
+        return len(np.unique(self.groups))
+
 
 def load_results(
     run: RunDir, *, which: Which | None = None, dataset: Path | None = None, group_by: str | None = None

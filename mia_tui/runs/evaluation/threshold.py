@@ -11,6 +11,7 @@ import numpy.typing as npt
 from mia_tui.analysis.calibration import confidences, fit_temperature, reliability
 from mia_tui.analysis.metrics import LEAST_IMAGES, Estimate, metric_table
 from mia_tui.analysis.thresholds import CoverageCurve, coverage_curve, threshold_for
+from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.predict import DecisionRule, NetworkConfig
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import ConfigError, RunError
@@ -78,6 +79,24 @@ class ThresholdChoice:
             is_it = self.predicted == of_class
             logs, truth = logs[is_it], truth[is_it]
         return coverage_curve(logs, truth, temperature=self.temperature)
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why what is chosen may hold less for other images, a sentence each."""
+        config, images = self.results.run.job().config, len(self.results.truth)
+        if not isinstance(config, EvaluateConfig):
+            return []
+        found = []
+        if config.trained_on:
+            found.append(
+                f"{config.trained_on:,} of the {counted(images, 'image')} were trained on: of others fewer answers "
+                "will be right."
+            )
+        if config.tta:
+            found.append(
+                "The evaluation averaged over flipped and turned copies: the choice holds for predictions with --tta."
+            )
+        return found
 
     def calibration_errors(self) -> tuple[float, float]:
         """The expected calibration error as the network says it, and at the temperature."""

@@ -9,7 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 
 from mia_tui.errors import MiaError
-from mia_tui.runs.counts.table import Use
+from mia_tui.runs.counts.table import NOT_CORRECTED, Use
 from mia_tui.text import counted, printable
 from mia_tui.tui.context import Context
 from mia_tui.tui.counts.asking import ask_and_write, ask_controls, ask_groups, ask_predictions
@@ -261,7 +261,7 @@ class CountsCommands:
             self.screen.say("Fractions are as they were predicted.")
         elif found.table.corrected is None:
             self.screen.choices = replace(self.screen.choices, correct=False)
-            self.screen.say(found.table.notes[0] if found.table.notes else "Fractions are not corrected.")
+            self.screen.say(next(note for note in found.table.notes if note.startswith(NOT_CORRECTED)))
         else:
             self.screen.figure = "corrected"
             self.screen.say(f"Fractions are corrected by the confusions of {printable(found.table.source)}.")

@@ -102,10 +102,9 @@ class ComputedResults:
     def has_probabilities(self) -> bool:
         return self.results.log_probabilities is not None
 
-    @property
+    @cached_property
     def group_count(self) -> int:
-        groups = self.results.groups
-        return int(groups.max()) + 1 if len(groups) else 0
+        return self.results.group_count
 
     @property
     def log_probabilities(self) -> npt.NDArray[Any]:
