@@ -158,7 +158,7 @@ Each line passes through its modules in this order.
         computes by analysis/ what a page asks for by its `missing`. The rows under the cursor become images in
         tui/results/images.py; tui/results/returning.py leads back from them. What Enter chooses in
         tui/results/threshold_page.py goes beside the weights (runs/record/decision.py). Two runs image by image:
-        tui/results/pair.py.
+        tui/results/pair_screen.py, runs/evaluation/pairs.py.
     a threshold to an unsure image
         cli/runs/threshold.py or tui/results/threshold_page.py -> runs/evaluation/threshold.py chooses it from the
         results of a run (runs/evaluation/results.py) by the curve of analysis/thresholds.py; runs/record/decision.py

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -99,10 +99,11 @@ def make_suggestions(
     classes: Sequence[str] = ("round", "flat"),
     dataset: Path | None = None,
     unfamiliar: Mapping[str, float] | None = None,
+    unsure: Collection[str] = (),
 ) -> RunDir:
     """A finished prediction: a class and its probability for each of some images; `dataset` if not around `state`.
 
-    `unfamiliar` is how far some of the images are from all classes.
+    `unfamiliar` is how far some of the images are from all classes, `unsure` which the network is unsure of.
     """
     run = RunDir.create(
         StateFolder(state), make_predict_job(state, network=network), name=f"predict-{network}"
@@ -111,7 +112,8 @@ def make_suggestions(
     names = list(classes)
     far = unfamiliar or {}
     lines = [
-        SuggestionLine(path, 0, names.index(name), sure, far.get(path)) for path, (name, sure) in what.items()
+        SuggestionLine(path, 0, names.index(name), sure, far.get(path), path in unsure)
+        for path, (name, sure) in what.items()
     ]
     with replacing(run.suggestions) as file:
         write_lines(file, str(dataset or state.parent), names, lines)

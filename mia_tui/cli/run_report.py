@@ -4,7 +4,15 @@ from pathlib import Path
 
 import click
 
-from mia_tui.cli.options import Command, Option, dataset_option, json_option, run_argument, state_option
+from mia_tui.cli.options import (
+    Command,
+    Option,
+    check_new_file,
+    dataset_option,
+    json_option,
+    run_argument,
+    state_option,
+)
 from mia_tui.cli.report import Report
 from mia_tui.errors import ConfigError
 
@@ -52,6 +60,7 @@ _MOST_EXAMPLES = 1000
     is_flag=True,
     help="Show in the galleries where the network looks (Grad-CAM); loads the network, which takes some seconds.",
 )
+@click.option("--overwrite", cls=Option, is_flag=True, help="Replace files of --out and --zip that exist.")
 @json_option
 @state_option
 def command(
@@ -62,6 +71,7 @@ def command(
     figures: Path | None,
     examples: int,
     why: bool,
+    overwrite: bool,
     as_json: bool,
     state: Path | None,
 ) -> None:
@@ -89,6 +99,9 @@ def command(
         out = Path(f"report-{found.name}.html")
     if why and out is None and archive is None:
         raise ConfigError("--why is for the galleries of the report.", "Name its file with --out or --zip.")
+    for path in (out, archive):
+        if path is not None:
+            check_new_file(path, overwrite=overwrite)
     wishes = ReportWishes(page=out, archive=archive, figures=figures, examples=examples, why=why)
     made = make_report(found, wishes, dataset=dataset, say=report.note if report.shows_bars else _nothing)
     for note in made.notes:

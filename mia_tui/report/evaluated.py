@@ -1,16 +1,14 @@
 """Results that a report shows, and how they were made: of a training, and of evaluations of its weights."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.train import TrainConfig
-from mia_tui.errors import MiaError, RunError
-from mia_tui.paths import StateFolder
+from mia_tui.errors import MiaError
 from mia_tui.runs.evaluation.results import Results, load_results
-from mia_tui.runs.list.find import kind_of, list_runs
+from mia_tui.runs.list.find import evaluations_beside, kind_of
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import weights_digest
@@ -76,7 +74,7 @@ def find_results(
         return tuple(_evaluated(run, training, dataset, trouble)), tuple(trouble)
     found = list(_own(run, dataset, trouble))
     if weights is not None:
-        for other in reversed(_evaluations_beside(run, weights_digest(weights))):
+        for other in reversed(evaluations_beside(run, weights_digest(weights))):
             found += _evaluated(other, training, dataset, trouble)
     newest: dict[tuple[str, Path], EvaluatedResults] = {}
     for each in found:
@@ -89,18 +87,6 @@ def find_results(
 
 def _rank(split: str) -> int:
     return _ORDER.index(split) if split in _ORDER else len(_ORDER)
-
-
-def _evaluations_beside(run: RunDir, digest: str) -> list[RunDir]:
-    """Evaluations of some weights, oldest first; those that cannot be read are none."""
-    found = []
-    with suppress(RunError):
-        for other in list_runs(StateFolder(run.path.resolve().parent.parent)):
-            with suppress(RunError):
-                config = other.job().config if kind_of(other) == EvaluateConfig.kind else None
-                if isinstance(config, EvaluateConfig) and config.digest == digest:
-                    found.append(other)
-    return found
 
 
 def _own(run: RunDir, dataset: Path | None, trouble: list[str]) -> Iterator[EvaluatedResults]:

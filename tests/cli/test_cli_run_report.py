@@ -157,6 +157,23 @@ def test_the_archive_holds_what_a_checklist_asks_for(mia: Mia, tmp_path: Path) -
         assert all(name in archive.read("README.txt").decode() for name in names if name != "README.txt")
 
 
+@pytest.mark.parametrize(("option", "name"), [("--out", "report.html"), ("--zip", "all.zip")])
+def test_an_earlier_report_is_replaced_only_if_that_is_asked(
+    mia: Mia, tmp_path: Path, option: str, name: str
+) -> None:
+    run = make_training(tmp_path / "cells")
+    (tmp_path / name).write_text("an earlier one")
+    answer = mia("report", run.path, option, tmp_path / name)
+    assert (
+        answer.code
+        and "already exists, and nothing was written" in answer.err
+        and "--overwrite" in answer.err
+    )
+    assert (tmp_path / name).read_text() == "an earlier one"
+    assert mia("report", run.path, option, tmp_path / name, "--overwrite").code == 0
+    assert (tmp_path / name).stat().st_size > 1000
+
+
 def test_no_images_are_in_the_archive_unless_they_are_asked_for(mia: Mia, tmp_path: Path) -> None:
     run = make_training(tmp_path / "cells")
     assert mia("report", run.path, "--zip", tmp_path / "cells.zip").code == 0

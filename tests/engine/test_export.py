@@ -17,6 +17,7 @@ import timm
 import torch
 from export_support import CLASSES, make_card, save_network, save_pictures
 from PIL import Image
+from report_support import make_evaluation, make_training, samples_of
 
 import mia_tui.engine.export.export as export_module
 from mia_tui import Classifier
@@ -27,7 +28,7 @@ from mia_tui.dataset.scan.scan import scan
 from mia_tui.engine.export import writing
 from mia_tui.engine.export.checked_images import NotCompared, images_to_compare, read_values, usual_input
 from mia_tui.engine.export.comparison import NetworkAgreement, Runner, compare, run_on_images
-from mia_tui.engine.export.export import ExportOrder, export_network
+from mia_tui.engine.export.export import ExportOrder, export_network, known_results
 from mia_tui.engine.export.graph import ExportedNetwork, GraphInput
 from mia_tui.engine.export.resampling import Resampling
 from mia_tui.engine.inference.predict import Predictor
@@ -35,7 +36,7 @@ from mia_tui.engine.training.checkpoint import load_model
 from mia_tui.errors import ConfigError, MiaError, RunError
 from mia_tui.runs.record.decision import Decision, write_decision
 from mia_tui.runs.record.job import JobClass
-from mia_tui.runs.record.model_card import ModelCard
+from mia_tui.runs.record.model_card import ModelCard, weights_digest
 
 
 @pytest.fixture(autouse=True)
@@ -342,6 +343,19 @@ def test_images_of_another_type_are_left_out_and_named(tmp_path: Path) -> None:
         usual_input(read_values(chosen, card, NotCompared()), card, "int32")
 
 
+def test_the_model_card_tells_the_results_of_the_test_part_once_it_was_evaluated(tmp_path: Path) -> None:
+    run = make_training(tmp_path / "cells", images=False)
+    run.checkpoints.mkdir(exist_ok=True)
+    run.best_weights.write_bytes(b"weights")
+    before = known_results(run, run.best_weights, None)
+    assert before is not None and before.part == "val"
+    samples = samples_of(30, 3, parts=("test",))
+    settings = {"weights": str(run.best_weights), "digest": weights_digest(run.best_weights)}
+    make_evaluation(tmp_path / "cells", samples, **settings)
+    after = known_results(run, run.best_weights, None)
+    assert after is not None and (after.part, after.images) == ("test", 30)
+
+
 def test_hostile_names_stay_names_in_the_model_card(tmp_path: Path) -> None:
     names = ["<script>alert(1)</script>", "{{ 7*7 }}", '"]: - x\n# y', "=cmd|' /C calc'!A0", "a|b`c`*d*"]
     classes = [JobClass(number, name) for number, name in enumerate(names)]
@@ -349,7 +363,8 @@ def test_hostile_names_stay_names_in_the_model_card(tmp_path: Path) -> None:
     images = save_pictures(tmp_path / "cells", 4)
     out = exported(tmp_path, card, "timm", images)
     text = (out / "README.md").read_text("utf-8")
-    assert "<script" not in text and "<img" not in text and "{{" not in text and "](java" not in text
+    assert "<script" not in text and "<img" not in text and "{{" not in text
+    assert r"\[x\](java" in text and "[x](java" not in text  # the brackets are no link
     loaded = huggingface_hub.ModelCard(text)
     assert loaded.data.pipeline_tag == "image-classification"
     assert sum(line[:1].isdigit() for line in text.splitlines()) == len(names)

@@ -91,6 +91,20 @@ def test_suggestions_are_reviewed_least_sure_first_and_esc_brings_the_former_ord
     run(test())
 
 
+def test_the_review_says_of_how_many_images_the_network_is_unsure(cells: Path) -> None:
+    what = {NAMES[0]: ("flat", 0.9), NAMES[1]: ("flat", 0.6), NAMES[2]: ("round", 0.7)}
+    make_suggestions(cells / "mia", what, unsure=NAMES[1:3])
+
+    async def test() -> None:
+        async with opened(cells, size=(80, 24)) as pilot:
+            await press(pilot, "ctrl+d")
+            await wait_until(
+                pilot, lambda: "Least sure first (3, 2 of them unsure)" in screen_text(pilot.app)
+            )
+
+    run(test())
+
+
 def test_once_all_images_are_labelled_the_review_begins_with_the_labels(cells: Path) -> None:
     make_suggestions(cells / "mia", {NAMES[0]: ("flat", 0.9), NAMES[1]: ("round", 0.6)}, network="vgg16")
     label(cells, "round", NAMES)

@@ -15,6 +15,8 @@ from mia_tui.dataset.split.assignment import (
     Split,
     SplitRule,
     StoredSplit,
+    group_images,
+    group_numbers,
     new_split,
     plan_split,
     read_stored_split,
@@ -109,6 +111,17 @@ def test_images_of_a_group_stay_together():
     total = Counter(split.parts.values())
     assert total["train"] / len(labels) == pytest.approx(0.7, abs=0.03)
     assert total["val"] / len(labels) == pytest.approx(0.2, abs=0.03)
+
+
+@pytest.mark.parametrize("pattern", [None, r"slide(\d+)", r"slide\d+"])
+def test_groups_are_numbered_in_the_order_of_their_images(pattern: str | None) -> None:
+    paths = ("slide2/a.png", "slide1/b.tif", "x.png", "slide2/c.png", "slide1/b.tif", "y.png")
+    keys = [ImageKey(path, frame) for frame, path in enumerate(paths)]
+    groups = group_images(keys, group_by=pattern)
+    numbers = group_numbers(keys, group_by=pattern)
+    assert list(dict.fromkeys(numbers)) == list(range(max(numbers) + 1))
+    assert len(set(zip(numbers, (groups[key] for key in keys), strict=True))) == len(set(numbers))
+    assert len(set(numbers)) == len(set(groups.values()))
 
 
 def test_groups_of_very_different_size_come_close_to_the_fractions_in_every_class():

@@ -52,6 +52,7 @@ from mia_tui.engine.training.checkpoint import load_model
 from mia_tui.errors import ConfigError, MiaError, RunError
 from mia_tui.runs.evaluation.confusion import figures, per_class
 from mia_tui.runs.evaluation.results import load_results
+from mia_tui.runs.list.find import evaluations_beside
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.record.decision import DecisionRule, calibrated, decision_file, read_decision
 from mia_tui.runs.record.layout import RunDir
@@ -340,7 +341,7 @@ class _Export:
                 takes=takes,
                 rule=self._rule,
                 provenance=self._provenance(),
-                evaluation=_evaluation(order.run, order.dataset),
+                evaluation=known_results(order.run, order.weights, order.dataset),
                 agreement=agreement,
                 int8=None if int8_check is None else int8_check.agreement,
                 samples=_samples(order.run),
@@ -349,12 +350,30 @@ class _Export:
         write_file(self._folder / CARD_FILE, text.encode("utf-8", "backslashreplace"))
 
 
-def _evaluation(run: RunDir | None, dataset: Path | None) -> Evaluation | None:
+def known_results(run: RunDir | None, weights: Path, dataset: Path | None) -> Evaluation | None:
+    """The results for the model card: of the newest evaluation of the test part, else of the run itself.
+
+    Args:
+        run: The training, or an evaluation; None where it is not at hand.
+        weights: Its weights.
+        dataset: As for `load_results`.
+
+    Returns:
+        None where there are no results.
+    """
     if run is None:
         return None
-    try:
+    results = None
+    with suppress(MiaError):
         results = load_results(run, dataset=dataset)
-    except MiaError:
+    for other in reversed(evaluations_beside(run, weights_digest(weights))):
+        with suppress(MiaError):
+            found = load_results(other, dataset=dataset)
+            is_own = results is None or found.dataset.resolve() == results.dataset.resolve()
+            if found.split == "test" and is_own and not other.evaluate_job().config.trained_on:
+                results = found
+                break
+    if results is None:
         return None
     counts = results.confusion
     rows = tuple(per_class(counts, results.classes))

@@ -81,12 +81,12 @@ class MakeReport(RunAction):
         return " ".join([*answer.split("\n"), *warned]).strip()
 
     def command(self) -> list[str]:
-        """What the process runs."""
+        """What the process runs; the person was asked whether a file may be replaced."""
         dataset = [] if self._dataset is None else ["--dataset", str(self._dataset.absolute())]
         out = str(self._out.absolute())
         return [
             *(sys.executable, "-P", "-m", "mia_tui", "report", str(self.run.path.absolute())),
-            *(_OPTIONS[self._out.suffix.lower()], out, *dataset),
+            *(_OPTIONS[self._out.suffix.lower()], out, *dataset, "--overwrite"),
         ]
 
     def stop(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from mia_tui.catalog.metrics import MetricName, shown_metric
+from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.jobs import JOB_CONFIGS
 from mia_tui.dataset.recent import recent_datasets
 from mia_tui.decoding import BadRecord, Text, Time, decode_json
@@ -93,6 +94,18 @@ def kind_of(run: RunDir) -> str:
         return decode_json(run.job_bytes(), _Brief).kind
     except (RunError, BadRecord):
         return "train"
+
+
+def evaluations_beside(run: RunDir, digest: str) -> list[RunDir]:
+    """Evaluations of some weights among the runs beside one, oldest first; those that cannot be read are none."""
+    found = []
+    with suppress(RunError):
+        for other in list_runs(StateFolder(run.path.resolve().parent.parent)):
+            with suppress(RunError):
+                config = other.job().config if kind_of(other) == EvaluateConfig.kind else None
+                if isinstance(config, EvaluateConfig) and config.digest == digest:
+                    found.append(other)
+    return found
 
 
 def _of_kind(run: RunDir, kind: str | None) -> RunDir:

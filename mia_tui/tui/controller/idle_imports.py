@@ -68,7 +68,9 @@ PIECES = (
     "mia_tui.tui.results.metric_pages",
     "mia_tui.tui.results.screen",
     "mia_tui.tui.results.commands",
+    "mia_tui.runs.evaluation.pairs",
     "mia_tui.tui.results.pair_screen",
+    "mia_tui.tui.results.evaluating",
     "mia_tui.tui.results.returning",
     "html",
     "markdown_it.ruler",
@@ -87,6 +89,7 @@ PIECES = (
     "mia_tui.tui.predict.flow",
     "mia_tui.tui.interchange.import_flow",
     "mia_tui.tui.interchange.export_flow",
+    "mia_tui.tui.interchange.network_export",
     "mia_tui.tui.home.folders",
     "mia_tui.tui.home.screen",
 )

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mia_tui.analysis.calibration import Reliability, reliability
+from mia_tui.analysis.calibration import Reliability, confidences, reliability
 from mia_tui.analysis.curves import Areas, ClassCurve, areas, precision_recall, roc, thinned
 from mia_tui.analysis.metrics import MetricTable, metric_table
 from mia_tui.analysis.top_losses import TopLoss, top_losses
@@ -98,6 +98,13 @@ class ComputedResults:
         """Number of images."""
         return len(self.results.truth)
 
+    @cached_property
+    def counts(self) -> list[int]:
+        """Number of images of each class."""
+        results = self.results
+        counts: list[int] = np.bincount(results.truth, minlength=len(results.classes)).tolist()
+        return counts
+
     @property
     def has_probabilities(self) -> bool:
         return self.results.log_probabilities is not None
@@ -143,9 +150,15 @@ class ComputedResults:
         return best_temperature(self.results)[0]
 
     @cached_property
+    def confidences(self) -> Shares:
+        """The probability of the predicted class, shape (n,)."""
+        return confidences(self.log_probabilities)[0]
+
+    @cached_property
     def reliabilities(self) -> tuple[Reliability, Reliability]:
         """How often the network is right where it is so sure: as it is, and after the temperature."""
         values, truth = self.log_probabilities, self.results.truth
+        _ = self.confidences  # to choose the images of a bin
         return reliability(values, truth), reliability(values, truth, temperature=self.temperature)
 
     @cached_property
@@ -165,7 +178,7 @@ class ComputedResults:
     def compute_curves(self, position: int) -> None:
         """Compute the curves of a class."""
         is_class = self.results.truth == position
-        scores = self.log_probabilities[:, position]
+        scores = np.ascontiguousarray(self.log_probabilities[:, position])
         found = roc(is_class, scores), precision_recall(is_class, scores)
         self._curves[position] = DrawnCurves(*map(_thinned, found))
 

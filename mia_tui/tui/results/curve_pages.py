@@ -76,7 +76,7 @@ class RocPage(PlotPage):
         return None if found.knows("areas") else lambda: found.areas
 
     def show(self, found: ComputedResults) -> None:
-        counts = np.bincount(found.results.truth, minlength=len(found.results.classes)).tolist()
+        counts = found.counts
         areas = found.areas if found.knows("areas") else None
         lines = [
             _ClassAreas(
@@ -109,11 +109,11 @@ class RocPage(PlotPage):
         return words
 
     def words(self, found: ComputedResults) -> str:
-        chosen = self.chosen(found)
-        name = self.ink.shown(found.results.classes[self._list.cursor or 0])
-        if chosen is None:
+        position = self._list.cursor or 0
+        name, count = self.ink.shown(found.results.classes[position]), found.counts[position]
+        if not count:
             return f"No image is of the class {name}, so it has no curves."
-        return f"{counted(len(chosen.rows), 'image')} of {name}, those that look least like it first."
+        return f"{counted(count, 'image')} of {name}, those that look least like it first."
 
     def chosen(self, found: ComputedResults) -> ChosenRows | None:
         position = self._list.cursor or 0
@@ -203,7 +203,7 @@ class ReliabilityPage(PlotPage):
         line = self._line(found)
         if line is None:
             return None
-        sure = np.exp(found.log_probabilities.max(axis=1).astype(np.float64))
+        sure = found.confidences
         is_first = line.low == 0
         rows = np.flatnonzero((is_first | (sure > line.low)) & ((sure <= line.high) | (line.high == 1)))
         wrong = found.results.truth[rows] != found.results.predicted[rows]

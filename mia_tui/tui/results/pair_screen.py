@@ -12,20 +12,29 @@ from textual.app import ComposeResult
 
 from mia_tui.errors import MiaError
 from mia_tui.runs.actions.action import called
+from mia_tui.runs.evaluation.pairs import CommonResults, common_results
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import counted
 from mia_tui.tui.context import Context
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.open_dataset import OpenDataset, OpenImages, RunPlace
+from mia_tui.tui.results.computed import ComputedResults, Rows, read_computed
 from mia_tui.tui.results.images import TilesOfRows, images_of
 from mia_tui.tui.results.metric_pages import pointed
 from mia_tui.tui.results.page import ChosenRows
-from mia_tui.tui.results.pair import CHOICES, PairResults, read_pair
 from mia_tui.tui.results.places import PairPlace
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.line_list import LineList
 from mia_tui.tui.widgets.panel import Panel
 from mia_tui.tui.widgets.text_block import TextBlock
+
+CHOICES = (
+    "on which they differ",
+    "on which only A is right",
+    "on which only B is right",
+    "on which both are wrong",
+)
+"""Which of the common images are listed."""
 
 _MOST_LINES = 1000
 _FAR = 1_000_000
@@ -72,7 +81,9 @@ class PairScreen(KeyedScreen[OpenImages | None]):
         super().__init__(context)
         place = at or PairPlace(other)
         self.run, self.other, self.opened = run, other, opened
-        self.pair: PairResults | None = None
+        self.first: ComputedResults | None = None  # all results of A
+        self.pair: CommonResults | None = None
+        self._places: dict[int, Rows] = {}  # of the images of each choice among the common ones
         self.choice = place.shown
         self._line: int | None = place.line  # until the list is shown
         self._titles, self._trouble, self._message = (run.name, other.name), "", ""
@@ -97,10 +108,20 @@ class PairScreen(KeyedScreen[OpenImages | None]):
         try:
             titles = await asyncio.to_thread(lambda: (called(self.run), called(self.other)))
             self._titles = titles
-            self.pair = await asyncio.to_thread(read_pair, self.run, self.other, self.opened)
+            await asyncio.to_thread(self._read)
         except MiaError as error:
             self._trouble = str(error)
         self.show()
+
+    def _read(self) -> None:
+        """Read both, and compute what is said of them."""
+        first = read_computed(self.run, self.opened)
+        pair = common_results(first.results, read_computed(self.other, self.opened).results)
+        one, other = pair.right
+        masks = (one & ~other, other & ~one, ~one & ~other)
+        self._places = dict(enumerate((pair.differing, *map(np.flatnonzero, masks))))
+        _ = pair.test, pair.difference, pair.is_grouped
+        self.first, self.pair = first, pair
 
     # For the commands
 
@@ -118,7 +139,7 @@ class PairScreen(KeyedScreen[OpenImages | None]):
         """The images that are listed, as those of the first run."""
         if self.pair is None:
             return None
-        places = self.pair.places(self.choice)
+        places = self._places[self.choice]
         title = f"{CHOICES[self.choice]}, A {self._titles[0]}, B {self._titles[1]}"
         return ChosenRows(title, self.pair.rows_one[places], self._list.cursor or 0) if len(places) else None
 
@@ -157,7 +178,7 @@ class PairScreen(KeyedScreen[OpenImages | None]):
             self._facts.update(ink.shown(self._trouble or "Reading the results of both."))
             return
         self._facts.update(ink.shown_lines("\n".join(self._sentences(pair))))
-        places = pair.places(self.choice)
+        places = self._places[self.choice]
         if self._shown != self.choice:
             self._shown = self.choice
             lines = [self._pair_line(pair, place) for place in places[:_MOST_LINES].tolist()]
@@ -170,8 +191,8 @@ class PairScreen(KeyedScreen[OpenImages | None]):
         )
         self._panel.show_title(ink.fit(title, max(1, self.size.width - 6)))
 
-    def _sentences(self, pair: PairResults) -> list[str]:
-        test, total = pair.test, pair.count
+    def _sentences(self, pair: CommonResults) -> list[str]:
+        test, total = pair.test, len(pair.rows_one)
         lines = [
             f"{letter} {title}: {right:,} of {counted(total, 'image')} right, {right / total:.1%}"
             for letter, title, right in (
@@ -197,23 +218,21 @@ class PairScreen(KeyedScreen[OpenImages | None]):
         )
         way = "exact" if test.method == "exact" else "chi-squared with continuity correction"
         lines.append(f"McNemar's p {_p_words(test.p)} ({way}): {verdict}.")
-        if pair.has_groups:
+        if pair.is_grouped:
             lines.append("Images of a group are alike, so p may be too small; the interval is over groups.")
         if pair.relabelled:
             lines.append(f"{counted(pair.relabelled, 'image')} had another label when B was evaluated.")
         return lines
 
-    def _pair_line(self, pair: PairResults, place: int) -> _PairLine:
-        rows = int(pair.rows_one[place]), int(pair.rows_other[place])
+    def _pair_line(self, pair: CommonResults, place: int) -> _PairLine:
         said, probabilities = [], []
-        for found, row in zip((pair.one, pair.other), rows, strict=True):
-            predicted = int(found.results.predicted[row])
-            said.append(found.results.classes[predicted])
-            values = found.results.log_probabilities
-            probabilities.append("" if values is None else f"{np.exp(float(values[row, predicted])):.3f}")
-        key, results = pair.one.results.keys[rows[0]], pair.one.results
+        for found in (pair.one, pair.other):
+            predicted, values = int(found.predicted[place]), found.log_probabilities
+            said.append(found.classes[predicted])
+            probabilities.append("" if values is None else f"{np.exp(float(values[place, predicted])):.3f}")
+        key, results = pair.one.keys[place], pair.one
         path = key.path + (f" frame {key.frame}" if key.frame > 0 else "")
-        truth = results.classes[int(results.truth[rows[0]])]
+        truth = results.classes[int(results.truth[place])]
         return _PairLine(path, truth, said[0], probabilities[0], said[1], probabilities[1])
 
     def _class_width(self, width: int) -> int:
@@ -268,20 +287,20 @@ class PairCommands:
         return command
 
     async def _open(self) -> None:
-        pair, chosen = self._screen.pair, self._screen.chosen
-        if pair is None or chosen is None:
+        first, chosen = self._screen.first, self._screen.chosen
+        if first is None or chosen is None:
             self._screen.say("There are no such images.")
             return
-        self._leave_for(await images_of(pair.one, chosen, self._screen.opened))
+        self._leave_for(await images_of(first, chosen, self._screen.opened))
 
     async def _show_tiles(self) -> None:
         from mia_tui.tui.runs.gallery import GalleryScreen
 
-        screen, pair, chosen = self._screen, self._screen.pair, self._screen.chosen
-        if pair is None or chosen is None:
+        screen, first, chosen = self._screen, self._screen.first, self._screen.chosen
+        if first is None or chosen is None:
             screen.say("There are no such images.")
             return
-        tiles = TilesOfRows(pair.one, chosen)
+        tiles = TilesOfRows(first, chosen)
         gallery = GalleryScreen(
             chosen.title, tiles, screen.opened, screen.context, first=tiles.first, keys=tiles.keys
         )

@@ -73,8 +73,9 @@ class ReviewChooser(PickDialog[Begun]):
             suggested, differs = (
                 f"{len(session.rows_of(Filter(state))):,}" for state in ("suggested", "differs")
             )
+        unsure = len(session.rows_of(Filter("unsure"))) if session.model else 0
         inside: dict[Begun, str] = {
-            "least_sure": suggested,
+            "least_sure": f"{suggested}, {unsure:,} of them unsure" if unsure else suggested,
             "surest": suggested,
             "by_class": suggested,
             "differs": differs,
