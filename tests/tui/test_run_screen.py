@@ -740,7 +740,7 @@ def test_changed_settings_need_weights_that_were_saved(tmp_path: Path) -> None:
 def test_tab_goes_through_the_pages_and_help_names_the_keys(tmp_path: Path) -> None:
     async def test() -> None:
         async with watched(a_run(tmp_path)) as pilot:
-            for page in ("2 Epochs", "3 Classes", "4 Confusion", "5 Settings", "6 Messages", "1 Curves"):
+            for page in ("2 Epochs", "3 Per class", "4 Confusion", "5 Settings", "6 Messages", "1 Curves"):
                 await press(pilot, "tab")
                 assert f"[{page}]" in screen_text(pilot.app)
             await press(pilot, "shift+tab")

@@ -244,7 +244,16 @@ def test_keys_of_pages_that_a_prediction_has_not_say_so(tmp_path: Path) -> None:
         async with watched(made) as pilot:
             for key, title in zip(
                 "1234lvbm",
-                ["Curves", "Epochs", "Classes", "Confusion", "Curves", "Curves", "Epochs", "Confusion"],
+                [
+                    "Curves",
+                    "Epochs",
+                    "Per class",
+                    "Confusion",
+                    "Curves",
+                    "Curves",
+                    "Epochs",
+                    "Confusion",
+                ],
                 strict=True,
             ):
                 await press(pilot, key)

@@ -63,7 +63,7 @@ class _ClassAreas:
 class RocPage(PlotPage):
     """The curves of the class under the cursor, with the areas of all classes."""
 
-    NAME, TITLE, SHORT = "roc", "ROC and PR curves", "Curves"
+    NAME, TITLE, SHORT = "roc", "ROC and PR curves", "ROC, PR"
 
     def __init__(self, ink: Ink) -> None:
         self._list: LineList[_ClassAreas] = LineList(ink, self._draw, heading=self._titles)

@@ -38,7 +38,7 @@ from mia_tui.tui.widgets.text_line import Piece, TextLine
 PageName = Literal["result", "curves", "epochs", "by_class", "confusion", "settings", "messages"]
 PAGES: tuple[PageName, ...] = get_args(PageName)
 TITLES = dict(
-    zip(PAGES, ("Result", "Curves", "Epochs", "Classes", "Confusion", "Settings", "Messages"), strict=True)
+    zip(PAGES, ("Result", "Curves", "Epochs", "Per class", "Confusion", "Settings", "Messages"), strict=True)
 )
 
 _PAGES_OF_KIND: dict[str, tuple[PageName, ...]] = {
@@ -202,7 +202,9 @@ class RunPages(Vertical):
         if snapshot is None:
             return ""
         if self.page in ("by_class", "confusion"):
-            return self._report_words(snapshot)
+            words = self._report_words(snapshot)
+            results = said_key("run", self._keys, "results")
+            return words if snapshot.report is None else f"{words}; {results}: intervals"
         if self.page == "curves":
             return f"Curves: {metric_words(snapshot.state.metric)} decides which epoch is the best"
         return TITLES[self.page]

@@ -28,5 +28,5 @@ SCOPE = make_scope(
         *moves_in_lines(),
         *shared("help", "manual", "command_palette", "quit"),
     ),
-    "figure pair leave help quit",
+    "leave pair figure help quit",
 )

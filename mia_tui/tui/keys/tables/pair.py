@@ -15,8 +15,10 @@ _ACTIONS: tuple[Action, ...] = (
         "List all images on which they differ, or those that only one is right on.",
         _PAIR,
     ),
-    Action("pane_previous", ("shift+tab",), "Back to others", "List the images before these.", _PAIR),
-    Action("leave", ("escape",), "Back", "Go back.", _PAIR),
+    Action(
+        "pane_previous", ("shift+tab",), "Previous images", "List those that were listed before these.", _PAIR
+    ),
+    Action("leave", ("escape",), "Back", "Go back to where the runs were compared or listed.", _PAIR),
     Action("up", ("up",), "Up", "Go up a line.", _PAIR),
     Action("down", ("down",), "Down", "Go down a line.", _PAIR),
 )

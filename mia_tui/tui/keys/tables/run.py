@@ -9,8 +9,8 @@ _PAGES = (
     ("result", "0", "Result", "What a prediction or an evaluation has made."),
     ("curves", "1", "Curves", "The curves of loss and metrics."),
     ("epochs", "2", "Epochs", "The table of epochs, the best one marked."),
-    ("by_class", "3", "Classes", "Precision, recall and F1 of each class."),
-    ("confusion", "4", "Confusion", "Which classes are confused with which."),
+    ("by_class", "3", "Per class", "Precision, recall and F1 of each class, as the training goes on."),
+    ("confusion", "4", "Confusion matrix", "Which classes are confused with which."),
     ("settings", "5", "Settings", "The settings, and the same as a command line."),
     ("messages", "6", "Messages", "Warnings, and why it failed."),
 )
