@@ -222,7 +222,10 @@ def test_mias_numbers_stay_when_a_class_has_no_images_left(mia: Mia, labelled: P
     [
         (["--transfer", "copy"], "--transfer is for --format folders."),
         (["--format", "mia", "--parts"], "--parts is for --format folders."),
-        (["x", "--format", "folders", "--overwrite"], "--overwrite is for --format csv or mia."),
+        (
+            ["x", "--format", "folders", "--overwrite"],
+            "--overwrite is for --format csv, mia, mia-csv, label-studio,",
+        ),
     ],
 )
 def test_an_option_that_a_format_has_no_use_for_is_refused(

@@ -14,6 +14,7 @@ from mia_tui.runs.record.model_card import read_card
 @pytest.fixture(autouse=True)
 def every_step_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_module, "EMIT_EVERY_S", 0.0)
+    monkeypatch.setattr("mia_tui.runs.worker.control._LOOK_EVERY_S", 0.0)
 
 
 def takings(events: list[object]) -> int:

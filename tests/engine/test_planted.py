@@ -61,6 +61,7 @@ def left_by_a_life() -> set[str]:
     """Names beside those in the code; `test_the_names_are_all_that_a_run_leaves` tells when one is missing."""
     run = f"runs/{RUN}"
     confusion = {f"{run}/confusion/{which}.predicted.json" for which in ("last", "best")}
+    confusion.add(f"{run}/confusion/best.scores.npz")
     partial = f"{run}/predictions/suggestions.jsonl.partial.jsonl"
     return confusion | {partial, f"{run}/checkpoints/best.next.safetensors"}
 

@@ -229,6 +229,9 @@ AT_WORK = {
     "Reading the": "test_run_screen.py, test_runs_screen.py",
     "One moment.": "test_one_moment_is_said_as_long_as_a_command_is_at_work",
     "Training": "test_run_news.py, test_run_screen.py",
+    "Counting {}": "test_counts_screen.py",
+    "Exporting the network": "test_network_export.py",
+    "Starting the evaluation": "test_an_evaluation_that_cannot_start_is_not_said_to_start",
 }
 _PARTICIPLE = re.compile(r"(?!Nothing|Labelling goes on)(?:[A-Z][a-z]+ing\b|One moment)")
 _NO_SENTENCES = "keys/tables", "manual/"

@@ -105,7 +105,9 @@ def test_what_goes_wrong_is_said_and_a_folder_is_replaced_only_after_a_question(
             await press(pilot, "enter")
             await see(pilot, "exists already")
             await press(pilot, "r")
+            await wait_until(pilot, lambda: bool(asked))
             await hear(pilot, "The disk that holds it is full.")
+            assert "Exporting the network" not in screen_text(pilot.app)
 
     run(test())
     assert asked == [ExportAsked("timm", out, overwrite=True)]

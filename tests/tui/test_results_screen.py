@@ -28,6 +28,7 @@ from tui_support import (
 from tui_support import run as run_test
 
 from mia_tui.dataset.model import ImageKey
+from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder
 from mia_tui.runs.evaluation.confusion import SavedConfusion, save_confusion
 from mia_tui.runs.evaluation.epoch_predictions import (
@@ -530,6 +531,25 @@ def test_one_key_evaluates_the_network_of_such_a_run_anew(
             await wait_until(pilot, lambda: pilot.app.ended)
             assert pilot.app.result == run
             assert asked == [(run.best_weights, "val")]
+
+    run_test(test())
+
+
+def test_an_evaluation_that_cannot_start_is_not_said_to_start(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mia_tui.tui.results import evaluating
+
+    def start(opened: OpenDataset, weights: Path, split: str | None) -> RunDir:
+        raise RunError("The disk that holds it is full.", "Free some space.")
+
+    monkeypatch.setattr(evaluating, "start_evaluation", start)
+
+    async def test() -> None:
+        async with results_of(a_run(dataset, with_scores=False)) as pilot:
+            await press(pilot, "6", "e")
+            await wait_until(pilot, lambda: any("disk" in note.message for note in pilot.app._notifications))
+            assert "Starting the evaluation" not in screen_text(pilot.app) and not pilot.app.ended
 
     run_test(test())
 

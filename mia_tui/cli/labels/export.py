@@ -15,7 +15,7 @@ from mia_tui.dataset.interchange.formats import (
     formats_with,
 )
 from mia_tui.errors import ConfigError, DataError
-from mia_tui.text import printable
+from mia_tui.text import join_names, printable
 
 if TYPE_CHECKING:
     from mia_tui.dataset.dataset import Dataset
@@ -50,7 +50,7 @@ def choose_export(
     for option, is_given in given.items():
         if is_given and option not in chosen.options:
             raise ConfigError(
-                f"{option} is for --format {' or '.join(formats_with(option))}.", "Leave it out."
+                f"{option} is for --format {join_names(formats_with(option), 'or')}.", "Leave it out."
             )
     if chosen.writes == "file" and file is not None and file.is_file() and not overwrite:
         raise DataError(

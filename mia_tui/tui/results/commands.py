@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mia_tui.config.train import TrainConfig
+from mia_tui.errors import MiaError
 from mia_tui.runs.list.find import kind_of
 from mia_tui.runs.record.decision import decision_words
 from mia_tui.tui.keys.command_queue import Command
@@ -222,7 +223,12 @@ class ResultsCommands:
             if split is None:
                 return
         screen.say("Starting the evaluation")
-        screen.dismiss(await asyncio.to_thread(start_evaluation, screen.opened, weights, split))
+        try:
+            run = await asyncio.to_thread(start_evaluation, screen.opened, weights, split)
+        except MiaError:
+            screen.say("")  # it does not start
+            raise
+        screen.dismiss(run)
 
     async def _leave(self) -> None:
         self._screen.dismiss(None)
