@@ -8,7 +8,7 @@ import pytest
 from mia_tui.dataset.listing import image_list
 from mia_tui.dataset.listing.arrays import arrays_of
 from mia_tui.dataset.listing.image_list import ImageList
-from mia_tui.dataset.listing.listing import Listing
+from mia_tui.dataset.listing.listing import Listing, Rows
 from mia_tui.dataset.model import ImageKey
 
 KEYS = [ImageKey(f"{name}.png") for name in "dbac"]
@@ -36,9 +36,15 @@ def test_each_image_has_its_row_and_those_not_listed_none() -> None:
 def test_rows_are_looked_up_once_for_all_lists_made_of_the_same_images(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    images, listing, asked = ImageList(KEYS), listing_of("abd"), []
+    images, listing = ImageList(KEYS), listing_of("abd")
+    asked: list[list[ImageKey]] = []
     look_up = Listing.rows
-    monkeypatch.setattr(Listing, "rows", lambda self, keys: asked.append(list(keys)) or look_up(self, keys))
+
+    def noted(self: Listing, keys: list[ImageKey]) -> Rows:
+        asked.append(keys)
+        return look_up(self, keys)
+
+    monkeypatch.setattr(Listing, "rows", noted)
     images.some(np.array([1])).rows_in(listing)
     images.some(np.array([0, 1])).rows_in(listing)
     assert asked == [KEYS]
