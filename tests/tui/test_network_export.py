@@ -103,7 +103,7 @@ def test_what_goes_wrong_is_said_and_a_folder_is_replaced_only_after_a_question(
             await press(pilot, "down", "down", "down", "enter")
             await see(pilot, "to which folder?")
             await press(pilot, "enter")
-            await see(pilot, "exists already")
+            await see(pilot, "Replace cells-")
             await press(pilot, "r")
             await wait_until(pilot, lambda: bool(asked))
             await hear(pilot, "The disk that holds it is full.")

@@ -628,7 +628,7 @@ def test_runs_without_a_common_image_say_so(dataset: Path) -> None:
 
     async def test() -> None:
         async with two_runs(dataset, one, other) as pilot:
-            await see(pilot, "These runs were evaluated on no image in common.")
+            await see(pilot, "were evaluated on no image in common.")
             await press(pilot, "tab", "down", "g", "enter")
             await see(pilot, "There are no such images.")
 
