@@ -87,7 +87,7 @@ def test_options_that_a_new_format_has_no_use_for_are_refused(mia: Mia, cells: P
     refused = mia("labels", "export", cells, tmp_path / "x", "--format", "lines", "--parts")
     assert (refused.code, refused.err) == (2, "--parts is for --format folders. Leave it out.\n")
     accepted = mia("labels", "export", cells, tmp_path / "x", "--format", "folders", "--overwrite")
-    assert accepted.err.startswith("--overwrite is for --format csv or mia or mia-csv or label-studio or ")
+    assert accepted.err.startswith("--overwrite is for --format csv, mia, mia-csv, label-studio, ")
     assert accepted.err.endswith(" or lines. Leave it out.\n")
     no_file = mia("labels", "import", cells, "--format", "lines")
     assert no_file.err.startswith("--format lines needs a file.")
