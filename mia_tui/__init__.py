@@ -58,7 +58,7 @@ Where things go
     command             a line in cli/main.py, and its module in cli/
     key                 a line in the table of its screen in tui/keys/tables/, what it does in `by_name` of the
                         screen's commands (tui/label/commands.py and its like), and what people call it elsewhere in
-                        tui/keys/tables/other_words.py
+                        tui/keys/other_words.py
     screen              a folder in tui/, a table of its keys, its name in tui/keys/tables/__init__.py, and its module
                         in `PIECES` of tui/controller/idle_imports.py; what makes it quick: tui/screen.py
     step of the tour    a `TourStep` in tui/tour/tour.py, and `did` of the screen where it happens
@@ -172,7 +172,7 @@ Each line passes through its modules in this order.
         that within best.safetensors. engine/inference/predict.py scores images by it on the way.
         tui/controller/suggestions.py marks those that are beyond the limit.
     a run to its report
-        cli/run_report.py, or `report` of tui/runs/run_actions.py, which starts the same command as a process
+        cli/report.py, or `report` of tui/runs/run_actions.py, which starts the same command as a process
         (runs/actions/reporting.py) -> report/making.py: report/facts.py and report/evaluated.py read the run, its
         dataset and the evaluations of its weights, report/numbers.py computes (analysis/), report/figures.py draws,
         report/thumbnails.py renders images as the screen does, report/words/methods.py tells what was done;

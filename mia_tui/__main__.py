@@ -3,7 +3,7 @@
 import sys
 
 from mia_tui.cli.main import command
-from mia_tui.cli.report import run
+from mia_tui.cli.output.report import run
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from terminal_driver import clean_environment
 _SERVER = f"""
 import fcntl, gc, json, os, runpy, select, signal, socket, sys, termios
 sys.path[:0] = [{str(SOURCES)!r}, {str(SOURCES / "tests")!r}]
-import mia_tui.cli.main, mia_tui.cli.open, mia_tui.cli.report
+import mia_tui.cli.main, mia_tui.cli.open, mia_tui.cli.output.report
 mia_tui.cli.open._import_numpy()
 import mia_tui.tui.app, mia_tui.tui.start
 gc.collect()

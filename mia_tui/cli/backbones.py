@@ -3,8 +3,8 @@
 import click
 
 from mia_tui.catalog.backbones import BACKBONES, Backbone
-from mia_tui.cli.options import Command, json_option
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
+from mia_tui.cli.shared.options import Command, json_option
 from mia_tui.config.weights_cache import weights_here
 
 _COLUMNS = ("backbone", "million params", "GMACs", "input px", "min px", "top-1 %", "weights")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from mia_tui.cli.options import WATCH_HELP, Command, Option, check_watch, json_option, path_argument
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
+from mia_tui.cli.shared.options import WATCH_HELP, Command, Option, check_watch, json_option, path_argument
 from mia_tui.errors import ConfigError
 from mia_tui.text import printable
 

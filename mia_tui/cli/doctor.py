@@ -16,7 +16,9 @@ import msgspec
 from mia_tui import __version__
 from mia_tui.catalog.backbones import BACKBONES
 from mia_tui.cli.open import user_settings
-from mia_tui.cli.options import (
+from mia_tui.cli.output.report import Report
+from mia_tui.cli.output.safe_stream import STDOUT
+from mia_tui.cli.shared.options import (
     Command,
     Option,
     dataset_option,
@@ -24,8 +26,6 @@ from mia_tui.cli.options import (
     json_option,
     state_option,
 )
-from mia_tui.cli.output.safe_stream import STDOUT
-from mia_tui.cli.report import Report
 from mia_tui.config.user.settings import UserConfig
 from mia_tui.config.weights_cache import hub_cache, torch_cache, weights_here
 from mia_tui.dataset.images.formats import EXTRA, FORMATS

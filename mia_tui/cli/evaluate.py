@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from mia_tui.cli.images import read_labelled
-from mia_tui.cli.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
-from mia_tui.cli.network import find_network, network_options, warn_of_unreadable
-from mia_tui.cli.options import Command, Option, dataset_argument, json_option, state_options
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
 from mia_tui.cli.results.options import ShownResults, group_by_option, result_options, shown_results
+from mia_tui.cli.shared.images import read_labelled
+from mia_tui.cli.shared.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
+from mia_tui.cli.shared.network import find_network, network_options, warn_of_unreadable
+from mia_tui.cli.shared.options import Command, Option, dataset_argument, json_option, state_options
 from mia_tui.errors import ConfigError
 
 if TYPE_CHECKING:

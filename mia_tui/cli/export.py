@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from mia_tui.catalog.model_formats import MODEL_FORMATS
-from mia_tui.cli.network import find_network
-from mia_tui.cli.options import Command, Option, json_option, path_option, run_argument, state_option
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
+from mia_tui.cli.shared.network import find_network
+from mia_tui.cli.shared.options import Command, Option, json_option, path_option, run_argument, state_option
 from mia_tui.errors import ConfigError
 from mia_tui.text import counted, join_names, percent, printable, size_words
 

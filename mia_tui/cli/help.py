@@ -7,9 +7,9 @@ import textwrap
 import click
 
 from mia_tui.cli.open import user_settings
-from mia_tui.cli.options import Command, Option
+from mia_tui.cli.output.report import Report
 from mia_tui.cli.output.safe_stream import STDOUT
-from mia_tui.cli.report import Report
+from mia_tui.cli.shared.options import Command, Option
 from mia_tui.errors import ConfigError
 
 _SHOWN_SIGNS = 200  # of a line that was found

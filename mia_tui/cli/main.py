@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mia_tui import __version__
-from mia_tui.cli.options import Group, Option, graphics_option, refuse_repeats, state_options
+from mia_tui.cli.shared.options import Group, Option, graphics_option, refuse_repeats, state_options
 from mia_tui.errors import ConfigError, DataError, MiaError
 from mia_tui.paths import is_folder
 from mia_tui.text import did_you_mean, join_names, printable, typed
@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("mia_tui.cli.export:command", "Write a trained network as a file for other programs."),
     "counts": ("mia_tui.cli.counts.command:command", "Count the classes in each well, slide or patient."),
     "report": (
-        "mia_tui.cli.run_report:command",
+        "mia_tui.cli.report:command",
         "Make a report of a run for a paper: HTML, figures, archive.",
     ),
     "suggest": ("mia_tui.cli.live.command:command", "Suggest classes from the labels of now."),

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from mia_tui.cli.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
-from mia_tui.cli.network import find_network, network_options, warn_of_unreadable
-from mia_tui.cli.options import (
+from mia_tui.cli.output.report import Report
+from mia_tui.cli.shared.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
+from mia_tui.cli.shared.network import find_network, network_options, warn_of_unreadable
+from mia_tui.cli.shared.options import (
     Command,
     Option,
     dataset_option,
@@ -21,7 +22,6 @@ from mia_tui.cli.options import (
     path_option,
     state_option,
 )
-from mia_tui.cli.report import Report
 from mia_tui.errors import AwayError, ConfigError, DataError
 from mia_tui.paths import find_state, real_path, typed_dataset
 from mia_tui.runs.prediction.formats import PREDICTION_FORMATS

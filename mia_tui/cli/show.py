@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mia_tui.cli.options import Command, Option, graphics_option, path_argument
+from mia_tui.cli.output.report import Report
 from mia_tui.cli.output.safe_stream import STDOUT
-from mia_tui.cli.report import Report
+from mia_tui.cli.shared.options import Command, Option, graphics_option, path_argument
 from mia_tui.errors import DataError
 from mia_tui.text import printable
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mia_tui.cli.images import read_labelled
-from mia_tui.cli.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
-from mia_tui.cli.options import (
+from mia_tui.cli.output.report import Report
+from mia_tui.cli.shared.images import read_labelled
+from mia_tui.cli.shared.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
+from mia_tui.cli.shared.options import (
     WATCH_HELP,
     Command,
     Option,
@@ -25,7 +26,6 @@ from mia_tui.cli.options import (
     state_options,
     typed_fields,
 )
-from mia_tui.cli.report import Report
 from mia_tui.errors import ConfigError
 from mia_tui.text import join_names, printable
 

@@ -232,7 +232,7 @@ class HelpScreen(KeyedModal[None]):
 
 def _sections_of(name: str, context: Context, own: str) -> list[HelpSection]:
     """The commands of a screen; of another one than `own`, only those that `own` does not have."""
-    from mia_tui.tui.keys.tables.other_words import OTHER_WORDS
+    from mia_tui.tui.keys.other_words import OTHER_WORDS
 
     keys = keys_of(name, context.user.keys)
     known = () if name == own else SCOPES[own].actions

@@ -137,7 +137,7 @@ def test_textual_is_not_imported_before_the_terminal_has_told_its_colours() -> N
 
 
 def test_the_keys_of_a_screen_are_imported_with_that_screen() -> None:
-    """Labelling at the start needs one table of eight, unless the user sets keys."""
+    """Labelling at the start needs one table of many, unless the user sets keys."""
     run_python(
         """
         from mia_tui.cli.open import user_settings
@@ -146,7 +146,7 @@ def test_the_keys_of_a_screen_are_imported_with_that_screen() -> None:
         user_settings()
         key_hints("label", {})
         tables = {name.rpartition(".")[2] for name in sys.modules if name.startswith("mia_tui.tui.keys.tables.")}
-        assert tables == {"model", "label"}, tables
+        assert tables == {"label"}, tables
         key_hints("grid", {})
         assert "mia_tui.tui.keys.tables.grid" in sys.modules
         """

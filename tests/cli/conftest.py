@@ -3,8 +3,8 @@
 import pytest
 from cli_support import Answer, Mia
 
-from mia_tui.cli import report
 from mia_tui.cli.main import command
+from mia_tui.cli.output import report
 
 
 @pytest.fixture(autouse=True)

@@ -113,7 +113,7 @@ def test_a_corrupt_labels_db_is_reported_and_left_as_it_is(mia: Mia, discs: Path
 ON_A_DISK = """
 from pathlib import Path
 from mia_tui.cli.main import command
-from mia_tui.cli.report import run
+from mia_tui.cli.output.report import run
 disk, words = Path(sys.argv[1]), sys.argv[2:]
 if words[0] == "fill":
     del words[0]

@@ -13,7 +13,7 @@ from labels_support import draw_stack
 from PIL import Image
 
 from mia_tui.cli.live.learned import LiveImages, read_live
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
 from mia_tui.dataset.hashes import file_hash
 from mia_tui.dataset.model import WHOLE_STACK, ImageKey
 from mia_tui.dataset.store.label_store import LabelStore
@@ -224,7 +224,9 @@ def test_copies_with_different_labels_are_a_pair(mia: Mia, cells: Path) -> None:
 def test_labels_are_not_ranked_by_a_network_that_was_trained_on_them(
     mia: Mia, labelled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mia_tui.cli.network.find_network", lambda *_: (None, Path("best.safetensors")))
+    monkeypatch.setattr(
+        "mia_tui.cli.shared.network.find_network", lambda *_: (None, Path("best.safetensors"))
+    )
     monkeypatch.setattr("mia_tui.runs.features.create.network_id", lambda *_: "tiny-1")
     write_features(labelled, features(), trained_on=60, network="tiny-1")
     answer = mia("labels", "issues", labelled, "--network", "best")
@@ -235,7 +237,9 @@ def test_labels_are_not_ranked_by_a_network_that_was_trained_on_them(
 def test_only_labels_that_the_network_was_not_trained_on_are_ranked(
     mia: Mia, labelled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mia_tui.cli.network.find_network", lambda *_: (None, Path("best.safetensors")))
+    monkeypatch.setattr(
+        "mia_tui.cli.shared.network.find_network", lambda *_: (None, Path("best.safetensors"))
+    )
     monkeypatch.setattr("mia_tui.runs.features.create.network_id", lambda *_: "tiny-1")
     write_features(labelled, features(), trained_on=30, network="tiny-1")
     answer = mia("labels", "issues", labelled, "--network", "best", "--json", "--all")
@@ -250,7 +254,9 @@ def test_copies_of_what_the_network_was_trained_on_are_not_ranked_either(
 ) -> None:
     (cells / name(40)).write_bytes((cells / name(4)).read_bytes())
     label(mia, cells, {index: class_of(index) for index in range(60)})
-    monkeypatch.setattr("mia_tui.cli.network.find_network", lambda *_: (None, Path("best.safetensors")))
+    monkeypatch.setattr(
+        "mia_tui.cli.shared.network.find_network", lambda *_: (None, Path("best.safetensors"))
+    )
     monkeypatch.setattr("mia_tui.runs.features.create.network_id", lambda *_: "tiny-1")
     write_features(cells, features(), trained_on=30, network="tiny-1")
     answer = mia("labels", "issues", cells, "--network", "best", "--json", "--all")
@@ -262,7 +268,9 @@ def test_copies_of_what_the_network_was_trained_on_are_not_ranked_either(
 def test_a_network_that_may_know_copies_of_the_labels_is_warned_of(
     mia: Mia, labelled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mia_tui.cli.network.find_network", lambda *_: (None, Path("best.safetensors")))
+    monkeypatch.setattr(
+        "mia_tui.cli.shared.network.find_network", lambda *_: (None, Path("best.safetensors"))
+    )
     monkeypatch.setattr("mia_tui.runs.features.create.network_id", lambda *_: "tiny-1")
     write_features(labelled, features(), network="tiny-1")
     assert "If it was trained on copies of them" in mia("labels", "issues", labelled, "--network", "best").err

@@ -9,7 +9,7 @@ from cli_support import Mia
 
 from mia_tui import __version__
 from mia_tui.cli.main import COMMANDS, Program, command
-from mia_tui.cli.options import Option
+from mia_tui.cli.shared.options import Option
 from mia_tui.config.fields import Field, fields
 from mia_tui.config.recipes import RECIPES
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from run_support import epoch_row, finished, started, step
 
-from mia_tui.cli import report
+from mia_tui.cli.output import report
 from mia_tui.cli.output.curves import LiveCurves
 from mia_tui.cli.output.progress import EpochProgress
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
 from mia_tui.runs.record.events import EpochPlace, Event, Phase, ProgressMade, UnknownEvent, Warned
 from mia_tui.runs.record.state import RunState
 from mia_tui.text import duration

@@ -1,307 +1,265 @@
-"""The output of the command line: streams, sentences, exit codes."""
+"""`mia-tui report`: what is written where, what the archive holds, and what is refused."""
 
-import errno
+import csv
 import io
 import json
-import os
-import pty
-import subprocess
-import sys
-import termios
-from collections.abc import Callable
+import zipfile
 from pathlib import Path
 
-import click
-import msgspec
+import numpy as np
 import pytest
-from patience import LONGEST_S
-from run_support import python
+from cli_support import Mia
+from PIL import Image
+from report_support import CLASSES, HOSTILE, make_evaluation, make_training, samples_of
+from run_support import make_predict_job
+from training_commands import runs_of, train
 
-from mia_tui import errors
-from mia_tui.cli import report
-from mia_tui.cli.output.safe_stream import SafeStream
-from mia_tui.cli.report import Report, run
-from mia_tui.errors import MiaError
-
-MIA = [sys.executable, "-m", "mia_tui"]
-
-
-def raising(error: BaseException) -> Callable[[], object]:
-    def body() -> object:
-        raise error
-
-    return body
+from mia_tui.config.settings_file import load_config
+from mia_tui.paths import StateFolder
+from mia_tui.report import archive as archives
+from mia_tui.runs.evaluation.results import load_results
+from mia_tui.runs.record.job import Sample
+from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.model_card import weights_digest
 
 
-def all_errors(root: type[MiaError] = MiaError) -> list[type[MiaError]]:
-    return [root, *(child for below in root.__subclasses__() for child in all_errors(below))]
+def table(archive: zipfile.ZipFile, name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(archive.read(name).decode("utf-8"))))
 
 
-@pytest.mark.parametrize("kind", all_errors(), ids=lambda kind: kind.__name__)
-def test_an_error_of_ours_is_one_sentence_with_its_exit_code(
-    kind: type[MiaError], capsys: pytest.CaptureFixture[str]
+def test_without_options_the_report_is_written_into_this_folder(
+    mia: Mia, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert run(raising(kind("The thing is wrong.", "Mend it."))) == kind.exit_code
-    assert capsys.readouterr() == ("", "The thing is wrong. Mend it.\n")
+    run = make_training(tmp_path / "cells")
+    monkeypatch.chdir(tmp_path)
+    answer = mia("report", "last", "--dataset", tmp_path / "cells")
+    assert answer.code == 0 and answer.out == f"The report is in report-{run.name}.html.\n"
+    assert (tmp_path / f"report-{run.name}.html").read_text("utf-8").startswith("<!DOCTYPE html>")
 
 
-def test_exit_codes_are_those_of_the_design() -> None:
-    codes = {kind.__name__: kind.exit_code for kind in all_errors()}
-    assert {codes["ConfigError"], codes["DeviceError"], codes["WeightsError"]} == {2}
-    assert {codes["DataError"], codes["DecodeError"], codes["StoreError"], codes["LabelFileError"]} == {3}
-    assert (codes["RunError"], codes["CheckpointError"]) == (1, 3)
-    assert errors.MiaError.exit_code == 1
-
-
-def test_ctrl_c_leaves_with_130(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(raising(KeyboardInterrupt())) == 130
-    assert run(raising(click.Abort())) == 130
-    assert capsys.readouterr().err == "Stopped.\nStopped.\n"
-
-
-def test_the_code_a_command_returns_is_the_exit_code() -> None:
-    assert run(lambda: 143) == 143
-    assert run(lambda: None) == 0
-
-
-def test_a_bug_of_ours_is_one_line_and_its_traceback_is_in_a_file(
-    capsys: pytest.CaptureFixture[str],
+def test_last_is_the_newest_training_and_its_report_has_evaluations_of_its_weights(
+    mia: Mia, tmp_path: Path
 ) -> None:
-    assert run(raising(ZeroDivisionError("some\x1b\nthing"))) == 1
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert said.startswith("This is a bug in mia-tui: ZeroDivisionError: some\\x1b\\x0athing.")
-    saved = Path(said.split("with the file ")[1].rstrip(".\n"))
-    assert "Traceback" in saved.read_text()
-
-
-def test_a_traceback_that_cannot_be_saved_is_shown(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    taken = tmp_path / "file"
-    taken.touch()
-    monkeypatch.setenv("XDG_STATE_HOME", str(taken))
-    assert run(raising(ZeroDivisionError("x"))) == 1
-    assert "Traceback" in capsys.readouterr().err
-
-
-def test_with_json_prose_goes_to_stderr_and_records_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
-    told = Report(as_json=True)
-    told.say("prose")
-    told.table(["a"], [[1]])
-    told.warn("careful", "Do this.")
-    told.record({"value": float("nan"), "most": float("inf"), "least": -float("inf"), "list": (1.5, None)})
-    out, err = capsys.readouterr()
-    assert [json.loads(line) for line in out.splitlines()] == [
-        {"value": "nan", "most": "inf", "least": "-inf", "list": [1.5, None]}
+    run = make_training(tmp_path / "cells")
+    run.checkpoints.mkdir()
+    run.best_weights.write_bytes(b"weights")
+    config = {"weights": str(run.best_weights), "digest": weights_digest(run.best_weights)}
+    test = make_evaluation(tmp_path / "cells", samples_of(60, 3, parts=("test",)), **config)
+    make_evaluation(tmp_path / "cells", samples_of(60, 3, parts=("test",)), **{**config, "digest": "ff"})
+    answer = mia("report", "last", "--dataset", tmp_path / "cells", "--json")
+    record = json.loads(answer.out)
+    assert record["run"] == run.name
+    assert [(part["split"], part["run"]) for part in record["parts"]] == [
+        ("test", test.name),
+        ("val", run.name),
     ]
-    assert err == "prose\na\n1\nWarning: careful Do this.\n"
 
 
-def test_whatever_is_reported_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    told = Report()
-    told.say("of run \x1b[2J")
-    told.note("from \x9b31m")
-    told.warn("a \u202e name", "Mend\x07 it.")
-    run(raising(MiaError("class \x1b]0;x is wrong.")))
-    assert capsys.readouterr() == (
-        "of run \\x1b[2J\n",
-        "from \\x9b31m\nWarning: a \\u202e name Mend\\x07 it.\nclass \\x1b]0;x is wrong.\n",
+@pytest.mark.usefixtures("threads_stay_as_they_were")
+def test_a_real_training_has_a_report_of_its_test_part_that_shows_where_the_network_looks(
+    mia: Mia, discs: Path, tmp_path: Path
+) -> None:
+    assert train(mia, discs, "--lr", 0.003, "--test-fraction", 0.2).code == 0
+    assert mia("evaluate", discs, "--run", "last", "--split", "test", "--precision", "fp32").code == 0
+    written = ("--out", tmp_path / "report.html", "--zip", tmp_path / "all.zip")
+    answer = mia("report", "last", "--dataset", discs, *written, "--why", "--json")
+    assert answer.code == 0, answer.err
+    record = json.loads(answer.out)
+    assert [part["split"] for part in record["parts"]] == ["test", "val"]
+    assert record["parameters"] > 100_000 and len(record["fingerprint"]) == 32
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert page.count('alt="Where the network looks in ') > 3 and "Grad-CAM" in page
+    with zipfile.ZipFile(tmp_path / "all.zip") as archive:
+        run = runs_of(discs)[0]
+        assert archive.read("model/best.safetensors") == run.best_weights.read_bytes()
+        assert archive.read("model/README.md").decode().startswith("---\n")
+        assert record["fingerprint"] in archive.read("fingerprint.jsonl").decode()
+    assert record["fingerprint"] in page and "which were used neither for training" in page
+
+
+def test_without_its_weights_where_a_network_looks_is_said_to_be_unknown(mia: Mia, tmp_path: Path) -> None:
+    run = make_training(tmp_path / "cells")
+    answer = mia("report", run.path, "--out", tmp_path / "report.html", "--why")
+    assert (
+        answer.code == 0 and "Where the network looks is not known: its weights are not there." in answer.err
     )
 
 
-def test_the_content_of_a_file_is_inert_on_a_terminal_and_whole_elsewhere(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_json_alone_prints_the_numbers_and_writes_nothing(
+    mia: Mia, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Report().data().write("a\x1b,b\n")
-    monkeypatch.setattr(report.STDOUT, "isatty", lambda: True)
-    Report().data().write("a\x1b,b\n")
-    assert capsys.readouterr().out == "a\x1b,b\na\\x1b,b\n"
+    run = make_training(tmp_path / "cells")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    answer = mia("report", run.path, "--json")
+    assert answer.code == 0 and not list((tmp_path / "here").iterdir())
+    record = json.loads(answer.out)
+    (part,) = record["parts"]
+    assert part["metrics"]["accuracy"]["value"] == pytest.approx(51 / 60)
+    assert part["metrics"]["accuracy"]["interval"]["low"] < 51 / 60
+    assert np.array(part["confusion"]).sum() == 60 and part["groups"] == 60
+    assert [row["support"] for row in part["per_class"]] == [20, 20, 20]
+    precision = part["per_class"][0]["precision"]
+    assert precision["value"] == pytest.approx(0.85, abs=0.1) and {"interval"} <= set(precision)
+    assert record["images"] == {"train": 120, "val": 60, "test": 60} and record["training_s"] == 120.0
+    assert record["settings"]["epochs"] == 2 and "accuracy 0.850" in record["methods"]
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.ENAMETOOLONG, errno.ESTALE])
-def test_a_path_the_disk_refuses_is_no_bug_of_ours(capsys: pytest.CaptureFixture[str], number: int) -> None:
-    assert run(raising(OSError(number, os.strerror(number), "cells\x1b"))) == 2
-    assert capsys.readouterr().err == f"cells\\x1b cannot be used: {os.strerror(number)}.\n"
+def test_figures_are_written_in_three_formats(mia: Mia, tmp_path: Path) -> None:
+    run = make_training(tmp_path / "cells")
+    answer = mia("report", run.path, "--figures", tmp_path / "new" / "figures")
+    assert answer.code == 0, answer.err
+    names = {path.name for path in (tmp_path / "new" / "figures").iterdir()}
+    for name in ("learning-curves", "images-per-class", "val-confusion-matrix", "val-roc", "val-reliability"):
+        assert {f"{name}.svg", f"{name}.pdf", f"{name}.png"} <= names
+    picture = Image.open(tmp_path / "new" / "figures" / "val-roc.png")
+    assert 900 < picture.width < 1150  # 89 mm at 300 dots an inch
+    assert answer.out == f"24 files of figures are in {tmp_path / 'new' / 'figures'}.\n"
 
 
-def test_without_json_there_are_no_records(capsys: pytest.CaptureFixture[str]) -> None:
-    told = Report()
-    told.record({"a": 1})
-    told.say("prose")
-    assert capsys.readouterr() == ("prose\n", "")
+def test_the_archive_holds_what_a_checklist_asks_for(mia: Mia, tmp_path: Path) -> None:
+    run = make_training(tmp_path / "cells", lr=0.004)
+    answer = mia("report", run.path, "--zip", tmp_path / "cells.zip", "--examples", 2)
+    assert answer.code == 0, answer.err
+    with zipfile.ZipFile(tmp_path / "cells.zip") as archive:
+        names = archive.namelist()
+        assert archive.testzip() is None
+        assert {
+            "README.txt",
+            "report.html",
+            "numbers.json",
+            "methods.txt",
+            "settings.toml",
+            "split.csv",
+        } <= set(names)
+        assert "figures/val-confusion-matrix.pdf" in names
+        split = table(archive, "split.csv")
+        assert len(split) == 240 and split[0] == {
+            "file": "im/0000.png",
+            "frame": "0",
+            "class": "cat",
+            "part": "train",
+        }
+        rows = table(archive, "predictions-val.csv")
+        results = load_results(run)
+        assert len(rows) == 60 and results.log_probabilities is not None
+        given = np.array([[float(row[f"p {name}"]) for name in CLASSES] for row in rows])
+        np.testing.assert_allclose(given, np.exp(results.log_probabilities), rtol=1e-4)
+        assert [row["predicted"] for row in rows] == [CLASSES[index] for index in results.predicted]
+        examples = table(archive, "examples/examples.csv")
+        assert [row["class"] for row in examples] == ["cat", "cat", "dog", "dog", "owl", "owl"]
+        for row in examples:
+            original = (tmp_path / "cells" / row["original"]).read_bytes()
+            assert archive.read(f"examples/{row['file']}") == original
+        (tmp_path / "settings.toml").write_bytes(archive.read("settings.toml"))
+        assert load_config(tmp_path / "settings.toml")["lr"] == 0.004
+        assert json.loads(archive.read("numbers.json"))["run"] == run.name
+        assert all(name in archive.read("README.txt").decode() for name in names if name != "README.txt")
 
 
-def test_a_struct_is_a_record_too(capsys: pytest.CaptureFixture[str]) -> None:
-    class Thing(msgspec.Struct, tag="thing"):
-        value: float
-
-    Report(as_json=True).record({"inner": [Thing(float("nan"))]})
-    assert json.loads(capsys.readouterr().out) == {"inner": [{"type": "thing", "value": "nan"}]}
-
-
-class Broken(io.StringIO):
-    """A stream whose other end is gone."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.number, self.tries = number, 0
-
-    def write(self, text: str) -> int:
-        self.tries += 1
-        raise OSError(self.number, os.strerror(self.number))
-
-
-@pytest.mark.parametrize("number", [errno.EIO, errno.EPIPE])
-def test_output_that_nobody_reads_is_dropped_for_good_without_an_error(
-    monkeypatch: pytest.MonkeyPatch, number: int
+@pytest.mark.parametrize(("option", "name"), [("--out", "report.html"), ("--zip", "all.zip")])
+def test_an_earlier_report_is_replaced_only_if_that_is_asked(
+    mia: Mia, tmp_path: Path, option: str, name: str
 ) -> None:
-    broken = Broken(number)
-    monkeypatch.setattr(sys, "stdout", broken)
-    told = Report()
-    told.say("one")
-    told.say("two")
-    assert broken.tries == 1
-    assert told.is_unread
-    assert run(lambda: None) == 0
+    run = make_training(tmp_path / "cells")
+    (tmp_path / name).write_text("an earlier one")
+    answer = mia("report", run.path, option, tmp_path / name)
+    assert (
+        answer.code
+        and "already exists, and nothing was written" in answer.err
+        and "--overwrite" in answer.err
+    )
+    assert (tmp_path / name).read_text() == "an earlier one"
+    assert mia("report", run.path, option, tmp_path / name, "--overwrite").code == 0
+    assert (tmp_path / name).stat().st_size > 1000
 
 
-def test_a_stream_that_is_closed_or_missing_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    closed = io.StringIO()
-    closed.close()
-    for stream in (closed, None):
-        monkeypatch.setattr(sys, "stdout", stream)
-        safe = SafeStream("stdout")
-        safe.write("x")
-        safe.flush()
-        assert not safe.isatty()
+def test_no_images_are_in_the_archive_unless_they_are_asked_for(mia: Mia, tmp_path: Path) -> None:
+    run = make_training(tmp_path / "cells")
+    assert mia("report", run.path, "--zip", tmp_path / "cells.zip").code == 0
+    with zipfile.ZipFile(tmp_path / "cells.zip") as archive:
+        assert not [name for name in archive.namelist() if name.startswith("examples")]
 
 
-def test_a_full_disk_behind_stdout_is_reported_and_costs_the_exit_code() -> None:
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [*MIA, "backbones"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+def test_hostile_names_lead_nowhere_in_the_archive_and_run_in_no_spreadsheet(
+    mia: Mia, tmp_path: Path
+) -> None:
+    (tmp_path / "secret.png").write_bytes(b"no image")
+    Image.new("RGB", (8, 8)).save(tmp_path / "outside.png")
+    root = tmp_path / "cells"
+    samples = [
+        Sample(path, number % len(HOSTILE), "val")
+        for number, path in enumerate(
+            ("=cmd.png", "+a.png", "../secret.png", "../outside.png", str(tmp_path / "secret.png"), "<b>.png")
+            * 8
         )
-    assert (done.returncode, done.stderr) == (
-        1,
-        "The output could not be written: No space left on device.\n",
-    )
+    ]
+    root.mkdir()
+    for name in ("=cmd.png", "+a.png", "<b>.png"):
+        Image.new("RGB", (8, 8)).save(root / name)
+    run = make_training(root, samples=samples, classes=HOSTILE, images=False)
+    answer = mia("report", run.path, "--zip", tmp_path / "cells.zip", "--examples", 9)
+    assert answer.code == 0, answer.err
+    with zipfile.ZipFile(tmp_path / "cells.zip") as archive:
+        names = archive.namelist()
+        assert not [name for name in names if ".." in name or name.startswith("/") or "secret" in name]
+        for file in ("split.csv", "predictions-val.csv", "examples/examples.csv"):
+            for line in csv.reader(io.StringIO(archive.read(file).decode())):
+                assert not [cell for cell in line if cell[:1] in ("=", "+", "@") or "\x1b" in cell]
+    assert "secret.png could not be put among the examples" in answer.err
 
 
-def test_a_closed_pipe_ends_a_listing_without_a_word() -> None:
-    pipe = subprocess.Popen([*MIA, "backbones", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert pipe.stdout is not None
-    assert pipe.stderr is not None
-    pipe.stdout.close()
-    assert (pipe.stderr.read(), pipe.wait()) == (b"", 0)
-    pipe.stderr.close()
-
-
-def test_a_closed_stdout_and_stderr_are_no_fault() -> None:
-    done = subprocess.run(["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *MIA, "backbones"], check=False)
-    assert done.returncode == 0
-
-
-def test_a_terminal_that_is_gone_does_not_stop_the_work(tmp_path: Path) -> None:
-    master, slave = pty.openpty()
-    code = """
-        import signal, sys
-        from pathlib import Path
-        from mia_tui.cli.report import Report, run
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        def body():
-            sys.stdin.readline()
-            told = Report()
-            with told.counting("Work") as bar:
-                for index in range(2000):
-                    bar.update(index, 2000)
-                    if index % 100 == 0:
-                        told.say("still here")
-                        told.warn("still here")
-            Path(sys.argv[1]).write_text("done")
-        sys.exit(run(body))
-    """
-    done = tmp_path / "done"
-    child = subprocess.Popen(python(code, done), stdin=subprocess.PIPE, stdout=slave, stderr=slave)
-    os.close(slave)
-    os.close(master)
-    child.communicate(b"\n", timeout=LONGEST_S)
-    assert child.returncode == 0
-    assert done.read_text() == "done"
-
-
-def test_a_terminal_that_lacks_a_character_gets_an_escape_and_no_fault() -> None:
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    code = "from mia_tui.cli.report import Report; Report().say('Größe \\udcff 細胞')"
-    done = subprocess.run(python(code), env=environment, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "Gr\\xf6\\xdfe \\xff \\u7d30\\u80de\n")
-
-
-def test_the_content_of_a_file_goes_to_stdout_as_utf_8_on_any_terminal() -> None:
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    code = "from mia_tui.cli.report import Report; Report().data().write('Größe')"
-    done = subprocess.run(python(code), env=environment, capture_output=True, check=False)
-    assert done.stdout == "Größe".encode()
-
-
-def test_counting_says_a_line_now_and_then_where_there_is_no_terminal(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_probabilities_of_many_classes_are_an_array_instead_of_columns(
+    mia: Mia, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = [0.0]
-    monkeypatch.setattr("mia_tui.cli.output.progress.time.monotonic", lambda: now[0])
-    with Report().counting("Predicting") as bar:
-        for index in range(60):
-            now[0] = float(index)
-            bar.update(index * 1000, 60_000)
-    assert capsys.readouterr() == (
-        "",
-        "Predicting: 20,000 of 60,000 images\nPredicting: 40,000 of 60,000 images\n",
-    )
+    monkeypatch.setattr(archives, "MOST_PROBABILITY_CELLS", 100)
+    run = make_training(tmp_path / "cells")
+    assert mia("report", run.path, "--zip", tmp_path / "cells.zip").code == 0
+    with zipfile.ZipFile(tmp_path / "cells.zip") as archive:
+        assert set(table(archive, "predictions-val.csv")[0]) == {
+            "file",
+            "frame",
+            "class",
+            "predicted",
+            "right",
+        }
+        with np.load(io.BytesIO(archive.read("probabilities-val.npz"))) as arrays:
+            assert arrays["log_probabilities"].shape == (60, 3) and arrays["classes"].tolist() == list(
+                CLASSES
+            )
 
 
-def test_on_a_terminal_a_bar_moves_on_stderr_and_lines_appear_above_it(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--out", "report.pdf"], "--out report.pdf does not end in .html."),
+        (["--zip", "report.html"], "--zip report.html does not end in .zip."),
+        (["--examples", "3"], "--examples are put into the archive."),
+        (["--out", "gone/report.html"], "gone"),
+        (["--figures", "figures", "--why"], "--why is for the galleries of the report."),
+    ],
+)
+def test_what_cannot_be_written_is_refused_in_a_sentence(
+    mia: Mia, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], said: str
 ) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(report.STDERR, "isatty", lambda: True)
-    told = Report()
-    with told.counting("Predicting", total=10) as bar:
-        bar.update(5)
-        told.warn("careful [bold]")
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "Predicting" in err
-    assert "Warning: careful [bold]" in err
-    assert "\x1b[" in err
+    run = make_training(tmp_path / "cells", images=False)
+    monkeypatch.chdir(tmp_path)
+    answer = mia("report", run.path, *words)
+    assert answer.code in (2, 3) and said in answer.err and answer.err.count("\n") == 1
+    assert not list(tmp_path.glob("*.html"))
 
 
-def test_prose_is_broken_at_words_on_a_terminal_and_nowhere_else(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "20")
-    told = Report()
-    text = "one two three four five six"
-    told.say(text)
-    told.warn(text)
-    assert capsys.readouterr() == (f"{text}\n", f"Warning: {text}\n")
-    for stream in (report.STDOUT, report.STDERR):
-        monkeypatch.setattr(stream, "isatty", lambda: True)
-    told.say(text, hang=4)
-    told.row(text)
-    told.warn(text)
-    run(raising(MiaError("The thing", "is wrong here.")))
-    assert capsys.readouterr() == (
-        f"one two three four\n    five six\n{text}\n",
-        "Warning: one two\n      three four\n      five six\nThe thing is wrong\n  here.\n",
-    )
+def test_a_prediction_has_no_report(mia: Mia, tmp_path: Path) -> None:
+    (tmp_path / "mia").mkdir()
+    job = make_predict_job(tmp_path / "mia")
+    run = RunDir.create(StateFolder(tmp_path / "mia"), job, name="predict")
+    answer = mia("report", run.path)
+    assert answer.code == 1 and "neither a training nor an evaluation" in answer.err
 
 
-def test_a_terminal_tells_its_width(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COLUMNS", raising=False)
-    master, slave = pty.openpty()
-    with os.fdopen(master, "w"), os.fdopen(slave, "w") as terminal:
-        monkeypatch.setattr(sys, "stdout", terminal)
-        stream = SafeStream("stdout")
-        assert stream.columns() == 80  # a fresh one tells 0
-        termios.tcsetwinsize(terminal.fileno(), (24, 50))
-        assert stream.columns() == 50
+def test_a_run_of_an_earlier_version_has_a_report_that_says_what_is_missing(mia: Mia, tmp_path: Path) -> None:
+    run = make_training(tmp_path / "cells", scores=False)
+    answer = mia("report", run.path, "--json", "--zip", tmp_path / "cells.zip")
+    assert answer.code == 0
+    (part,) = json.loads(answer.out)["parts"]
+    assert "mia-tui evaluate" in part["why_no_probabilities"] and part["reliability"] is None

@@ -8,7 +8,7 @@ import click
 import pytest
 from cli_support import Mia
 
-from mia_tui.cli.options import Command, given_fields, given_settings, read_settings, settings_options
+from mia_tui.cli.shared.options import Command, given_fields, given_settings, read_settings, settings_options
 from mia_tui.config.fields import Field, fields
 from mia_tui.config.recipes import RECIPES
 from mia_tui.config.train import TrainConfig

@@ -51,7 +51,7 @@ COMMAND = """
 import os, sys
 import mia_tui.engine.jobs.predict as predict
 from mia_tui.cli.main import command
-from mia_tui.cli.report import run
+from mia_tui.cli.output.report import run
 words = sys.argv[1:]
 {setup}
 sys.exit(run(lambda: command.main(words, prog_name="mia-tui", standalone_mode=False)))
@@ -364,7 +364,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 import mia_tui.engine.jobs.predict as predict
 from mia_tui.cli.main import command
-from mia_tui.cli.report import run as run_command
+from mia_tui.cli.output.report import run as run_command
 disk, ballast = Path(sys.argv[1]), Path(sys.argv[1]) / "ballast"
 full = [True]
 

@@ -14,8 +14,8 @@ from live_worker import start_worker
 from patience import LONGEST_S
 from run_support import make_run, wait_for
 
-from mia_tui.cli import report
 from mia_tui.cli.main import command
+from mia_tui.cli.output import report
 from mia_tui.paths import StateFolder
 from mia_tui.runs.list.find import list_runs
 from mia_tui.runs.list.summaries import RunSummaries, RunSummary

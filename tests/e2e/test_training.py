@@ -47,7 +47,7 @@ COMMAND = """
 import sys
 import mia_tui.engine.training.train as train
 from mia_tui.cli.main import command
-from mia_tui.cli.report import run
+from mia_tui.cli.output.report import run
 train.SAVE_EVERY_S = train.EMIT_EVERY_S = 0.0
 words = sys.argv[1:]
 sys.exit(run(lambda: command.main(words, prog_name="mia-tui", standalone_mode=False)))
@@ -462,7 +462,7 @@ def test_a_disk_that_fills_up_is_said_and_nothing_is_lost(
         from training_support import assert_same_weights
         import mia_tui.engine.training.train as train
         from mia_tui.cli.main import command
-        from mia_tui.cli.report import run as run_command
+        from mia_tui.cli.output.report import run as run_command
         from mia_tui.runs.record.layout import RunDir
         from mia_tui.runs.worker.liveness import run_status
         from mia_tui.runs.record.state import read_state

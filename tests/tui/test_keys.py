@@ -30,11 +30,11 @@ from mia_tui.tui.grid.screen import GridScreen
 from mia_tui.tui.help import HelpScreen
 from mia_tui.tui.home.screen import HomeScreen
 from mia_tui.tui.keys import tables
+from mia_tui.tui.keys.action import make_scope
 from mia_tui.tui.keys.bindings import key_hints, keys_of, palette_lines, said_key, shown_key
 from mia_tui.tui.keys.command_queue import Command
 from mia_tui.tui.keys.tables import SCOPES, Action
 from mia_tui.tui.keys.tables.label import shared as shared_keys
-from mia_tui.tui.keys.tables.model import make_scope
 from mia_tui.tui.label.words import first_hint
 from mia_tui.tui.screen import KeyedScreen
 from mia_tui.tui.widgets.key_line import KeyLine

@@ -7,9 +7,9 @@ import pytest
 from tui_support import make_images, opened, press, run, screen_text, type_text, wait_until
 
 from mia_tui.tui.grid.screen import GridScreen
+from mia_tui.tui.keys.other_words import OTHER_WORDS, OTHER_WORDS_OF_TITLES
 from mia_tui.tui.keys.palette import NOTHING_FOUND, found_by
 from mia_tui.tui.keys.tables import SCOPES
-from mia_tui.tui.keys.tables.other_words import OTHER_WORDS, OTHER_WORDS_OF_TITLES
 from mia_tui.tui.manual.screen import ManualScreen
 from mia_tui.tui.manual.text import TOPICS
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mia_tui.cli.options import read_settings
+from mia_tui.cli.shared.options import read_settings
 from mia_tui.cli.train import command
 from mia_tui.config.check import check_config
 from mia_tui.config.command import quoted, train_command, train_words

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from mia_tui.cli.options import (
+from mia_tui.cli.output.report import Report
+from mia_tui.cli.shared.options import (
     Command,
     Option,
     dataset_argument,
@@ -14,7 +15,6 @@ from mia_tui.cli.options import (
     path_option,
     state_options,
 )
-from mia_tui.cli.report import Report
 
 
 @click.command("counts", cls=Command)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from mia_tui.analysis.counts import Shares
-from mia_tui.cli.images import scan_images
-from mia_tui.cli.options import check_new_file
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
+from mia_tui.cli.shared.images import scan_images
+from mia_tui.cli.shared.options import check_new_file
 from mia_tui.config.split import compile_pattern
 from mia_tui.config.train import Frames, LabelSource
 from mia_tui.dataset.model import ImageKey

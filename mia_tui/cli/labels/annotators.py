@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mia_tui.cli.images import scan_images
-from mia_tui.cli.options import Option, dataset_argument, json_option, state_options
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
+from mia_tui.cli.shared.images import scan_images
+from mia_tui.cli.shared.options import Option, dataset_argument, json_option, state_options
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.paths import find_state
 from mia_tui.text import counted, encode_name, name_some, printable

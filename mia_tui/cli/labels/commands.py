@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
-from mia_tui.cli.images import scan_images
 from mia_tui.cli.labels.annotators import agreement_command, disputes_command, second_command
 from mia_tui.cli.labels.export import (
     choose_export,
@@ -30,7 +29,9 @@ from mia_tui.cli.labels.stats import (
     show_split,
     without_fixed,
 )
-from mia_tui.cli.options import (
+from mia_tui.cli.output.report import Report
+from mia_tui.cli.shared.images import scan_images
+from mia_tui.cli.shared.options import (
     Function,
     Group,
     Option,
@@ -42,7 +43,6 @@ from mia_tui.cli.options import (
     require_command,
     state_options,
 )
-from mia_tui.cli.report import Report
 from mia_tui.dataset.interchange.formats import (
     ExistingLabels,
     Transfer,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
 from mia_tui.dataset.interchange.exporting import write_labels_of
 from mia_tui.dataset.interchange.formats import (
     LabelFormat,

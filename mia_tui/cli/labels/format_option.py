@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mia_tui.cli.options import Decorator, Option
+from mia_tui.cli.shared.options import Decorator, Option
 from mia_tui.dataset.interchange.formats import LabelFormat
 
 if TYPE_CHECKING:

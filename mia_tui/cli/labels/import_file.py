@@ -18,7 +18,7 @@ from mia_tui.errors import ConfigError
 from mia_tui.text import counted, encode_cell, encode_name, printable
 
 if TYPE_CHECKING:
-    from mia_tui.cli.report import Report
+    from mia_tui.cli.output.report import Report
     from mia_tui.dataset.interchange.copies.merging import Conflict
     from mia_tui.dataset.interchange.importing import UnknownClasses, Unmatched
     from mia_tui.dataset.scan.scan import Scan

@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from mia_tui.cli.live.options import live_options
-from mia_tui.cli.options import Command, Option, dataset_argument, json_option, path_option
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
+from mia_tui.cli.shared.options import Command, Option, dataset_argument, json_option, path_option
 
 
 @click.command("issues", cls=Command, short_help="List labels that look wrong.")

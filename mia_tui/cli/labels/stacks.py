@@ -5,9 +5,9 @@ from typing import get_args
 
 import click
 
-from mia_tui.cli.images import scan_images
-from mia_tui.cli.options import dataset_argument, json_option, state_options
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
+from mia_tui.cli.shared.images import scan_images
+from mia_tui.cli.shared.options import dataset_argument, json_option, state_options
 from mia_tui.dataset.model import StackMode
 from mia_tui.paths import find_state
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
 from mia_tui.dataset.model import PARTS
 from mia_tui.paths import StateFolder
 from mia_tui.text import counted, name_some, printable

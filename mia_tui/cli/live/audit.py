@@ -11,7 +11,7 @@ import numpy as np
 from mia_tui.active.audit import AuditEstimate, draw_sample, estimate, is_current
 from mia_tui.active.outlook import Outlook, learning_curve, outlook, progress_sentence, since_sentence
 from mia_tui.cli.live.learned import LiveImages, read_live
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.dataset.store.review.audits import AuditDraw, by_model, draws_of, model_words, together
 from mia_tui.dataset.store.review.records import AuditKind, AuditRow, Draw

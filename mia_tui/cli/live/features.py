@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mia_tui.cli.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
-from mia_tui.cli.network import find_network, warn_of_unreadable
-from mia_tui.cli.options import (
+from mia_tui.cli.output.report import Report
+from mia_tui.cli.shared.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
+from mia_tui.cli.shared.network import find_network, warn_of_unreadable
+from mia_tui.cli.shared.options import (
     Command,
     Option,
     dataset_argument,
@@ -18,7 +19,6 @@ from mia_tui.cli.options import (
     path_option,
     state_option,
 )
-from mia_tui.cli.report import Report
 from mia_tui.errors import ConfigError
 from mia_tui.text import counted, encode_name, printable
 

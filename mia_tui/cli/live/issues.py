@@ -8,7 +8,7 @@ from mia_tui.active.duplicates import different_duplicates
 from mia_tui.active.label_issues import label_issues
 from mia_tui.active.unfamiliar import outliers
 from mia_tui.cli.live.learned import LiveImages, frame_of, read_live
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
 from mia_tui.dataset.store.review.records import IssueKind
 from mia_tui.errors import ConfigError
 from mia_tui.text import counted, encode_name, printable, typed

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from mia_tui.active.directions import Directions, directions
 from mia_tui.active.groups import content_numbers, group_numbers, join_copies
 from mia_tui.active.suggester import Learned, Rows, Suggester
-from mia_tui.cli.images import scan_images
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
+from mia_tui.cli.shared.images import scan_images
 from mia_tui.dataset.dataset import Dataset
 from mia_tui.dataset.labelled_images import LabelledSet, labelled_images
 from mia_tui.dataset.model import WHOLE_STACK, ImageKey
@@ -261,7 +261,7 @@ def _features(
     report: Report, found: Dataset, state: Path | None, network: str | None, device: str
 ) -> "tuple[FeatureTable, Listing] | int":
     """The features, and the images as they are listed; an exit code where making them was stopped."""
-    from mia_tui.cli.network import find_network
+    from mia_tui.cli.shared.network import find_network
     from mia_tui.dataset.scan.incremental import list_images
     from mia_tui.features.table import FeatureTable
     from mia_tui.runs.features.create import network_id
@@ -284,10 +284,10 @@ def _features(
 
 
 def _make(report: Report, dataset: Path, weights: Path | None, state: Path | None, device: str) -> int:
-    from mia_tui.cli.jobs import exit_code, work_in_front
-    from mia_tui.cli.network import warn_of_unreadable
     from mia_tui.cli.open import user_settings
     from mia_tui.cli.output.progress import EpochProgress
+    from mia_tui.cli.shared.jobs import exit_code, work_in_front
+    from mia_tui.cli.shared.network import warn_of_unreadable
     from mia_tui.config.features import BYTES_PER_GB
     from mia_tui.runs.features.create import create_features
     from mia_tui.runs.record.state import read_state

@@ -2,7 +2,7 @@
 
 import click
 
-from mia_tui.cli.options import Function, Option, device_option, field_option, state_options
+from mia_tui.cli.shared.options import Function, Option, device_option, field_option, state_options
 
 
 def live_options(function: Function) -> Function:

@@ -11,7 +11,7 @@ from mia_tui.active.choice import next_images
 from mia_tui.active.suggester import Learned, Rows
 from mia_tui.active.unfamiliar import unfamiliarity
 from mia_tui.cli.live.learned import LiveImages, frame_of, read_live
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
 from mia_tui.errors import ConfigError, DataError
 from mia_tui.runs.disk import replacing
 from mia_tui.runs.prediction.formats import PREDICTION_FORMATS

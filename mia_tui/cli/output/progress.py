@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, cast
 
 from mia_tui.catalog.metrics import MetricName, shown_metric
+from mia_tui.cli.output.report import Bar, Report
 from mia_tui.cli.output.safe_stream import SafeStream
-from mia_tui.cli.report import Bar, Report
 from mia_tui.runs.list.words import evaluated_images
 from mia_tui.runs.record.events import (
     EpochEnded,

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from mia_tui.cli.options import Option, check_new_file
+from mia_tui.cli.shared.options import Option, check_new_file
 from mia_tui.errors import ConfigError
 
 _SECTION = "What is shown"

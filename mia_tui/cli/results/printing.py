@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from mia_tui.analysis.metrics import LEAST_GROUPS, LEAST_IMAGES, ClassEstimates, Estimate
 from mia_tui.catalog.metrics import metric_words
 from mia_tui.cli.output import tables
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
 from mia_tui.cli.results.figures import CalibrationFigures, ResultFigures
 from mia_tui.cli.results.options import ShownResults
 from mia_tui.text import counted, name_some, printable

@@ -2,7 +2,7 @@
 
 from mia_tui.catalog.metrics import metric_words
 from mia_tui.cli.output import tables
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
 from mia_tui.cli.results.csv_file import write_csv
 from mia_tui.cli.results.figures import ResultFigures, compute_figures
 from mia_tui.cli.results.options import ShownResults

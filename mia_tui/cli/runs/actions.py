@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 
 import click
 
-from mia_tui.cli.jobs import report_started, start_detached
-from mia_tui.cli.options import (
+from mia_tui.cli.output.report import Report
+from mia_tui.cli.shared.jobs import report_started, start_detached
+from mia_tui.cli.shared.options import (
     Command,
     Option,
     dataset_option,
@@ -16,7 +17,6 @@ from mia_tui.cli.options import (
     state_option,
     state_options,
 )
-from mia_tui.cli.report import Report
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import MiaError
 from mia_tui.runs.actions.action import RunAction, RunQuestion, called

@@ -5,20 +5,7 @@ from pathlib import Path
 
 import click
 
-from mia_tui.cli.network import warn_of_unreadable
-from mia_tui.cli.options import (
-    WATCH_HELP,
-    Group,
-    Option,
-    check_watch,
-    dataset_option,
-    json_option,
-    path_argument,
-    require_command,
-    run_argument,
-    state_option,
-)
-from mia_tui.cli.report import INTERRUPTED, Report
+from mia_tui.cli.output.report import INTERRUPTED, Report
 from mia_tui.cli.runs.actions import (
     again_command,
     delete_command,
@@ -34,6 +21,19 @@ from mia_tui.cli.runs.predictions import predictions_command
 from mia_tui.cli.runs.results import results_command
 from mia_tui.cli.runs.threshold import threshold_command
 from mia_tui.cli.runs.view import print_run, view_run
+from mia_tui.cli.shared.network import warn_of_unreadable
+from mia_tui.cli.shared.options import (
+    WATCH_HELP,
+    Group,
+    Option,
+    check_watch,
+    dataset_option,
+    json_option,
+    path_argument,
+    require_command,
+    run_argument,
+    state_option,
+)
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.actions.action import called
 from mia_tui.runs.list.find import find_run, no_runs_hint, runs_of

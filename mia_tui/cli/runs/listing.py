@@ -5,8 +5,8 @@ from contextlib import suppress
 from typing import Any
 
 from mia_tui.catalog.metrics import metric_words
+from mia_tui.cli.output.report import Report
 from mia_tui.cli.output.tables import table, width
-from mia_tui.cli.report import Report
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
 from mia_tui.runs.actions.noting import has_tags

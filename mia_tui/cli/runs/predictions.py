@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mia_tui.cli.options import (
+from mia_tui.cli.output.report import Report
+from mia_tui.cli.shared.options import (
     Command,
     Option,
     check_new_file,
@@ -15,7 +16,6 @@ from mia_tui.cli.options import (
     run_argument,
     state_option,
 )
-from mia_tui.cli.report import Report
 from mia_tui.errors import ConfigError
 from mia_tui.text import counted, printable
 

@@ -4,9 +4,16 @@ from pathlib import Path
 
 import click
 
-from mia_tui.cli.options import Command, Option, dataset_option, json_option, run_argument, state_option
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
 from mia_tui.cli.results.options import group_by_option, result_options, shown_results
+from mia_tui.cli.shared.options import (
+    Command,
+    Option,
+    dataset_option,
+    json_option,
+    run_argument,
+    state_option,
+)
 
 
 @click.command(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
 from mia_tui.cli.runs.listing import as_record
 from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.fields import fields, show_value

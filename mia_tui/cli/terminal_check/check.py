@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
 from mia_tui.cli.open import user_settings
+from mia_tui.cli.output.report import Report
 from mia_tui.cli.output.safe_stream import STDERR, STDOUT, SafeStream
-from mia_tui.cli.report import Report
 from mia_tui.cli.terminal_check import card
 from mia_tui.cli.terminal_check.outcome import Outcome, conclude
 from mia_tui.cli.terminal_check.questions import (

@@ -98,7 +98,7 @@ def palette_lines(scope: str, wanted: UserKeys) -> list[tuple[str, str, str, str
 
 def other_words(scope: str) -> dict[str, str]:
     """Other words for what the palette lists: by the id of a command of the screen, and by other titles."""
-    from mia_tui.tui.keys.tables.other_words import OTHER_WORDS, OTHER_WORDS_OF_TITLES
+    from mia_tui.tui.keys.other_words import OTHER_WORDS, OTHER_WORDS_OF_TITLES
 
     found = dict(OTHER_WORDS_OF_TITLES)
     if scope in SCOPES:

@@ -9,7 +9,7 @@ colours.
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 
-from mia_tui.tui.keys.tables.model import Action, Scope
+from mia_tui.tui.keys.action import Action, Scope
 
 __all__ = ["SCOPES", "Action", "Scope"]
 

@@ -1,6 +1,6 @@
 """The keys of dialogs: a text, a choice from a list, a question, the palette, the check before a training."""
 
-from mia_tui.tui.keys.tables.model import Action, make_scope
+from mia_tui.tui.keys.action import Action, make_scope
 
 _DIALOG = "In dialogs"
 

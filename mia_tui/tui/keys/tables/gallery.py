@@ -1,7 +1,7 @@
 """The keys of the gallery of a run's images."""
 
+from mia_tui.tui.keys.action import Action, make_scope
 from mia_tui.tui.keys.tables.label import shared
-from mia_tui.tui.keys.tables.model import Action, make_scope
 
 _GALLERY = "In the gallery of a run"
 

@@ -1,7 +1,7 @@
 """The keys of the grid."""
 
+from mia_tui.tui.keys.action import Action, make_scope
 from mia_tui.tui.keys.tables.label import shared
-from mia_tui.tui.keys.tables.model import Action, make_scope
 
 _GRID = "In the grid"
 _MARK_FROM, _UNMARK = "Mark from here", "; going back unmarks them again."

@@ -1,6 +1,6 @@
 """The keys of the help, which shows all keys."""
 
-from mia_tui.tui.keys.tables.model import Action, make_scope
+from mia_tui.tui.keys.action import Action, make_scope
 
 _HELP = "Where keys are shown"
 

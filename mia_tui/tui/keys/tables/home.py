@@ -1,7 +1,7 @@
 """The keys of the first screen."""
 
+from mia_tui.tui.keys.action import Action, make_scope
 from mia_tui.tui.keys.tables.label import shared
-from mia_tui.tui.keys.tables.model import Action, make_scope
 
 _HOME = "On the first screen"
 

@@ -6,7 +6,7 @@ are function keys, ctrl and punctuation.
 
 from dataclasses import replace
 
-from mia_tui.tui.keys.tables.model import Action, make_scope
+from mia_tui.tui.keys.action import Action, make_scope
 
 _LABEL, _MOVE, _MARK, _VIEW, _APP = "Labelling", "Moving", "Marks and lists", "View", "The app"
 _REVIEW = "Review"

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from mia_tui.tui.keys.action import Action, make_scope
 from mia_tui.tui.keys.tables.label import shared
-from mia_tui.tui.keys.tables.model import Action, make_scope
 
 _PAGES = "On a page of look-alikes"
 

@@ -1,7 +1,7 @@
 """The keys of the list of runs."""
 
+from mia_tui.tui.keys.action import Action, make_scope
 from mia_tui.tui.keys.tables.label import moves_in_lines, shared
-from mia_tui.tui.keys.tables.model import Action, make_scope
 
 _RUNS = "In the list of runs"
 

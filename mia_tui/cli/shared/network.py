@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from mia_tui.cli.options import Option, device_option
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
+from mia_tui.cli.shared.options import Option, device_option
 from mia_tui.errors import ConfigError
 from mia_tui.text import NAMED, counted, decode_name, fault_of, name_faults, printable
 

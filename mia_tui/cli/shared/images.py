@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mia_tui.cli.report import Report
+from mia_tui.cli.output.report import Report
 
 if TYPE_CHECKING:
     from mia_tui.config.train import Frames

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mia_tui.cli.options import Option
-from mia_tui.cli.report import INTERRUPTED, Report
+from mia_tui.cli.output.report import INTERRUPTED, Report
+from mia_tui.cli.shared.options import Option
 from mia_tui.errors import ConfigError
 from mia_tui.paths import StateFolder
 from mia_tui.text import printable
