@@ -15,7 +15,10 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import NetworkInput
 from mia_tui.dataset.model import FRAME_NUMBERING, Part
 from mia_tui.engine.data.augment import augment
+from mia_tui.engine.data.augmentation.mixing import is_mixed, mix_images, portion_of
+from mia_tui.engine.data.augmentation.moves import draw_moves
 from mia_tui.engine.data.images import ImageStore, open_images
+from mia_tui.engine.data.network_input import is_rgb
 from mia_tui.engine.data.random import ORDER_STREAM, hashes
 from mia_tui.engine.data.reader import ShouldStop
 from mia_tui.engine.data.scaling import Channels, standardise, to_unit
@@ -128,6 +131,7 @@ class Feed:
         )
         self._device = device
         self._scaling = scaling
+        self._is_rgb = is_rgb(wanted)
         self._targets = torch.tensor([sample.class_index for sample in samples], dtype=torch.int64)
 
     def rows(self, part: Part) -> Tensor:
@@ -142,13 +146,37 @@ class Feed:
         """
         rows = self.rows("train")
         order = rows[epoch_order(len(rows), seed=self.config.seed, epoch=epoch)]
-        wanted = batches(order, self.config.batch_size)[start:]
-        for chosen, pixels, kept in self._fetch(wanted):
-            samples = chosen[kept]  # on the CPU: copying it over would wait for the GPU
+        moves = draw_moves(self.config, seed=self.config.seed, epoch=epoch, samples=order)
+        portions = [
+            portion_of(places, torch.arange(len(places)), self.config)
+            for places in batches(torch.arange(len(order)), self.config.batch_size)[start:]
+        ]
+        fetched = self._fetch([order[portion.places] for portion in portions])
+        for portion, (_, pixels, kept) in zip(portions, fetched, strict=True):
+            left = portion.readable(kept)
+            samples = order[left.places]  # on the CPU: copying it over would wait for the GPU
             images = augment(
-                to_unit(pixels), self.config, seed=self.config.seed, epoch=epoch, samples=samples
+                pixels,
+                self.config,
+                seed=self.config.seed,
+                epoch=epoch,
+                samples=samples,
+                moves=moves[left.places],
+                is_rgb=self._is_rgb,
             )
-            yield Batch(standardise(images, *self._scaling), self._targets_of(samples), samples)
+            yield self._mixed(images, samples, left.partners, epoch)
+
+    def _mixed(self, images: Tensor, samples: Tensor, partners: Tensor, epoch: int) -> Batch:
+        """A batch of the images that are trained on, with others mixed in; see `mix_images`."""
+        own = samples[: len(partners)]
+        mix = None
+        if is_mixed(self.config):
+            images, share = mix_images(
+                images, self.config, seed=self.config.seed, epoch=epoch, samples=own, partners=partners
+            )
+            others = torch.where(partners >= 0, samples[partners], own)
+            mix = Mix(self._targets_of(others), share.to(self._device, non_blocking=True))
+        return Batch(standardise(images, *self._scaling), self._targets_of(own), own, mix)
 
     def plain_batches(self, rows: Tensor) -> Iterator[Batch]:
         """Batches of the given rows in their order, not augmented."""
