@@ -127,9 +127,8 @@ def test_each_augmentation_happens_as_often_as_asked(field: str) -> None:
         after = run(images, make_config(**sure, **{field: probability}))
         shares.append(float(changed(images, after).float().mean()))
     assert 0.2 < shares[0] < 0.4  # deviation 0.023
-    assert (
-        shares[1] > 0.8
-    )  # of 14 operations of TrivialAugment one does nothing, and others less in grey; a slight blur or warp may leave 64 pixels as they are
+    # a slight blur or warp may leave 64 pixels as they are; of 14 operations of TrivialAugment two do nothing in grey
+    assert shares[1] > 0.8
 
 
 def test_one_setting_does_not_shift_the_draws_of_another() -> None:
