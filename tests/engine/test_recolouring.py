@@ -77,7 +77,7 @@ def test_every_operation_of_trivial_augment_is_drawn_equally_often() -> None:
     drawn = uniforms(0, 0, torch.arange(1400), 4, stream=10)[:, 1:]
     kinds = (drawn[:, 0] * 14).long()
     assert kinds.bincount(minlength=14).min() > 60  # 100 expected
-    assert trivial_strengths(drawn[:, 1]).unique().tolist() == pytest.approx([n / 30 for n in range(31)])
+    assert sorted(set(trivial_strengths(drawn[:, 1]).tolist())) == pytest.approx([n / 30 for n in range(31)])
     same = (after == images).flatten(1).all(1)
     assert same[kinds == 0].all()
     assert not same[(kinds > 0) & (drawn[:, 1] > 0.5)].any()
@@ -120,7 +120,7 @@ def test_images_of_16_bits_are_equalized_without_losing_depth() -> None:
     values = torch.linspace(0.2, 0.4, 4096, dtype=torch.float64).float().view(1, 1, 64, 64)
     none = torch.zeros(1)
     equal = recoloured(values, name="equalize", strengths=none, signed=none, is_rgb=False).flatten()
-    assert (equal.diff() >= 0).all() and len(equal.unique()) > 2000
+    assert (equal.diff() >= 0).all() and len(set(equal.tolist())) > 2000
     assert equal[0] < 0.05 and equal[-1] > 0.9
 
 
