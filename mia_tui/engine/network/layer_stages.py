@@ -5,6 +5,7 @@ it, layers are taken together in the order in which they were built.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from timm.models import group_parameters
 from timm.optim._param_groups import auto_group_layers
@@ -13,16 +14,18 @@ from torch import nn
 from mia_tui.engine.network.backbones import head_modules, head_names
 
 MOST_STAGES = 8
-"""Stages in front of the head, as the EfficientNets have. Of networks that name more (46 of inception_resnet_v2, 12 of
-a transformer) neighbours are taken together, so that a share from stage to stage means much the same for all."""
+"""Stages in front of the head, as the EfficientNets have. Of networks that name more (46 of inception_resnet_v2, 12
+of a transformer) neighbours are taken together, so that a share from stage to stage means much the same for all."""
 
 
 def stage_numbers(model: nn.Module) -> dict[str, int]:
-    """The stage of every parameter that is trained, by name: 0 is that of the first layers, the largest the head's."""
+    """The stage of every parameter, by name: 0 is that of the first layers, the largest number that of the head."""
+    found: dict[str, int]
     if hasattr(model, "group_matcher"):
-        found = group_parameters(model, model.group_matcher(coarse=True), reverse=True)
+        matcher: Any = model.group_matcher
+        found = group_parameters(model, matcher(coarse=True), reverse=True)
     else:
-        found = auto_group_layers(model)
+        found = auto_group_layers(model)  # type: ignore[no-untyped-call]
     head = head_names(model)
     beside_head = max(found.values())  # timm counts the last norms among the head
     body = sorted(set(found.values()) - {beside_head})
