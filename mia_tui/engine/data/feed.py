@@ -17,7 +17,7 @@ from mia_tui.dataset.model import FRAME_NUMBERING, Part
 from mia_tui.engine.data.augment import augment
 from mia_tui.engine.data.images import ImageStore, open_images
 from mia_tui.engine.data.random import ORDER_STREAM, hashes
-from mia_tui.engine.data.reader import ShouldStop
+from mia_tui.engine.data.reader import ShouldStop, row_groups
 from mia_tui.engine.data.scaling import Channels, standardise, to_unit
 from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.job import Sample
@@ -96,7 +96,7 @@ class Feed:
         numbering: What the frames of the samples are.
 
     Attributes:
-        images: The images of the run; to be loaded before batches are asked for.
+        images: The images of the run.
     """
 
     def __init__(
@@ -135,15 +135,24 @@ class Feed:
         found = [row for row, sample in enumerate(self.samples) if sample.split == part]
         return torch.tensor(found, dtype=torch.int64)
 
+    def begin(self, epoch: int, *, start: int) -> None:
+        """Check that each class has an image that can be read, and begin to read those of an epoch from a step on.
+
+        What cannot be read is then among the images left out, all of a class if that has no other.
+
+        Raises:
+            WorkStopped: If a stop was requested.
+            AwayError: If the disk with the images stayed away.
+        """
+        self.images.check_groups(row_groups(self.samples))
+        self.images.prefetch(self._batches_of(epoch, start))
+
     def training_batches(self, epoch: int, *, start: int) -> Iterator[Batch]:
         """The batches of an epoch from step `start` on, shuffled and augmented.
 
         Without its unreadable images a batch may have one image or none; it still counts as a step.
         """
-        rows = self.rows("train")
-        order = rows[epoch_order(len(rows), seed=self.config.seed, epoch=epoch)]
-        wanted = batches(order, self.config.batch_size)[start:]
-        for chosen, pixels, kept in self._fetch(wanted):
+        for chosen, pixels, kept in self._fetch(self._batches_of(epoch, start)):
             samples = chosen[kept]  # on the CPU: copying it over would wait for the GPU
             images = augment(
                 to_unit(pixels), self.config, seed=self.config.seed, epoch=epoch, samples=samples
@@ -159,6 +168,11 @@ class Feed:
     def close(self) -> None:
         """Stop the threads that read images; no batches can be fetched any more."""
         self.images.close()
+
+    def _batches_of(self, epoch: int, start: int) -> list[Tensor]:
+        rows = self.rows("train")
+        order = rows[epoch_order(len(rows), seed=self.config.seed, epoch=epoch)]
+        return batches(order, self.config.batch_size)[start:]
 
     def _targets_of(self, rows: Tensor) -> Tensor:
         # Without non_blocking the CPU would wait at every step for all that the GPU still has to do.
