@@ -34,13 +34,13 @@ from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, user_jobs
 from mia_tui.runs.machine.gpus import Gpu
 from mia_tui.runs.machine.torch_probe import TorchFacts
+from mia_tui.runs.preflight.duration import Forecast
 from mia_tui.runs.preflight.prepare import Prepared, keep_split, prepare_training, read_dataset
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.context import Context
 from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.training import check_screen, machine, pickers, preview
 from mia_tui.tui.training import screen as training_screen
-from mia_tui.tui.training.forecast import Forecast
 from mia_tui.tui.training.screen import TrainScreen
 
 WIDE = 120, 40

@@ -11,11 +11,11 @@ from tui_support import make_context, press, run, type_text, wait_until
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.machine.gpus import Gpu
+from mia_tui.runs.preflight.duration import Forecast
 from mia_tui.runs.preflight.prepare import prepare_training, read_dataset
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.training import check_screen, preview
 from mia_tui.tui.training.config_form import FormPanel, RoomChanged
-from mia_tui.tui.training.forecast import Forecast
 from mia_tui.tui.training.screen import TrainScreen
 
 __all__ = ["no_helpers"]  # a fixture for all tests here

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mia_tui.runs.preflight.duration import Forecast
 from mia_tui.text import counted, join_names, printable
 from mia_tui.tui.training.estimate import StartEstimate
-from mia_tui.tui.training.forecast import Forecast
 from mia_tui.tui.training.form_cursor import FormCursor, FormLine, WordKind, wrapped
 from mia_tui.tui.training.machine import Machine, cores_here
 from mia_tui.tui.training.words import meaning
