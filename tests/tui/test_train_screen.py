@@ -68,6 +68,7 @@ class FakeClock:
     """Times nothing; a test says what was measured."""
 
     forecast_of: Forecast | None = Forecast(700.0, "an estimate")
+    times = None
 
     def __init__(self, root: Path, on_news: Any) -> None:
         self.on_news = on_news

@@ -1,12 +1,13 @@
 """Which recipe suits a training, why, and how long it takes: said before the start, by command line and form.
 
-The rules go by what was measured (page `figures` of the manual): on 100 to 1,149 images of cells a network that begins
-with ImageNet weights was right more often than one that learns from nothing, in no more time. Of sets beyond
-`MANY_IMAGES` nothing was measured, so nothing is recommended there.
+The rules go by what was measured (page `figures` of the manual): on 1,149 images of cells a network that begins with
+ImageNet weights was right more often than one that begins with none, in no more time. Of sets beyond `MANY_IMAGES`
+nothing was measured, so nothing is recommended there.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -25,7 +26,8 @@ MANY_IMAGES = 20_000
 LARGE_NETWORK = 15_000_000
 """Parameters from which a network is called large for fewer than `MANY_IMAGES` images that it learns from nothing.
 
-All networks up to resnet18 (11 million), with which the figures were measured, are below; resnet34 and resnet50 above.
+All networks up to resnet18 (11 million), with which the figures were measured, are below; resnet34 and resnet50 are
+above.
 """
 
 LONG_S = 6 * 3600.0
@@ -114,7 +116,7 @@ def recommend(
     images = totals["train"]
     now = _time(config, totals, place)
     choice = _choose(config, images, here, given)
-    if choice is None or _is_of(config, choice.recipe, given):
+    if choice is None or _is_of(config, choice.recipe, given) or _is_of(config, "best", given):
         is_long = now is not None and now.seconds > LONG_S
         choice = _QUICK if is_long and not _is_of(config, "quick", given) else None
     warning = _warning(config, images)
@@ -125,7 +127,10 @@ def recommend(
 
 
 def with_recipe(
-    config: TrainConfig, recipe: RecipeName, given: Collection[str] = (), beside: Mapping[str, str] | None = None
+    config: TrainConfig,
+    recipe: RecipeName,
+    given: Collection[str] = (),
+    beside: Mapping[str, str] | None = None,
 ) -> TrainConfig:
     """The settings with those of a recipe, but for fields that somebody named.
 
@@ -135,8 +140,8 @@ def with_recipe(
         given: Those that somebody named.
         beside: Settings to take beside it, by field.
     """
-    values = {name: value for name, value in RECIPES[recipe].items() if name not in given}
-    return msgspec.structs.replace(config, **values, **(beside or {}))
+    values: dict[str, Any] = {name: value for name, value in RECIPES[recipe].items() if name not in given}
+    return msgspec.structs.replace(config, **values | dict(beside or {}))
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,9 @@ def _choose(
         if beside == {"backbone": SHIPPED_BACKBONE, "weights": IMAGENET_WEIGHTS}:
             beside = {}
         return _Choice("finetune", f"{few}, its rates keep more of what the weights know.", beside)
-    more_often = "a network that begins with ImageNet weights is right more often than one that begins with none"
+    more_often = (
+        "a network that begins with ImageNet weights is right more often than one that begins with none"
+    )
     if "backbone" in given and here(config.backbone):
         on_disk = f"those of {printable(config.backbone)} are on this disk"
         return _Choice("finetune", f"{few}, {more_often}; {on_disk}.", {"backbone": config.backbone})
@@ -169,7 +176,9 @@ def _choose(
         beside = {"backbone": SHIPPED_BACKBONE} if "backbone" in given else {}
         shipped = f"those of {SHIPPED_BACKBONE} come with the program"
         return _Choice("finetune", f"{few}, {more_often}; {shipped}.", beside)
-    reason = f"{few} and no ImageNet weights on this disk, more epochs of varied images make up for some of them."
+    reason = (
+        f"{few} and no ImageNet weights on this disk, more epochs of varied images make up for some of them."
+    )
     return _Choice("scratch", reason, {"backbone": _SMALL} if is_large(config.backbone) else {})
 
 

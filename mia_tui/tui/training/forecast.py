@@ -54,6 +54,11 @@ class StepClock:
         threading.Thread(target=self._load, name="step-times", daemon=True).start()
 
     @property
+    def times(self) -> StepTimes | None:
+        """What was timed on this machine; None until that is read."""
+        return self._times
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is being timed."""
         return self._helper.idle

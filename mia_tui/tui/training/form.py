@@ -14,7 +14,8 @@ import msgspec
 
 from mia_tui.config.check import find_faults, make_config
 from mia_tui.config.command import value_text
-from mia_tui.config.fields import Field, Value, fields, parse_value, record_values
+from mia_tui.config.fields import SIZE, Field, Value, fields, parse_value, record_values
+from mia_tui.config.recipes import RECIPES
 from mia_tui.config.settings_file import load_config, save_config
 from mia_tui.config.split import SPLIT_FIELDS
 from mia_tui.config.train import TrainConfig
@@ -73,8 +74,11 @@ class Form:
         self._read = None
 
     def take_recipe(self, name: str) -> None:
-        """Start again from a recipe."""
+        """Start again from a recipe; what somebody named stays where it is not of our recipes, as the image size."""
+        kept = {each: self._texts[each] for each in self.given - _settings_of(name) - _settings_of_ours()}
         self.take(make_config(recipe=name))
+        for field_name, text in kept.items():
+            self.set_text(field_name, text)
 
     def load(self, path: Path) -> None:
         """Take the settings of a file, and the defaults for those that it leaves out.
@@ -182,6 +186,22 @@ def field_named_in(error: ConfigError) -> str | None:
 @cache
 def _by_option() -> dict[str, str]:
     return {field.option: field.title for field in fields()}
+
+
+def _settings_of(recipe: str) -> frozenset[str]:
+    """The fields that a recipe sets."""
+    return frozenset(
+        SIZE if name in ("width", "height") else name
+        for known, values in RECIPES.items()
+        if known == recipe
+        for name in values
+    )
+
+
+@cache
+def _settings_of_ours() -> frozenset[str]:
+    """The fields that any recipe but the predecessor's sets."""
+    return frozenset().union(*(_settings_of(recipe) for recipe in RECIPES if recipe != "mia"))
 
 
 def _shown(value: Value | None) -> str:
