@@ -332,7 +332,7 @@ def test_settings_are_saved_and_loaded(discs: Path, tmp_path: Path) -> None:
             await press(pilot, "enter")
             assert "Saved" in text(pilot)
             await press(pilot, "ctrl+r", "enter")
-            assert "recipe default" in text(pilot)
+            assert "recipe finetune" in text(pilot), "the one that suits"
             assert "--batch-size" not in command(pilot)
             await press(pilot, "ctrl+o", "ctrl+u")
             await type_text(pilot, str(file))

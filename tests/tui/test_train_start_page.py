@@ -129,6 +129,27 @@ def test_minutes_are_an_estimate_until_steps_were_timed_here(
     run(test())
 
 
+def test_the_recipe_that_suits_is_named_with_the_reason_and_one_key_loads_it(discs: Path) -> None:
+    async def test() -> None:
+        async with form(discs, size=WIDE) as pilot:
+            said = words(pilot, "#train-form")
+            assert "The recipe finetune (Ctrl+R) suits better, and takes " in said
+            assert "With 29 images to learn from, a network that begins with ImageNet weights" in said
+            await press(pilot, "down", "right")
+            assert "resnet50 begins with nothing here, and 29 images are few" in words(pilot, "#train-form")
+            await to_field(pilot, "size")
+            await type_text(pilot, "96")
+            await press(pilot, "ctrl+r", "enter")
+            await settle(pilot)
+            assert "--backbone efficientnetlite0 --weights imagenet" in command(pilot)
+            assert "--size 96" in command(pilot)
+            await to_section(pilot, "Network")
+            await press(pilot, "pageup")
+            assert "suits better" not in words(pilot, "#train-form")
+
+    run(test())
+
+
 def test_a_set_that_cannot_be_trained_on_says_so_and_no_time(tmp_path: Path) -> None:
     draw_disc(tmp_path / "cells" / "red", "1.png", size_px=40, red=True, seed=1)
 

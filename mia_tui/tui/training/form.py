@@ -35,6 +35,9 @@ START_TITLES = {
 }
 """Its settings, as they are called there."""
 
+_OF_THE_MACHINE = frozenset(
+    ("device", "devices", "threads", "cache", "precision", "compile", "cuda_graphs", "deterministic", "seed")
+)
 _OPTION = re.compile(r"--[a-z][a-z0-9-]*")
 
 
@@ -74,11 +77,13 @@ class Form:
         self._read = None
 
     def take_recipe(self, name: str) -> None:
-        """Start again from a recipe; what somebody named stays where it is not of our recipes, as the image size."""
-        kept = {each: self._texts[each] for each in self.given - _settings_of(name) - _settings_of_ours()}
+        """Start again from a recipe; what somebody named of images, labels and machine stays, unless it names it."""
+        kept = {
+            each: self._texts[each] for each in self.given if _stays(each) and each not in _named_by(name)
+        }
         self.take(make_config(recipe=name))
-        for field_name, text in kept.items():
-            self.set_text(field_name, text)
+        for each, text in kept.items():
+            self.set_text(each, text)
 
     def load(self, path: Path) -> None:
         """Take the settings of a file, and the defaults for those that it leaves out.
@@ -188,20 +193,15 @@ def _by_option() -> dict[str, str]:
     return {field.option: field.title for field in fields()}
 
 
-def _settings_of(recipe: str) -> frozenset[str]:
+def _named_by(recipe: str) -> frozenset[str]:
     """The fields that a recipe sets."""
-    return frozenset(
-        SIZE if name in ("width", "height") else name
-        for known, values in RECIPES.items()
-        if known == recipe
-        for name in values
-    )
+    values = next((values for known, values in RECIPES.items() if known == recipe), {})
+    return frozenset(SIZE if name in ("width", "height") else name for name in values)
 
 
-@cache
-def _settings_of_ours() -> frozenset[str]:
-    """The fields that any recipe but the predecessor's sets."""
-    return frozenset().union(*(_settings_of(recipe) for recipe in RECIPES if recipe != "mia"))
+def _stays(name: str) -> bool:
+    """Whether a field is of the images, the labels or the machine, and not of how the network learns."""
+    return field_of(name).group in ("Input", "Data") or name in _OF_THE_MACHINE
 
 
 def _shown(value: Value | None) -> str:

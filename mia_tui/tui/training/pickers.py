@@ -168,7 +168,9 @@ def recipes(ink: Ink, best: str | None) -> FieldPicker:
         Choice(f"{name}: {_RECIPE_WORDS[name]}{' (suits best)' if name == best else ''}", str(name))
         for name in RECIPES
     ]
-    hint = "What a recipe does not name stays, as the image size; {cancel} changes nothing."
+    hint = (
+        "Image size, labels, parts and device stay, unless the recipe names them. {cancel} changes nothing."
+    )
     return FieldPicker("Take the settings of which recipe?", choices, ink, current=best or "", hint=hint)
 
 
