@@ -27,7 +27,7 @@ from mia_tui.engine.data.reader import ImageReader, ShouldStop
 from mia_tui.engine.data.scaling import standardise, to_tensor, to_unit
 from mia_tui.engine.device import pick_device, resolve_precision, set_up
 from mia_tui.engine.inference.activation import class_activation
-from mia_tui.engine.inference.evaluate import infer
+from mia_tui.engine.inference.evaluate import infer, views
 from mia_tui.engine.inference.familiar import read_familiar
 from mia_tui.engine.inference.head_input import WithHeadInput
 from mia_tui.engine.training.checkpoint import load_model
@@ -294,12 +294,3 @@ def _heat_over(values: np.ndarray, placement: Placement, size: Size) -> HeatMap:
     first, top_edge, last, bottom = placement.box
     box = first / size[0], top_edge / size[1], last / size[0], bottom / size[1]
     return HeatMap(cells.numpy().tobytes(), cells.shape[0], cells.shape[1], box)
-
-
-def views(images: Tensor) -> Iterator[Tensor]:
-    """The flips and quarter turns of images (N, C, H, W): eight of a square, four otherwise."""
-    turns = (0, 1, 2, 3) if images.shape[-1] == images.shape[-2] else (0, 2)
-    for turn in turns:
-        turned = torch.rot90(images, turn, (-2, -1))
-        yield turned
-        yield turned.flip(-1)
