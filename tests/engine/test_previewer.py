@@ -44,6 +44,16 @@ def test_the_sheet_shows_each_image_as_it_is_and_as_the_first_epochs_train_on_it
             assert (tile == expected).all()
 
 
+def test_mixed_images_are_shown_with_the_next_one_of_the_sheet(discs: Path) -> None:
+    still = {"flip_horizontal": 0.0, "flip_vertical": 0.0, "rotate90": 0.0}
+    config = TrainConfig(width=32, height=32, seed=7, mixup=1.0, mixup_alpha=10.0, **still)  # type: ignore[arg-type]
+    sheet = make_sheet(request(discs, "red/cell-0.png", "blue/cell-1.png", config=config)).astype(float)
+    plain, other, shown = sheet[:32, :32], sheet[33:65, :32], sheet[:32, 33:65]
+    blended = np.abs(plain - other) > 60
+    share = ((shown - other) / np.where(blended, plain - other, 1))[blended]
+    assert 0.5 <= share.mean() < 0.9 and share.std() < 0.02
+
+
 def test_large_and_mono_images_fit_their_tiles(discs: Path) -> None:
     config = TrainConfig(width=64, height=32, color=False)
     sheet = make_sheet(request(discs, "red/cell-0.png", config=config, tile_px=16))
