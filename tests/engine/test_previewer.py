@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from deep_support import write_deep
+from msgspec.structs import replace
 from run_support import wait_for
 
 from mia_tui.config.train import TrainConfig
@@ -52,6 +53,8 @@ def test_mixed_images_are_shown_with_the_next_one_of_the_sheet(discs: Path) -> N
     blended = np.abs(plain - other) > 60
     share = ((shown - other) / np.where(blended, plain - other, 1))[blended]
     assert 0.5 <= share.mean() < 0.9 and share.std() < 0.02
+    alone = replace(request(discs, "red/cell-0.png", "blue/cell-1.png", config=config), lines=1)
+    assert (make_sheet(alone) == sheet[:32]).all()  # a sheet of one line has it, too
 
 
 def test_large_and_mono_images_fit_their_tiles(discs: Path) -> None:
