@@ -131,6 +131,11 @@ class Learner:
         module: nn.Module = self.model if self.ema is None else self.ema.module
         return module
 
+    @property
+    def averaged_epochs(self) -> int:
+        """Of how many epochs the weights of `evaluated_model` are the mean; 0 for those of this one alone."""
+        return 0 if self._average is None else self._average.count
+
     def end_epoch(self, epoch: int) -> bool:
         """Take the weights of an epoch into their mean.
 

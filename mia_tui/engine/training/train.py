@@ -319,12 +319,19 @@ class _Training:
                 val=values.get("val"),
                 elapsed_s=self._elapsed(),
                 left_out=self.left_out.counts(),
+                views=self._views(),
+                averaged=self.learner.averaged_epochs,
             )
         )
         save_evaluation(self.attempt, evaluation, "last")
         if best is not None:
             said = best.scores(np.array(self.places), epoch=self.progress.epoch, split=self.evaluated_part)
             self._pending_evaluation = replace(evaluation, scores=said)
+
+    def _views(self) -> int:
+        """How many views of each validation image the network is shown."""
+        is_shown_more = self.config.validate_views and self.evaluated_part == "val"
+        return view_count(self.config) if is_shown_more else 1
 
     def _evaluated_images(self, predicted: Tensor | None) -> EpochPredictions:
         """Predicted classes by position in samples.jsonl, which lists the images of the test part, too."""
