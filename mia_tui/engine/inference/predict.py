@@ -76,6 +76,7 @@ class Predictor:
         card: The network's model card.
         familiar: What the features of images are like that it knows; None if that is not known.
         device: Where it computes.
+        arithmetic: In which numbers; in bf16, probabilities differ from those in fp32 by up to 0.01.
         warning: Why an existing GPU is not used; None if nothing is wrong.
         other_types: How many images were of a type that the network was not trained on, by dtype.
 
@@ -98,7 +99,7 @@ class Predictor:
         self.warning = choice.warning
         self.other_types: Counter[str] = Counter()
         self.device, self._threads = choice.device, threads
-        self._arithmetic = resolve_precision(precision, choice.device)
+        self.arithmetic = resolve_precision(precision, choice.device)
         model, self.card = load_model(weights)
         self.familiar = read_familiar(weights)
         if self.familiar is not None:
@@ -240,7 +241,7 @@ class Predictor:
         total: Tensor | None = None
         count = 0
         for view in views(inputs) if tta else (inputs,):  # one at a time: eight need the memory of eight
-            output = infer(self._model, view, self.device, self._arithmetic)
+            output = infer(self._model, view, self.device, self.arithmetic)
             shares = torch.softmax(output[:, :classes], dim=1)
             both = torch.cat([shares, output[:, classes:]], dim=1)
             total, count = both if total is None else total + both, count + 1
