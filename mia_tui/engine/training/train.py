@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from mia_tui.catalog.metrics import higher_is_better
+from mia_tui.config.epoch_work import MOST_NORM_IMAGES
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.data.feed import Batch, batches
@@ -29,7 +30,7 @@ from mia_tui.engine.inference.evaluate import Scores, evaluate
 from mia_tui.engine.inference.familiar import MOST_IMAGES, FamiliarFeatures, familiar_features
 from mia_tui.engine.inference.head_input import EvaluatedFeatures, WithHeadInput
 from mia_tui.engine.inference.kept_scores import KeptScores
-from mia_tui.engine.network.norms import MOST_NORM_IMAGES, measure_norms
+from mia_tui.engine.network.norms import measure_norms
 from mia_tui.engine.training.checkpoint import (
     BestWeights,
     copy_weights,
@@ -331,7 +332,7 @@ class _Training:
     def _views(self) -> int:
         """How many views of each validation image the network is shown."""
         is_shown_more = self.config.validate_views and self.evaluated_part == "val"
-        return view_count(self.config) if is_shown_more else 1
+        return self.config.view_count if is_shown_more else 1
 
     def _evaluated_images(self, predicted: Tensor | None) -> EpochPredictions:
         """Predicted classes by position in samples.jsonl, which lists the images of the test part, too."""
