@@ -92,8 +92,8 @@ class EpochEnded(Event, frozen=True, kw_only=True, tag="epoch_ended"):
     """Metrics of an epoch; `val` is None without a validation part. `elapsed_s`: of the run, without pauses.
 
     `left_out` is None where every image could be read, and in runs of earlier versions. `views` of each validation
-    image were shown, of which the mean counts. `averaged` says of how many epochs the weights are the mean, with 0 for
-    those of this epoch alone.
+    image were shown, of which the mean counts. `averaged` says of how many epochs the weights are the mean; it is 0
+    for those of this epoch alone.
     """
 
     epoch: Count
