@@ -7,11 +7,8 @@ import numpy.typing as npt
 
 Numbers = npt.NDArray[np.float64]
 
-RULE = (
-    "two thirds into the longest stretch over which the smoothed loss falls, as fastai's `valley` and after the same "
-    "smoothing"
-)
-"""How a rate is chosen, to follow `the rate`."""
+RULE = "in the middle of the longest stretch over which the smoothed loss falls"
+"""How a rate is chosen, to follow `the rate`: fastai's `valley`."""
 
 DIVERGED = 4.0
 """Times the smallest smoothed loss: beyond it the loss is lost, and no larger rate is tried (fastai, Lightning)."""
@@ -59,8 +56,7 @@ class RateCurve:
         first, last = _longest_fall(losses)
         if last - first < 2:
             return None
-        third = (last - first) / 3
-        return float(rates[first + int(third) + int(third / 2)])
+        return float(rates[(first + last) // 2])
 
 
 def rates_of(first: float, last: float, steps: int) -> Numbers:
@@ -69,7 +65,7 @@ def rates_of(first: float, last: float, steps: int) -> Numbers:
 
 
 def _longest_fall(losses: Numbers) -> tuple[int, int]:
-    """Ends of the longest falling subsequence, in fastai's way of telling its beginning from its length."""
+    """Ends of the longest falling subsequence; its beginning is told from its length, as fastai does it."""
     lengths = np.ones(len(losses), np.int64)
     for place in range(1, len(losses)):
         before = lengths[:place][losses[:place] > losses[place]]

@@ -131,13 +131,16 @@ def _show(report: Report, curve: "RateCurve", config: "TrainConfig") -> None:
             "diverged": curve.has_diverged,
         }
     )
+    report.say("Loss of steps with a learning rate that rises, drawn over its power of ten:")
     for line in _drawn(curve):
         report.say(line)
     if rate is None:
-        report.say("The loss falls nowhere, so no rate is suggested: try more --steps, or a larger --last.")
+        report.say("The loss falls nowhere, so no rate is suggested: try more --steps or a larger --last.")
         return
-    report.say(f"Suggested: --lr {_rounded(rate):g}. It is the rate {RULE}.")
-    report.say(f"The default of {config.optimizer} is {default:g}; by half or twice the rate little changes.")
+    report.say(f"Suggested: --lr {_rounded(rate):g}, the rate {RULE} (fastai's `valley`).")
+    report.say(
+        f"The default of {config.optimizer} is {default:g}; half or twice the rate hardly makes a difference."
+    )
 
 
 def _drawn(curve: "RateCurve") -> Sequence[str]:
@@ -151,7 +154,7 @@ def _drawn(curve: "RateCurve") -> Sequence[str]:
     highest = 1.1 * float(np.nanmax(curve.smoothed[: max(1, len(places) - 1)]))
     plot = Plot(
         "loss",
-        "learning rate, as a power of ten",
+        "power of ten of the learning rate",
         (Curve("smoothed", places, curve.smoothed, "line"), Curve("step", places, curve.losses, "dots")),
         mark=None if rate is None else (float(np.log10(rate)), "suggested"),
         x_range=(float(places[0]), float(places[-1])),

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from mia_tui.analysis.rate_curve import Numbers, RateCurve, rates_of
-from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.network.measuring import measure_input
 from mia_tui.engine.data.feed import Batch, Feed
 from mia_tui.engine.data.network_input import input_of
@@ -42,7 +41,7 @@ def find_rate(
 ) -> RateCurve:
     """The losses of a training whose learning rate rises with each step; it ends early once the loss is lost.
 
-    All of the network learns, whatever `freeze_epochs` says, at the whole size; everything else is as in the training.
+    All of the network learns, at the whole size; everything else is as in the training.
 
     Args:
         job: What is trained.
@@ -60,18 +59,17 @@ def find_rate(
         MiaError: If the device, the network or its weights cannot be used.
     """
     training = [sample for sample in samples if sample.split == "train"]
-    config = _of_steps(job.config, enough=steps * job.config.batch_size >= len(training))
+    config = msgspec.structs.replace(
+        job.config, freeze_epochs=0.0, start_size=1.0, average_epochs=0, ema_decay=0.0
+    )
     threads = config.threads or usable_cores()
     device, root = pick_device(config.device).device, Path(job.dataset)
     set_up(device, threads=threads, deterministic=config.deterministic)
     measured = measure_input(root, training, config, numbering=job.numbering, threads=threads)
     wanted = input_of(config, measured)
     scaling = starting_scaling(config, measured)
-    say("reading images")
     feed = Feed(training, root, config, wanted, device, scaling=scaling, numbering=job.numbering)
     with closing(feed):
-        for _ in feed.images.load():
-            pass
         say(f"building {config.backbone}")
         learner = Learner(
             config,
@@ -86,18 +84,6 @@ def find_rate(
             say=say,
         )
         return _rise(learner, _batches(feed), rates_of(first, last, steps), progress)
-
-
-def _of_steps(config: TrainConfig, *, enough: bool) -> TrainConfig:
-    """Settings of steps in which all of the network learns; images are kept if there are `enough` steps for all."""
-    return msgspec.structs.replace(
-        config,
-        freeze_epochs=0.0,
-        start_size=1.0,
-        average_epochs=0,
-        ema_decay=0.0,
-        cache=config.cache if enough else "none",
-    )
 
 
 def _batches(feed: Feed) -> Iterator[Batch]:

@@ -237,7 +237,6 @@ def test_an_image_that_is_shown_twice_is_augmented_in_two_ways(blocks: tuple[Pat
     config, samples = run.train_job().config, run.samples()
     wanted = input_of(config, AS_BEFORE)
     feed = Feed(samples, root, config, wanted, CPU, scaling=((0.0,) * 3, (1.0,) * 3))
-    list(feed.images.load())
     shown: dict[int, list[Tensor]] = {}
     for given in feed.training_batches(3, start=0):
         assert given.images.shape[2:] == (32, 32)
