@@ -21,6 +21,7 @@ from mia_tui.engine.network.norms import has_norms, measure_norms
 from mia_tui.engine.training import train as train_module
 from mia_tui.engine.training.checkpoint import load_model
 from mia_tui.engine.training.learner import Learner
+from mia_tui.errors import ConfigError
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
 
@@ -137,6 +138,13 @@ def test_what_is_frozen_is_computed_as_in_a_prediction_and_dropout_stays_in_fron
     assert model.training and model.get_classifier().training  # type: ignore[operator]
     first, second = (model(torch.ones(2, 3, 32, 32)) for _ in range(2))
     assert not torch.equal(first, second)
+
+
+def test_a_network_of_one_size_only_is_not_begun_with_a_smaller_one() -> None:
+    with pytest.raises(
+        ConfigError, match="does not take 40 x 40 pixels, with which --start-size 0.25 begins"
+    ):
+        learner(backbone="timm:test_vit", width=160, height=160, start_size=0.25)
 
 
 def test_the_rates_of_stages_fall_towards_the_first_layers() -> None:
