@@ -44,7 +44,7 @@ from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
 from mia_tui.engine.training.progress import TrainingProgress, make_card
 from mia_tui.engine.training.reports import EpochEvaluation, StepReports, report_checkpoint, save_evaluation
 from mia_tui.errors import AwayError, DataError, RunError
-from mia_tui.runs.evaluation.confusion import SavedConfusion, figures
+from mia_tui.runs.evaluation.confusion import SavedConfusion, count_confusion, figures
 from mia_tui.runs.evaluation.epoch_predictions import NOT_EVALUATED, EpochPredictions
 from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.runs.record.events import EpochEnded, EpochPlace, Outcome
@@ -232,7 +232,7 @@ class _Training:
         self.left_out.report(progress.epoch)
         self.left_out.check_classes()
         self._loaded.other_types.give()
-        scores = {"train": Scores(progress.confusion.numpy(), progress.loss, progress.predicted)}
+        scores = {"train": Scores(self._training_confusion(), progress.loss, progress.predicted)}
         images = len(self.feed.rows("val"))
         seen, kept = EvaluatedFeatures(images, MOST_IMAGES), KeptScores(images, len(self.job.classes))
         if self.learner.end_epoch(progress.epoch) and not self._measure_norms():
@@ -256,6 +256,16 @@ class _Training:
         if is_due and not progress.is_over(self.config):  # the end is saved anyway
             self._save()
         return True
+
+    def _training_confusion(self) -> np.ndarray:
+        """Of what was shown in the epoch; where the training part is evaluated each shown image counts once."""
+        predicted = self.progress.predicted
+        if predicted is None or self.config.sampling == "all":
+            return self.progress.confusion.numpy()
+        said = predicted.numpy()
+        shown = said != NOT_EVALUATED
+        truth = np.array([sample.class_index for sample in self.samples], np.int64)
+        return count_confusion(truth[shown], said[shown], len(self.job.classes))
 
     def _measure_norms(self) -> bool:
         """Measure the norms of the network that is validated and saved; False if a stop was requested meanwhile."""
