@@ -15,7 +15,7 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import NetworkInput
 from mia_tui.dataset.model import FRAME_NUMBERING, Part
 from mia_tui.engine.data.augment import augment
-from mia_tui.engine.data.images import ImageStore, open_images
+from mia_tui.engine.data.images import ImageStore, Mark, open_images, unmarked
 from mia_tui.engine.data.random import ORDER_STREAM, hashes
 from mia_tui.engine.data.reader import ShouldStop
 from mia_tui.engine.data.scaling import Channels, standardise, to_unit
@@ -126,9 +126,14 @@ class Feed:
             on_wait=on_wait,
             numbering=numbering,
         )
+        self._mark: Mark = unmarked
         self._device = device
         self._scaling = scaling
         self._targets = torch.tensor([sample.class_index for sample in samples], dtype=torch.int64)
+
+    def measure(self, mark: Mark) -> None:
+        """Have `images` and `augmenting` marked from now on, as each batch is made."""
+        self._mark = self.images.mark = mark
 
     def rows(self, part: Part) -> Tensor:
         """Rows of one part, ascending, int64."""
@@ -148,7 +153,9 @@ class Feed:
             images = augment(
                 to_unit(pixels), self.config, seed=self.config.seed, epoch=epoch, samples=samples
             )
-            yield Batch(standardise(images, *self._scaling), self._targets_of(samples), samples)
+            batch = Batch(standardise(images, *self._scaling), self._targets_of(samples), samples)
+            self._mark("augmenting")
+            yield batch
 
     def plain_batches(self, rows: Tensor) -> Iterator[Batch]:
         """Batches of the given rows in their order, not augmented."""

@@ -16,7 +16,7 @@ on when it was noticed: `left_out` is all that must be saved to resume an epoch 
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -40,6 +40,10 @@ from mia_tui.errors import ConfigError
 from mia_tui.memory import free_ram_bytes
 from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.job import Sample
+from mia_tui.runs.record.time_use import TimePart
+
+Mark = Callable[[TimePart], None]
+"""Called when a part of a step has ended; the next one begins then."""
 
 CacheKind = Literal["device", "ram", "none"]
 
@@ -48,6 +52,10 @@ _CHUNKS_AHEAD = 2  # so that no thread waits for the last image of a chunk
 _BATCHES_AHEAD = 3  # without a cache: one in use, two being decoded
 _DEVICE_SHARE = 0.4  # of the free memory: the network and its activations need the other part
 _RAM_SHARE = 0.5
+
+
+def unmarked(part: TimePart) -> None:
+    """Measure nothing."""
 
 
 class ImageStore(ABC):
@@ -59,12 +67,14 @@ class ImageStore(ABC):
             object; it grows while images are read.
         other_types: Rows whose files hold numbers of a type that was not measured, with the name of that type; it
             grows likewise.
+        mark: Called with `images` once those of a batch are there, before they are copied to the device.
     """
 
     def __init__(self, reader: ImageReader, device: torch.device, place: CacheKind) -> None:
         self.place: CacheKind = place
         self.left_out = reader.left_out
         self.other_types = reader.other_types
+        self.mark: Mark = unmarked
         self._reader = reader
         self._device = device
 
@@ -135,6 +145,7 @@ class ImageStore(ABC):
 
     def _batch(self, pixels: Tensor) -> Tensor:
         """(M, H, W, C) anywhere to (M, C, H, W), channels last, on the device."""
+        self.mark("images")
         if self._device.type == "cuda" and not pixels.is_cuda:
             pixels = pixels.pin_memory()  # so that the copy runs beside the GPU's work
         return pixels.to(self._device, non_blocking=True).permute(0, 3, 1, 2)

@@ -118,12 +118,14 @@ class TrainingLoader:
         Raises:
             WorkStopped: If a stop was requested meanwhile.
         """
-        wanted, scaling = self._settle_input()
-        self._say("reading images")
-        self._feed = feed = self._open_feed(wanted, scaling)
-        left_out = LeftOutImages(self._attempt, self._samples, self._job.classes, feed.images)
-        for done in feed.images.load():
-            self._attempt.progress(done, len(self._samples))
+        start = self._attempt.start
+        with start.part("images"):
+            wanted, scaling = self._settle_input()
+            self._say("reading images")
+            self._feed = feed = self._open_feed(wanted, scaling)
+            left_out = LeftOutImages(self._attempt, self._samples, self._job.classes, feed.images)
+            for done in feed.images.load():
+                self._attempt.progress(done, len(self._samples))
         left_out.report(self._progress.epoch)
         left_out.check_classes()
         fingerprint = settle_fingerprint(
@@ -132,10 +134,11 @@ class TrainingLoader:
         other_types = OtherTypesWarning(self._attempt, feed.images, wanted)
         other_types.give()
         self._say(f"building {self._config.backbone}")
-        learner = self._build_learner(wanted)
-        if self._state is not None:
-            self._restore(learner, self._state)
-            self._state = None  # as large as the network and its optimizer
+        with start.part("network"):
+            learner = self._build_learner(wanted)
+            if self._state is not None:
+                self._restore(learner, self._state)
+                self._state = None  # as large as the network and its optimizer
         return Loaded(wanted, scaling, feed, left_out, other_types, fingerprint, learner)
 
     def close(self) -> None:

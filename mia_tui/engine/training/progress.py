@@ -32,6 +32,8 @@ class TrainingProgress:
         sums: Numerator and denominator of the current epoch's loss so far.
         predicted: Predicted class of each training image in the current epoch so far, shape (samples,), int32;
             None if there is a validation part.
+        seconds: What the time of this and earlier attempts went into, up to the last checkpoint; empty in checkpoints
+            of earlier versions.
     """
 
     confusion: Tensor
@@ -42,6 +44,7 @@ class TrainingProgress:
     elapsed_s: float = 0.0
     sums: list[float] = field(default_factory=lambda: [0.0, 0.0])
     predicted: Tensor | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def state_dict(self) -> dict[str, Any]:
         return dict(vars(self))

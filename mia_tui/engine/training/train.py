@@ -41,13 +41,15 @@ from mia_tui.engine.training.loading import TrainingLoader
 from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
 from mia_tui.engine.training.progress import TrainingProgress, make_card
 from mia_tui.engine.training.reports import EpochEvaluation, StepReports, report_checkpoint, save_evaluation
+from mia_tui.engine.training.time_use import TimeUse
 from mia_tui.errors import AwayError, DataError, RunError
 from mia_tui.runs.evaluation.confusion import SavedConfusion, figures
 from mia_tui.runs.evaluation.epoch_predictions import NOT_EVALUATED, EpochPredictions
 from mia_tui.runs.machine.cores import usable_cores
-from mia_tui.runs.record.events import EpochEnded, EpochPlace, Outcome
+from mia_tui.runs.record.events import EpochEnded, EpochPlace, Outcome, TimeUsed
 from mia_tui.runs.record.job import Sample, TrainJob
 from mia_tui.runs.record.model_card import ModelCard
+from mia_tui.runs.record.time_use import bottleneck_sentence
 from mia_tui.runs.worker.attempt import Attempt
 from mia_tui.text import typed
 
@@ -131,6 +133,7 @@ class _Training:
         self._pending_evaluation: EpochEvaluation | None = None
         self._started = time.monotonic()
         self._saved_at = float("-inf")
+        self._time, self._has_stepped = TimeUse(dict(self.progress.seconds), device), False
         self._core_wait = CoreWait(attempt.warn, torch.get_num_threads(), self.run.name)
         self.loader = TrainingLoader(
             attempt,
@@ -150,7 +153,8 @@ class _Training:
         except WorkStopped:
             return False
         self.feed, self.left_out, self.learner = loaded.feed, loaded.left_out, loaded.learner
-        self._loaded = loaded
+        self._loaded, self._loaded_at = loaded, time.monotonic()
+        self.feed.measure(self._time.mark)
         return True
 
     def run_epochs(self) -> Outcome:
@@ -163,6 +167,7 @@ class _Training:
                     raise WorkStopped
         except WorkStopped:
             self._save()
+            self._report_time()
             return "stopped"
         except AwayError as error:
             self._save()
@@ -172,6 +177,7 @@ class _Training:
                 f"{typed(self.run.path)}`.",
             ) from error
         self._save()
+        self._report_time()
         return "finished"
 
     # One epoch
@@ -184,6 +190,7 @@ class _Training:
         steps = StepReports(self.attempt, self.device, every_s=EMIT_EVERY_S, check_loss=self._check_loss)
         least = min(2, self.config.batch_size)  # batch norm cannot train on one image
         interrupted: Exception | None = None
+        self._time.begin_steps()
         try:
             for batch in self.feed.training_batches(progress.epoch, start=progress.step):
                 self.learner.schedule.set_step(progress.epoch, progress.step)
@@ -200,6 +207,7 @@ class _Training:
                     counter.update(result.logits, batch.targets)
                     if predictions is not None:
                         predictions.update(batch.rows, result.logits)
+                self._time.mark("computing")
                 if self.attempt.should_stop():
                     break
         except (WorkStopped, AwayError) as error:  # while waiting for a batch: the steps before it count
@@ -207,6 +215,7 @@ class _Training:
         progress.sums = sums.tolist()
         progress.confusion += torch.from_numpy(counter.counts())
         progress.predicted = None if predictions is None else predictions.classes()
+        self._time.end_steps()
         if progress.sums[1]:  # 0 where no image of the steps so far can be read
             self._check_loss(progress.loss)
         if interrupted is not None:
@@ -215,8 +224,14 @@ class _Training:
 
     def _step(self, batch: Batch) -> StepResult:
         if self.device.type != "cpu":
-            return self.learner.step(batch)
-        return self._core_wait.timed(self.learner.step, batch)
+            result = self.learner.step(batch)
+        else:
+            result = self._core_wait.timed(self.learner.step, batch)
+        if not self._has_stepped:
+            self._has_stepped = True
+            result.numerator.item()  # waits for the device, this once
+            self._time.started(self.attempt.first_step_ended(since=self._loaded_at))
+        return result
 
     def _training_predictions(self) -> PredictedClasses | None:
         """Without a validation part the training images are evaluated, while they are trained on."""
@@ -234,7 +249,8 @@ class _Training:
         images = len(self.feed.rows("val"))
         seen, kept = EvaluatedFeatures(images, MOST_IMAGES), KeptScores(images, len(self.job.classes))
         if self.evaluated_part == "val":
-            validated = self._validate(seen, kept)
+            with self._time.part("validating"):
+                validated = self._validate(seen, kept)
             if validated is None:
                 return False
             scores["val"] = validated
@@ -251,6 +267,7 @@ class _Training:
         is_due = time.monotonic() - self._saved_at >= SAVE_EVERY_S
         if is_due and not progress.is_over(self.config):  # the end is saved anyway
             self._save()
+        self._report_time()
         return True
 
     def _validate(self, seen: EvaluatedFeatures, kept: KeptScores) -> Scores | None:
@@ -306,7 +323,8 @@ class _Training:
                 left_out=self.left_out.counts(),
             )
         )
-        save_evaluation(self.attempt, evaluation, "last")
+        with self._time.part("saving"):
+            save_evaluation(self.attempt, evaluation, "last")
         if best is not None:
             said = best.scores(np.array(self.places), epoch=self.progress.epoch, split=self.evaluated_part)
             self._pending_evaluation = replace(evaluation, scores=said)
@@ -321,8 +339,12 @@ class _Training:
     # Checkpoints
 
     def _save(self) -> None:
+        with self._time.part("saving"):
+            self._save_checkpoint()
+
+    def _save_checkpoint(self) -> None:
         self.left_out.report(self.progress.epoch)
-        self.progress.elapsed_s = self._elapsed()
+        self.progress.elapsed_s, self.progress.seconds = self._elapsed(), self._time.now()
         self._started, self.attempt.waited_s = time.monotonic(), 0.0
         best = self._pending_best
         state = {
@@ -358,6 +380,14 @@ class _Training:
         )
 
     # Checks and clocks
+
+    def _report_time(self) -> None:
+        """Report what the time went into up to now."""
+        seconds = self._time.now()
+        sentence = bottleneck_sentence(
+            seconds, images_in=self.feed.images.place, on_cpu=self.device.type == "cpu"
+        )
+        self.attempt.emit(TimeUsed(t=time.time(), seconds=seconds, sentence=sentence))
 
     def _elapsed(self) -> float:
         return self.progress.elapsed_s + time.monotonic() - self._started - self.attempt.waited_s
