@@ -18,7 +18,7 @@ from mia_tui.dataset.model import FRAME_NUMBERING, Part
 from mia_tui.engine.data.augment import augment
 from mia_tui.engine.data.augmentation.mixing import Portion, is_mixed, mix_images, portion_of
 from mia_tui.engine.data.augmentation.moves import draw_moves
-from mia_tui.engine.data.images import ImageStore, open_images
+from mia_tui.engine.data.images import ImageStore, Mark, open_images, unmarked
 from mia_tui.engine.data.network_input import is_rgb
 from mia_tui.engine.data.random import ORDER_STREAM, hashes
 from mia_tui.engine.data.reader import ShouldStop, row_groups
