@@ -13,7 +13,6 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.intensity import InputMap
 from mia_tui.dataset.model import StackMode
 from mia_tui.engine.data.scaling import Channels, channel_scaling
-from mia_tui.engine.network.weights import find_weights
 from mia_tui.runs.record.job import TrainJob
 from mia_tui.runs.record.model_card import ModelCard, card_of
 
@@ -78,6 +77,8 @@ class TrainingProgress:
 def starting_scaling(config: TrainConfig, input_map: InputMap) -> tuple[Channels, Channels]:
     """Mean and deviation of each channel: from the settings, or from the model that training starts from."""
     if config.scaling == "auto" and config.weights not in ("none", "imagenet"):
+        from mia_tui.engine.network.weights import find_weights
+
         card = card_of(find_weights(config.backbone, config.weights))
         if card is not None and _has_channels(card, config, input_map):
             return channels(card.mean, card.std)
