@@ -145,7 +145,6 @@ class TrainingLoader:
             return self._images
         with self._attempt.start.part("images"):
             wanted, scaling = self._settle_input()
-            self._say("reading images")
             feed = self._open_feed(wanted, scaling)
             left_out = LeftOutImages(self._attempt, self.samples, self.job.classes, feed.images)
             self._images = LoadedImages(
@@ -169,7 +168,7 @@ class TrainingLoader:
             WorkStopped: If a stop was requested meanwhile.
         """
         images = self.begin_images()
-        self._say(f"building {self._config.backbone}")
+        self._say(f"reading images and building {self._config.backbone}")
         with self._attempt.start.part("network"):
             learner = self._build_learner(images.input)
             if self._state is not None:
