@@ -23,7 +23,7 @@ noticed: `left_out` is all that must be saved to resume an epoch in its middle.
 import math
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from itertools import chain
 from pathlib import Path
@@ -54,7 +54,10 @@ from mia_tui.errors import ConfigError
 from mia_tui.memory import free_ram_bytes
 from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.job import Sample
-from mia_tui.text import counted
+from mia_tui.runs.record.time_use import TimePart
+
+Mark = Callable[[TimePart], None]
+"""Called when a part of a step has ended; the next one begins then."""
 
 CacheKind = Literal["device", "ram", "disk", "none"]
 
@@ -63,6 +66,10 @@ _MOST_AHEAD = 256 << 20  # bytes of images that are decoded before they are aske
 _BATCHES_AHEAD = 3  # that are not cached in memory: one in use, two being decoded
 _DEVICE_SHARE = 0.4  # of the free memory: the network and its activations need the other part
 _RAM_SHARE = 0.5
+
+
+def unmarked(part: TimePart) -> None:
+    """Measure nothing."""
 
 
 class ImageStore(ABC):
@@ -74,12 +81,14 @@ class ImageStore(ABC):
             object; it grows while images are read.
         other_types: Rows whose files hold numbers of a type that was not measured, with the name of that type; it
             grows likewise.
+        mark: Called with `images` once those of a batch are there, before they are copied to the device.
     """
 
     def __init__(self, reader: ImageReader, device: torch.device, place: CacheKind) -> None:
         self.place: CacheKind = place
         self.left_out = reader.left_out
         self.other_types = reader.other_types
+        self.mark: Mark = unmarked
         self._reader = reader
         self._device = device
 
@@ -163,6 +172,7 @@ class ImageStore(ABC):
 
     def _batch(self, pixels: Tensor) -> Tensor:
         """(M, H, W, C) anywhere to (M, C, H, W), channels last, on the device."""
+        self.mark("images")
         if self._device.type == "cuda" and not (pixels.is_cuda or pixels.is_pinned()):
             pixels = pixels.pin_memory()  # so that the copy runs beside the GPU's work
         return pixels.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
