@@ -44,7 +44,7 @@ def load_network(attempt: Attempt, config: NetworkConfig, threads: int | None) -
             f"{printable(weights)} holds other weights than when this job was started.",
             "Start it again with the weights of now.",
         )
-    attempt.started(device=describe(network.device))
+    attempt.started(device=describe(network.device), arithmetic=network.arithmetic)
     if network.warning:
         attempt.warn(f"Computing on the CPU: {network.warning}")
     return network, digest

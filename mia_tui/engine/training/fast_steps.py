@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import Literal
 
 import torch
+import torch.distributed as dist
 
 from mia_tui.catalog.optimizers import OPTIMIZERS
 from mia_tui.config.train import TrainConfig
@@ -48,7 +49,7 @@ MEASURED_STEPS = 10
 _SKIPPED_STEPS = WARM_UP_STEPS + 2  # at the beginning of a trial: recording, and algorithms that are chosen
 
 Trial = Literal["recording", "compiling"]
-Do = Callable[[Callable[[Batch], StepResult], Batch], StepResult]
+Step = Callable[[Batch], StepResult]
 
 
 def refuse_impossible_means(config: TrainConfig, device: torch.device, arithmetic: Arithmetic) -> None:
@@ -67,7 +68,7 @@ def refuse_impossible_means(config: TrainConfig, device: torch.device, arithmeti
 def _why_no_recording(config: TrainConfig, device: torch.device, arithmetic: Arithmetic) -> str | None:
     if device.type != "cuda":
         return "only an NVIDIA GPU can repeat steps from a recording"
-    if config.devices != "1":
+    if config.devices != "1" or _is_parallel():
         return "steps of several devices cannot be recorded"
     if arithmetic == "fp16":
         return "with fp16 a step depends on whether its gradients are finite"
@@ -79,11 +80,20 @@ def _why_no_recording(config: TrainConfig, device: torch.device, arithmetic: Ari
 def _why_no_compiling(config: TrainConfig, device: torch.device, arithmetic: Arithmetic) -> str | None:
     if device.type not in EXPECTED_SHARES:
         return f"torch does not compile networks well for {device.type}"
-    if config.devices != "1":
+    if config.devices != "1" or _is_parallel():
         return "networks on several devices are not compiled"
     if config.start_size < 1:
         return "the size of the input changes (--start-size), and each size would be compiled"
     return None
+
+
+def _is_parallel() -> bool:
+    return dist.is_available() and dist.is_initialized()
+
+
+def call(step: Step, batch: Batch) -> StepResult:
+    """Do a step."""
+    return step(batch)
 
 
 class FastSteps:
@@ -91,10 +101,8 @@ class FastSteps:
 
     Args:
         learner: Does one step.
-        arithmetic: Type of the forward pass.
-        steps_left: How many steps the run has before it, with the next one.
+        steps_left: How many steps the run has before it.
         say: Takes what is being done, a phrase.
-        done: Called when what was said is over.
         warn: Takes a message and a hint.
         do: Calls a step with its batch; not used for the one that compiles, which is unlike others.
     """
@@ -106,7 +114,7 @@ class FastSteps:
         steps_left: Callable[[], int],
         say: Callable[[str], None],
         warn: Callable[[str, str | None], None],
-        do: Do = lambda step, batch: step(batch),
+        do: Callable[[Step, Batch], StepResult] = call,
     ) -> None:
         self._learner, self._config, self._do = learner, learner.config, do
         self._steps_left, self._say, self._warn = steps_left, say, warn

@@ -3,7 +3,7 @@
 Launching the thousand kernels of a small step takes the CPU longer than the GPU computes. A graph holds the kernels
 of forward pass, loss, backward pass and optimizer with their addresses; batches are copied to where it reads them.
 It computes what the kernels compute without it: the rate is a tensor that is filled before each step, and random
-numbers (dropout, stochastic depth) go on from the state of torch's generator, so that weights are the same to the bit.
+numbers (dropout, stochastic depth) go on from the state of torch's generator. Weights are the same to the bit.
 
 Source: the section "CUDA graphs" of the notes of torch, "CUDA semantics".
 """

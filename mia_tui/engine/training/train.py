@@ -23,12 +23,13 @@ from torch import Tensor
 from mia_tui.catalog.metrics import higher_is_better
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.engine.data.disk_watch import WorkStopped
-from mia_tui.engine.data.feed import Batch, batches
+from mia_tui.engine.data.feed import batches
 from mia_tui.engine.device import describe, is_out_of_memory, pick_device, resolve_precision, set_up
 from mia_tui.engine.inference.evaluate import Scores, evaluate
 from mia_tui.engine.inference.familiar import MOST_IMAGES, FamiliarFeatures, familiar_features
 from mia_tui.engine.inference.head_input import EvaluatedFeatures, WithHeadInput
 from mia_tui.engine.inference.kept_scores import KeptScores
+from mia_tui.engine.network.norms import MOST_NORM_IMAGES, measure_norms
 from mia_tui.engine.training.checkpoint import (
     BestWeights,
     copy_weights,
@@ -36,7 +37,7 @@ from mia_tui.engine.training.checkpoint import (
     save_checkpoint,
 )
 from mia_tui.engine.training.core_wait import CoreWait
-from mia_tui.engine.training.learner import StepResult
+from mia_tui.engine.training.fast_steps import FastSteps, call, refuse_impossible_means
 from mia_tui.engine.training.loading import TrainingLoader
 from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
 from mia_tui.engine.training.progress import TrainingProgress, make_card
@@ -87,6 +88,7 @@ def train(attempt: Attempt, job: TrainJob, samples: Sequence[Sample]) -> Outcome
         resumed_at=training.resumed_at,
         arithmetic=training.arithmetic,
     )
+    refuse_impossible_means(job.config, choice.device, training.arithmetic)
     training.loader.warn_of_other_threads(threads)
     if choice.warning:
         attempt.warn(f"Training on the CPU: {choice.warning}")
@@ -153,8 +155,23 @@ class _Training:
         self._loaded = loaded
         return True
 
+    def _choose_means(self) -> FastSteps:
+        """Begin to choose by which means steps are computed."""
+        say, place = partial(self.attempt.phase, "training"), f"on {describe(self.device)}, {self.arithmetic}"
+        say(place)
+        return FastSteps(
+            self.learner,
+            steps_left=self._steps_left,
+            say=lambda words: say(f"{place}; {words}"),
+            warn=self.attempt.warn,
+            do=self._core_wait.timed if self.device.type == "cpu" else call,
+        )
+
+    def _steps_left(self) -> int:
+        return (self.config.epochs + 1 - self.progress.epoch) * self.steps_per_epoch - self.progress.step
+
     def run_epochs(self) -> Outcome:
-        self.attempt.phase("training", f"on {describe(self.device)}, {self.arithmetic}")
+        self._steps = self._choose_means()
         try:
             while not self.progress.is_over(self.config):
                 if not self.progress.step:  # an epoch resumed in its middle leaves out the same images
@@ -186,10 +203,10 @@ class _Training:
         interrupted: Exception | None = None
         try:
             for batch in self.feed.training_batches(progress.epoch, start=progress.step):
-                self.learner.schedule.set_step(progress.epoch, progress.step)
+                self.learner.set_step(progress.epoch, progress.step)
                 progress.step += 1
                 if len(batch.targets) >= least:
-                    result = self._step(batch)
+                    result = self._steps.step(batch)
                     sums += torch.stack([result.numerator, result.denominator])
                     steps.step_ended(
                         EpochPlace(progress.epoch, progress.step),
@@ -204,6 +221,7 @@ class _Training:
                     break
         except (WorkStopped, AwayError) as error:  # while waiting for a batch: the steps before it count
             interrupted = error
+        steps.finish()
         progress.sums = sums.tolist()
         progress.confusion += torch.from_numpy(counter.counts())
         progress.predicted = None if predictions is None else predictions.classes()
@@ -212,11 +230,6 @@ class _Training:
         if interrupted is not None:
             raise interrupted
         return progress.step >= self.steps_per_epoch
-
-    def _step(self, batch: Batch) -> StepResult:
-        if self.device.type != "cpu":
-            return self.learner.step(batch)
-        return self._core_wait.timed(self.learner.step, batch)
 
     def _training_predictions(self) -> PredictedClasses | None:
         """Without a validation part the training images are evaluated, while they are trained on."""
@@ -233,6 +246,8 @@ class _Training:
         scores = {"train": Scores(progress.confusion.numpy(), progress.loss, progress.predicted)}
         images = len(self.feed.rows("val"))
         seen, kept = EvaluatedFeatures(images, MOST_IMAGES), KeptScores(images, len(self.job.classes))
+        if self.learner.end_epoch(progress.epoch) and not self._measure_norms():
+            return False
         if self.evaluated_part == "val":
             validated = self._validate(seen, kept)
             if validated is None:
@@ -253,6 +268,17 @@ class _Training:
             self._save()
         return True
 
+    def _measure_norms(self) -> bool:
+        """Measure the norms of the network that is validated and saved; False if a stop was requested meanwhile."""
+        batches = self.feed.mixed_batches(MOST_NORM_IMAGES)
+        return measure_norms(
+            self.learner.evaluated_model,
+            (batch.images for batch in batches),
+            self.device,
+            self.arithmetic,
+            self.attempt.should_stop,
+        )
+
     def _validate(self, seen: EvaluatedFeatures, kept: KeptScores) -> Scores | None:
         rows = self.feed.rows("val")
         left_out = self.left_out.rows
@@ -270,6 +296,7 @@ class _Training:
                 should_stop=self.attempt.should_stop,
                 features=seen,
                 kept=kept,
+                with_views=self.config.validate_views,
             )
         self.left_out.report(self.progress.epoch)
         if scores is not None and not scores.confusion.any():
