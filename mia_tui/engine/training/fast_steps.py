@@ -22,6 +22,7 @@ import torch.distributed as dist
 
 from mia_tui.catalog.optimizers import OPTIMIZERS
 from mia_tui.config.train import TrainConfig
+from mia_tui.config.train.run import Switch
 from mia_tui.engine.data.feed import Batch
 from mia_tui.engine.device import Arithmetic, is_out_of_memory
 from mia_tui.engine.training.learner import Learner, Means
@@ -130,20 +131,21 @@ class FastSteps:
     def _first_means(self) -> Means:
         """What the run begins with; what is to be tried goes to the list of trials."""
         settled = self._learner.settled
-        given = {"recording": self._config.cuda_graphs, "compiling": self._config.compile}
-        checks = {"recording": _why_no_recording, "compiling": _why_no_compiling}
-        kept = {
-            "recording": settled is not None and settled.is_recorded,
-            "compiling": settled is not None and settled.is_compiled,
-        }
-        used = {}
-        for name in ("recording", "compiling"):
-            is_possible = not checks[name](self._config, self._learner.device, self._learner.arithmetic)
-            is_auto = given[name] == "auto" and is_possible
-            used[name] = (given[name] == "on" and is_possible) or (is_auto and kept[name])
-            if is_auto and settled is None and not (name == "compiling" and self._config.deterministic):
-                self._trials.append(name)  # type: ignore[arg-type]
-        return Means(is_compiled=used["compiling"], is_recorded=used["recording"])
+        was = settled or Means()
+        is_recorded = self._is_used("recording", self._config.cuda_graphs, was.is_recorded)
+        is_compiled = self._is_used("compiling", self._config.compile, was.is_compiled)
+        if settled is not None:
+            self._trials.clear()
+        return Means(is_compiled=is_compiled, is_recorded=is_recorded)
+
+    def _is_used(self, trial: Trial, switch: Switch, before: bool) -> bool:
+        """Whether something is used from the beginning; if that is left to the program, it is to be tried."""
+        why_not = {"recording": _why_no_recording, "compiling": _why_no_compiling}[trial]
+        if switch == "off" or why_not(self._config, self._learner.device, self._learner.arithmetic):
+            return False
+        if switch == "auto" and not (trial == "compiling" and self._config.deterministic):
+            self._trials.append(trial)
+        return switch == "on" or before
 
     def step(self, batch: Batch) -> StepResult:
         """Do a step.
@@ -297,7 +299,7 @@ def _between(begin: torch.cuda.Event | float, end: torch.cuda.Event | float) -> 
         assert isinstance(begin, float) and isinstance(end, float)
         return end - begin
     end.synchronize()
-    return begin.elapsed_time(end) / 1e3
+    return float(begin.elapsed_time(end)) / 1e3
 
 
 def _words(means: Means) -> str:

@@ -137,7 +137,7 @@ class _Report:
 
     def has_arrived(self) -> bool:
         """Whether reading the loss waits for nothing."""
-        return self._copied is None or bool(self._copied.query())
+        return self._copied is None or bool(self._copied.query())  # type: ignore[no-untyped-call]
 
     def loss(self) -> float:
         """The loss, which is waited for."""

@@ -48,7 +48,7 @@ class StepGraphs:
 
     def __init__(self, compute: Callable[[Batch], StepResult | None], device: torch.device) -> None:
         self._compute = compute
-        self._stream = torch.cuda.Stream(device)
+        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._pool = torch.cuda.graph_pool_handle()
         self._warm: Counter[Hashable] = Counter()
         self._recorded: dict[Hashable, _RecordedStep] = {}
