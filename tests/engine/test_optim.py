@@ -192,7 +192,7 @@ def test_every_group_of_the_optimizer_gets_the_rate() -> None:
 
 
 def net_without_noise() -> nn.Module:
-    """Without a bias in front of a norm: its gradients are rounding errors, which Adam makes as large as any other."""
+    """Without a bias in front of a norm: its gradients are rounding errors, which Adam makes as large as others."""
     model = small_net()
     model[0].register_parameter("bias", None)  # type: ignore[index, operator]
     return model
