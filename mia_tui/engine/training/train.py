@@ -22,7 +22,6 @@ from mia_tui.catalog.metrics import higher_is_better
 from mia_tui.config.epoch_work import MOST_NORM_IMAGES
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.engine.data.disk_watch import WorkStopped
-from mia_tui.engine.data.feed import Batch
 from mia_tui.engine.device import describe
 from mia_tui.engine.inference.evaluate import Scores, evaluate
 from mia_tui.engine.inference.familiar import MOST_IMAGES, FamiliarFeatures, familiar_features
@@ -35,11 +34,13 @@ from mia_tui.engine.training.checkpoint import (
     save_checkpoint,
 )
 from mia_tui.engine.training.core_wait import CoreWait
-from mia_tui.engine.training.learner import Learner, StepResult
+from mia_tui.engine.training.fast_steps import FastSteps, call, refuse_impossible_means
+from mia_tui.engine.training.learner import Learner
 from mia_tui.engine.training.loading import LoadedImages, TrainingLoader
 from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
 from mia_tui.engine.training.progress import make_card
 from mia_tui.engine.training.reports import EpochEvaluation, StepReports, report_checkpoint, save_evaluation
+from mia_tui.engine.training.step_graphs import StepResult
 from mia_tui.engine.training.time_use import TimeUse
 from mia_tui.errors import AwayError, DataError, RunError
 from mia_tui.runs.evaluation.confusion import SavedConfusion, count_confusion, figures
@@ -80,6 +81,7 @@ def train(attempt: Attempt, loader: TrainingLoader) -> Outcome:
         resumed_at=loader.resumed_at,
         arithmetic=loader.arithmetic,
     )
+    refuse_impossible_means(loader.job.config, loader.device, loader.arithmetic)
     loader.warn()
     return _Training(attempt, loader, *loader.load()).run_epochs()
 
@@ -106,8 +108,23 @@ class _Training:
         self._loaded_at = time.monotonic()
         self._core_wait = CoreWait(attempt.warn, torch.get_num_threads(), self.run.name)
 
+    def _choose_means(self) -> FastSteps:
+        """Begin to choose by which means steps are computed."""
+        say, place = partial(self.attempt.phase, "training"), f"on {describe(self.device)}, {self.arithmetic}"
+        say(place)
+        return FastSteps(
+            self.learner,
+            steps_left=self._steps_left,
+            say=lambda words: say(f"{place}; {words}"),
+            warn=self.attempt.warn,
+            do=self._core_wait.timed if self.device.type == "cpu" else call,
+        )
+
+    def _steps_left(self) -> int:
+        return (self.config.epochs + 1 - self.progress.epoch) * self.steps_per_epoch - self.progress.step
+
     def run_epochs(self) -> Outcome:
-        self.attempt.phase("training", f"on {describe(self.device)}, {self.arithmetic}")
+        self._steps = self._choose_means()
         try:
             while not self.progress.is_over(self.config):
                 if not self.progress.step:  # an epoch resumed in its middle leaves out the same images
@@ -145,7 +162,9 @@ class _Training:
                 self.learner.set_step(progress.epoch, progress.step)
                 progress.step += 1
                 if len(batch.targets) >= least:
-                    result = self._step(batch)
+                    result = self._steps.step(batch)
+                    if not self._has_stepped:
+                        self._first_step_ended(result)
                     sums += torch.stack([result.numerator, result.denominator])
                     steps.step_ended(
                         EpochPlace(progress.epoch, progress.step),
@@ -161,6 +180,7 @@ class _Training:
                     break
         except (WorkStopped, AwayError) as error:  # while waiting for a batch: the steps before it count
             interrupted = error
+        steps.finish()
         progress.sums = sums.tolist()
         progress.confusion += torch.from_numpy(counter.counts())
         progress.predicted = None if predictions is None else predictions.classes()
@@ -171,16 +191,10 @@ class _Training:
             raise interrupted
         return progress.step >= self.steps_per_epoch
 
-    def _step(self, batch: Batch) -> StepResult:
-        if self.device.type != "cpu":
-            result = self.learner.step(batch)
-        else:
-            result = self._core_wait.timed(self.learner.step, batch)
-        if not self._has_stepped:
-            self._has_stepped = True
-            result.numerator.item()  # waits for the device, this once
-            self._time.started(self.attempt.first_step_ended(since=self._loaded_at))
-        return result
+    def _first_step_ended(self, result: StepResult) -> None:
+        self._has_stepped = True
+        result.numerator.item()  # waits for the device, this once
+        self._time.started(self.attempt.first_step_ended(since=self._loaded_at))
 
     def _training_predictions(self) -> PredictedClasses | None:
         """Without a validation part the training images are evaluated, while they are trained on."""
