@@ -119,8 +119,8 @@ class TrainingLoader:
             WorkStopped: If a stop was requested meanwhile.
         """
         wanted, scaling = self._settle_input()
-        self._say("reading images")
         self._feed = feed = self._open_feed(wanted, scaling)
+        self._say(f"reading images: {feed.images.keeping}")
         left_out = LeftOutImages(self._attempt, self._samples, self._job.classes, feed.images)
         feed.begin(self._progress.epoch, start=self._progress.step)
         left_out.report(self._progress.epoch)

@@ -74,12 +74,14 @@ def forecast(
 
 
 def total_s(config: TrainConfig, totals: Mapping[Part, int], time: StepTime, cores: int) -> float:
-    """Seconds of a whole training, from its start to its end."""
+    """Seconds of a whole training, from its start to its end, if no earlier one has decoded the images."""
     images = totals["train"] + totals["val"]
     reading = images * time.read_s / cores
     epoch = totals["train"] * time.train_s * _share_of_work(config) + totals["val"] * time.validate_s
     if config.cache == "none":  # read beside the steps
         return _START_S + config.epochs * max(epoch, reading)
+    if time.device and not time.device.startswith("CPU"):  # beside the first epoch
+        return _START_S + max(epoch, reading) + (config.epochs - 1) * epoch
     return _START_S + reading + config.epochs * epoch
 
 
