@@ -63,7 +63,7 @@ def pixels_of(row: int) -> np.ndarray:
 
 @contextmanager
 def opened(root: Path, keys: list[ImageKey], wanted: NetworkInput | None = None) -> Iterator[DecodedImages]:
-    decoded = DecodedImages.open(root, keys, wanted or Input(), BYTES, FRAME_NUMBERING)
+    decoded = DecodedImages.of_run(root, keys, wanted or Input(), BYTES, FRAME_NUMBERING)
     with closing(decoded):
         yield decoded
 

@@ -245,7 +245,7 @@ def _open_decoded(
 ) -> tuple[DecodedImages | None, str | None]:
     """The images in the user's cache folder; None if they cannot be kept there, and why, part of a sentence."""
     try:
-        decoded = DecodedImages.open(root, samples, wanted, row_bytes, numbering)
+        decoded = DecodedImages.of_run(root, samples, wanted, row_bytes, numbering)
     except OSError as error:
         return None, disk_error(error, Path(error.filename or root)).message.rstrip(".")
     if decoded.can_hold_all:
