@@ -129,6 +129,7 @@ class TrainingLoader:
     def warn(self) -> None:
         """Warn if a GPU is not used, and if the run is resumed with another number of threads than before."""
         threads = self._config.threads
+        assert threads is not None  # the job has the number that was settled
         before = threads if self._state is None else self._state.get("threads", threads)
         if before != threads and self.device.type == "cpu":
             self._attempt.warn(*other_threads(before, threads))
@@ -146,6 +147,7 @@ class TrainingLoader:
         with self._attempt.start.part("images"):
             wanted, scaling = self._settle_input()
             feed = self._open_feed(wanted, scaling)
+            self._say(f"reading images: {feed.images.keeping}")
             left_out = LeftOutImages(self._attempt, self.samples, self.job.classes, feed.images)
             self._images = LoadedImages(
                 wanted,
@@ -168,7 +170,7 @@ class TrainingLoader:
             WorkStopped: If a stop was requested meanwhile.
         """
         images = self.begin_images()
-        self._say(f"reading images and building {self._config.backbone}")
+        self._say(f"building {self._config.backbone}")
         with self._attempt.start.part("network"):
             learner = self._build_learner(images.input)
             if self._state is not None:

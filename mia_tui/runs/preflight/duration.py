@@ -75,13 +75,16 @@ def forecast(
 
 
 def total_s(config: TrainConfig, totals: Mapping[Part, int], time: StepTime, cores: int) -> float:
-    """Seconds of a whole training, from its start to its end."""
+    """Seconds of a whole training, from its start to its end, if no earlier one has decoded the images."""
     images = totals["train"] + totals["val"]
     reading = images * time.read_s / cores
     steps = totals["train"] * time.train_s * training_work(config, 1, config.epochs)
     work = steps + _validate_s(config, totals, time)
     if config.cache == "none":  # read beside the steps
         return _START_S + max(work, config.epochs * reading)
+    if time.device and not time.device.startswith("CPU"):  # beside the first epoch
+        first = work / config.epochs
+        return _START_S + max(first, reading) + work - first
     return _START_S + reading + work
 
 
