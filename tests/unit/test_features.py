@@ -18,7 +18,8 @@ from mia_tui.errors import MiaError, RunError
 from mia_tui.features import layout
 from mia_tui.features.known_content import KnownContent
 from mia_tui.features.layout import RECORD, TableDescription, TableFolder, UnreadImage, table_folder
-from mia_tui.features.room import bytes_of, make_room
+from mia_tui.dataset.cache_room import bytes_of
+from mia_tui.features.room import make_room
 from mia_tui.features.table import FeatureTable
 from mia_tui.features.writer import FeatureRow, FeatureWriter
 

@@ -16,12 +16,12 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import NetworkInput
 from mia_tui.dataset.model import FRAME_NUMBERING, Part
 from mia_tui.engine.data.augment import augment
-from mia_tui.engine.data.augmentation.mixing import is_mixed, mix_images, portion_of
+from mia_tui.engine.data.augmentation.mixing import Portion, is_mixed, mix_images, portion_of
 from mia_tui.engine.data.augmentation.moves import draw_moves
 from mia_tui.engine.data.images import ImageStore, open_images
 from mia_tui.engine.data.network_input import is_rgb
 from mia_tui.engine.data.random import ORDER_STREAM, hashes
-from mia_tui.engine.data.reader import ShouldStop
+from mia_tui.engine.data.reader import ShouldStop, row_groups
 from mia_tui.engine.data.sampling import shown_in_epoch
 from mia_tui.engine.data.scaling import Channels, standardise, to_unit, to_unit_of_size
 from mia_tui.runs.disk import OnWait
@@ -101,7 +101,7 @@ class Feed:
         numbering: What the frames of the samples are.
 
     Attributes:
-        images: The images of the run; to be loaded before batches are asked for.
+        images: The images of the run.
     """
 
     def __init__(
@@ -141,6 +141,19 @@ class Feed:
         found = [row for row, sample in enumerate(self.samples) if sample.split == part]
         return torch.tensor(found, dtype=torch.int64)
 
+    def begin(self, epoch: int, *, start: int) -> None:
+        """Check that each class has an image that can be read, and begin to read those of an epoch from a step on.
+
+        What cannot be read is then among the images left out, all of a class if that has no other.
+
+        Raises:
+            WorkStopped: If a stop was requested.
+            AwayError: If the disk with the images stayed away.
+        """
+        self.images.check_groups(row_groups(self.samples))
+        keys = self._keys(epoch)
+        self.images.prefetch(self._rows_of(keys, self._portions(len(keys), start)))
+
     def training_batches(self, epoch: int, *, start: int) -> Iterator[Batch]:
         """The batches of an epoch from step `start` on, shuffled and augmented.
 
@@ -150,11 +163,8 @@ class Feed:
         config = scaled_to(self.config, height)
         keys = self._keys(epoch)
         moves = draw_moves(config, seed=seed, epoch=epoch, samples=keys)
-        portions = [
-            portion_of(places, torch.arange(len(places)), config)
-            for places in batches(torch.arange(len(keys)), config.batch_size)[start:]
-        ]
-        fetched = self._fetch([keys[portion.places] % len(self.samples) for portion in portions])
+        portions = self._portions(len(keys), start)
+        fetched = self._fetch(self._rows_of(keys, portions))
         for portion, (_, pixels, kept) in zip(portions, fetched, strict=True):
             left = portion.readable(kept)
             shown = keys[left.places]  # on the CPU: copying it over would wait for the GPU
@@ -211,6 +221,16 @@ class Feed:
         shown = shown_in_epoch(rows, self._targets[rows], self.config.sampling, seed=seed, epoch=epoch)
         keys = shown.rows + shown.turn * len(self.samples)
         return keys[epoch_order(len(keys), seed=seed, epoch=epoch)]
+
+    def _portions(self, count: int, start: int) -> list[Portion]:
+        """What is read for each batch of an epoch of so many images, from a step on."""
+        return [
+            portion_of(places, torch.arange(len(places)), self.config)
+            for places in batches(torch.arange(count), self.config.batch_size)[start:]
+        ]
+
+    def _rows_of(self, keys: Tensor, portions: Sequence[Portion]) -> list[Tensor]:
+        return [keys[portion.places] % len(self.samples) for portion in portions]
 
     def _plain(self, wanted: Sequence[Tensor]) -> Iterator[Batch]:
         for chosen, pixels, kept in self._fetch(wanted):

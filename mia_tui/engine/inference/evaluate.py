@@ -11,6 +11,7 @@ from mia_tui.engine.data.feed import Batch
 from mia_tui.engine.device import Arithmetic, autocast, is_out_of_memory, release_memory
 from mia_tui.engine.inference.head_input import EvaluatedFeatures
 from mia_tui.engine.inference.kept_scores import KeptScores
+from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
 from mia_tui.errors import RunError
 
 LossTerms = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -51,9 +52,6 @@ def evaluate(
     `features` gets what the head is given, if the model is a `WithHeadInput`; `kept` gets the logits. `with_views`
     takes the mean over flips and turns of each image, as predictions do (`predict.Predictor`).
     """
-    # Imports torchmetrics, which predictions do without: a fifth of their start.
-    from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
-
     counter, predictions = ConfusionCounter(num_classes, device), PredictedClasses(num_samples, device)
     sums = torch.zeros(2, device=device)
     for batch in batches:
