@@ -24,6 +24,8 @@ The packages, from the top down; each imports only from those below it:
 
 Where things go
 ---------------
+    recipe              a line in config/recipes.py and `RecipeName` of config/train, its words in
+                        tui/training/pickers.py, and when it suits in runs/preflight/recommendation.py
     backbone            a row in catalog/backbones.py; weights that come with the program: engine/network/shipped.py
     loss                a line in catalog/losses.py, and its formula in engine/training/losses.py; a parameter is a
                         field in config/train/ (as `focal_gamma`), with a value in config/recipes.py
@@ -121,7 +123,8 @@ Each line passes through its modules in this order.
         percentiles of each image, by default those of dataset/images/bit_depth.py.
     a form to the first epoch
         tui/training/form.py makes a `TrainConfig` (config/train/), checked by config/check.py; its first page is
-        tui/training/start_page.py, whose minutes are those of tui/training/forecast.py;
+        tui/training/start_page.py, whose minutes are those of tui/training/forecast.py and
+        runs/preflight/duration.py, and whose advice is that of runs/preflight/recommendation.py;
         tui/training/check_screen.py -> runs/preflight/prepare.py chooses samples and parts
         (dataset/split/assignment.py), runs/preflight/checks.py says what would hurt, slides that
         dataset/split/name_groups.py finds in file names among it. `start_run` of
