@@ -24,7 +24,7 @@ from mia_tui.catalog.metrics import higher_is_better
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.data.feed import Batch, batches
-from mia_tui.engine.device import describe, is_out_of_memory, pick_device, resolve_precision, set_up
+from mia_tui.engine.device import describe, is_out_of_memory, pick_device, set_up, training_arithmetic
 from mia_tui.engine.inference.evaluate import Scores, evaluate
 from mia_tui.engine.inference.familiar import MOST_IMAGES, FamiliarFeatures, familiar_features
 from mia_tui.engine.inference.head_input import EvaluatedFeatures, WithHeadInput
@@ -124,7 +124,11 @@ class _Training:
         counts = torch.zeros(len(job.classes), len(job.classes), dtype=torch.int64)
         self.progress = TrainingProgress(**state["progress"]) if state else TrainingProgress(counts)
         self.resumed_at = EpochPlace(self.progress.epoch, self.progress.step) if state else None
-        self.arithmetic = state["arithmetic"] if state else resolve_precision(self.config.precision, device)
+        self.arithmetic = (
+            state["arithmetic"]
+            if state
+            else training_arithmetic(self.config.precision, device, self.config.backbone)
+        )
         train_count = sum(sample.split == "train" for sample in self.samples)
         self.steps_per_epoch = len(batches(torch.arange(train_count), self.config.batch_size))
         self.evaluated_part = "val" if any(sample.split == "val" for sample in self.samples) else "train"
