@@ -265,8 +265,8 @@ def settings_options(function: Function) -> Function:
         cls=Option,
         metavar="NAME",
         help=(
-            "Settings to start from: default, finetune (begins with ImageNet weights), best (the same, more "
-            "accurate and slower), quick (a first look), scratch (begins with no weights), or mia (the "
+            "Settings to start from: default, finetune (begins with ImageNet weights), best (the same, "
+            "validated over flips and turns, for predictions with --tta), quick (a first look), scratch (begins with no weights), or mia (the "
             "predecessor's). Which one suits is said before the start."
         ),
     )
