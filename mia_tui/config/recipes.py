@@ -9,8 +9,8 @@ from mia_tui.config.train import RecipeName
 RECIPES: dict[RecipeName, dict[str, str | int | float | bool]] = {
     # Chosen by measuring (README); they are set on the fields of TrainConfig.
     "default": {},
-    # The head learns first, then all (Kumar et al., arXiv 2202.10054). On validation slides smaller rates for early stages
-    # (layer_decay 0.8) with varied crops and colours were worse in so few epochs, and means of weights no better.
+    # The head learns first, then all (Kumar et al., arXiv 2202.10054). On validation slides smaller rates for early
+    # stages (layer_decay 0.8) with varied crops and colours were worse in so few epochs, and means of weights no better.
     "finetune": {
         "backbone": "efficientnetlite0",
         "weights": "imagenet",
@@ -19,7 +19,7 @@ RECIPES: dict[RecipeName, dict[str, str | int | float | bool]] = {
         "weight_decay": 0.05,
         "freeze_epochs": 1.0,
     },
-    # The same, chosen by the mean of the answers to flips and turns, whose validation loss was the lowest of all.
+    # The same; its epoch is chosen by the mean of the answers to flips and turns, whose validation loss was lower.
     "best": {
         "backbone": "efficientnetlite0",
         "weights": "imagenet",

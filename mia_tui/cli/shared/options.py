@@ -266,8 +266,8 @@ def settings_options(function: Function) -> Function:
         metavar="NAME",
         help=(
             "Settings to start from: default, finetune (begins with ImageNet weights), best (the same, "
-            "validated over flips and turns, for predictions with --tta), quick (a first look), scratch (begins with no weights), or mia (the "
-            "predecessor's). Which one suits is said before the start."
+            "validated over flips and turns, for predictions with --tta), quick (a first look), scratch (begins "
+            "with no weights), or mia (the predecessor's). Which one suits is said before the start."
         ),
     )
     file = click.option(
