@@ -260,7 +260,11 @@ def _trivial_augment(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config:
 
 @augmentation("stain_jitter", stream=11, numbers=6)
 def _stain_jitter(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config: TrainConfig) -> None:
-    """Stains of pictures in colour; in all other images there is none to be told apart, and nothing happens."""
+    """Factors and amounts of the stains of a picture in colour (Tellez et al. 2018); others have none to tell apart.
+
+    Source: Tellez et al., "Whole-slide mitosis detection in H&E breast histology using PHH3 as a reference to train
+        distilled stain-invariant convolutional networks", 2018.
+    """
     if not batch.is_rgb:
         return
     strengths = _between(1 - config.stain_strength, 1 + config.stain_strength, drawn[:, :3])
