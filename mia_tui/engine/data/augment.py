@@ -78,9 +78,7 @@ _TAKEN = {
 _MIN_PATCHES = 3  # a side (imgaug 0.4); fewer could black out the whole image
 _BLUR_GROUPS = 3
 _NOISES = 16  # images of noise, one of which fills a rectangle
-_STAIN_BACKGROUND = (
-    0.25  # by how much of `stain_strength` the light of the background changes, in optical density
-)
+_STAIN_BACKGROUND = 0.25  # largest change of a stain everywhere, in optical density, by `stain_strength`
 _ERASED_RATIO = 10 / 3  # longest side of a rectangle by its shortest (Zhong et al. 2020)
 
 
