@@ -25,6 +25,8 @@ The packages, from the top down; each imports only from those below it:
 
 Where things go
 ---------------
+    recipe              a line in config/recipes.py and `RecipeName` of config/train, its words in
+                        tui/training/pickers.py, and when it suits in runs/preflight/recommendation.py
     backbone            a row in catalog/backbones.py; weights that come with the program: engine/network/shipped.py
     loss                a line in catalog/losses.py, and its formula in engine/training/losses.py; a parameter is a
                         field in config/train/ (as `focal_gamma`), with a value in config/recipes.py
@@ -126,7 +128,8 @@ Each line passes through its modules in this order.
         percentiles of each image, by default those of dataset/images/bit_depth.py.
     a form to the first epoch
         tui/training/form.py makes a `TrainConfig` (config/train/), checked by config/check.py; its first page is
-        tui/training/start_page.py, whose minutes are those of tui/training/forecast.py;
+        tui/training/start_page.py, whose minutes are those of tui/training/forecast.py and
+        runs/preflight/duration.py, and whose advice is that of runs/preflight/recommendation.py;
         tui/training/check_screen.py -> runs/preflight/prepare.py chooses samples and parts
         (dataset/split/assignment.py), runs/preflight/checks.py says what would hurt, slides that
         dataset/split/name_groups.py finds in file names among it. `start_run` of
@@ -139,7 +142,7 @@ Each line passes through its modules in this order.
     an epoch, from its first image to the weights that are kept
         engine/data/sampling.py says which images are shown, config/epoch_work.py at which size. `set_step` of
         engine/training/learner.py sets rates (engine/training/optim.py) and what learns, of which head and stages are
-        told by engine/network/layer_stages.py. At its end engine/network/averages.py takes the weights into their mean,
+        told by engine/network/layer_stages.py. At its end engine/network/averages.py adds the weights to their mean,
         engine/network/norms.py measures batch normalisation on training images, and engine/inference/evaluate.py asks
         the network about the validation part, of flips and turns as well if that is set.
     a rising learning rate to a suggested one

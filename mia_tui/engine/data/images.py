@@ -57,6 +57,7 @@ from mia_tui.memory import free_ram_bytes
 from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.record.time_use import TimePart
+from mia_tui.text import counted
 
 Mark = Callable[[TimePart], None]
 """Called when a part of a step has ended; the next one begins then."""
