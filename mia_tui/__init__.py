@@ -31,8 +31,9 @@ Where things go
     optimizer           a row in catalog/optimizers.py
     schedule            a line in catalog/schedules.py, its rate in engine/training/optim.py, its fields in
                         config/train/ and config/recipes.py
-    augmentation        a function in engine/data/augment.py with a number of its own for random values, its fields in
-                        config/train/ and config/recipes.py
+    augmentation        a function in engine/data/augment.py with a number of its own for random values, what it does
+                        to pixels in engine/data/augmentation/, its fields in config/train/ and config/recipes.py, its
+                        words in report/words/augmentations.py
     training setting    a field in config/train/, and when one would change it in config/advice.py; form, option,
                         file and help follow from them
     image format        a record in dataset/images/formats.py; unless Pillow reads it, its reader, a module in
