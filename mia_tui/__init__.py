@@ -134,8 +134,8 @@ Each line passes through its modules in this order.
     an epoch, from its first image to the weights that are kept
         engine/data/sampling.py says which images are shown, config/epoch_work.py at which size. `set_step` of
         engine/training/learner.py sets rates (engine/training/optim.py) and what learns, of which head and stages are
-        told by engine/network/layer_stages.py. At its end engine/network/averages.py takes the weights into their mean,
-        engine/network/norms.py measures batch normalisation on training images, and engine/inference/evaluate.py asks
+        told by engine/network/layer_stages.py. At its end engine/network/averages.py takes weights into their mean,
+        engine/network/norms.py measures batch normalisation on training images, engine/inference/evaluate.py asks
         the network about the validation part, of flips and turns as well if that is set.
     a rising learning rate to a suggested one
         cli/rate.py -> engine/rate_finder.py does the steps, analysis/rate_curve.py chooses a rate by their losses.

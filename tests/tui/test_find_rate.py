@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from test_train_screen import form, no_helpers, settle, text, to_field
-from tui_support import press, run, wait_until
+from tui_support import press, run, told, wait_until
 
 from mia_tui.analysis.rate_curve import RateCurve, rates_of
 from mia_tui.errors import RunError
@@ -68,7 +68,7 @@ def test_a_search_is_stopped_by_its_key_and_says_why_it_failed(
             await wait_until(pilot, lambda: "was stopped" in text(pilot))
             await wait_until(pilot, lambda: pilot.app.screen.commands._search is None)  # type: ignore[attr-defined]
             await press(pilot, "f4")
-            await wait_until(pilot, lambda: "torch cannot be used" in text(pilot))
+            await wait_until(pilot, lambda: "torch cannot be used" in told(pilot.app))
 
     run(test())
 
