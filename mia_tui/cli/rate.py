@@ -97,7 +97,7 @@ def command(
 
     from mia_tui.engine.rate_finder import find_rate
 
-    with report.counting("Raising the rate", total=steps) as bar:
+    with report.counting("Learning rate", unit="steps", total=steps) as bar:
         curve = find_rate(
             prepared.job,
             prepared.samples,

@@ -12,6 +12,7 @@ from mia_tui.analysis.rate_curve import RateCurve, rates_of
 from mia_tui.errors import RunError
 from mia_tui.runs.preflight import rate_search
 from mia_tui.runs.preflight.rate_search import RateSearch
+from mia_tui.tui.training import commands
 
 __all__ = ["no_helpers"]  # a fixture for all tests here
 
@@ -40,7 +41,7 @@ def test_a_rate_that_is_found_is_in_the_form_with_its_curve(
             rate = CURVE.suggestion
             assert rate is not None
             assert pilot.app.screen.cursor.form.config.lr == float(f"{rate:.1e}")  # type: ignore[attr-defined]
-            assert "suggested" in text(pilot)
+            await wait_until(pilot, lambda: "suggested" in text(pilot))
             assert asked[0][:2] == ["train", str(discs.absolute())]
 
     run(test())
@@ -52,18 +53,20 @@ def test_a_search_is_stopped_by_its_key_and_says_why_it_failed(
     stopped = threading.Event()
 
     def answer(self: RateSearch) -> RateCurve | None:
-        if stopped.is_set():
+        if stopped.is_set():  # at the second time
             raise RunError("torch cannot be used.")
         stopped.wait(60)
         return None
 
     monkeypatch.setattr(RateSearch, "do", answer)
     monkeypatch.setattr(RateSearch, "stop", lambda self: stopped.set())
+    monkeypatch.setattr(RateSearch, "said", "Learning rate: 7 of 100 steps")
+    monkeypatch.setattr(commands, "_LOOK_S", 0.01)
 
     async def test() -> None:
         async with form(discs) as pilot:
             await press(pilot, "f4")
-            await wait_until(pilot, lambda: "F4 stops it" in text(pilot))
+            await wait_until(pilot, lambda: "7 of 100 steps (F4 stops it)" in text(pilot))
             await press(pilot, "f4")
             await wait_until(pilot, lambda: "was stopped" in text(pilot))
             await wait_until(pilot, lambda: pilot.app.screen.commands._search is None)  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ class RateSearch:
         dataset: Folder of the images.
         state: The folder given with --state.
         annotator: Who trains.
+
+    Attributes:
+        is_stopped: Whether somebody stopped it.
     """
 
     def __init__(
@@ -39,7 +43,13 @@ class RateSearch:
         state = None if state is None else state.absolute()
         self._words = train_words(config, dataset.absolute(), state=state, annotator=annotator)
         self._process: subprocess.Popen[bytes] | None = None
-        self._is_stopped = False
+        self.is_stopped = False
+        self._said: list[str] = []
+
+    @property
+    def said(self) -> str:
+        """What the process said last: what it does, or how many steps are done."""
+        return self._said[-1] if self._said else ""
 
     def do(self) -> RateCurve | None:
         """The losses of the steps; None if it was stopped.
@@ -57,19 +67,27 @@ class RateSearch:
             cwd="/",
         )
         self._process = process
-        if self._is_stopped:
+        if self.is_stopped:
             process.kill()
         give_way(process.pid)
-        answer, said = process.communicate()
-        if self._is_stopped:
+        answers: list[bytes] = []
+        assert process.stdout is not None and process.stderr is not None
+        reading = threading.Thread(target=lambda pipe=process.stdout: answers.append(pipe.read()))
+        reading.start()
+        for line in process.stderr:
+            text = line.decode(errors="replace").strip()
+            self._said += [text] if text else []
+        reading.join()
+        process.wait()
+        if self.is_stopped:
             return None
         if process.returncode:
-            raise RunError(_last_line(said) or "No learning rate could be looked for; its process ended.")
-        return _curve_of(answer)
+            raise RunError(self.said or "No learning rate could be looked for; its process ended.")
+        return _curve_of(b"".join(answers))
 
     def stop(self) -> None:
         """End the process."""
-        self._is_stopped = True
+        self.is_stopped = True
         if self._process is not None:
             self._process.kill()
 
@@ -81,8 +99,3 @@ def _curve_of(answer: bytes) -> RateCurve:
         raise RunError("What the search of a learning rate answered cannot be read.") from error
     losses: Any = [float(loss) for loss in found.losses]  # nan is a word in JSON
     return RateCurve(np.array(found.rates, np.float64), np.array(losses, np.float64))
-
-
-def _last_line(said: bytes) -> str:
-    lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
-    return lines[-1] if lines else ""

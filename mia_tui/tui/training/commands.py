@@ -14,10 +14,12 @@ from mia_tui.tui.training.form_cursor import LISTED
 from mia_tui.tui.training.machine import Machine
 
 if TYPE_CHECKING:
+    from mia_tui.analysis.rate_curve import RateCurve
     from mia_tui.runs.preflight.rate_search import RateSearch
     from mia_tui.tui.training.screen import TrainScreen
 
 _SUGGESTED = "train.toml"
+_LOOK_S = 1.0  # between two looks at how far a search for a rate is
 
 
 class TrainCommands:
@@ -183,7 +185,7 @@ class TrainCommands:
 
         screen = self._screen
         try:
-            curve = await asyncio.to_thread(search.do)
+            curve = await self._watched(search)
         except MiaError as error:
             screen.say("")  # nothing is looked for any more
             screen.show_error(error)
@@ -201,6 +203,15 @@ class TrainCommands:
         self._cursor.form.set_text("lr", f"{rate:.1e}")
         self._cursor.refresh()
         screen.say(f"The learning rate {rate:.2g} is in the form: {RULE}.")
+
+    async def _watched(self, search: "RateSearch") -> "RateCurve | None":
+        """Say from time to time how far a search is, until it ends."""
+        work, said = asyncio.ensure_future(asyncio.to_thread(search.do)), ""
+        while not (await asyncio.wait({work}, timeout=_LOOK_S))[0]:
+            if search.said != said and not search.is_stopped:
+                said = search.said
+                self._screen.say(f"{said} ({self._screen.key('rate')} stops it)")
+        return work.result()
 
     def _copy(self) -> None:
         self._screen.app.copy_to_clipboard(self._screen.command)
