@@ -40,7 +40,7 @@ def test_a_rate_that_is_found_is_in_the_form_with_its_curve(
             await settle(pilot)
             rate = CURVE.suggestion
             assert rate is not None
-            assert pilot.app.screen.cursor.form.config.lr == float(f"{rate:.1e}")  # type: ignore[attr-defined]
+            assert pilot.app.screen.cursor.form.config.lr == float(f"{rate:.2g}")  # type: ignore[attr-defined]
             await wait_until(pilot, lambda: "suggested" in text(pilot))
             assert asked[0][:2] == ["train", str(discs.absolute())]
 

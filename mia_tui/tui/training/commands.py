@@ -198,11 +198,11 @@ class TrainCommands:
         screen.rate_curve, rate = curve, curve.suggestion
         if rate is None:
             screen.say("The loss falls at none of the learning rates, so the form stays as it is.")
-            screen.show()
-            return
-        self._cursor.form.set_text("lr", f"{rate:.1e}")
-        self._cursor.refresh()
-        screen.say(f"The learning rate {rate:.2g} is in the form: {RULE}.")
+        else:
+            self._cursor.form.set_text("lr", f"{rate:.2g}")
+            self._cursor.refresh()
+            screen.say(f"The learning rate {rate:.2g} is in the form: {RULE}.")
+        screen.show()
 
     async def _watched(self, search: "RateSearch") -> "RateCurve | None":
         """Say from time to time how far a search is, until it ends."""
