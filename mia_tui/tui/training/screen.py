@@ -409,7 +409,9 @@ class TrainScreen(KeyedScreen[RunDir | None]):
             each.update_classes({"panel": is_wide, "-active": is_wide and name == "form"}, animate=False)
         self._panels["form"].border_title = section
         self._panels["explanation"].border_title = "What it means"
-        self._panels["side"].border_title = _SIDE_TITLES.get(section, "Images")
+        has_curve = section == "Optimizer" and self.rate_curve is not None
+        title = "Learning rate" if has_curve else _SIDE_TITLES.get(section, "Images")
+        self._panels["side"].border_title = title
         side = _SIDE_COLUMNS
         if is_wide:
             side = max(_WIDE_SIDE_COLUMNS, min(int(_WIDE_SIDE_SHARE * width), _MOST_SIDE_COLUMNS))
