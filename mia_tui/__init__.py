@@ -31,8 +31,9 @@ Where things go
     optimizer           a row in catalog/optimizers.py
     schedule            a line in catalog/schedules.py, its rate in engine/training/optim.py, its fields in
                         config/train/ and config/recipes.py
-    augmentation        a function in engine/data/augment.py with a number of its own for random values, its fields in
-                        config/train/ and config/recipes.py
+    augmentation        a function in engine/data/augment.py with a number of its own for random values, what it does
+                        to pixels in engine/data/augmentation/, its fields in config/train/ and config/recipes.py, its
+                        words in report/words/augmentations.py
     training setting    a field in config/train/, and when one would change it in config/advice.py; form, option,
                         file and help follow from them
     image format        a record in dataset/images/formats.py; unless Pillow reads it, its reader, a module in
@@ -131,6 +132,14 @@ Each line passes through its modules in this order.
         imports engine/training/train.py, and timm with it. The loader builds the network meanwhile
         (engine/training/learner.py), and the steps begin. What happens goes to events.jsonl
         (runs/worker/attempt.py, runs/record/log.py); tui/runs/follow.py reads it, runs/record/state.py adds it up.
+    an epoch, from its first image to the weights that are kept
+        engine/data/sampling.py says which images are shown, config/epoch_work.py at which size. `set_step` of
+        engine/training/learner.py sets rates (engine/training/optim.py) and what learns, of which head and stages are
+        told by engine/network/layer_stages.py. At its end engine/network/averages.py takes the weights into their mean,
+        engine/network/norms.py measures batch normalisation on training images, and engine/inference/evaluate.py asks
+        the network about the validation part, of flips and turns as well if that is set.
+    a rising learning rate to a suggested one
+        cli/rate.py -> engine/rate_finder.py does the steps, analysis/rate_curve.py chooses a rate by their losses.
     the time of a training to its bottleneck
         runs/worker/start_clock.py measures the start, engine/training/time_use.py the steps, whose parts
         engine/data/feed.py marks; runs/record/time_use.py makes shares of it and a sentence.

@@ -17,6 +17,7 @@ from mia_tui.engine.training import checkpoint as checkpoint_module
 from mia_tui.engine.training import learner as learner_module
 from mia_tui.engine.training import train as train_module
 from mia_tui.engine.training.checkpoint import settle_best
+from mia_tui.engine.training.step_graphs import StepResult
 from mia_tui.errors import CheckpointError, DataError, RunError
 from mia_tui.runs.evaluation.confusion import load_confusion
 from mia_tui.runs.record.events import CheckpointSaved, EpochEnded, Phase, RunStarted, Warned
@@ -381,7 +382,7 @@ def test_a_resumed_run_does_not_keep_the_checkpoint_in_memory(
     alive: list[bool] = []
     step = learner_module.Learner.step
 
-    def looking(self: learner_module.Learner, *batch: torch.Tensor) -> learner_module.StepResult:
+    def looking(self: learner_module.Learner, *batch: torch.Tensor) -> StepResult:
         alive.append(read[0]() is not None)
         return step(self, *batch)
 

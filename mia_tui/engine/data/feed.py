@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mia_tui.config.growing_size import epoch_size, scaled_to
+from mia_tui.config.epoch_work import epoch_size, scaled_to
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import NetworkInput
 from mia_tui.dataset.model import FRAME_NUMBERING, Part

@@ -19,29 +19,31 @@ import torch
 from torch import Tensor
 
 from mia_tui.catalog.metrics import higher_is_better
+from mia_tui.config.epoch_work import MOST_NORM_IMAGES
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.engine.data.disk_watch import WorkStopped
-from mia_tui.engine.data.feed import Batch
 from mia_tui.engine.device import describe
 from mia_tui.engine.inference.evaluate import Scores, evaluate
 from mia_tui.engine.inference.familiar import MOST_IMAGES, FamiliarFeatures, familiar_features
 from mia_tui.engine.inference.head_input import EvaluatedFeatures, WithHeadInput
 from mia_tui.engine.inference.kept_scores import KeptScores
-from mia_tui.engine.network.norms import MOST_NORM_IMAGES, measure_norms
+from mia_tui.engine.network.norms import measure_norms
 from mia_tui.engine.training.checkpoint import (
     BestWeights,
     copy_weights,
     save_checkpoint,
 )
 from mia_tui.engine.training.core_wait import CoreWait
-from mia_tui.engine.training.learner import Learner, StepResult
+from mia_tui.engine.training.fast_steps import FastSteps, call, refuse_impossible_means
+from mia_tui.engine.training.learner import Learner
 from mia_tui.engine.training.loading import LoadedImages, TrainingLoader
 from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
 from mia_tui.engine.training.progress import make_card
 from mia_tui.engine.training.reports import EpochEvaluation, StepReports, report_checkpoint, save_evaluation
+from mia_tui.engine.training.step_graphs import StepResult
 from mia_tui.engine.training.time_use import TimeUse
 from mia_tui.errors import AwayError, DataError, RunError
-from mia_tui.runs.evaluation.confusion import SavedConfusion, figures
+from mia_tui.runs.evaluation.confusion import SavedConfusion, count_confusion, figures
 from mia_tui.runs.evaluation.epoch_predictions import NOT_EVALUATED, EpochPredictions
 from mia_tui.runs.record.events import EpochEnded, EpochPlace, Outcome, TimeUsed
 from mia_tui.runs.record.model_card import ModelCard
@@ -79,6 +81,7 @@ def train(attempt: Attempt, loader: TrainingLoader) -> Outcome:
         resumed_at=loader.resumed_at,
         arithmetic=loader.arithmetic,
     )
+    refuse_impossible_means(loader.job.config, loader.device, loader.arithmetic)
     loader.warn()
     return _Training(attempt, loader, *loader.load()).run_epochs()
 
@@ -105,8 +108,23 @@ class _Training:
         self._loaded_at = time.monotonic()
         self._core_wait = CoreWait(attempt.warn, torch.get_num_threads(), self.run.name)
 
+    def _choose_means(self) -> FastSteps:
+        """Begin to choose by which means steps are computed."""
+        say, place = partial(self.attempt.phase, "training"), f"on {describe(self.device)}, {self.arithmetic}"
+        say(place)
+        return FastSteps(
+            self.learner,
+            steps_left=self._steps_left,
+            say=lambda words: say(f"{place}; {words}"),
+            warn=self.attempt.warn,
+            do=self._core_wait.timed if self.device.type == "cpu" else call,
+        )
+
+    def _steps_left(self) -> int:
+        return (self.config.epochs + 1 - self.progress.epoch) * self.steps_per_epoch - self.progress.step
+
     def run_epochs(self) -> Outcome:
-        self.attempt.phase("training", f"on {describe(self.device)}, {self.arithmetic}")
+        self._steps = self._choose_means()
         try:
             while not self.progress.is_over(self.config):
                 if not self.progress.step:  # an epoch resumed in its middle leaves out the same images
@@ -144,7 +162,9 @@ class _Training:
                 self.learner.set_step(progress.epoch, progress.step)
                 progress.step += 1
                 if len(batch.targets) >= least:
-                    result = self._step(batch)
+                    result = self._steps.step(batch)
+                    if not self._has_stepped:
+                        self._first_step_ended(result)
                     sums += torch.stack([result.numerator, result.denominator])
                     steps.step_ended(
                         EpochPlace(progress.epoch, progress.step),
@@ -160,6 +180,7 @@ class _Training:
                     break
         except (WorkStopped, AwayError) as error:  # while waiting for a batch: the steps before it count
             interrupted = error
+        steps.finish()
         progress.sums = sums.tolist()
         progress.confusion += torch.from_numpy(counter.counts())
         progress.predicted = None if predictions is None else predictions.classes()
@@ -170,16 +191,10 @@ class _Training:
             raise interrupted
         return progress.step >= self.steps_per_epoch
 
-    def _step(self, batch: Batch) -> StepResult:
-        if self.device.type != "cpu":
-            result = self.learner.step(batch)
-        else:
-            result = self._core_wait.timed(self.learner.step, batch)
-        if not self._has_stepped:
-            self._has_stepped = True
-            result.numerator.item()  # waits for the device, this once
-            self._time.started(self.attempt.first_step_ended(since=self._loaded_at))
-        return result
+    def _first_step_ended(self, result: StepResult) -> None:
+        self._has_stepped = True
+        result.numerator.item()  # waits for the device, this once
+        self._time.started(self.attempt.first_step_ended(since=self._loaded_at))
 
     def _training_predictions(self) -> PredictedClasses | None:
         """Without a validation part the training images are evaluated, while they are trained on."""
@@ -194,7 +209,7 @@ class _Training:
         self.left_out.report(progress.epoch)
         self.left_out.check_classes()
         self._images.other_types.give()
-        scores = {"train": Scores(progress.confusion.numpy(), progress.loss, progress.predicted)}
+        scores = {"train": Scores(self._training_confusion(), progress.loss, progress.predicted)}
         images = len(self.feed.rows("val"))
         seen, kept = EvaluatedFeatures(images, MOST_IMAGES), KeptScores(images, len(self.job.classes))
         if self.learner.end_epoch(progress.epoch) and not self._measure_norms():
@@ -220,6 +235,16 @@ class _Training:
             self._save()
         self._report_time()
         return True
+
+    def _training_confusion(self) -> np.ndarray:
+        """Of what was shown in the epoch; where the training part is evaluated each shown image counts once."""
+        predicted = self.progress.predicted
+        if predicted is None or self.config.sampling == "all":
+            return self.progress.confusion.numpy()
+        said = predicted.numpy()
+        shown = said != NOT_EVALUATED
+        truth = np.array([sample.class_index for sample in self.samples], np.int64)
+        return count_confusion(truth[shown], said[shown], len(self.job.classes))
 
     def _measure_norms(self) -> bool:
         """Measure the norms of the network that is validated and saved; False if a stop was requested meanwhile."""
@@ -284,6 +309,8 @@ class _Training:
                 val=values.get("val"),
                 elapsed_s=self._elapsed(),
                 left_out=self.left_out.counts(),
+                views=self._views(),
+                averaged=self.learner.averaged_epochs,
             )
         )
         with self._time.part("saving"):
@@ -291,6 +318,11 @@ class _Training:
         if best is not None:
             said = best.scores(np.array(self.places), epoch=self.progress.epoch, split=self.evaluated_part)
             self._pending_evaluation = replace(evaluation, scores=said)
+
+    def _views(self) -> int:
+        """How many views of each validation image the network is shown."""
+        is_shown_more = self.config.validate_views and self.evaluated_part == "val"
+        return self.config.view_count if is_shown_more else 1
 
     def _evaluated_images(self, predicted: Tensor | None) -> EpochPredictions:
         """Predicted classes by position in samples.jsonl, which lists the images of the test part, too."""
