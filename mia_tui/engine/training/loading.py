@@ -20,7 +20,7 @@ from mia_tui.engine.data.feed import Feed, batches
 from mia_tui.engine.data.images import ImageStore
 from mia_tui.engine.data.network_input import InputOfRun, input_of
 from mia_tui.engine.data.scaling import Channels
-from mia_tui.engine.device import is_out_of_memory, pick_device, resolve_precision, set_up
+from mia_tui.engine.device import is_out_of_memory, pick_device, set_up, training_arithmetic
 from mia_tui.engine.training.fingerprint import RunFingerprint
 from mia_tui.engine.training.input_map import settle_input_map
 from mia_tui.engine.training.left_out import LeftOutImages
@@ -112,7 +112,11 @@ class TrainingLoader:
         counts = torch.zeros(len(job.classes), len(job.classes), dtype=torch.int64)
         self.progress = TrainingProgress(**state["progress"]) if state else TrainingProgress(counts)
         self.resumed_at = EpochPlace(self.progress.epoch, self.progress.step) if state else None
-        self.arithmetic = state["arithmetic"] if state else resolve_precision(config.precision, self.device)
+        self.arithmetic = (
+            state["arithmetic"]
+            if state
+            else training_arithmetic(config.precision, self.device, config.backbone)
+        )
         train_count = sum(sample.split == "train" for sample in self.samples)
         self.steps_per_epoch = len(batches(torch.arange(train_count), config.batch_size))
         self._images: LoadedImages | None = None
@@ -168,7 +172,8 @@ class TrainingLoader:
             WorkStopped: If a stop was requested meanwhile.
         """
         images = self.begin_images()
-        self._say(f"reading images and building {self._config.backbone}")
+        self._say(f"reading images: {images.feed.images.keeping}")
+        self._say(f"building {self._config.backbone}")
         with self._attempt.start.part("network"):
             learner = self._build_learner(images.input)
             if self._state is not None:

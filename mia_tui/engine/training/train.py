@@ -209,6 +209,11 @@ class _Training:
         self.left_out.report(progress.epoch)
         self.left_out.check_classes()
         self._images.other_types.give()
+        problem = self.feed.images.take_disk_problem()
+        if problem is not None:
+            self.attempt.warn(
+                f"Decoded images are not kept on the disk any more: {problem}", "The run goes on."
+            )
         scores = {"train": Scores(self._training_confusion(), progress.loss, progress.predicted)}
         images = len(self.feed.rows("val"))
         seen, kept = EvaluatedFeatures(images, MOST_IMAGES), KeptScores(images, len(self.job.classes))
