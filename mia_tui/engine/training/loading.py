@@ -101,7 +101,7 @@ class TrainingLoader:
     def __init__(self, attempt: Attempt, job: TrainJob, samples: Sequence[Sample]) -> None:
         choice = pick_device(job.config.device)
         self.device, self._warning = choice.device, choice.warning
-        threads = job.threads or usable_cores()
+        self._threads = threads = job.threads or usable_cores()
         self._config = config = msgspec.structs.replace(job.config, threads=threads)
         self._attempt, self.job = attempt, msgspec.structs.replace(job, config=config)
         set_up(self.device, threads=threads, deterministic=config.deterministic)
@@ -132,8 +132,7 @@ class TrainingLoader:
 
     def warn(self) -> None:
         """Warn if a GPU is not used, and if the run is resumed with another number of threads than before."""
-        threads = self._config.threads
-        assert threads is not None  # the job has the number that was settled
+        threads = self._threads
         before = threads if self._state is None else self._state.get("threads", threads)
         if before != threads and self.device.type == "cpu":
             self._attempt.warn(*other_threads(before, threads))
