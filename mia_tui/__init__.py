@@ -32,8 +32,9 @@ Where things go
     optimizer           a row in catalog/optimizers.py
     schedule            a line in catalog/schedules.py, its rate in engine/training/optim.py, its fields in
                         config/train/ and config/recipes.py
-    augmentation        a function in engine/data/augment.py with a number of its own for random values, its fields in
-                        config/train/ and config/recipes.py
+    augmentation        a function in engine/data/augment.py with a number of its own for random values, what it does
+                        to pixels in engine/data/augmentation/, its fields in config/train/ and config/recipes.py, its
+                        words in report/words/augmentations.py
     training setting    a field in config/train/, and when one would change it in config/advice.py; form, option,
                         file and help follow from them
     image format        a record in dataset/images/formats.py; unless Pillow reads it, its reader, a module in
@@ -134,6 +135,14 @@ Each line passes through its modules in this order.
         calls engine/training/train.py. That measures brightness (engine/training/input_map.py), reads the images,
         builds the network (engine/training/learner.py) and trains. What happens goes to events.jsonl
         (runs/worker/attempt.py, runs/record/log.py); tui/runs/follow.py reads it, runs/record/state.py adds it up.
+    an epoch, from its first image to the weights that are kept
+        engine/data/sampling.py says which images are shown, config/epoch_work.py at which size. `set_step` of
+        engine/training/learner.py sets rates (engine/training/optim.py) and what learns, of which head and stages are
+        told by engine/network/layer_stages.py. At its end engine/network/averages.py takes the weights into their mean,
+        engine/network/norms.py measures batch normalisation on training images, and engine/inference/evaluate.py asks
+        the network about the validation part, of flips and turns as well if that is set.
+    a rising learning rate to a suggested one
+        cli/rate.py -> engine/rate_finder.py does the steps, analysis/rate_curve.py chooses a rate by their losses.
     a label to the suggestions that are learned from it
         `_apply` of tui/controller/label_controller.py -> `labels_changed` of tui/live/live_suggestions.py, which
         gives the newest labels to the thread of tui/live/learner_thread.py: tui/live/learner.py takes features from

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mia_tui.config.growing_size import epoch_size, scaled_to
+from mia_tui.config.epoch_work import epoch_size, scaled_to
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import NetworkInput
 from mia_tui.dataset.model import FRAME_NUMBERING, Part
@@ -99,6 +99,7 @@ class Feed:
         left_out: Rows that are left out of the current epoch, with the reasons; see `images`.
         on_wait: Called with the reason when waiting for a disk begins, and with None when it is over.
         numbering: What the frames of the samples are.
+        processes: How many processes of this machine train together; see `open_images`.
 
     Attributes:
         images: The images of the run.
@@ -117,6 +118,7 @@ class Feed:
         left_out: Mapping[int, str] | None = None,
         on_wait: OnWait | None = None,
         numbering: int = FRAME_NUMBERING,
+        processes: int = 1,
     ) -> None:
         self.config = config
         self.samples = samples
@@ -130,6 +132,7 @@ class Feed:
             left_out=left_out,
             on_wait=on_wait,
             numbering=numbering,
+            processes=processes,
         )
         self._device = device
         self._scaling = scaling

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from mia_tui.catalog.metrics import higher_is_better
+from mia_tui.config.epoch_work import MOST_NORM_IMAGES
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.data.feed import Batch, batches
@@ -29,7 +30,7 @@ from mia_tui.engine.inference.evaluate import Scores, evaluate
 from mia_tui.engine.inference.familiar import MOST_IMAGES, FamiliarFeatures, familiar_features
 from mia_tui.engine.inference.head_input import EvaluatedFeatures, WithHeadInput
 from mia_tui.engine.inference.kept_scores import KeptScores
-from mia_tui.engine.network.norms import MOST_NORM_IMAGES, measure_norms
+from mia_tui.engine.network.norms import measure_norms
 from mia_tui.engine.training.checkpoint import (
     BestWeights,
     copy_weights,
@@ -43,7 +44,7 @@ from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
 from mia_tui.engine.training.progress import TrainingProgress, make_card
 from mia_tui.engine.training.reports import EpochEvaluation, StepReports, report_checkpoint, save_evaluation
 from mia_tui.errors import AwayError, DataError, RunError
-from mia_tui.runs.evaluation.confusion import SavedConfusion, figures
+from mia_tui.runs.evaluation.confusion import SavedConfusion, count_confusion, figures
 from mia_tui.runs.evaluation.epoch_predictions import NOT_EVALUATED, EpochPredictions
 from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.runs.record.events import EpochEnded, EpochPlace, Outcome
@@ -236,7 +237,7 @@ class _Training:
             self.attempt.warn(
                 f"Decoded images are not kept on the disk any more: {problem}", "The run goes on."
             )
-        scores = {"train": Scores(progress.confusion.numpy(), progress.loss, progress.predicted)}
+        scores = {"train": Scores(self._training_confusion(), progress.loss, progress.predicted)}
         images = len(self.feed.rows("val"))
         seen, kept = EvaluatedFeatures(images, MOST_IMAGES), KeptScores(images, len(self.job.classes))
         if self.learner.end_epoch(progress.epoch) and not self._measure_norms():
@@ -260,6 +261,16 @@ class _Training:
         if is_due and not progress.is_over(self.config):  # the end is saved anyway
             self._save()
         return True
+
+    def _training_confusion(self) -> np.ndarray:
+        """Of what was shown in the epoch; where the training part is evaluated each shown image counts once."""
+        predicted = self.progress.predicted
+        if predicted is None or self.config.sampling == "all":
+            return self.progress.confusion.numpy()
+        said = predicted.numpy()
+        shown = said != NOT_EVALUATED
+        truth = np.array([sample.class_index for sample in self.samples], np.int64)
+        return count_confusion(truth[shown], said[shown], len(self.job.classes))
 
     def _measure_norms(self) -> bool:
         """Measure the norms of the network that is validated and saved; False if a stop was requested meanwhile."""
@@ -324,12 +335,19 @@ class _Training:
                 val=values.get("val"),
                 elapsed_s=self._elapsed(),
                 left_out=self.left_out.counts(),
+                views=self._views(),
+                averaged=self.learner.averaged_epochs,
             )
         )
         save_evaluation(self.attempt, evaluation, "last")
         if best is not None:
             said = best.scores(np.array(self.places), epoch=self.progress.epoch, split=self.evaluated_part)
             self._pending_evaluation = replace(evaluation, scores=said)
+
+    def _views(self) -> int:
+        """How many views of each validation image the network is shown."""
+        is_shown_more = self.config.validate_views and self.evaluated_part == "val"
+        return self.config.view_count if is_shown_more else 1
 
     def _evaluated_images(self, predicted: Tensor | None) -> EpochPredictions:
         """Predicted classes by position in samples.jsonl, which lists the images of the test part, too."""

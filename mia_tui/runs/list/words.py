@@ -75,12 +75,23 @@ def evaluated_images(row: EpochEnded) -> str:
 
 
 def evaluated_in_epoch(state: RunState, epoch: int) -> str:
-    """` (5 of 8 images)`, to follow the part that an epoch was evaluated on, if some of it could not be read."""
-    left_out = next((row.left_out for row in state.epochs if row.epoch == epoch), None)
-    if left_out is None:
+    """How an epoch was evaluated if not as usual, to follow the part that it was evaluated on.
+
+    Such as ` (5 of 8 images; mean of 8 flips and turns of each; weights averaged over 3 epochs)`.
+    """
+    row = next((row for row in state.epochs if row.epoch == epoch), None)
+    if row is None:
         return ""
-    out, of = (left_out.val, left_out.of_val) if left_out.of_val else (left_out.train, left_out.of_train)
-    return f" ({of - out:,} of {of:,} images)" if out else ""
+    words, left_out = [], row.left_out
+    if left_out is not None:
+        out, of = (left_out.val, left_out.of_val) if left_out.of_val else (left_out.train, left_out.of_train)
+        if out:
+            words.append(f"{of - out:,} of {of:,} images")
+    if row.views > 1:
+        words.append(f"mean of {row.views} flips and turns of each")
+    if row.averaged > 1:
+        words.append(f"weights averaged over {row.averaged:,} epochs")
+    return f" ({'; '.join(words)})" if words else ""
 
 
 def _left_out_sentence(left_out: LeftOutEpochs) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mia_tui.catalog.backbones import BACKBONES, Backbone
+from mia_tui.config.epoch_work import MOST_NORM_IMAGES, training_work
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import Part
 from mia_tui.runs.machine.step_times import StepTime, StepTimes, timed_settings
@@ -77,20 +78,21 @@ def total_s(config: TrainConfig, totals: Mapping[Part, int], time: StepTime, cor
     """Seconds of a whole training, from its start to its end, if no earlier one has decoded the images."""
     images = totals["train"] + totals["val"]
     reading = images * time.read_s / cores
-    epoch = totals["train"] * time.train_s * _share_of_work(config) + totals["val"] * time.validate_s
+    steps = totals["train"] * time.train_s * training_work(config, 1, config.epochs)
+    work = steps + _validate_s(config, totals, time)
     if config.cache == "none":  # read beside the steps
-        return _START_S + config.epochs * max(epoch, reading)
+        return _START_S + max(work, config.epochs * reading)
     if time.device and not time.device.startswith("CPU"):  # beside the first epoch
-        return _START_S + max(epoch, reading) + (config.epochs - 1) * epoch
-    return _START_S + reading + config.epochs * epoch
+        return _START_S + work + max(0.0, reading - work / config.epochs)
+    return _START_S + reading + work
 
 
-def _share_of_work(config: TrainConfig) -> float:
-    """What a step takes in the mean over all epochs, as a share of one at the whole size of the whole network."""
-    frozen = min(1.0, config.freeze_epochs / config.epochs) * (1 - 1 / _BACKWARD)
-    first = config.start_size
-    grown = (first * first + first + 1) / 3  # the mean of a square whose side grows evenly from `first` to 1
-    return grown * (1 - frozen)
+def _validate_s(config: TrainConfig, totals: Mapping[Part, int], time: StepTime) -> float:
+    """Seconds of all validations, with the norms that are measured before them."""
+    images = totals["val"] * (config.view_count if config.validate_views else 1) * config.epochs
+    measured = config.epochs if config.refresh_norms else config.average_epochs
+    images += min(totals["train"], MOST_NORM_IMAGES) * measured
+    return images * time.validate_s
 
 
 def _guess(config: TrainConfig, alike: StepTime | None, *, has_gpu: bool, cores: int) -> StepTime | None:

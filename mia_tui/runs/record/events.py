@@ -91,7 +91,9 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
 class EpochEnded(Event, frozen=True, kw_only=True, tag="epoch_ended"):
     """Metrics of an epoch; `val` is None without a validation part. `elapsed_s`: of the run, without pauses.
 
-    `left_out` is None where every image could be read, and in runs of earlier versions.
+    `left_out` is None where every image could be read, and in runs of earlier versions. `views` of each validation
+    image were shown, of which the mean counts. `averaged` says of how many epochs the weights are the mean; it is 0
+    for those of this epoch alone.
     """
 
     epoch: Count
@@ -99,6 +101,8 @@ class EpochEnded(Event, frozen=True, kw_only=True, tag="epoch_ended"):
     val: dict[str, float] | None
     elapsed_s: Elapsed
     left_out: LeftOut | None = None
+    views: Count = 1
+    averaged: Count = 0
 
     @property
     def figures(self) -> dict[str, float]:

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Iterable
+from functools import partial
 
 import msgspec
 
 from mia_tui.catalog.metrics import metric_words
+from mia_tui.config.epoch_work import training_work
 from mia_tui.config.features import FeaturesConfig
 from mia_tui.config.fields import show_value
 from mia_tui.config.predict import DecisionRule, PredictConfig
@@ -157,7 +159,9 @@ def bars(snapshot: RunSnapshot, columns: int, ink: Ink) -> tuple[list[Piece], li
     if images is not None:
         return [], _image_bar(images, columns, ink)
     config = None if snapshot.job is None else snapshot.job.config
-    progress = run_progress(snapshot.state, config.batch_size) if isinstance(config, TrainConfig) else None
+    progress = None
+    if isinstance(config, TrainConfig):
+        progress = run_progress(snapshot.state, config.batch_size, partial(training_work, config))
     counting = snapshot.state.progress
     working = snapshot.status in IN_PROGRESS and not snapshot.is_gone
     training = working and snapshot.state.phase == "training"
