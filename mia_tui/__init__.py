@@ -25,6 +25,8 @@ The packages, from the top down; each imports only from those below it:
 
 Where things go
 ---------------
+    recipe              a line in config/recipes.py and `RecipeName` of config/train, its words in
+                        tui/training/pickers.py, and when it suits in runs/preflight/recommendation.py
     backbone            a row in catalog/backbones.py; weights that come with the program: engine/network/shipped.py
     loss                a line in catalog/losses.py, and its formula in engine/training/losses.py; a parameter is a
                         field in config/train/ (as `focal_gamma`), with a value in config/recipes.py
@@ -126,23 +128,28 @@ Each line passes through its modules in this order.
         percentiles of each image, by default those of dataset/images/bit_depth.py.
     a form to the first epoch
         tui/training/form.py makes a `TrainConfig` (config/train/), checked by config/check.py; its first page is
-        tui/training/start_page.py, whose minutes are those of tui/training/forecast.py;
+        tui/training/start_page.py, whose minutes are those of tui/training/forecast.py and
+        runs/preflight/duration.py, and whose advice is that of runs/preflight/recommendation.py;
         tui/training/check_screen.py -> runs/preflight/prepare.py chooses samples and parts
         (dataset/split/assignment.py), runs/preflight/checks.py says what would hurt, slides that
         dataset/split/name_groups.py finds in file names among it. `start_run` of
         runs/list/lifecycle.py writes the run's folder (runs/record/layout.py) and starts the worker
         (runs/worker/launch.py): worker.py takes the lock, waits for its turn, imports engine/jobs/train.py, which
-        calls engine/training/train.py. That measures brightness (engine/training/input_map.py), reads the images,
-        builds the network (engine/training/learner.py) and trains. What happens goes to events.jsonl
+        begins to read the images (engine/training/loading.py; brightness: engine/training/input_map.py) and only then
+        imports engine/training/train.py, and timm with it. The loader builds the network meanwhile
+        (engine/training/learner.py), and the steps begin. What happens goes to events.jsonl
         (runs/worker/attempt.py, runs/record/log.py); tui/runs/follow.py reads it, runs/record/state.py adds it up.
     an epoch, from its first image to the weights that are kept
         engine/data/sampling.py says which images are shown, config/epoch_work.py at which size. `set_step` of
         engine/training/learner.py sets rates (engine/training/optim.py) and what learns, of which head and stages are
-        told by engine/network/layer_stages.py. At its end engine/network/averages.py takes the weights into their mean,
+        told by engine/network/layer_stages.py. At its end engine/network/averages.py adds the weights to their mean,
         engine/network/norms.py measures batch normalisation on training images, and engine/inference/evaluate.py asks
         the network about the validation part, of flips and turns as well if that is set.
     a rising learning rate to a suggested one
         cli/rate.py -> engine/rate_finder.py does the steps, analysis/rate_curve.py chooses a rate by their losses.
+    the time of a training to its bottleneck
+        runs/worker/start_clock.py measures the start, engine/training/time_use.py the steps, whose parts
+        engine/data/feed.py marks; runs/record/time_use.py makes shares of it and a sentence.
     a label to the suggestions that are learned from it
         `_apply` of tui/controller/label_controller.py -> `labels_changed` of tui/live/live_suggestions.py, which
         gives the newest labels to the thread of tui/live/learner_thread.py: tui/live/learner.py takes features from

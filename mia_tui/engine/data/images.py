@@ -25,7 +25,7 @@ was noticed: `left_out` is all that must be saved to resume an epoch in its midd
 import math
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from itertools import chain
 from pathlib import Path
@@ -56,7 +56,11 @@ from mia_tui.errors import ConfigError
 from mia_tui.memory import free_ram_bytes
 from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.job import Sample
+from mia_tui.runs.record.time_use import TimePart
 from mia_tui.text import counted
+
+Mark = Callable[[TimePart], None]
+"""Called when a part of a step has ended; the next one begins then."""
 
 CacheKind = Literal["device", "ram", "disk", "none"]
 
@@ -65,6 +69,10 @@ _MOST_AHEAD = 256 << 20  # bytes of images that are decoded before they are aske
 _BATCHES_AHEAD = 3  # that are not cached in memory: one in use, two being decoded
 _DEVICE_SHARE = 0.4  # of the free memory: the network and its activations need the other part
 _RAM_SHARE = 0.5
+
+
+def unmarked(part: TimePart) -> None:
+    """Measure nothing."""
 
 
 class ImageStore(ABC):
@@ -76,6 +84,7 @@ class ImageStore(ABC):
             object; it grows while images are read.
         other_types: Rows whose files hold numbers of a type that was not measured, with the name of that type; it
             grows likewise.
+        mark: Called with `images` once those of a batch are there, before they are copied to the device.
         keeping: How many images there are, and where they are kept, in words.
     """
 
@@ -83,6 +92,7 @@ class ImageStore(ABC):
         self.place: CacheKind = place
         self.left_out = reader.left_out
         self.other_types = reader.other_types
+        self.mark: Mark = unmarked
         self.keeping = ""
         self._has_told = False
         self._reader = reader
@@ -175,6 +185,7 @@ class ImageStore(ABC):
 
     def _batch(self, pixels: Tensor) -> Tensor:
         """(M, H, W, C) anywhere to (M, C, H, W), channels last, on the device."""
+        self.mark("images")
         if self._device.type == "cuda" and not (pixels.is_cuda or pixels.is_pinned()):
             pixels = pixels.pin_memory()  # so that the copy runs beside the GPU's work
         return pixels.to(self._device, non_blocking=True).permute(0, 3, 1, 2)

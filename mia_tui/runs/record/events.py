@@ -19,6 +19,9 @@ Outcome = Literal["finished", "stopped", "failed"]
 PhaseName = Literal["waiting", "importing", "loading", "training", "working"]
 """`working` is what jobs of other kinds than a training do."""
 
+StartPart = Literal["settings", "libraries", "images", "network", "first step"]
+"""What an attempt does up to its first step; `settings` is what comes before the libraries."""
+
 
 class EpochPlace(msgspec.Struct, frozen=True):
     """A place in a run: `step` steps of epoch `epoch` (from 1) are done."""
@@ -58,6 +61,16 @@ class Phase(Event, frozen=True, kw_only=True, tag="phase"):
 
     name: PhaseName
     message: str = ""
+
+
+class StartTimed(Event, frozen=True, kw_only=True, tag="start_timed"):
+    """The first step of an attempt was done, `total_s` after its process began, without the wait for other runs.
+
+    `parts` are seconds of what came before it (names of `StartPart`), in order. Some happen side by side.
+    """
+
+    total_s: Elapsed
+    parts: dict[str, Elapsed]
 
 
 class StepEnded(Event, frozen=True, kw_only=True, tag="step_ended"):
@@ -108,6 +121,18 @@ class EpochEnded(Event, frozen=True, kw_only=True, tag="epoch_ended"):
     def figures(self) -> dict[str, float]:
         """Metrics of the validation part; without one, of the training part."""
         return self.train if self.val is None else self.val
+
+
+class TimeUsed(Event, frozen=True, kw_only=True, tag="time_used"):
+    """What the time of a training went into, of all attempts up to now; after each epoch and at an attempt's end.
+
+    Attributes:
+        seconds: Of each `time_use.TimePart`.
+        sentence: Its bottleneck, and the way out; empty where nothing stands out.
+    """
+
+    seconds: dict[str, Elapsed]
+    sentence: Text
 
 
 class ConfusionSaved(Event, frozen=True, kw_only=True, tag="confusion"):
@@ -190,8 +215,10 @@ class UnknownEvent(msgspec.Struct, frozen=True):
 KnownEvent = (
     RunStarted
     | Phase
+    | StartTimed
     | StepEnded
     | EpochEnded
+    | TimeUsed
     | ConfusionSaved
     | ProgressMade
     | CheckpointSaved
