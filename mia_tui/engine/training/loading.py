@@ -152,6 +152,8 @@ class TrainingLoader:
             wanted, scaling = self._settle_input()
             feed = self._open_feed(wanted, scaling)
             self._say(f"reading images: {feed.images.keeping}")
+            if self._config.cache == "disk" and feed.images.place != "disk":
+                self._attempt.warn(f"Not as asked: {feed.images.keeping}.")
             left_out = LeftOutImages(self._attempt, self.samples, self.job.classes, feed.images)
             self._images = LoadedImages(
                 wanted,
