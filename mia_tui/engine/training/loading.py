@@ -151,9 +151,6 @@ class TrainingLoader:
         with self._attempt.start.part("images"):
             wanted, scaling = self._settle_input()
             feed = self._open_feed(wanted, scaling)
-            self._say(f"reading images: {feed.images.keeping}")
-            if self._config.cache == "disk" and feed.images.place != "disk":
-                self._attempt.warn(f"Not as asked: {feed.images.keeping}.")
             left_out = LeftOutImages(self._attempt, self.samples, self.job.classes, feed.images)
             self._images = LoadedImages(
                 wanted,
@@ -176,6 +173,10 @@ class TrainingLoader:
             WorkStopped: If a stop was requested meanwhile.
         """
         images = self.begin_images()
+        kept = images.feed.images
+        self._say(f"reading images: {kept.keeping}")
+        if self._config.cache == "disk" and kept.place != "disk":
+            self._attempt.warn(f"Not as asked: {kept.keeping}.")
         self._say(f"building {self._config.backbone}")
         with self._attempt.start.part("network"):
             learner = self._build_learner(images.input)
