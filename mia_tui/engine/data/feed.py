@@ -99,6 +99,7 @@ class Feed:
         left_out: Rows that are left out of the current epoch, with the reasons; see `images`.
         on_wait: Called with the reason when waiting for a disk begins, and with None when it is over.
         numbering: What the frames of the samples are.
+        processes: How many processes of this machine train together; see `open_images`.
 
     Attributes:
         images: The images of the run.
@@ -117,6 +118,7 @@ class Feed:
         left_out: Mapping[int, str] | None = None,
         on_wait: OnWait | None = None,
         numbering: int = FRAME_NUMBERING,
+        processes: int = 1,
     ) -> None:
         self.config = config
         self.samples = samples
@@ -130,6 +132,7 @@ class Feed:
             left_out=left_out,
             on_wait=on_wait,
             numbering=numbering,
+            processes=processes,
         )
         self._mark: Mark = unmarked
         self._device = device

@@ -172,7 +172,10 @@ class TrainingLoader:
             WorkStopped: If a stop was requested meanwhile.
         """
         images = self.begin_images()
-        self._say(f"reading images: {images.feed.images.keeping}")
+        kept = images.feed.images
+        self._say(f"reading images: {kept.keeping}")
+        if self._config.cache == "disk" and kept.place != "disk":
+            self._attempt.warn(f"Not as asked: {kept.keeping}.")
         self._say(f"building {self._config.backbone}")
         with self._attempt.start.part("network"):
             learner = self._build_learner(images.input)
