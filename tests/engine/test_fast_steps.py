@@ -121,7 +121,7 @@ def test_what_is_not_faster_is_dropped(chosen: Make) -> None:
 def test_nothing_is_compiled_for_a_short_run_or_one_that_must_be_the_same_to_the_bit(chosen: Make) -> None:
     assert chosen((0.01, 0.003, 0, 0), steps_left=1000).do(3 * TRIAL) == RECORDED
     assert chosen((0.01, 0.003, 0, 0), deterministic=True).do(3 * TRIAL) == RECORDED
-    assert chosen((0.2, 0, 0, 0), CPU, steps_left=1000).do(3 * TRIAL) == PLAIN
+    assert chosen((0.2, 0, 0.1, 0), CPU).do(3 * TRIAL) == PLAIN
 
 
 def test_steps_that_are_long_are_not_recorded(chosen: Make) -> None:
@@ -196,10 +196,8 @@ def test_means_that_cannot_work_are_refused(
 
 
 def test_compiling_pays_for_itself_in_long_runs_only() -> None:
-    assert not is_compiling_worth(0.25, 5_000, CPU)
-    assert is_compiling_worth(0.25, 10_000, CPU)
-    assert is_compiling_worth(0.02, 50_000, GPU)
-    assert not is_compiling_worth(10.0, 10**6, torch.device("mps"))
+    assert not is_compiling_worth(0.02, 40_000)
+    assert is_compiling_worth(0.02, 50_000)
 
 
 def test_a_compiled_network_keeps_its_names_and_learns_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

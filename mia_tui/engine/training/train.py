@@ -25,6 +25,7 @@ from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.data.feed import batches
 from mia_tui.engine.device import describe, is_out_of_memory, pick_device, resolve_precision, set_up
+from mia_tui.engine.heap import keep_freed_memory
 from mia_tui.engine.inference.evaluate import Scores, evaluate
 from mia_tui.engine.inference.familiar import MOST_IMAGES, FamiliarFeatures, familiar_features
 from mia_tui.engine.inference.head_input import EvaluatedFeatures, WithHeadInput
@@ -78,6 +79,8 @@ def train(attempt: Attempt, job: TrainJob, samples: Sequence[Sample]) -> Outcome
     threads = job.threads or usable_cores()
     job = msgspec.structs.replace(job, config=msgspec.structs.replace(job.config, threads=threads))
     set_up(choice.device, threads=threads, deterministic=job.config.deterministic)
+    if choice.device.type == "cpu":
+        keep_freed_memory()
     # No name holds the state here: it is as large as the network and its optimizer.
     training = _Training(attempt, job, samples, choice.device, load_state(attempt.run))
     training.loader.check_network()
