@@ -11,7 +11,7 @@ from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.inference.predict import Predictor
 from mia_tui.engine.jobs.network import load_network, warn_of_other_stacks, warn_of_other_types
 from mia_tui.errors import DataError
-from mia_tui.runs.evaluation.confusion import SavedConfusion, figures, save_confusion
+from mia_tui.runs.evaluation.confusion import SavedConfusion, count_confusion, figures, save_confusion
 from mia_tui.runs.evaluation.epoch_predictions import (
     NOT_EVALUATED,
     EpochPredictions,
@@ -130,9 +130,7 @@ def _confusion(job: EvaluateJob, samples: Sequence[Sample], predicted: np.ndarra
             f"None of the labelled images of {printable(job.dataset)} can be read.", "Check the files."
         )
     truth = np.fromiter((sample.class_index for sample in samples), np.int64, len(samples))
-    counts = np.zeros((len(job.classes), len(job.classes)), np.int64)
-    np.add.at(counts, (truth[read], predicted[read]), 1)
-    return counts
+    return count_confusion(truth[read], predicted[read], len(job.classes))
 
 
 def _of_part(split: str) -> str:

@@ -12,6 +12,7 @@ from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 
 from mia_tui.catalog.backbones import TIMM_PREFIX
+from mia_tui.config.epoch_work import epoch_size
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import NetworkInput
 from mia_tui.decoding import Count, check
@@ -31,8 +32,8 @@ from mia_tui.engine.training.optim import (
     optimizer_state,
 )
 from mia_tui.engine.training.step_graphs import StepGraphs, StepResult
-from mia_tui.errors import RunError
-from mia_tui.text import counted, name_some
+from mia_tui.errors import ConfigError, RunError
+from mia_tui.text import counted, name_some, printable
 
 Warn = Callable[[str, str | None], None]
 Network = Callable[[Tensor], Tensor]
@@ -133,9 +134,7 @@ class Learner:
             is_deep=is_deep(self.wanted),
         )
         if config.backbone.startswith(TIMM_PREFIX):  # no table knows its smallest size
-            check_input(
-                model, config.backbone, in_channels=in_channels, height=config.height, width=config.width
-            )
+            self._check_sizes(model)
         if config.weights != "none" and not resumed:
             path = find_weights(config.backbone, config.weights, on_download=say)
             load_weights(model, path, backbone=config.backbone, in_channels=in_channels)
@@ -143,6 +142,21 @@ class Learner:
             if known and say is not None:
                 say(f"keeping what the network knows of {name_some(known)}")
         return model
+
+    def _check_sizes(self, model: nn.Module) -> None:
+        config, channels = self.config, self.wanted.channel_count
+        check_input(model, config.backbone, in_channels=channels, height=config.height, width=config.width)
+        if config.start_size == 1:
+            return
+        height, width = epoch_size(config, 1)
+        try:
+            check_input(model, config.backbone, in_channels=channels, height=height, width=width)
+        except ConfigError as error:
+            raise ConfigError(
+                f"{printable(config.backbone)} does not take {width} x {height} pixels, with which --start-size "
+                f"{config.start_size:g} begins.",
+                "Leave it at 1, or take more.",
+            ) from error
 
     @property
     def evaluated_model(self) -> nn.Module:
@@ -152,6 +166,11 @@ class Learner:
             return averaged
         module: nn.Module = self.model if self.ema is None else self.ema.module
         return module
+
+    @property
+    def averaged_epochs(self) -> int:
+        """Of how many epochs the weights of `evaluated_model` are the mean; 0 for those of this one alone."""
+        return 0 if self._average is None else self._average.count
 
     def end_epoch(self, epoch: int) -> bool:
         """Take the weights of an epoch into their mean.

@@ -171,7 +171,11 @@ class Schedule:
             epoch: From 1.
             step: Steps of this epoch that are done, from 0.
         """
-        self._lr = max(self._floor, self._rate(epoch, step))
+        self.set_rate(max(self._floor, self._rate(epoch, step)))
+
+    def set_rate(self, rate: float) -> None:
+        """Set the rate of the next step, whatever the schedule says."""
+        self._lr = rate
         for group, share in zip(self._optimizer.param_groups, self._shares, strict=True):
             set_rate(group, self._lr * share)
 
