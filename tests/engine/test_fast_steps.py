@@ -28,6 +28,7 @@ class FakeLearner:
     def __init__(self, seconds: dict[Means, float], device: torch.device, **settings: Any) -> None:
         self.config = TrainConfig(batch_size=4, **settings)
         self.device, self.arithmetic, self.settled = device, "bf16", None
+        self.gives_up = False
         self.means, self.seconds, self.now, self.faults = Means(), seconds, 0.0, dict[Means, Exception]()
 
     def use(self, means: Means) -> None:
@@ -40,6 +41,8 @@ class FakeLearner:
         if self.means in self.faults:
             raise self.faults[self.means]
         self.now += self.seconds[self.means]
+        if self.gives_up:
+            self.means = PLAIN
         return RESULT
 
 
@@ -162,6 +165,16 @@ def test_where_compiling_or_recording_fails_the_run_goes_on_without(chosen: Make
     assert run.do(3 * TRIAL) == PLAIN
     assert run.learner.settled == PLAIN
     assert [message.split("The reason: ")[1] for message in run.warned] == ["it waits.", "no compiler."]
+
+
+def test_recordings_that_take_too_much_memory_are_not_tried_again(chosen: Make) -> None:
+    run = chosen((0.01, 0.003, 0, 0), steps_left=0)
+    run.do(2 * TRIAL)
+    assert run.learner.settled == RECORDED
+    run.learner.use(RECORDED)
+    run.learner.gives_up = True
+    assert run.do(2) == PLAIN
+    assert run.learner.settled == PLAIN
 
 
 def test_what_the_user_asks_for_ends_the_run_if_it_fails(chosen: Make) -> None:

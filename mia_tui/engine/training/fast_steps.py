@@ -205,8 +205,12 @@ class FastSteps:
         """A step; where the present means fail, without them."""
         if self._learner.means.is_compiled and not self._has_compiled and self._learner.is_whole(batch):
             return self._compiling_step(batch)
+        was_recorded = self._learner.means.is_recorded
         try:
-            return self._do(self._learner.step, batch)
+            result = self._do(self._learner.step, batch)
+            if was_recorded and not self._learner.means.is_recorded:  # memory ran out
+                self._drop(recorded=True)
+            return result
         except RecordingError as error:
             self._give_up("cuda_graphs", f"The GPU cannot repeat steps of {self._config.backbone}", error)
             self._drop(recorded=True)
