@@ -21,6 +21,7 @@ from mia_tui.engine.data.images import ImageStore
 from mia_tui.engine.data.network_input import InputOfRun, input_of
 from mia_tui.engine.data.scaling import Channels
 from mia_tui.engine.device import is_out_of_memory, pick_device, set_up, training_arithmetic
+from mia_tui.engine.heap import keep_freed_memory
 from mia_tui.engine.training.fingerprint import RunFingerprint
 from mia_tui.engine.training.input_map import settle_input_map
 from mia_tui.engine.training.left_out import LeftOutImages
@@ -105,6 +106,8 @@ class TrainingLoader:
         self._config = config = msgspec.structs.replace(job.config, threads=threads)
         self._attempt, self.job = attempt, msgspec.structs.replace(job, config=config)
         set_up(self.device, threads=threads, deterministic=config.deterministic)
+        if self.device.type == "cpu":
+            keep_freed_memory()
         self.began, self.sample_count = time.monotonic(), len(samples)
         self.places = [place for place, sample in enumerate(samples) if sample.split != "test"]
         self.samples = [samples[place] for place in self.places]
