@@ -42,7 +42,9 @@ def check_devices(devices: str, device: str) -> None:
     if wanted == 1:
         return
     if device == "mps":
-        raise ConfigError(f"--devices {devices} needs NVIDIA GPUs, or --device cpu.", "An Apple GPU is one device.")
+        raise ConfigError(
+            f"--devices {devices} needs NVIDIA GPUs, or --device cpu.", "An Apple GPU is one device."
+        )
     if device.startswith("cuda:"):
         raise ConfigError(
             f"--device {device} is one GPU, and --devices {devices} asks for others.",

@@ -19,6 +19,7 @@ from mia_tui.engine.data.images import ImageStore, open_images
 from mia_tui.engine.data.random import ORDER_STREAM, hashes
 from mia_tui.engine.data.reader import ShouldStop
 from mia_tui.engine.data.scaling import Channels, standardise, to_unit
+from mia_tui.engine.parallel.ranks import ALONE, Ranks
 from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.job import Sample
 
@@ -94,6 +95,7 @@ class Feed:
         left_out: Rows that are left out of the current epoch, with the reasons; see `images`.
         on_wait: Called with the reason when waiting for a disk begins, and with None when it is over.
         numbering: What the frames of the samples are.
+        ranks: The processes that share out each batch.
 
     Attributes:
         images: The images of the run; to be loaded before batches are asked for.
@@ -112,8 +114,10 @@ class Feed:
         left_out: Mapping[int, str] | None = None,
         on_wait: OnWait | None = None,
         numbering: int = FRAME_NUMBERING,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.config = config
+        self._ranks = ranks
         self.samples = samples
         self.images: ImageStore = open_images(
             samples,
@@ -125,6 +129,7 @@ class Feed:
             left_out=left_out,
             on_wait=on_wait,
             numbering=numbering,
+            sharers=ranks.local_count,
         )
         self._device = device
         self._scaling = scaling
@@ -136,13 +141,13 @@ class Feed:
         return torch.tensor(found, dtype=torch.int64)
 
     def training_batches(self, epoch: int, *, start: int) -> Iterator[Batch]:
-        """The batches of an epoch from step `start` on, shuffled and augmented.
+        """The batches of an epoch from step `start` on, shuffled and augmented; of several processes, its part.
 
         Without its unreadable images a batch may have one image or none; it still counts as a step.
         """
         rows = self.rows("train")
         order = rows[epoch_order(len(rows), seed=self.config.seed, epoch=epoch)]
-        wanted = batches(order, self.config.batch_size)[start:]
+        wanted = [self._ranks.part(rows) for rows in batches(order, self.config.batch_size)[start:]]
         for chosen, pixels, kept in self._fetch(wanted):
             samples = chosen[kept]  # on the CPU: copying it over would wait for the GPU
             images = augment(
@@ -151,8 +156,9 @@ class Feed:
             yield Batch(standardise(images, *self._scaling), self._targets_of(samples), samples)
 
     def plain_batches(self, rows: Tensor) -> Iterator[Batch]:
-        """Batches of the given rows in their order, not augmented."""
-        for chosen, pixels, kept in self._fetch(batches(rows, self.config.batch_size, keep_single=True)):
+        """Batches of the given rows in their order, not augmented; of several processes, this one's share."""
+        wanted = self._ranks.share(batches(rows, self.config.batch_size, keep_single=True))
+        for chosen, pixels, kept in self._fetch(wanted):
             samples = chosen[kept]
             yield Batch(standardise(to_unit(pixels), *self._scaling), self._targets_of(samples), samples)
 

@@ -121,6 +121,13 @@ class ImageStore(ABC):
             if wanted and not self._reader.disk.is_away(wanted):
                 break
 
+    def leave_out(self, problems: Mapping[int, str]) -> None:
+        """Leave out rows that another process could not read, with the reasons."""
+        for row, problem in problems.items():
+            if row not in self.left_out:
+                self.left_out[row] = problem
+                self._drop(row)
+
     def can_read_any(self, rows: Sequence[int]) -> bool:
         """Whether at least one of these rows can be read now, left out or not; changes nothing."""
         return any(problem is None for _, _, problem in self._reader.read_each(rows))
@@ -131,6 +138,10 @@ class ImageStore(ABC):
 
     def _take_back(self, row: int, pixels: np.ndarray | None) -> None:
         """Cache the pixels (H, W, C) of an image that can be read again; without a cache there is nothing to do."""
+        return
+
+    def _drop(self, row: int) -> None:
+        """Give an image no more, which may be cached; without a cache there is nothing to do."""
         return
 
     def _batch(self, pixels: Tensor) -> Tensor:
@@ -151,6 +162,7 @@ def open_images(
     left_out: Mapping[int, str] | None = None,
     on_wait: OnWait | None = None,
     numbering: int = FRAME_NUMBERING,
+    sharers: int = 1,
 ) -> ImageStore:
     """The images of a run. `load` decodes them, unless they are read anew each epoch.
 
@@ -165,11 +177,12 @@ def open_images(
             are read by `try_again` only: a resumed epoch must not see other images than before.
         on_wait: Called with the reason when waiting for a disk begins, and with None when it is over.
         numbering: What the frames of the samples are.
+        sharers: How many processes share the memory of this machine, each with a cache of its own.
 
     Raises:
         ConfigError: If the images do not fit into the requested cache.
     """
-    place = choose_cache(len(samples) * bytes_of_image(wanted), config, device)
+    place = choose_cache(len(samples) * bytes_of_image(wanted), config, device, sharers)
     reader = ImageReader(
         samples,
         root,
@@ -184,7 +197,7 @@ def open_images(
     return StreamedImages(reader, device) if place == "none" else CachedImages(reader, device, place)
 
 
-def choose_cache(need: int, config: TrainConfig, device: torch.device) -> CacheKind:
+def choose_cache(need: int, config: TrainConfig, device: torch.device, sharers: int = 1) -> CacheKind:
     """Where the images are cached: as the user asked, or by the bytes they need.
 
     Raises:
@@ -197,12 +210,16 @@ def choose_cache(need: int, config: TrainConfig, device: torch.device) -> CacheK
             _check_fits(need, free_device_bytes(device), f"on the device {device}")
             return "device"
         case "ram":
-            _check_fits(need, free_ram_bytes(), "in memory")
+            _check_fits(
+                need,
+                free_ram_bytes() // sharers,
+                "in memory for each process" if sharers > 1 else "in memory",
+            )
             return "ram"
         case "auto":
             if device.type != "cpu" and need <= _DEVICE_SHARE * free_device_bytes(device):
                 return "device"
-            return "ram" if need <= _RAM_SHARE * free_ram_bytes() else "none"
+            return "ram" if need <= _RAM_SHARE * free_ram_bytes() / sharers else "none"
 
 
 def _check_fits(need: int, free: int, where: str) -> None:
@@ -243,6 +260,9 @@ class CachedImages(ImageStore):
         if pixels is not None:
             self._pixels[row] = to_tensor(pixels)
             self._readable[row] = True
+
+    def _drop(self, row: int) -> None:
+        self._readable[row] = False
 
     def fetch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         kept = self._readable[rows].nonzero().squeeze(1)

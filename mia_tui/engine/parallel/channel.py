@@ -62,7 +62,7 @@ class RankFailed(msgspec.Struct, tag=True):
 
     def as_error(self) -> MiaError:
         kind = getattr(errors, self.error.kind, RunError)
-        return kind(self.error.message, self.error.hint)  # type: ignore[no-any-return]
+        return kind(self.error.message, self.error.hint)
 
 
 class RankEnded(msgspec.Struct, tag=True):
@@ -86,7 +86,9 @@ class RankChannels:
 
     def __init__(self) -> None:
         folder = tempfile.gettempdir()
-        self.folder = Path(tempfile.mkdtemp(prefix="mia-", dir=folder if len(folder) < _LONGEST_PATH else "/tmp"))
+        self.folder = Path(
+            tempfile.mkdtemp(prefix="mia-", dir=folder if len(folder) < _LONGEST_PATH else "/tmp")
+        )
         self.address = str(self.folder / "ranks")
         self.messages: SimpleQueue[tuple[int, RankMessage | None]] = SimpleQueue()
         self._listener = Listener(self.address, family="AF_UNIX", backlog=64)

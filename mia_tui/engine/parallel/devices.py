@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import msgspec
 import torch
@@ -27,16 +27,11 @@ from mia_tui.runs.record.job import Job
 from mia_tui.runs.worker.attempt import Attempt
 from mia_tui.text import counted
 
-AnyConfig = TypeVar("AnyConfig", bound=Any)
+WorkInRanks = Callable[[Attempt, Any, Ranks], Outcome]
+"""The work of a job in one of the processes that do it together."""
 
 
-class WorkInRanks(Protocol[AnyConfig]):
-    """The work of a job in one of the processes that do it together."""
-
-    def __call__(self, attempt: Attempt, job: Job[AnyConfig], ranks: Ranks) -> Outcome: ...
-
-
-def work_on_devices(attempt: Attempt, job: Job[AnyConfig], work: WorkInRanks[AnyConfig]) -> Outcome:
+def work_on_devices(attempt: Attempt, job: Job[Any], work: WorkInRanks) -> Outcome:
     """Do the work of a job on its devices: here, or in several processes.
 
     Args:
@@ -127,14 +122,14 @@ def _given_device(given: GivenRank, device: str) -> str:
     return f"cuda:{given.local_rank % count}"
 
 
-def _for_device(job: Job[AnyConfig], device: str, local_count: int) -> Job[AnyConfig]:
+def _for_device(job: Job[Any], device: str, local_count: int) -> Job[Any]:
     """The job of one of the processes on this machine: they share the cores."""
     threads = max(1, (job.threads or usable_cores()) // local_count)
     config = msgspec.structs.replace(job.config, device=device)
     return msgspec.structs.replace(job, config=config, threads=threads)
 
 
-def _check_batch(config: AnyConfig, count: int) -> None:
+def _check_batch(config: Any, count: int) -> None:
     """Refuse batches of which not every process of a training would get two images."""
     if isinstance(config, TrainConfig) and config.batch_size < LEAST_IMAGES * count:
         raise ConfigError(
@@ -144,7 +139,7 @@ def _check_batch(config: AnyConfig, count: int) -> None:
         )
 
 
-def _check_norms(config: AnyConfig, device: str) -> None:
+def _check_norms(config: Any, device: str) -> None:
     if isinstance(config, TrainConfig) and config.sync_norms and device == "cpu":
         raise ConfigError(
             "--sync-norms needs GPUs: torch has no synchronised batch normalisation for processors.",
@@ -152,7 +147,7 @@ def _check_norms(config: AnyConfig, device: str) -> None:
         )
 
 
-def _work_in_processes(attempt: Attempt, job: Job[AnyConfig], devices: list[str]) -> Outcome:
+def _work_in_processes(attempt: Attempt, job: Job[Any], devices: list[str]) -> Outcome:
     """In a process for each device; a training whose memory runs out begins again with smaller pieces."""
     from mia_tui.engine.parallel.launching import OutOfDeviceMemory, run_ranks
 

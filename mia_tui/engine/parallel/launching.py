@@ -34,7 +34,7 @@ from mia_tui.errors import MiaError, RunError
 from mia_tui.runs.record.events import Outcome, Phase
 from mia_tui.runs.worker.attempt import Attempt
 from mia_tui.runs.worker.launch import program_environment
-from mia_tui.text import printable, typed
+from mia_tui.text import first_line, printable, typed
 
 RANK_MODULE = "mia_tui.engine.parallel.rank"
 
@@ -214,8 +214,9 @@ class _RankWatch:
             return self._death(dead[0], exits.get(dead[0]))
         if self._failures:
             return self._failure(next(iter(self._failures)))
+        why = first_line(error or "")
         return RunError(
-            f"The {len(self._devices)} processes of the run cannot be started: {printable(error or 'no reason given')}.",
+            f"The {len(self._devices)} processes of the run cannot be started: {why}.",
             "--devices 1 needs none.",
         )
 
@@ -234,8 +235,8 @@ class _RankWatch:
         return RunError(
             f"{self._named(rank)} {how}, so the run cannot go on.",
             "The system kills programs when memory runs out. "
-            f"{printable(run.worker_log)} may say more; `mia-tui runs resume {typed(run.path)}` goes on from the last "
-            "checkpoint, also with other --devices.",
+            f"{printable(run.worker_log)} may say more; `mia-tui runs resume {typed(run.path)}` goes on from the "
+            "last checkpoint.",
         )
 
     def _named(self, rank: int) -> str:

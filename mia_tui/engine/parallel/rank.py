@@ -72,7 +72,9 @@ def _report_wait(channel: WorkerChannel, waiting: set[str], event: Event) -> Non
 def _failed(run: RunDir, error: Exception, name: str, is_logged: bool) -> RankFailed:
     is_memory = is_out_of_memory(error) or is_out_of_memory(error.__cause__ or error)
     if isinstance(error, MiaError):
-        return RankFailed(Failure(type(error).__name__, error.message, error.hint), is_out_of_memory=is_memory)
+        return RankFailed(
+            Failure(type(error).__name__, error.message, error.hint), is_out_of_memory=is_memory
+        )
     hint = f"{printable(run.worker_log)} holds the traceback." if is_logged else None
     where = os.environ[RANK_DEVICES].split(",")[int(os.environ["LOCAL_RANK"])]
     message = f"{name[0].upper()}{name[1:]}, on {where}, failed: {type(error).__name__}: {first_line(error)}."

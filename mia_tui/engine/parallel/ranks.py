@@ -74,6 +74,12 @@ class Ranks:
             dist.all_reduce(tensor)
         return tensor
 
+    def max_(self, tensor: Tensor) -> Tensor:
+        """The largest values over all processes, in place."""
+        if self.count > 1:
+            dist.all_reduce(tensor, dist.ReduceOp.MAX)
+        return tensor
+
     def sums(self, *values: int) -> list[int]:
         """Add up numbers over all processes."""
         if self.count == 1:
@@ -160,4 +166,6 @@ def is_lost_peer(error: BaseException) -> bool:
         return False
     text = str(error).lower()
     is_by_kind = isinstance(error, dist.DistError) and not isinstance(error, torch.OutOfMemoryError)
-    return is_by_kind or any(word in text for word in ("gloo", "nccl", "connection closed by peer", "connection reset"))
+    return is_by_kind or any(
+        word in text for word in ("gloo", "nccl", "connection closed by peer", "connection reset")
+    )

@@ -155,7 +155,7 @@ class Learner:
         numerator = torch.zeros((), device=self.device)
         logits = []
         try:
-            for images, targets, mix in _split(batch, self._parts(len(batch.images))):
+            for images, targets, mix in split_batch(batch, self._parts(len(batch.images))):
                 with autocast(self.device, self.arithmetic):
                     output = self.model(images)
                 terms, _ = self._mixed_terms(output.float(), targets, mix)
@@ -252,7 +252,7 @@ class Learner:
             torch.cuda.set_rng_state(state["random_cuda"], self.device)
 
 
-def _split(batch: Batch, parts: int) -> Iterator[tuple[Tensor, Tensor, Mix | None]]:
+def split_batch(batch: Batch, parts: int) -> Iterator[tuple[Tensor, Tensor, Mix | None]]:
     """Images, targets and what is mixed in, in so many micro-batches."""
     mixes: Iterable[Mix | None] = repeat(None)
     if batch.mix is not None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from mia_tui.engine.data.scaling import Channels
 from mia_tui.engine.device import Arithmetic, is_out_of_memory
 from mia_tui.engine.network.backbones import timm_name
 from mia_tui.engine.network.weights import find_weights
+from mia_tui.engine.parallel.learner import ParallelLearner
+from mia_tui.engine.parallel.ranks import ALONE, Ranks
 from mia_tui.engine.training.checkpoint import check_fits, settle_best
 from mia_tui.engine.training.fingerprint import settle_fingerprint
 from mia_tui.engine.training.input_map import settle_input_map
@@ -81,6 +84,7 @@ class TrainingLoader:
         progress: Where the run is.
         arithmetic: Type of the forward pass.
         steps_per_epoch: For the schedule.
+        ranks: The processes that train together.
     """
 
     def __init__(
@@ -94,17 +98,21 @@ class TrainingLoader:
         progress: TrainingProgress,
         arithmetic: Arithmetic,
         steps_per_epoch: int,
+        ranks: Ranks = ALONE,
     ) -> None:
         self._attempt, self._job, self._config, self._samples = attempt, job, job.config, samples
         self._device, self._state, self._progress = device, state, progress
         self._arithmetic, self._steps_per_epoch = arithmetic, steps_per_epoch
+        self._ranks = ranks
         self._feed: Feed | None = None
 
     def check_network(self) -> None:
         """Check that the network and its weights are available, before time is spent on reading images."""
         timm_name(self._config.backbone)
         if self._state is None and self._config.weights != "none":
-            find_weights(self._config.backbone, self._config.weights, on_download=self._say)
+            find = partial(find_weights, self._config.backbone, self._config.weights, on_download=self._say)
+            self._ranks.from_first(find)  # one download for all processes of a machine
+            find()
 
     def warn_of_other_threads(self, threads: int) -> None:
         """Warn if the run is resumed with another number of threads than before."""
@@ -122,13 +130,13 @@ class TrainingLoader:
         self._say("reading images")
         self._feed = feed = self._open_feed(wanted, scaling)
         left_out = LeftOutImages(self._attempt, self._samples, self._job.classes, feed.images)
-        for done in feed.images.load():
-            self._attempt.progress(done, len(self._samples))
+        self._ranks.together(partial(self._read, feed))
+        left_out.agree(self._ranks)
         left_out.report(self._progress.epoch)
-        left_out.check_classes()
-        fingerprint = settle_fingerprint(
-            self._attempt, self._job, self._samples, is_resumed=self._state is not None
-        )
+        self._ranks.together(left_out.check_classes)
+        is_resumed = self._state is not None
+        settle = partial(settle_fingerprint, self._attempt, self._job, self._samples, is_resumed=is_resumed)
+        fingerprint = self._ranks.from_first(settle)
         other_types = OtherTypesWarning(self._attempt, feed.images, wanted)
         other_types.give()
         self._say(f"building {self._config.backbone}")
@@ -137,6 +145,10 @@ class TrainingLoader:
             self._restore(learner, self._state)
             self._state = None  # as large as the network and its optimizer
         return Loaded(wanted, scaling, feed, left_out, other_types, fingerprint, learner)
+
+    def _read(self, feed: Feed) -> None:
+        for done in feed.images.load():
+            self._attempt.progress(done, len(self._samples))
 
     def close(self) -> None:
         """Stop the threads that read images."""
@@ -147,9 +159,8 @@ class TrainingLoader:
         """What the images become, and the scaling: as the run began, or as it is measured now."""
         state = self._state
         training = [sample for sample in self._samples if sample.split == "train"]
-        wanted = input_of(
-            self._config, settle_input_map(self._attempt, self._job, training, state is not None)
-        )
+        settle = partial(settle_input_map, self._attempt, self._job, training, state is not None)
+        wanted = input_of(self._config, self._ranks.from_first(settle))
         if state is None:
             return wanted, starting_scaling(self._config, wanted.input_map)
         check_fits(
@@ -173,10 +184,12 @@ class TrainingLoader:
             left_out=self._state["skipped"] if self._state else None,
             on_wait=self._attempt.waiting_for_disk,
             numbering=self._job.numbering,
+            ranks=self._ranks,
         )
 
     def _build_learner(self, wanted: InputOfRun) -> Learner:
-        return Learner(
+        make = Learner if self._ranks.count == 1 else partial(ParallelLearner, self._ranks)
+        return make(
             self._config,
             wanted,
             num_classes=len(self._job.classes),
@@ -212,7 +225,8 @@ class TrainingLoader:
                 "Another version of timm or torch saved it (events.jsonl names them): resume with that one, or "
                 "start a new run.",
             ) from error
-        settle_best(run, self._progress.best_epoch)
+        if self._ranks.is_first:
+            settle_best(run, self._progress.best_epoch)
 
     def _say(self, message: str) -> None:
         self._attempt.phase("loading", message)

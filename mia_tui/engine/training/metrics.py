@@ -32,7 +32,7 @@ class ConfusionCounter(MulticlassConfusionMatrix):
     bad_ids: Tensor
 
     def __init__(self, num_classes: int, device: torch.device | str = "cpu") -> None:
-        super().__init__(num_classes, validate_args=False)
+        super().__init__(num_classes, validate_args=False, sync_on_compute=False)
         self.add_state("bad_outputs", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
         self.add_state("bad_ids", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
         self.to(device)
@@ -57,7 +57,7 @@ class ConfusionCounter(MulticlassConfusionMatrix):
         self.confmat.view(-1).index_add_(0, cells, torch.ones_like(cells))
 
     def counts(self) -> npt.NDArray[np.int64]:
-        """The matrix so far, shape (C, C): rows truth, columns prediction; summed over processes, as `compute`.
+        """The matrix so far, shape (C, C): rows truth, columns prediction; of this process alone.
 
         Raises:
             RunError: If an output was nan or infinite.

@@ -24,11 +24,20 @@ from mia_tui.catalog.metrics import higher_is_better
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.data.feed import Batch, batches
-from mia_tui.engine.device import describe, is_out_of_memory, pick_device, resolve_precision, set_up
+from mia_tui.engine.device import (
+    describe,
+    describe_all,
+    is_out_of_memory,
+    pick_device,
+    resolve_precision,
+    set_up,
+)
 from mia_tui.engine.inference.evaluate import Scores, evaluate
 from mia_tui.engine.inference.familiar import MOST_IMAGES, FamiliarFeatures, familiar_features
 from mia_tui.engine.inference.head_input import EvaluatedFeatures, WithHeadInput
 from mia_tui.engine.inference.kept_scores import KeptScores
+from mia_tui.engine.parallel.ranks import ALONE, Ranks
+from mia_tui.engine.parallel.steps import steps_together
 from mia_tui.engine.training.checkpoint import (
     BestWeights,
     copy_weights,
@@ -58,13 +67,14 @@ EMIT_EVERY_S = 0.2
 """Steps are reported no more often than this."""
 
 
-def train(attempt: Attempt, job: TrainJob, samples: Sequence[Sample]) -> Outcome:
+def train(attempt: Attempt, job: TrainJob, samples: Sequence[Sample], ranks: Ranks = ALONE) -> Outcome:
     """Train until the last epoch, an early stop, or a request to stop; resumes from the last checkpoint.
 
     Args:
         attempt: Takes the events, and is asked to stop after each step and while images are read or waited for.
         job: What is trained, and with which settings.
         samples: The images of the run with class and split.
+        ranks: The processes that train together; each has its own device in the job's settings.
 
     Returns:
         Whether the run finished or was stopped.
@@ -78,10 +88,10 @@ def train(attempt: Attempt, job: TrainJob, samples: Sequence[Sample]) -> Outcome
     job = msgspec.structs.replace(job, config=msgspec.structs.replace(job.config, threads=threads))
     set_up(choice.device, threads=threads, deterministic=job.config.deterministic)
     # No name holds the state here: it is as large as the network and its optimizer.
-    training = _Training(attempt, job, samples, choice.device, load_state(attempt.run))
+    training = _Training(attempt, job, samples, choice.device, load_state(attempt.run), ranks)
     training.loader.check_network()
     attempt.started(
-        device=describe(choice.device),
+        device=describe_all(choice.device, ranks.count),
         total_epochs=job.config.epochs,
         steps_per_epoch=training.steps_per_epoch,
         resumed_at=training.resumed_at,
@@ -114,7 +124,9 @@ class _Training:
         samples: Sequence[Sample],
         device: torch.device,
         state: dict[str, Any] | None,
+        ranks: Ranks,
     ) -> None:
+        self.ranks = ranks
         self.attempt, self.run, self.job, self.config = attempt, attempt.run, job, job.config
         # Images of the test part are never used here.
         self.places = [place for place, sample in enumerate(samples) if sample.split != "test"]
@@ -141,6 +153,7 @@ class _Training:
             progress=self.progress,
             arithmetic=self.arithmetic,
             steps_per_epoch=self.steps_per_epoch,
+            ranks=ranks,
         )
 
     def load(self) -> bool:
@@ -154,11 +167,12 @@ class _Training:
         return True
 
     def run_epochs(self) -> Outcome:
-        self.attempt.phase("training", f"on {describe(self.device)}, {self.arithmetic}")
+        self.attempt.phase("training", f"on {describe_all(self.device, self.ranks.count)}, {self.arithmetic}")
         try:
             while not self.progress.is_over(self.config):
                 if not self.progress.step:  # an epoch resumed in its middle leaves out the same images
-                    self.left_out.try_again(self.progress.epoch)
+                    self.ranks.together(partial(self.left_out.try_again, self.progress.epoch))
+                    self.left_out.agree(self.ranks)
                 if not (self._train_epoch() and self._end_epoch()):
                     raise WorkStopped
         except WorkStopped:
@@ -185,28 +199,27 @@ class _Training:
         least = min(2, self.config.batch_size)  # batch norm cannot train on one image
         interrupted: Exception | None = None
         try:
-            for batch in self.feed.training_batches(progress.epoch, start=progress.step):
+            parts = self.feed.training_batches(progress.epoch, start=progress.step)
+            for batch, images in steps_together(parts, self.ranks, self.attempt.should_stop):
                 self.learner.schedule.set_step(progress.epoch, progress.step)
                 progress.step += 1
-                if len(batch.targets) >= least:
+                if images >= least:
                     result = self._step(batch)
                     sums += torch.stack([result.numerator, result.denominator])
                     steps.step_ended(
                         EpochPlace(progress.epoch, progress.step),
                         result.numerator / result.denominator,
                         self.learner.schedule.lr,
-                        len(batch.targets),
+                        images,
                     )
                     counter.update(result.logits, batch.targets)
                     if predictions is not None:
                         predictions.update(batch.rows, result.logits)
-                if self.attempt.should_stop():
-                    break
         except (WorkStopped, AwayError) as error:  # while waiting for a batch: the steps before it count
             interrupted = error
         progress.sums = sums.tolist()
-        progress.confusion += torch.from_numpy(counter.counts())
-        progress.predicted = None if predictions is None else predictions.classes()
+        progress.confusion += self.ranks.sum_(torch.from_numpy(counter.counts()))
+        progress.predicted = None if predictions is None else self.ranks.max_(predictions.classes())
         if progress.sums[1]:  # 0 where no image of the steps so far can be read
             self._check_loss(progress.loss)
         if interrupted is not None:
@@ -214,7 +227,7 @@ class _Training:
         return progress.step >= self.steps_per_epoch
 
     def _step(self, batch: Batch) -> StepResult:
-        if self.device.type != "cpu":
+        if self.device.type != "cpu" or self.ranks.count > 1:  # which wait for each other, too
             return self.learner.step(batch)
         return self._core_wait.timed(self.learner.step, batch)
 
@@ -227,8 +240,9 @@ class _Training:
     def _end_epoch(self) -> bool:
         """Validate, report and save; False if a stop was requested during validation."""
         progress = self.progress
+        self.left_out.agree(self.ranks)
         self.left_out.report(progress.epoch)
-        self.left_out.check_classes()
+        self.ranks.together(self.left_out.check_classes)
         self._loaded.other_types.give()
         scores = {"train": Scores(progress.confusion.numpy(), progress.loss, progress.predicted)}
         images = len(self.feed.rows("val"))
@@ -246,9 +260,11 @@ class _Training:
         if is_best:
             progress.best_epoch, progress.best_value = progress.epoch, value
             weights = copy_weights(self.learner.evaluated_model)
-            self._pending_best = BestWeights(self._card(value), weights, self._familiar(*seen.kept()))
+            self._pending_best = BestWeights(
+                self._card(value), weights, self._familiar(*seen.kept(self.ranks))
+            )
         progress.begin_next()
-        is_due = time.monotonic() - self._saved_at >= SAVE_EVERY_S
+        is_due = self.ranks.from_first(lambda: time.monotonic() - self._saved_at >= SAVE_EVERY_S)
         if is_due and not progress.is_over(self.config):  # the end is saved anyway
             self._save()
         return True
@@ -257,9 +273,28 @@ class _Training:
         rows = self.feed.rows("val")
         left_out = self.left_out.rows
         if left_out and left_out.keys() >= set(rows.tolist()):  # no validation at all would be worse
-            self.feed.images.try_again(rows.tolist())
+            self.ranks.together(partial(self.feed.images.try_again, rows.tolist()))
+            self.left_out.agree(self.ranks)
+        self.ranks.broadcast_(list(self.learner.evaluated_model.buffers()))  # those of batch norm differ
+        scores = self.ranks.together(partial(self._validate_share, rows, seen, kept))
+        if self.ranks.sums(scores is None)[0]:
+            return None
+        assert scores is not None
+        self.left_out.agree(self.ranks)
+        self.left_out.report(self.progress.epoch)
+        scores = scores.of_all(self.ranks)
+        kept.gather(self.ranks)
+        if not scores.confusion.any():
+            raise DataError(
+                "No image of the validation part can be read.",
+                "Check the files that were named as unreadable, or train with --val-fraction 0.",
+            )
+        return scores
+
+    def _validate_share(self, rows: Tensor, seen: EvaluatedFeatures, kept: KeptScores) -> Scores | None:
+        """What this process finds out of its share of the validation images."""
         with closing(WithHeadInput(self.learner.evaluated_model)) as model:
-            scores = evaluate(
+            return evaluate(
                 model,
                 self.feed.plain_batches(rows),
                 num_classes=len(self.job.classes),
@@ -271,13 +306,6 @@ class _Training:
                 features=seen,
                 kept=kept,
             )
-        self.left_out.report(self.progress.epoch)
-        if scores is not None and not scores.confusion.any():
-            raise DataError(
-                "No image of the validation part can be read.",
-                "Check the files that were named as unreadable, or train with --val-fraction 0.",
-            )
-        return scores
 
     def _familiar(self, rows: Tensor, features: Tensor) -> Callable[[], FamiliarFeatures | None]:
         """Learns what is familiar to a network from validation images, once its weights are saved."""
@@ -306,7 +334,8 @@ class _Training:
                 left_out=self.left_out.counts(),
             )
         )
-        save_evaluation(self.attempt, evaluation, "last")
+        if self.ranks.is_first:
+            save_evaluation(self.attempt, evaluation, "last")
         if best is not None:
             said = best.scores(np.array(self.places), epoch=self.progress.epoch, split=self.evaluated_part)
             self._pending_evaluation = replace(evaluation, scores=said)
@@ -321,6 +350,7 @@ class _Training:
     # Checkpoints
 
     def _save(self) -> None:
+        self.left_out.agree(self.ranks)
         self.left_out.report(self.progress.epoch)
         self.progress.elapsed_s = self._elapsed()
         self._started, self.attempt.waited_s = time.monotonic(), 0.0
@@ -334,11 +364,15 @@ class _Training:
             "skipped": self.left_out.rows,
             "threads": self.config.threads,
         }
+        if self.ranks.is_first:
+            self._write(state, best)
+        self._pending_best = self._pending_evaluation = None
+        self._saved_at = time.monotonic()
+
+    def _write(self, state: dict[str, Any], best: BestWeights | None) -> None:
         if self._pending_evaluation is not None:  # just before the weights, so that a failure leaves neither
             save_evaluation(self.attempt, self._pending_evaluation, "best")
         self.attempt.write_when_back(lambda: save_checkpoint(self.run, state, best))
-        self._pending_best = self._pending_evaluation = None
-        self._saved_at = time.monotonic()
         begun = self.progress.epoch if self.progress.step else self.progress.epoch - 1
         report_checkpoint(self.attempt, self.run.last_checkpoint, begun, is_best=False)
         if best is not None:

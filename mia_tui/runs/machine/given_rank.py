@@ -1,4 +1,4 @@
-"""Whether this program was started several times at once, by `torchrun` or `srun`, to do one job together; no torch."""
+"""Whether this program was started several times at once, by `torchrun` or `srun`, to do one job together."""
 
 import os
 import re
@@ -41,7 +41,12 @@ def given_rank(environment: Mapping[str, str] = os.environ) -> GivenRank | None:
         return _given(environment, "torchrun", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
     if "SLURM_STEP_ID" in environment:
         return _given(
-            environment, "srun", "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_STEP_TASKS_PER_NODE"
+            environment,
+            "srun",
+            "SLURM_PROCID",
+            "SLURM_STEP_NUM_TASKS",
+            "SLURM_LOCALID",
+            "SLURM_STEP_TASKS_PER_NODE",
         )
     return None
 
@@ -82,5 +87,7 @@ def _slurm_host(environment: Mapping[str, str]) -> str:
 
 def _slurm_port(environment: Mapping[str, str]) -> int:
     """The same for all tasks of a step, and another for most other steps on the host."""
-    step = (_number(environment.get("SLURM_JOB_ID", "")) or 0) * 31 + (_number(environment["SLURM_STEP_ID"]) or 0)
+    step = (_number(environment.get("SLURM_JOB_ID", "")) or 0) * 31 + (
+        _number(environment["SLURM_STEP_ID"]) or 0
+    )
     return _FIRST_PORT + step % _PORTS
