@@ -78,13 +78,17 @@ _DECODER = msgspec.json.Decoder(RankMessage)
 class RankChannels:
     """The worker's end: the processes that connected, and what they say.
 
+    Args:
+        count: How many processes there will be.
+
     Attributes:
-        folder: A folder of this user, removed at the end.
+        folder: A folder of this user, removed once all have connected.
         address: Of the socket.
         messages: Number of a process, and what it says; None once it has ended.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
+        self._count = count
         folder = tempfile.gettempdir()
         self.folder = Path(
             tempfile.mkdtemp(prefix="mia-", dir=folder if len(folder) < _LONGEST_PATH else "/tmp")
@@ -100,6 +104,9 @@ class RankChannels:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._remove()
+
+    def _remove(self) -> None:
         self._listener.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -134,6 +141,8 @@ class RankChannels:
                     rank = message.rank
                     with self._lock:
                         self._open[rank] = connection
+                        if len(self._open) == self._count:
+                            self._remove()  # now, since a worker that is killed cannot
                         if self._said is not None:
                             _send(connection, self._said)
                 self.messages.put((rank, message))

@@ -50,7 +50,7 @@ def work_on_devices(attempt: Attempt, job: Job[Any], work: WorkInRanks) -> Outco
             given.rank, given.count, local_count=given.local_count, on_gpus=device.startswith("cuda")
         )
         return work(attempt, _for_device(job, device, given.local_count), ranks)
-    devices = chosen_devices(job.config.devices, job.config.device)
+    devices = chosen_devices(job.devices or job.config.devices, job.config.device)
     if len(devices) == 1:
         return work(attempt, _for_device(job, devices[0], 1), ALONE)
     _check_batch(job.config, len(devices))

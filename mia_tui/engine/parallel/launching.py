@@ -64,7 +64,7 @@ def run_ranks(attempt: Attempt, devices: Sequence[str], *, micro_batch: int | No
         OutOfDeviceMemory: If memory ran out on one of the devices.
         MiaError: If one of the processes failed or died.
     """
-    with RankChannels() as channels:
+    with RankChannels(len(devices)) as channels:
         watch = _RankWatch(attempt, channels, devices)
         agent = _Agent(attempt, channels, devices, micro_batch)
         agent.start()

@@ -27,7 +27,7 @@ from mia_tui.engine.training.learner import Learner
 from mia_tui.engine.training.left_out import LeftOutImages
 from mia_tui.engine.training.progress import TrainingProgress, channels, starting_scaling
 from mia_tui.errors import CheckpointError
-from mia_tui.runs.machine.cores import other_threads
+from mia_tui.runs.machine.cores import other_processes, other_threads
 from mia_tui.runs.record.input_words import other_types_sentence
 from mia_tui.runs.record.job import Sample, TrainJob
 from mia_tui.runs.worker.attempt import Attempt
@@ -115,7 +115,11 @@ class TrainingLoader:
             find()
 
     def warn_of_other_threads(self, threads: int) -> None:
-        """Warn if the run is resumed with another number of threads than before."""
+        """Warn if the run is resumed with another number of processes or threads than before."""
+        processes = self._ranks.count if self._state is None else self._state.get("processes", 1)
+        if processes != self._ranks.count:
+            self._attempt.warn(*other_processes(processes, self._ranks.count))
+            return
         before = threads if self._state is None else self._state.get("threads", threads)
         if before != threads and self._device.type == "cpu":
             self._attempt.warn(*other_threads(before, threads))

@@ -363,6 +363,7 @@ class _Training:
             "learner": self.learner.state_dict(),
             "skipped": self.left_out.rows,
             "threads": self.config.threads,
+            "processes": self.ranks.count,
         }
         if self.ranks.is_first:
             self._write(state, best)
