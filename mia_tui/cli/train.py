@@ -11,7 +11,14 @@ import click
 
 from mia_tui.cli.output.report import Report
 from mia_tui.cli.shared.images import read_labelled
-from mia_tui.cli.shared.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
+from mia_tui.cli.shared.jobs import (
+    after_option,
+    exit_code,
+    join_others,
+    run_to_wait_for,
+    start_detached,
+    work_in_front,
+)
 from mia_tui.cli.shared.options import (
     WATCH_HELP,
     Command,
@@ -94,6 +101,9 @@ def command(
         )
     if show_config:
         return _show_config(report, resume or rerun, settings)
+    code = join_others(detach=detach)
+    if code is not None:
+        return code
     if rerun is not None:
         run = _create_rerun(report, rerun, dataset, state, settings, after=after)
         return start_detached(report, run) if detach else run_in_front(report, run, watch=watch)

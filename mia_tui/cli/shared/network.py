@@ -41,6 +41,14 @@ def network_options(function: Function) -> Function:
                 help="Numeric precision of the network.",
             ),
             click.option(
+                "--devices",
+                cls=Option,
+                default="1",
+                show_default=True,
+                help="GPUs that share out the images: how many, all, or their numbers (0,2); on a CPU, how many "
+                "processes.",
+            ),
+            click.option(
                 "--batch-size",
                 cls=Option,
                 type=click.IntRange(min=1, max=1_000_000),

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import torch
 from mia_tui.config.devices import check_devices, parse_devices
 from mia_tui.config.train import TrainConfig
 from mia_tui.engine.device import gpu_uuids, why_no_gpu, why_no_kernels
+from mia_tui.engine.parallel.joining import announce, given_store, is_joining, naming_lost
 from mia_tui.engine.parallel.ranks import (
     ALONE,
     LEAST_IMAGES,
@@ -17,6 +19,7 @@ from mia_tui.engine.parallel.ranks import (
     RANK_MICRO_BATCH,
     Ranks,
     join_ranks,
+    leave_ranks,
 )
 from mia_tui.errors import ConfigError, DeviceError, RunError
 from mia_tui.runs.machine.cores import usable_cores
@@ -44,18 +47,44 @@ def work_on_devices(attempt: Attempt, job: Job[Any], work: WorkInRanks) -> Outco
     """
     given = given_rank()
     if given is not None:
-        _check_batch(job.config, given.count)
-        device = _given_device(given, job.config.device)
-        ranks = join_ranks(
-            given.rank, given.count, local_count=given.local_count, on_gpus=device.startswith("cuda")
-        )
-        return work(attempt, _for_device(job, device, given.local_count), ranks)
+        return naming_lost(partial(_work_with_given, given, attempt, job, work))
     devices = chosen_devices(job.devices or job.config.devices, job.config.device)
     if len(devices) == 1:
         return work(attempt, _for_device(job, devices[0], 1), ALONE)
     _check_batch(job.config, len(devices))
     _check_norms(job.config, devices[0])
     return _work_in_processes(attempt, job, devices)
+
+
+def _work_with_given(given: GivenRank, attempt: Attempt, job: Job[Any], work: WorkInRanks) -> Outcome:
+    """In one of several processes that were started together."""
+    if is_joining():
+        _check_given(given, job)
+        if given.rank == 0:
+            announce(attempt)
+    device = _given_device(given, job.config.device)
+    _check_norms(job.config, device)
+    ranks = join_ranks(
+        given_store(),
+        given.rank,
+        given.count,
+        local_count=given.local_count,
+        on_gpus=device.startswith("cuda"),
+    )
+    outcome = work(attempt, _for_device(job, device, given.local_count), ranks)
+    if is_joining():
+        leave_ranks(ranks)
+    return outcome
+
+
+def _check_given(given: GivenRank, job: Job[Any]) -> None:
+    devices = job.devices or job.config.devices
+    if parse_devices(devices) not in (1, given.count, None):
+        raise ConfigError(
+            f"--devices {devices} contradicts {given.by}, which started {given.count} processes.",
+            "Leave --devices out.",
+        )
+    _check_batch(job.config, given.count)
 
 
 def chosen_devices(devices: str, device: str) -> list[str]:
@@ -126,6 +155,10 @@ def _for_device(job: Job[Any], device: str, local_count: int) -> Job[Any]:
     """The job of one of the processes on this machine: they share the cores."""
     threads = max(1, (job.threads or usable_cores()) // local_count)
     config = msgspec.structs.replace(job.config, device=device)
+    if isinstance(config, TrainConfig) and local_count > 1:  # a recording cannot wait for other processes
+        config = msgspec.structs.replace(
+            config, cuda_graphs="off", compile="on" if config.compile == "on" else "off"
+        )
     return msgspec.structs.replace(job, config=config, threads=threads)
 
 

@@ -43,7 +43,7 @@ class ParallelLearner(Learner):
         self._wrapped_for: tuple[bool, ...] = ()
         self.micro_batch = most_images_at_once(self.config.batch_size)
         if self.config.sync_norms:  # with the same parameters, which the optimizer has already
-            self.model = convert_sync_batchnorm(self.model)
+            self.model = convert_sync_batchnorm(self.model)  # type: ignore[no-untyped-call]
         self._seed_others(0)
 
     def _gradients(self, batch: Batch) -> StepResult:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore, Store
 
 from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.errors import MiaError
@@ -138,10 +139,11 @@ def process_name(rank: int, count: int) -> str:
     return f"process {rank + 1} of {count}"
 
 
-def join_ranks(rank: int, count: int, *, local_count: int, on_gpus: bool) -> Ranks:
-    """Meet the other processes, which MASTER_ADDR and MASTER_PORT tell where.
+def join_ranks(store: Store, rank: int, count: int, *, local_count: int, on_gpus: bool) -> Ranks:
+    """Meet the other processes.
 
     Args:
+        store: Where they meet.
         rank: Number of this process.
         count: How many there are.
         local_count: How many of them are on this machine.
@@ -153,11 +155,19 @@ def join_ranks(rank: int, count: int, *, local_count: int, on_gpus: bool) -> Ran
             os.environ.setdefault("GLOO_SOCKET_IFNAME", loopback)
     dist.init_process_group(
         "cpu:gloo,cuda:nccl" if on_gpus else "gloo",
+        store=PrefixStore("ranks", store),
         rank=rank,
         world_size=count,
         timeout=timedelta(seconds=LONGEST_S),
     )
     return Ranks(rank, count, local_count=local_count)
+
+
+def leave_ranks(ranks: Ranks) -> None:
+    """Part from the other processes, once all of them are done."""
+    if ranks.count > 1:
+        dist.barrier()
+        dist.destroy_process_group()
 
 
 def is_lost_peer(error: BaseException) -> bool:
