@@ -50,7 +50,7 @@ def load_network(
             f"{printable(weights)} holds other weights than when this job was started.",
             "Start it again with the weights of now.",
         )
-    attempt.started(device=describe_all(network.device, ranks.count))
+    attempt.started(device=describe_all(network.device, ranks.count), arithmetic=network.arithmetic)
     if network.warning:
         attempt.warn(f"Computing on the CPU: {network.warning}")
     return network, digest

@@ -196,7 +196,7 @@ def _predict(
             "Delete it if they are not needed.",
         )
     already = f"; {counted(done, 'image is', 'images are')} already predicted" if done else ""
-    attempt.phase("working", f"predicting {job.config.scope}{already}")
+    attempt.phase("working", f"predicting {job.config.scope} ({network.arithmetic}){already}")
     attempt.progress(done, listing.count)
     if faults:
         again = _rows(attempt, job, network, header.rule, _cut(faults, _BATCHES_TOGETHER * size), ranks)

@@ -134,7 +134,7 @@ class TrainingLoader:
         self._say("reading images")
         self._feed = feed = self._open_feed(wanted, scaling)
         left_out = LeftOutImages(self._attempt, self._samples, self._job.classes, feed.images)
-        self._ranks.together(partial(self._read, feed))
+        self._ranks.together(partial(feed.begin, self._progress.epoch, start=self._progress.step))
         left_out.agree(self._ranks)
         left_out.report(self._progress.epoch)
         self._ranks.together(left_out.check_classes)
@@ -142,17 +142,12 @@ class TrainingLoader:
         settle = partial(settle_fingerprint, self._attempt, self._job, self._samples, is_resumed=is_resumed)
         fingerprint = self._ranks.from_first(settle)
         other_types = OtherTypesWarning(self._attempt, feed.images, wanted)
-        other_types.give()
         self._say(f"building {self._config.backbone}")
         learner = self._build_learner(wanted)
         if self._state is not None:
             self._restore(learner, self._state)
             self._state = None  # as large as the network and its optimizer
         return Loaded(wanted, scaling, feed, left_out, other_types, fingerprint, learner)
-
-    def _read(self, feed: Feed) -> None:
-        for done in feed.images.load():
-            self._attempt.progress(done, len(self._samples))
 
     def close(self) -> None:
         """Stop the threads that read images."""

@@ -36,6 +36,7 @@ from mia_tui.engine.inference.evaluate import Scores, evaluate
 from mia_tui.engine.inference.familiar import MOST_IMAGES, FamiliarFeatures, familiar_features
 from mia_tui.engine.inference.head_input import EvaluatedFeatures, WithHeadInput
 from mia_tui.engine.inference.kept_scores import KeptScores
+from mia_tui.engine.network.norms import MOST_NORM_IMAGES, measure_norms
 from mia_tui.engine.parallel.ranks import ALONE, Ranks
 from mia_tui.engine.parallel.steps import steps_together
 from mia_tui.engine.training.checkpoint import (
@@ -201,7 +202,7 @@ class _Training:
         try:
             parts = self.feed.training_batches(progress.epoch, start=progress.step)
             for batch, images in steps_together(parts, self.ranks, self.attempt.should_stop):
-                self.learner.schedule.set_step(progress.epoch, progress.step)
+                self.learner.set_step(progress.epoch, progress.step)
                 progress.step += 1
                 if images >= least:
                     result = self._step(batch)
@@ -247,6 +248,8 @@ class _Training:
         scores = {"train": Scores(progress.confusion.numpy(), progress.loss, progress.predicted)}
         images = len(self.feed.rows("val"))
         seen, kept = EvaluatedFeatures(images, MOST_IMAGES), KeptScores(images, len(self.job.classes))
+        if self.learner.end_epoch(progress.epoch) and not self._measure_norms():
+            return False
         if self.evaluated_part == "val":
             validated = self._validate(seen, kept)
             if validated is None:
@@ -268,6 +271,15 @@ class _Training:
         if is_due and not progress.is_over(self.config):  # the end is saved anyway
             self._save()
         return True
+
+    def _measure_norms(self) -> bool:
+        """Measure the norms of the network that is validated and saved; False if a stop was requested meanwhile."""
+        asked = self.attempt.should_stop
+        batches = steps_together(self.feed.mixed_batches(MOST_NORM_IMAGES), self.ranks, asked)
+        images = (batch.images for batch, _ in batches)
+        never = bool  # since `steps_together` asks
+        measure_norms(self.learner.evaluated_model, images, self.device, self.arithmetic, never)
+        return not self.ranks.sums(asked())[0]
 
     def _validate(self, seen: EvaluatedFeatures, kept: KeptScores) -> Scores | None:
         rows = self.feed.rows("val")
@@ -305,6 +317,7 @@ class _Training:
                 should_stop=self.attempt.should_stop,
                 features=seen,
                 kept=kept,
+                with_views=self.config.validate_views,
             )
 
     def _familiar(self, rows: Tensor, features: Tensor) -> Callable[[], FamiliarFeatures | None]:
