@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mia_tui.engine.device import is_out_of_memory
 from mia_tui.engine.parallel.channel import RankEnded, RankFailed, RankWaits, WorkerChannel
-from mia_tui.engine.parallel.ranks import RANK_DEVICES, WORKER_ADDRESS, is_lost_peer, process_name
+from mia_tui.engine.parallel.ranks import WORKER_ADDRESS, is_lost_peer, process_name
 from mia_tui.errors import MiaError
 from mia_tui.files import open_in_place
 from mia_tui.runs.list.moved_dataset import current_job
@@ -43,7 +43,7 @@ def main() -> int:
             outcome = import_module(f"mia_tui.engine.jobs.{job.kind}").work(attempt, job)
     except Exception as error:  # noqa: BLE001  # top level: the worker must learn why
         is_logged = write(traceback.format_exc())
-        channel.send(_failed(run, error, name, is_logged))
+        channel.send(failure_of(run, error, name, is_logged=is_logged))
         return 1
     channel.send(RankEnded(outcome))
     channel.wait_for_end()  # a process that ends earlier takes the connection from those that still need it
@@ -69,18 +69,22 @@ def _report_wait(channel: WorkerChannel, waiting: set[str], event: Event) -> Non
         channel.send(RankWaits(None))
 
 
-def _failed(run: RunDir, error: Exception, name: str, is_logged: bool) -> RankFailed:
-    is_memory = is_out_of_memory(error) or is_out_of_memory(error.__cause__ or error)
+def failure_of(run: RunDir, error: Exception, name: str, *, is_logged: bool) -> RankFailed:
+    """What a process tells the worker when it fails.
+
+    Args:
+        run: The run.
+        error: Why.
+        name: The process in words.
+        is_logged: Whether the traceback is in worker.log.
+    """
+    is_memory = any(is_out_of_memory(each) for each in (error, error.__cause__) if each is not None)
     if isinstance(error, MiaError):
-        return RankFailed(
-            Failure(type(error).__name__, error.message, error.hint), is_out_of_memory=is_memory
-        )
-    hint = f"{printable(run.worker_log)} holds the traceback." if is_logged else None
-    where = os.environ[RANK_DEVICES].split(",")[int(os.environ["LOCAL_RANK"])]
-    message = f"{name[0].upper()}{name[1:]}, on {where}, failed: {type(error).__name__}: {first_line(error)}."
-    return RankFailed(
-        Failure("RunError", message, hint), is_lost_peer=is_lost_peer(error), is_out_of_memory=is_memory
-    )
+        kind, message, hint = type(error).__name__, error.message, error.hint
+    else:
+        kind, hint = "RunError", f"{printable(run.worker_log)} holds the traceback." if is_logged else None
+        message = f"{name[0].upper()}{name[1:]} failed: {type(error).__name__}: {first_line(error)}."
+    return RankFailed(Failure(kind, message, hint), is_lost_peer(error), is_memory)
 
 
 if __name__ == "__main__":
