@@ -34,6 +34,7 @@ from mia_tui.paths import StateFolder, find_state, user_cache, user_config_file,
 from mia_tui.runs.machine.cores import Cores, CoreWatch
 from mia_tui.runs.machine.gpus import list_gpus
 from mia_tui.runs.machine.torch_probe import TorchFacts, probe_torch
+from mia_tui.runs.preflight.machine import is_busy
 from mia_tui.runs.worker.detach_risk import detach_risk
 from mia_tui.text import counted, join_names, printable
 
@@ -176,9 +177,17 @@ def _gpus() -> Iterator[MachineCheck]:
     for gpu in gpus:
         free = f"{gpu.free_bytes / _GIB:.1f} of {gpu.total_bytes / _GIB:.1f} GiB free"
         yield MachineCheck("GPU", "ok", f"{gpu.name}, {free}, driver {gpu.driver}")
+    idle = sum(not is_busy(gpu) for gpu in gpus)
+    if len(gpus) > 1:
+        yield MachineCheck("GPUs", "ok", f"{idle} of {len(gpus)} idle{_together(idle)}")
     if not gpus:
         hint = "On a cluster the login node often has none; ask for one in a job."
         yield MachineCheck("GPU", "note", "this machine shows no NVIDIA GPU.", hint)
+
+
+def _together(idle: int) -> str:
+    """How to train on several GPUs."""
+    return f"; `mia-tui train DATASET --devices {idle}` trains on these together" if idle > 1 else ""
 
 
 def _folders(dataset: Path | None, state: Path | None) -> Iterator[MachineCheck]:

@@ -8,6 +8,9 @@ from mia_tui.text import printable
 ALL_DEVICES = "all"
 MOST_DEVICES = 1024
 
+LEAST_IMAGES = 2
+"""Images of a batch that a device gets at least: batch normalisation has no variance over one."""
+
 _HINT = "It takes how many (4), all, or the numbers of GPUs with commas between (0,2)."
 
 
@@ -24,12 +27,18 @@ def parse_devices(text: str) -> int | tuple[int, ...] | None:
         if not 1 <= int(words) <= MOST_DEVICES:
             raise ConfigError(f"--devices is {words}.", f"It must be at least 1, at most {MOST_DEVICES}.")
         return int(words)
-    if not re.fullmatch(r"[0-9]{1,4}( *, *[0-9]{1,4})* *,?", words):
+    if not re.fullmatch(r"[0-9]{1,4}( *, *[0-9]{1,4})+", words):
         raise ConfigError(f"--devices is {printable(text)!r}.", _HINT)
-    numbers = tuple(int(word) for word in words.rstrip(" ,").split(","))
+    numbers = tuple(int(word) for word in words.split(","))
     if len(set(numbers)) < len(numbers):
         raise ConfigError(f"--devices {words} names a GPU twice.", "Leave one out.")
     return numbers
+
+
+def least_devices(devices: str) -> int:
+    """How many devices that are at least; of all GPUs, whose number only torch knows, one."""
+    wanted = parse_devices(devices)
+    return wanted if isinstance(wanted, int) else len(wanted or "1")
 
 
 def check_devices(devices: str, device: str) -> None:

@@ -8,13 +8,14 @@ from mia_tui.runs.machine.given_rank import first_host, given_rank
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"), [("1", 1), (" 4 ", 4), ("all", None), ("All", None), ("0,2", (0, 2)), ("3,", (3,))]
+    ("text", "wanted"),
+    [("1", 1), (" 4 ", 4), ("all", None), ("All", None), ("0,2", (0, 2)), ("3, 1", (3, 1))],
 )
 def test_devices_are_a_number_all_or_the_numbers_of_gpus(text: str, wanted: object) -> None:
     assert parse_devices(text) == wanted
 
 
-@pytest.mark.parametrize("text", ["", "0", "many", "0,0", "-1", "2000", "0;1", "cuda:1"])
+@pytest.mark.parametrize("text", ["", "0", "many", "0,0", "-1", "2000", "0;1", "3,", "cuda:1"])
 def test_other_devices_are_refused_in_a_sentence(text: str) -> None:
     with pytest.raises(ConfigError, match="--devices"):
         parse_devices(text)

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import torch
 
-from mia_tui.config.devices import check_devices, parse_devices
+from mia_tui.config.check import check_config
+from mia_tui.config.devices import LEAST_IMAGES, check_devices, parse_devices
 from mia_tui.config.train import TrainConfig
 from mia_tui.engine.device import gpu_uuids, why_no_gpu, why_no_kernels
 from mia_tui.engine.parallel.joining import announce, given_store, is_joining, naming_lost
 from mia_tui.engine.parallel.ranks import (
     ALONE,
-    LEAST_IMAGES,
     RANK_DEVICES,
     RANK_MICRO_BATCH,
     Ranks,
@@ -51,8 +51,7 @@ def work_on_devices(attempt: Attempt, job: Job[Any], work: WorkInRanks) -> Outco
     devices = chosen_devices(job.devices or job.config.devices, job.config.device)
     if len(devices) == 1:
         return work(attempt, _for_device(job, devices[0], 1), ALONE)
-    _check_batch(job.config, len(devices))
-    _check_norms(job.config, devices[0])
+    _check_count(job.config, len(devices), devices[0])
     return _work_in_processes(attempt, job, devices)
 
 
@@ -63,7 +62,7 @@ def _work_with_given(given: GivenRank, attempt: Attempt, job: Job[Any], work: Wo
         if given.rank == 0:
             announce(attempt)
     device = _given_device(given, job.config.device)
-    _check_norms(job.config, device)
+    _check_count(job.config, given.count, device)
     ranks = join_ranks(
         given_store(),
         given.rank,
@@ -84,7 +83,6 @@ def _check_given(given: GivenRank, job: Job[Any]) -> None:
             f"--devices {devices} contradicts {given.by}, which started {given.count} processes.",
             "Leave --devices out.",
         )
-    _check_batch(job.config, given.count)
 
 
 def chosen_devices(devices: str, device: str) -> list[str]:
@@ -162,22 +160,11 @@ def _for_device(job: Job[Any], device: str, local_count: int) -> Job[Any]:
     return msgspec.structs.replace(job, config=config, threads=threads)
 
 
-def _check_batch(config: Any, count: int) -> None:
-    """Refuse batches of which not every process of a training would get two images."""
-    if isinstance(config, TrainConfig) and config.batch_size < LEAST_IMAGES * count:
-        raise ConfigError(
-            f"--batch-size {config.batch_size} is too small for {count} devices.",
-            f"They share each batch, {LEAST_IMAGES} images or more for each: use {LEAST_IMAGES * count} or more, or "
-            "fewer devices.",
-        )
-
-
-def _check_norms(config: Any, device: str) -> None:
-    if isinstance(config, TrainConfig) and config.sync_norms and device == "cpu":
-        raise ConfigError(
-            "--sync-norms needs GPUs: torch has no synchronised batch normalisation for processors.",
-            "Leave it out; each process then normalises its own part of a batch.",
-        )
+def _check_count(config: Any, count: int, device: str) -> None:
+    """Refuse what a training cannot do on so many devices, which only now are known."""
+    if isinstance(config, TrainConfig):
+        kind = "cpu" if device == "cpu" else "auto"
+        check_config(msgspec.structs.replace(config, devices=str(count), device=kind))
 
 
 def _work_in_processes(attempt: Attempt, job: Job[Any], devices: list[str]) -> Outcome:

@@ -11,6 +11,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.distributed_c10d import PrefixStore, Store
 
+from mia_tui.config.devices import LEAST_IMAGES
 from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.errors import MiaError
 from mia_tui.runs.disk import OUTAGE_S
@@ -25,9 +26,6 @@ RANK_MICRO_BATCH = "MIA_TUI_RANK_MICRO_BATCH"
 WORKER_ADDRESS = "MIA_TUI_WORKER_ADDRESS"
 """Environment of a process that a worker started: the devices of all of them, with commas between; how many images
 of a batch it computes at a time, 0 for all; the socket of the worker."""
-
-LEAST_IMAGES = 2
-"""Images that a process is given of a batch at least: batch norm has no variance over one."""
 
 
 class Ranks:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mia_tui.catalog.backbones import BACKBONES, Backbone
+from mia_tui.config.devices import least_devices
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import Part
 from mia_tui.runs.machine.step_times import StepTime, StepTimes, timed_settings
@@ -13,6 +14,7 @@ _BACKWARD = 3.0  # times as long as a prediction takes a step of the training
 # Billions of multiply-adds a second, forward, of a step: as a core and a GPU of 2020 do them.
 _CORE_RATE, _GPU_RATE = 7.0, 600.0
 _READ_S = 0.005
+_GAIN_OF_DEVICE = 0.9  # what a further GPU adds, as a share of the first: they wait for each other
 # Layers that see one channel each move much memory for few multiply-adds. A core took as long for a step of
 # efficientnetlite0 (0.07 G) as for one of resnet18 (0.33 G; 96 pixels, batches of 32, torch 2.14).
 _DEPTHWISE = ("efficientnet", "mobilenet", "nasnet", "xception")
@@ -78,6 +80,8 @@ def total_s(config: TrainConfig, totals: Mapping[Part, int], time: StepTime, cor
     images = totals["train"] + totals["val"]
     reading = images * time.read_s / cores
     epoch = totals["train"] * time.train_s * _share_of_work(config) + totals["val"] * time.validate_s
+    if config.device != "cpu":  # the cores are shared
+        epoch /= 1 + _GAIN_OF_DEVICE * (least_devices(config.devices) - 1)
     if config.cache == "none":  # read beside the steps
         return _START_S + config.epochs * max(epoch, reading)
     return _START_S + reading + config.epochs * epoch
