@@ -34,7 +34,6 @@ from mia_tui.paths import StateFolder, find_state, user_cache, user_config_file,
 from mia_tui.runs.machine.cores import Cores, CoreWatch
 from mia_tui.runs.machine.gpus import list_gpus
 from mia_tui.runs.machine.torch_probe import TorchFacts, probe_torch
-from mia_tui.runs.preflight.machine import is_busy
 from mia_tui.runs.worker.detach_risk import detach_risk
 from mia_tui.text import counted, join_names, printable
 
@@ -173,6 +172,8 @@ def _device(facts: TorchFacts, cores: Cores) -> MachineCheck:
 
 
 def _gpus() -> Iterator[MachineCheck]:
+    from mia_tui.runs.preflight.machine import is_busy
+
     gpus = list_gpus()
     for gpu in gpus:
         free = f"{gpu.free_bytes / _GIB:.1f} of {gpu.total_bytes / _GIB:.1f} GiB free"

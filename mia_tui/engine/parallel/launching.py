@@ -124,7 +124,8 @@ class _RankWatch:
         self._outcomes: dict[int, Outcome] = {}
         self._failures: dict[int, RankFailed] = {}
         self._lost: list[int] = []
-        self._waiting: set[int] = set()
+        self._first_waits = False
+        self._told: int | None = None  # which of the others was said to wait
         self._phase: Phase | None = None
         self._has_asked = False
         self._end_at: float | None = None
@@ -170,22 +171,21 @@ class _RankWatch:
         event = message.event()
         if event is None:
             return
-        if isinstance(event, Phase) and event.name != "waiting":
-            self._phase = event
+        if isinstance(event, Phase):
+            self._first_waits = event.name == "waiting"
+            self._phase = self._phase if self._first_waits else event
         self._attempt.emit(event)
 
     def _take_wait(self, rank: int, reason: str | None) -> None:
-        """Tell of the first of the others that waits, and of the last one's end."""
-        if reason is not None:
-            self._waiting.add(rank)
-            if len(self._waiting) == 1:
-                self._attempt.waiting_for_disk(f"{self._named(rank)}: {reason}")
-        elif rank in self._waiting:
-            self._waiting.remove(rank)
-            if not self._waiting:
-                self._attempt.waiting_for_disk(None)
-                if self._phase is not None:
-                    self._attempt.emit(self._phase)
+        """Tell that a process waits which is not the first, unless another one does already."""
+        if reason is not None and self._told is None and not self._first_waits:
+            self._told = rank
+            self._attempt.waiting_for_disk(reason)
+        elif reason is None and self._told == rank:
+            self._told = None
+            self._attempt.waiting_for_disk(None)
+            if self._phase is not None:
+                self._attempt.emit(self._phase)
 
     def outcome(self, error: Exception | None) -> Outcome:
         """How the job ended, once the agent has.
