@@ -29,6 +29,7 @@ from mia_tui.runs.worker.control import STOP_SIGNALS, StopRequest
 from mia_tui.runs.worker.fault_log import faults_written, write_to_log
 from mia_tui.runs.worker.liveness import WorkerLock
 from mia_tui.runs.worker.queue import wait_for_turn
+from mia_tui.runs.worker.start_clock import StartClock, run_began
 from mia_tui.text import counted, first_line, printable, typed
 
 JOBS_PACKAGE = "mia_tui.engine.jobs"
@@ -50,6 +51,7 @@ def work(
     foreground: bool,
     observe: Callable[[Event], None] | None = None,
     on_signal: Callable[[], None] | None = None,
+    began: float | None = None,
 ) -> AttemptResult:
     """Do a run's job in this process, from its last checkpoint if there is one.
 
@@ -58,6 +60,7 @@ def work(
         foreground: Whether a person waits for it at a terminal; a second Ctrl-C then ends it at once.
         observe: Called with every event after it was written.
         on_signal: Called at the first signal that asks to stop.
+        began: When the process began that was started for this run, see `start_clock`; None for now.
 
     Raises:
         RunError: If another worker has the run, it is finished, or its folder cannot be written.
@@ -72,7 +75,7 @@ def work(
         state = read_state(run)
         if state.outcome == "finished":
             raise RunError(f"The run {printable(run.name)} is finished.", "Start a new one.")
-        attempt = Attempt(run, state.attempt + 1, log.append, stop.requested)
+        attempt = Attempt(run, state.attempt + 1, log.append, stop.requested, StartClock(began))
         try:
             outcome = _do_job(attempt)
             result = AttemptResult(outcome, stop.signal if outcome == "stopped" else None)
@@ -84,13 +87,16 @@ def work(
 
 def _do_job(attempt: Attempt) -> Outcome:
     """Wait for the run's turn, then do its job, by the kind of the job."""
-    run = attempt.run
+    run, start = attempt.run, attempt.start
     job = run.job()
+    start.settled()
     if not wait_for_turn(run, job, attempt.emit, attempt.should_stop):
         return "stopped"
+    start.turn_came()
     attempt.phase("importing", "loading torch")
     watch = CoreWatch() if job.threads is None else None
-    work_on: Callable[[Attempt, AnyJob], Outcome] = import_module(f"{JOBS_PACKAGE}.{job.kind}").work
+    with start.part("libraries"):
+        work_on: Callable[[Attempt, AnyJob], Outcome] = import_module(f"{JOBS_PACKAGE}.{job.kind}").work
     if watch is not None:
         attempt.emit(_settle_threads(run, job, watch.cores()))
     return work_on(attempt, current_job(run))
@@ -134,7 +140,7 @@ def main() -> int:
     # As soon as the run is locked others may request a stop by signal; block it until the handlers are installed.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
-        result = work(RunDir.open(Path(sys.argv[1])), foreground=False)
+        result = work(RunDir.open(Path(sys.argv[1])), foreground=False, began=run_began())
     except MiaError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

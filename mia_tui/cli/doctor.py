@@ -198,10 +198,26 @@ def _folders(dataset: Path | None, state: Path | None) -> Iterator[MachineCheck]
         except OSError as error:
             # Neither is required: the scan index is built again, and `last` finds no run.
             yield MachineCheck(topic, "note", f"cannot be created: {error.strerror}.")
+    yield from _decoded_images()
     if dataset is not None:
         yield from _dataset(dataset, state)
     elif state is not None:
         yield _labels_and_runs(find_state(Path(), state))
+
+
+def _decoded_images() -> Iterator[MachineCheck]:
+    """What images take that trainings keep decoded."""
+    from mia_tui.dataset.decoded.room import BYTES_PER_GB, decoded_use
+
+    try:
+        use = decoded_use()
+    except OSError:  # the cache folder, of which is said that it cannot be used
+        return
+    used, most = use.used / BYTES_PER_GB, use.most / BYTES_PER_GB
+    text = f"{used:.1f} GB of {counted(use.datasets, 'dataset')} in {printable(use.place)}, at most {most:.1f} GB"
+    yield MachineCheck(
+        "Decoded images", "ok", f"{text} (decoded_gb in config.toml); to free it, delete that folder"
+    )
 
 
 def _dataset(dataset: Path, state: Path | None) -> Iterator[MachineCheck]:

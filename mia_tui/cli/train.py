@@ -392,6 +392,8 @@ def run_in_front(report: Report, run: "RunDir", *, watch: bool = False) -> int:
         report.warn(sentence)
     if result.outcome == "finished":
         show_best(report, run, progress.state)
+        if progress.state.time_used is not None:
+            report.say(progress.state.time_used.sentence)
         _show_rerun(report, run)
         _show_next(report, run)
     if result.error is None and result.outcome == "stopped":

@@ -108,6 +108,7 @@ def work_in_front(
     """
     from mia_tui.runs.list.lifecycle import drop_untrained_run
     from mia_tui.runs.worker.control import clear_stop
+    from mia_tui.runs.worker.start_clock import run_began
     from mia_tui.worker import work
 
     def observe(event: "Event") -> None:
@@ -116,7 +117,7 @@ def work_in_front(
         progress(event)
 
     clear_stop(run)
-    result = work(run, foreground=True, observe=observe, on_signal=_acknowledge_stop)
+    result = work(run, foreground=True, observe=observe, on_signal=_acknowledge_stop, began=run_began())
     if result.error is not None:
         drop_untrained_run(run, result.error)
     return result

@@ -264,7 +264,11 @@ def settings_options(function: Function) -> Function:
         "--recipe",
         cls=Option,
         metavar="NAME",
-        help="Settings to start from: default, or mia (the predecessor's).",
+        help=(
+            "Settings to start from: default, finetune (begins with ImageNet weights), best (the same, more "
+            "accurate and slower), quick (a first look), scratch (begins with no weights), or mia (the "
+            "predecessor's). Which one suits is said before the start."
+        ),
     )
     file = click.option(
         "--config",

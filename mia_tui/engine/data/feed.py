@@ -11,14 +11,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mia_tui.config.growing_size import epoch_size, scaled_to
+from mia_tui.config.epoch_work import epoch_size, scaled_to
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import NetworkInput
 from mia_tui.dataset.model import FRAME_NUMBERING, Part
 from mia_tui.engine.data.augment import augment
 from mia_tui.engine.data.augmentation.mixing import Portion, is_mixed, mix_images, portion_of
 from mia_tui.engine.data.augmentation.moves import draw_moves
-from mia_tui.engine.data.images import ImageStore, open_images
+from mia_tui.engine.data.images import ImageStore, Mark, open_images, unmarked
 from mia_tui.engine.data.network_input import is_rgb
 from mia_tui.engine.data.random import ORDER_STREAM, hashes
 from mia_tui.engine.data.reader import ShouldStop, row_groups
@@ -136,10 +136,15 @@ class Feed:
             numbering=numbering,
             processes=ranks.local_count,
         )
+        self._mark: Mark = unmarked
         self._device = device
         self._scaling = scaling
         self._is_rgb = is_rgb(wanted)
         self._targets = torch.tensor([sample.class_index for sample in samples], dtype=torch.int64)
+
+    def measure(self, mark: Mark) -> None:
+        """Have `images` and `augmenting` marked from now on, as each batch is made."""
+        self._mark = self.images.mark = mark
 
     def rows(self, part: Part) -> Tensor:
         """Rows of one part, ascending, int64."""
@@ -184,7 +189,9 @@ class Feed:
                 moves=moves[left.places],
                 is_rgb=self._is_rgb,
             )
-            yield self._mixed(images, shown, left.partners, epoch)
+            batch = self._mixed(images, shown, left.partners, epoch)
+            self._mark("augmenting")
+            yield batch
 
     def _mixed(self, images: Tensor, keys: Tensor, partners: Tensor, epoch: int) -> Batch:
         """A batch of the images that are trained on, with others mixed in; see `mix_images`."""

@@ -14,7 +14,7 @@ from mia_tui.engine.parallel.devices import work_on_devices
 from mia_tui.engine.parallel.prediction import gather_other_types, predict_together
 from mia_tui.engine.parallel.ranks import Ranks
 from mia_tui.errors import DataError
-from mia_tui.runs.evaluation.confusion import SavedConfusion, figures, save_confusion
+from mia_tui.runs.evaluation.confusion import SavedConfusion, count_confusion, figures, save_confusion
 from mia_tui.runs.evaluation.epoch_predictions import (
     NOT_EVALUATED,
     EpochPredictions,
@@ -142,9 +142,7 @@ def _confusion(job: EvaluateJob, samples: Sequence[Sample], predicted: np.ndarra
             f"None of the labelled images of {printable(job.dataset)} can be read.", "Check the files."
         )
     truth = np.fromiter((sample.class_index for sample in samples), np.int64, len(samples))
-    counts = np.zeros((len(job.classes), len(job.classes)), np.int64)
-    np.add.at(counts, (truth[read], predicted[read]), 1)
-    return counts
+    return count_confusion(truth[read], predicted[read], len(job.classes))
 
 
 def _of_part(split: str) -> str:

@@ -50,7 +50,7 @@ def work_on_devices(attempt: Attempt, job: Job[Any], work: WorkInRanks) -> Outco
         return naming_lost(partial(_work_with_given, given, attempt, job, work))
     devices = chosen_devices(job.devices or job.config.devices, job.config.device)
     if len(devices) == 1:
-        return work(attempt, _for_device(job, devices[0], 1), ALONE)
+        return work(attempt, _for_device(job, devices[0], 1, 1), ALONE)
     _check_count(job.config, len(devices), devices[0])
     return _work_in_processes(attempt, job, devices)
 
@@ -70,7 +70,7 @@ def _work_with_given(given: GivenRank, attempt: Attempt, job: Job[Any], work: Wo
         local_count=given.local_count,
         on_gpus=device.startswith("cuda"),
     )
-    outcome = work(attempt, _for_device(job, device, given.local_count), ranks)
+    outcome = work(attempt, _for_device(job, device, given.count, given.local_count), ranks)
     if is_joining():
         leave_ranks(ranks)
     return outcome
@@ -149,14 +149,10 @@ def _given_device(given: GivenRank, device: str) -> str:
     return f"cuda:{given.local_rank % count}"
 
 
-def _for_device(job: Job[Any], device: str, local_count: int) -> Job[Any]:
+def _for_device(job: Job[Any], device: str, count: int, local_count: int) -> Job[Any]:
     """The job of one of the processes on this machine: they share the cores."""
     threads = max(1, (job.threads or usable_cores()) // local_count)
-    config = msgspec.structs.replace(job.config, device=device)
-    if isinstance(config, TrainConfig) and local_count > 1:  # a recording cannot wait for other processes
-        config = msgspec.structs.replace(
-            config, cuda_graphs="off", compile="on" if config.compile == "on" else "off"
-        )
+    config = msgspec.structs.replace(job.config, device=device, devices=str(count))
     return msgspec.structs.replace(job, config=config, threads=threads)
 
 

@@ -22,6 +22,7 @@ from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.attempt import Attempt
 from mia_tui.runs.worker.control import STOP_SIGNALS
 from mia_tui.runs.worker.fault_log import faults_written, write_to_log
+from mia_tui.runs.worker.start_clock import StartClock, run_began
 from mia_tui.text import first_line, printable
 
 
@@ -35,7 +36,8 @@ def main() -> int:
     channel = WorkerChannel(os.environ[WORKER_ADDRESS], rank)
     name = process_name(rank, count)
     emit = channel.report if rank == 0 else partial(_report_wait, channel, set())
-    attempt = Attempt(run, int(number), emit, lambda: channel.is_asked_to_stop)
+    start = StartClock(run_began())
+    attempt = Attempt(run, int(number), emit, lambda: channel.is_asked_to_stop, start)
     write = partial(write_to_log, run, who=name)
     try:
         with faults_written(write):

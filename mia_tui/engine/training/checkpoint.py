@@ -61,6 +61,7 @@ class _SavedProgress(msgspec.Struct, forbid_unknown_fields=True):
     elapsed_s: Elapsed
     sums: tuple[_Reals, _Reals]
     predicted: Tensor | None
+    seconds: dict[str, Elapsed] = {}  # missing in those of earlier versions
 
 
 class _SavedState(msgspec.Struct):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from mia_tui.catalog.backbones import BACKBONES, Backbone
 from mia_tui.config.devices import least_devices
+from mia_tui.config.epoch_work import MOST_NORM_IMAGES, training_work
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import Part
 from mia_tui.runs.machine.step_times import StepTime, StepTimes, timed_settings
@@ -15,10 +16,9 @@ _BACKWARD = 3.0  # times as long as a prediction takes a step of the training
 _CORE_RATE, _GPU_RATE = 7.0, 600.0
 _READ_S = 0.005
 _GAIN_OF_DEVICE = 0.9  # what a further GPU adds, as a share of the first: they wait for each other
-# Layers that see one channel each move much memory for few multiply-adds. A core took as long for a step of
-# efficientnetlite0 (0.07 G) as for one of resnet18 (0.33 G; 96 pixels, batches of 32, torch 2.14).
-_DEPTHWISE = ("efficientnet", "mobilenet", "nasnet", "xception")
-_DEPTHWISE_WORK = 5.0
+# How many times as long as resnet18 networks take on a core for a multiply-add in the training: layers that see one
+# channel each move much memory for few of them (96 pixels, batches of 8 to 32, torch 2.14, AVX-512).
+_WORK_ON_A_CORE = {"efficientnet": 6.0, "mobilenet": 4.0, "nasnet": 10.0}
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
 
 
@@ -76,23 +76,27 @@ def forecast(
 
 
 def total_s(config: TrainConfig, totals: Mapping[Part, int], time: StepTime, cores: int) -> float:
-    """Seconds of a whole training, from its start to its end."""
+    """Seconds of a whole training, from its start to its end, if no earlier one has decoded the images."""
     images = totals["train"] + totals["val"]
     reading = images * time.read_s / cores
-    epoch = totals["train"] * time.train_s * _share_of_work(config) + totals["val"] * time.validate_s
+    steps = totals["train"] * time.train_s * training_work(config, 1, config.epochs)
+    work = steps + _validate_s(config, totals, time)
     if config.device != "cpu":  # the cores are shared
-        epoch /= 1 + _GAIN_OF_DEVICE * (least_devices(config.devices) - 1)
+        work /= 1 + _GAIN_OF_DEVICE * (least_devices(config.devices) - 1)
     if config.cache == "none":  # read beside the steps
-        return _START_S + config.epochs * max(epoch, reading)
-    return _START_S + reading + config.epochs * epoch
+        return _START_S + max(work, config.epochs * reading)
+    if time.device and not time.device.startswith("CPU"):  # beside the first epoch
+        first = work / config.epochs
+        return _START_S + max(first, reading) + work - first
+    return _START_S + reading + work
 
 
-def _share_of_work(config: TrainConfig) -> float:
-    """What a step takes in the mean over all epochs, as a share of one at the whole size of the whole network."""
-    frozen = min(1.0, config.freeze_epochs / config.epochs) * (1 - 1 / _BACKWARD)
-    first = config.start_size
-    grown = (first * first + first + 1) / 3  # the mean of a square whose side grows evenly from `first` to 1
-    return grown * (1 - frozen)
+def _validate_s(config: TrainConfig, totals: Mapping[Part, int], time: StepTime) -> float:
+    """Seconds of all validations, with the norms that are measured before them."""
+    images = totals["val"] * (config.view_count if config.validate_views else 1) * config.epochs
+    measured = config.epochs if config.refresh_norms else config.average_epochs
+    images += min(totals["train"], MOST_NORM_IMAGES) * measured
+    return images * time.validate_s
 
 
 def _guess(config: TrainConfig, alike: StepTime | None, *, has_gpu: bool, cores: int) -> StepTime | None:
@@ -113,6 +117,8 @@ def _guess(config: TrainConfig, alike: StepTime | None, *, has_gpu: bool, cores:
 
 
 def _work(row: Backbone, pixels: int, *, is_gpu: bool) -> float:
-    """Billions of multiply-adds of an image, on a CPU those that take as long."""
-    is_deep = not is_gpu and row.name.startswith(_DEPTHWISE)
-    return row.gmacs * (_DEPTHWISE_WORK if is_deep else 1.0) * pixels / row.input_size**2
+    """Billions of multiply-adds of an image, on a CPU those of resnet18 that take as long."""
+    times = 1.0
+    if not is_gpu:
+        times = next((times for name, times in _WORK_ON_A_CORE.items() if row.name.startswith(name)), times)
+    return row.gmacs * times * pixels / row.input_size**2

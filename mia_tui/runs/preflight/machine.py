@@ -38,7 +38,7 @@ def checkpoint_bytes(config: TrainConfig) -> int | None:
     backbone = BACKBONES.get(config.backbone)
     if backbone is None:
         return None
-    copies = 1 + _STATES.get(config.optimizer, 2) + (config.ema_decay > 0)
+    copies = 1 + _STATES.get(config.optimizer, 2) + (config.ema_decay > 0) + (config.average_epochs > 0)
     return backbone.params * _BYTES * (2 * copies + 2)
 
 

@@ -19,6 +19,9 @@ Outcome = Literal["finished", "stopped", "failed"]
 PhaseName = Literal["waiting", "importing", "loading", "training", "working"]
 """`working` is what jobs of other kinds than a training do."""
 
+StartPart = Literal["settings", "libraries", "images", "network", "first step"]
+"""What an attempt does up to its first step; `settings` is what comes before the libraries."""
+
 
 class EpochPlace(msgspec.Struct, frozen=True):
     """A place in a run: `step` steps of epoch `epoch` (from 1) are done."""
@@ -60,6 +63,16 @@ class Phase(Event, frozen=True, kw_only=True, tag="phase"):
     message: str = ""
 
 
+class StartTimed(Event, frozen=True, kw_only=True, tag="start_timed"):
+    """The first step of an attempt was done, `total_s` after its process began, without the wait for other runs.
+
+    `parts` are seconds of what came before it (names of `StartPart`), in order. Some happen side by side.
+    """
+
+    total_s: Elapsed
+    parts: dict[str, Elapsed]
+
+
 class StepEnded(Event, frozen=True, kw_only=True, tag="step_ended"):
     """A step (at most five a second are reported); `memory_bytes` is the device's peak, or the process's on a CPU."""
 
@@ -91,7 +104,9 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
 class EpochEnded(Event, frozen=True, kw_only=True, tag="epoch_ended"):
     """Metrics of an epoch; `val` is None without a validation part. `elapsed_s`: of the run, without pauses.
 
-    `left_out` is None where every image could be read, and in runs of earlier versions.
+    `left_out` is None where every image could be read, and in runs of earlier versions. `views` of each validation
+    image were shown, of which the mean counts. `averaged` says of how many epochs the weights are the mean; it is 0
+    for those of this epoch alone.
     """
 
     epoch: Count
@@ -99,11 +114,25 @@ class EpochEnded(Event, frozen=True, kw_only=True, tag="epoch_ended"):
     val: dict[str, float] | None
     elapsed_s: Elapsed
     left_out: LeftOut | None = None
+    views: Count = 1
+    averaged: Count = 0
 
     @property
     def figures(self) -> dict[str, float]:
         """Metrics of the validation part; without one, of the training part."""
         return self.train if self.val is None else self.val
+
+
+class TimeUsed(Event, frozen=True, kw_only=True, tag="time_used"):
+    """What the time of a training went into, of all attempts up to now; after each epoch and at an attempt's end.
+
+    Attributes:
+        seconds: Of each `time_use.TimePart`.
+        sentence: Its bottleneck, and the way out; empty where nothing stands out.
+    """
+
+    seconds: dict[str, Elapsed]
+    sentence: Text
 
 
 class ConfusionSaved(Event, frozen=True, kw_only=True, tag="confusion"):
@@ -186,8 +215,10 @@ class UnknownEvent(msgspec.Struct, frozen=True):
 KnownEvent = (
     RunStarted
     | Phase
+    | StartTimed
     | StepEnded
     | EpochEnded
+    | TimeUsed
     | ConfusionSaved
     | ProgressMade
     | CheckpointSaved

@@ -29,7 +29,9 @@ from mia_tui.runs.record.events import (
     ResultSaved,
     RunEnded,
     RunStarted,
+    StartTimed,
     StepEnded,
+    TimeUsed,
     UnknownEvent,
     Warned,
 )
@@ -120,6 +122,8 @@ class RunState:
         steps: A thinned curve of the steps.
         last_step: The newest step.
         checkpoint: The newest one that can be resumed from.
+        start: How long the newest attempt took to its first step.
+        time_used: What the time of all attempts went into.
         confusions: The newest event of each file of a confusion matrix.
         result: What a job other than a training has made.
         warnings: Each warning once, the first `MOST_WARNINGS` of them.
@@ -143,6 +147,8 @@ class RunState:
     steps: StepCurve = field(default_factory=StepCurve)
     last_step: StepEnded | None = None
     checkpoint: CheckpointSaved | None = None
+    start: StartTimed | None = None
+    time_used: TimeUsed | None = None
     confusions: dict[str, ConfusionSaved] = field(default_factory=dict)
     result: ResultSaved | None = None
     warnings: list[Warned] = field(default_factory=list)
@@ -190,6 +196,10 @@ class RunState:
                 _keep_recent(self.recent_progress, event)
             case StepEnded():
                 self._take_steps([event])
+            case StartTimed():
+                self.start = event
+            case TimeUsed():
+                self.time_used = event
             case EpochEnded():
                 _append_in_order(self.epochs, event)
             case CheckpointSaved():
@@ -269,10 +279,12 @@ class RunState:
         self.steps.add(steps)
 
     def _start(self, event: RunStarted) -> None:
-        self.started = event
+        self.started, self.start = event, None
         self.first_started_at = event.t if self.first_started_at is None else self.first_started_at
         self.phase, self.phase_message, self.progress, self.result = None, "", None, None
         self.recent_progress = []
+        if event.resumed_at is None:
+            self.time_used = None
         self._cut(event.resumed_at or EpochPlace(epoch=0, step=0), event.steps_per_epoch)
 
     def _cut(self, place: EpochPlace, steps_per_epoch: int) -> None:
