@@ -164,7 +164,6 @@ class TrainingLoader:
         with self._attempt.start.part("images"):
             wanted, scaling = self._settle_input()
             feed = self._open_feed(wanted, scaling)
-            self._say(f"reading images: {feed.images.keeping}")
             left_out = LeftOutImages(self._attempt, self.samples, self.job.classes, feed.images)
             self._images = LoadedImages(
                 wanted,
@@ -189,6 +188,7 @@ class TrainingLoader:
             WorkStopped: If a stop was requested meanwhile.
         """
         images = self.begin_images()
+        self._say(f"reading images: {images.feed.images.keeping}")
         self._say(f"building {self._config.backbone}")
         with self._attempt.start.part("network"):
             learner = self._build_learner(images.input)
