@@ -25,7 +25,8 @@ from mia_tui.worker import AttemptResult
 pytestmark = pytest.mark.e2e
 
 EPOCHS = 10
-# Three steps an epoch, the last of which has images for one process alone; no batch norm, so that parts of a batch know nothing of others.
+# Three steps an epoch, the last of which has images for one process alone; no batch norm, which would know of each
+# process's own part of a batch only.
 PLAIN = {
     "backbone": "timm:test_vit2",
     "width": 64,
