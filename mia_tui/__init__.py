@@ -9,7 +9,7 @@ The packages, from the top down; each imports only from those below it:
     image_predictor.py          what a network says of the image on screen
     classifier.py               `from mia_tui import Classifier`
     report/                     a run for a paper: HTML, figures, archive; imported by `mia-tui report` alone
-    engine/                     everything that imports torch: network/ data/ training/ inference/ export/
+    engine/                     everything that imports torch: network/ data/ training/ inference/ export/ parallel/
     runs/                       runs on disk and their processes: record/ worker/ list/ preflight/ prediction/ …
     active/                     active learning on features: suggestions, the next image, pages, label issues (numpy)
     analysis/                   statistics of predictions: metrics with intervals, curves, calibration, counts (numpy)
@@ -211,6 +211,14 @@ Each line passes through its modules in this order.
         with an order of its own (tui/review/queue.py), which also says what may be seen of an image: in an audit
         (tui/review/audit.py) nothing. What was kept and answered is in dataset/store/review/; tui/review/progress.py
         makes figures of it.
+    several GPUs
+        `work_on_devices` of engine/parallel/devices.py finds out whether a job has several devices
+        (config/devices.py), or was started several times by torchrun or srun (runs/machine/given_rank.py,
+        engine/parallel/joining.py). engine/parallel/launching.py starts engine/parallel/rank.py once for each, by
+        torch's elastic agent, and passes on what comes back (engine/parallel/channel.py). All do the work of the job,
+        the first one writes. What they agree on is in engine/parallel/ranks.py, their step in
+        engine/parallel/learner.py; batches are shared out by engine/data/feed.py, images of predictions by
+        engine/parallel/prediction.py.
     features of all images
         `create_features` or `start_features` of runs/features/create.py -> worker.py -> engine/jobs/features.py lists
         the images, asks features/table.py which have none, copies those of known content
