@@ -8,8 +8,7 @@ import numpy as np
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.engine.data.disk_watch import WorkStopped
-from mia_tui.engine.inference.predict import Predictor
-from mia_tui.engine.jobs.network import load_network, warn_of_other_stacks, warn_of_other_types
+from mia_tui.engine.jobs.network import AnyPredictor, load_network, warn_of_other_stacks, warn_of_other_types
 from mia_tui.errors import DataError
 from mia_tui.runs.evaluation.confusion import SavedConfusion, figures, save_confusion
 from mia_tui.runs.evaluation.epoch_predictions import (
@@ -79,7 +78,7 @@ def work(attempt: Attempt, job: EvaluateJob) -> Outcome:
 
 
 def _predict(
-    attempt: Attempt, job: EvaluateJob, network: Predictor, samples: Sequence[Sample]
+    attempt: Attempt, job: EvaluateJob, network: AnyPredictor, samples: Sequence[Sample]
 ) -> tuple[np.ndarray, EvaluatedScores | None, dict[str, str]]:
     """What a network says of samples.
 

@@ -1,4 +1,4 @@
-"""The trained network of a prediction or an evaluation."""
+"""The trained network of a prediction or an evaluation, or the networks that answer together."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from mia_tui.config.predict import NetworkConfig
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.engine.device import describe
+from mia_tui.engine.inference.ensemble import Ensemble, joint_predictor
 from mia_tui.engine.inference.predict import Predictor
 from mia_tui.errors import CheckpointError
 from mia_tui.runs.machine.cores import usable_cores
@@ -14,19 +15,38 @@ from mia_tui.runs.record.model_card import read_card, weights_digest
 from mia_tui.runs.worker.attempt import Attempt
 from mia_tui.text import printable
 
+AnyPredictor = Predictor | Ensemble
+"""One network, or several that answer together."""
 
-def load_network(attempt: Attempt, config: NetworkConfig, threads: int | None) -> tuple[Predictor, str]:
-    """Load the network of a job onto its device, and report the start of the attempt.
+
+def load_network(attempt: Attempt, config: NetworkConfig, threads: int | None) -> tuple[AnyPredictor, str]:
+    """Load the network of a job onto its device, or its networks, and report the start of the attempt.
 
     Returns:
-        The network, and the digest of its weights.
+        The network, and the digest of its weights; of several that of the settings, which names all of them.
 
     Raises:
         CheckpointError: If its file is missing, damaged, or another than when the job was made.
         DeviceError: If the device cannot be used.
     """
-    weights = Path(config.weights)
     attempt.phase("loading", f"the network {config.network}")
+    network: AnyPredictor
+    if config.ensemble:
+        loaded = [
+            _load(Path(member.weights), member.digest, config, threads)[0] for member in config.ensemble
+        ]
+        network = joint_predictor(loaded, [member.temperature for member in config.ensemble])
+        digest = config.digest or "+".join(weights_digest(Path(each.weights)) for each in config.ensemble)
+    else:
+        network, digest = _load(Path(config.weights), config.digest, config, threads)
+    attempt.started(device=describe(network.device))
+    if network.warning:
+        attempt.warn(f"Computing on the CPU: {network.warning}")
+    return network, digest
+
+
+def _load(weights: Path, wanted: str, config: NetworkConfig, threads: int | None) -> tuple[Predictor, str]:
+    """One network and the digest of its weights; `wanted` is what that must be, empty for any."""
     read_card(weights)  # first: says what is wrong with the file
     while True:
         digest = weights_digest(weights)
@@ -39,18 +59,15 @@ def load_network(attempt: Attempt, config: NetworkConfig, threads: int | None) -
         )
         if weights_digest(weights) == digest:  # else a training has replaced the file meanwhile
             break
-    if config.digest and digest != config.digest:
+    if wanted and digest != wanted:
         raise CheckpointError(
             f"{printable(weights)} holds other weights than when this job was started.",
             "Start it again with the weights of now.",
         )
-    attempt.started(device=describe(network.device))
-    if network.warning:
-        attempt.warn(f"Computing on the CPU: {network.warning}")
     return network, digest
 
 
-def warn_of_other_types(attempt: Attempt, network: Predictor) -> str:
+def warn_of_other_types(attempt: Attempt, network: AnyPredictor) -> str:
     """Warn once of images of another type than the network was trained on; returns the sentence, empty for none."""
     sentence = other_types_sentence(network.other_types, network.card.input_map)
     if sentence:
@@ -58,7 +75,7 @@ def warn_of_other_types(attempt: Attempt, network: Predictor) -> str:
     return sentence
 
 
-def warn_of_other_stacks(attempt: Attempt, network: Predictor, frames: Iterable[int]) -> None:
+def warn_of_other_stacks(attempt: Attempt, network: AnyPredictor, frames: Iterable[int]) -> None:
     """Warn if a network that was trained on whole stacks is given single frames of stacks, or the reverse.
 
     Args:

@@ -18,8 +18,7 @@ from mia_tui.dataset.scan.other_kinds import OtherKinds
 from mia_tui.dataset.scan.scan import iter_images, problem_notes
 from mia_tui.dataset.scan.walk import ScanProblem
 from mia_tui.engine.data.disk_watch import WorkStopped, is_folder_away, wait_for_folder
-from mia_tui.engine.inference.predict import Predictor
-from mia_tui.engine.jobs.network import load_network, warn_of_other_stacks, warn_of_other_types
+from mia_tui.engine.jobs.network import AnyPredictor, load_network, warn_of_other_stacks, warn_of_other_types
 from mia_tui.errors import DataError
 from mia_tui.files import remove
 from mia_tui.runs.prediction.create import earlier_rows
@@ -84,6 +83,8 @@ def work(attempt: Attempt, job: PredictJob) -> Outcome:
 def _rule(attempt: Attempt, config: PredictConfig, digest: str) -> DecisionRule:
     """How probabilities become answers; warns of a threshold that was chosen for other weights."""
     weights = Path(config.weights)
+    if config.ensemble:
+        return config.rule or DecisionRule()
     if config.rule_by == "network" and is_of_other_weights(weights, digest=digest):
         attempt.warn(
             f"{printable(decision_file(weights))} was chosen for other weights and is not used.",
@@ -100,7 +101,7 @@ def _clear(run: RunDir) -> None:
 
 
 def _find_images(
-    attempt: Attempt, job: PredictJob, network: Predictor
+    attempt: Attempt, job: PredictJob, network: AnyPredictor
 ) -> tuple[PredictionListing, dict[str, int]]:
     """List the images, again if their disk went away meanwhile; also counts files of other kinds, by ending."""
     root = Path(job.dataset)
@@ -125,7 +126,7 @@ def _find_images(
 
 
 def _list_once(
-    attempt: Attempt, job: PredictJob, network: Predictor, frames_of: Counter[int]
+    attempt: Attempt, job: PredictJob, network: AnyPredictor, frames_of: Counter[int]
 ) -> tuple[PredictionListing, list[ScanProblem], OtherKinds]:
     """The images, the folders that cannot be read, and the files of other kinds; counts the frames' numbers."""
     run, config = attempt.run, job.config
@@ -165,7 +166,7 @@ def _counted(attempt: Attempt, images: Iterable[ImageKey], frames_of: Counter[in
 def _predict(
     attempt: Attempt,
     job: PredictJob,
-    network: Predictor,
+    network: AnyPredictor,
     header: PredictionHeader,
     listing: PredictionListing,
 ) -> None:
@@ -215,7 +216,7 @@ def _blocks(
 def _rows(
     attempt: Attempt,
     job: PredictJob,
-    network: Predictor,
+    network: AnyPredictor,
     rule: DecisionRule,
     blocks: Iterable[Sequence[ImageKey]],
 ) -> Iterator[PredictionRow]:

@@ -28,6 +28,7 @@ from mia_tui.runs.list.moved_dataset import current_job, current_samples
 from mia_tui.runs.list.words import RESUMABLE
 from mia_tui.runs.prediction.shards import result_file
 from mia_tui.runs.record.decision import network_rule
+from mia_tui.runs.record.ensemble import ensemble_settings
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.job_place import create_in, network_settings
 from mia_tui.runs.record.layout import RunDir
@@ -256,6 +257,9 @@ class QueueRun(RunAction):
 
 def _with_network_of_today(config: JobConfig) -> JobConfig:
     """The same settings, with the weights that are in the file of its network now, and their threshold."""
+    if isinstance(config, NetworkConfig) and config.ensemble:
+        files = [Path(member.weights) for member in config.ensemble]
+        return msgspec.convert({**msgspec.structs.asdict(config), **ensemble_settings(files)}, type(config))
     if not isinstance(config, PredictConfig):
         if not isinstance(config, NetworkConfig):
             return config

@@ -23,6 +23,7 @@ class JobClass(msgspec.Struct, frozen=True):
 
 
 MOST_CLASSES = 100_000
+MOST_REPEATS = 100
 
 Classes = Annotated[list[JobClass], Meta(min_length=1, max_length=MOST_CLASSES)]
 """In the order of the logits."""
@@ -47,6 +48,20 @@ Threads = Annotated[int, Meta(ge=1, le=MOST_THREADS)]
 Config = TypeVar("Config", bound=JobConfig, covariant=True)
 
 
+class Repeat(msgspec.Struct, frozen=True):
+    """A training that is done several times, with other random numbers: which of these runs this is.
+
+    Attributes:
+        group: What all of them are called together.
+        number: From 1.
+        of: How many there are.
+    """
+
+    group: Text
+    number: Annotated[int, Meta(ge=1, le=MOST_REPEATS)]
+    of: Annotated[int, Meta(ge=1, le=MOST_REPEATS)]
+
+
 class Job(msgspec.Struct, Generic[Config], frozen=True, kw_only=True):
     """What a worker is asked to do. Its kind is that of its settings.
 
@@ -63,6 +78,7 @@ class Job(msgspec.Struct, Generic[Config], frozen=True, kw_only=True):
         moved_to: Where the dataset was when the user named it last, if not at `dataset`; only for a state folder that
             is elsewhere.
         rerun_of: Absolute path of the training that this one repeats; None for none.
+        repeat: Which run of a group of repetitions it is; None for a training by itself.
         numbering: What the frames of its images are, see `model.FRAME_NUMBERING`; old jobs do not say.
     """
 
@@ -77,6 +93,7 @@ class Job(msgspec.Struct, Generic[Config], frozen=True, kw_only=True):
     after: Folder | None = None
     moved_to: Folder | None = None
     rerun_of: Folder | None = None
+    repeat: Repeat | None = None
     numbering: Annotated[int, Meta(ge=1, le=FRAME_NUMBERING)] = 1
 
     def __post_init__(self) -> None:
