@@ -14,6 +14,7 @@ from torch import Tensor
 from mia_tui.dataset.images.decode import decode_input
 from mia_tui.dataset.images.network.measuring import measure_input
 from mia_tui.engine.data.augment import augment
+from mia_tui.engine.data.feed import Batch
 from mia_tui.engine.data.network_input import InputOfRun, input_of
 from mia_tui.engine.data.scaling import channel_scaling, standardise, to_tensor, to_unit
 from mia_tui.engine.device import (
@@ -149,7 +150,8 @@ class _TimedTraining:
         images, rows = self._batch(count)
         images = augment(images, self._config, seed=self._config.seed, epoch=1, samples=rows)
         targets = (rows % self._classes).to(self._device)
-        self._learner.step(standardise(images, *self._scaling), targets).numerator.item()  # waits for a GPU
+        batch = Batch(standardise(images, *self._scaling), targets, rows)
+        self._learner.step(batch).numerator.item()  # waits for a GPU
         return time.perf_counter() - begun
 
     def _batch(self, count: int) -> tuple[Tensor, Tensor]:

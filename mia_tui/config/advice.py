@@ -17,6 +17,12 @@ ADVICE = {
     ),
     "drop_path_rate": "As dropout, for large networks: 0.1 or 0.2.",
     "ema_decay": "0.99 or 0.999 helps if the curves of the validation jump up and down.",
+    "average_epochs": "A quarter of all epochs often gains a little, at no cost.",
+    "refresh_norms": "Hardly ever needed; a mean of weights gets it anyway.",
+    "freeze_epochs": (
+        "1 to 5 with weights that the network knows much by, so that a head that knows nothing does not spoil them."
+    ),
+    "layer_decay": "0.65 to 0.9 with weights of ImageNet or of an earlier run, and few images.",
     "size": (
         "Take 96 or 128 where the classes are seen in a small picture, too: it is several times as fast. Take "
         "more if small details tell them apart."
@@ -36,6 +42,7 @@ ADVICE = {
     "max_megapixels": "Raise it if your images are larger and the memory is enough for some of them at a time.",
     "frames": "Take all if each frame is an image of its own.",
     "stack": "max suits fluorescence, middle a focus series of which the middle is sharp.",
+    "start_size": "0.5 saves about a third of the time, if objects are still seen at half the size.",
     "loss": (
         "cross_entropy suits nearly all sets; focal dwells on images that are hard to tell, and may help if one "
         "class has far more images than the others."
@@ -83,6 +90,11 @@ ADVICE = {
     "precision": "Take fp32 if the loss becomes nan, or to compare with another program.",
     "cache": "Take none if other programs need the memory.",
     "threads": "Lower it to leave cores to somebody else.",
+    "devices": "All that nobody else uses; the batch is shared out among them, and stays as large.",
+    "sync_norms": "Take it if each GPU gets fewer than 16 images of a batch.",
+    "compile": "Off if compiling fails, or the training must begin at once.",
+    "cuda_graphs": "Off if a step fails with it that runs without.",
+    "validate_views": "For images with no up and down, if the network will predict that way, too.",
     "labels": (
         "Change it if images lie in folders by class and were labelled here as well: auto takes the labels here."
     ),
@@ -96,6 +108,7 @@ ADVICE = {
     ),
     "split_seed": "Another one shows how much results depend on which images validate.",
     "val": "Name one if images of other slides or another day are at hand: the figures are more honest.",
+    "sampling": "balanced or sqrt if rare classes are missed; not together with class weights.",
     "flip_horizontal": "0 if left and right differ in a way that tells classes apart.",
     "flip_vertical": "0 for images with an up and a down, as of plants or landscapes.",
     "rotate90": "0 for images with an up and a down; cells under a microscope have none.",
@@ -111,5 +124,16 @@ ADVICE = {
     "affine_shift": "0 if the object is always in the middle.",
     "affine_shear": "0 if shape tells classes apart.",
     "affine_rotate": "180 if things have no up and down, a few degrees if they have.",
+    "resized_crop": "0.5 to 1 if the class is seen in a part of the image, too; 0 if size or the whole tells it.",
+    "crop_area_min": "Raise it if the preview shows images in which you could not tell the class.",
+    "colour_jitter": "0.5 if lamps, exposures or cameras differ, and colour does not tell classes apart.",
+    "jitter_hue": "0 if hue tells classes apart.",
+    "stain_jitter": "0.5 for stained sections (as H&E) of several days or laboratories.",
+    "stain_strength": "Lower it if the preview shows colours that no section has.",
+    "trivial_augment": "1 with some hundred images, in place of other augmentations.",
+    "erasing": "0.25 if the network looks at one spot only.",
+    "erasing_share_max": "Lower it if the preview shows images in which you could not tell the class.",
+    "mixup": "0.5 to 1 in long trainings with few images; the loss of the training stays high then.",
+    "cutmix": "As mixup, if the class is seen in a part of the image, too.",
 }
 """By the names of the settings."""

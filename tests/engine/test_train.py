@@ -10,6 +10,7 @@ from PIL import Image
 from run_support import wait_for
 from training_support import assert_same_weights, last_weights, make_run, train
 
+from mia_tui.engine.data.feed import Batch
 from mia_tui.engine.data.network_input import input_of
 from mia_tui.engine.training import learner as learner_module
 from mia_tui.engine.training import train as train_module
@@ -430,7 +431,7 @@ def test_six_images_are_computed_in_pairs(discs: Path, monkeypatch: pytest.Monke
         warn=lambda message, hint: None,
     )
     limit.sizes.clear()  # of the black image that was tried
-    learner.step(torch.rand(6, 3, 32, 32), torch.arange(6) % 2)
+    learner.step(Batch(torch.rand(6, 3, 32, 32), torch.arange(6) % 2, torch.arange(6)))
     assert limit.sizes == [2, 2, 2]
 
 

@@ -190,7 +190,7 @@ def test_a_step_never_waits_for_the_gpu(discs: Path, cache: str) -> None:
     def epoch(number: int) -> None:
         for batch in feed.training_batches(number, start=0):
             learner.schedule.set_step(number, 0)
-            result = learner.step(batch.images, batch.targets)
+            result = learner.step(batch)
             sums.add_(torch.stack([result.numerator, result.denominator]))
             counter.update(result.logits, batch.targets)
 

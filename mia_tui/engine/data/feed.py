@@ -49,6 +49,19 @@ def batches(order: Tensor, batch_size: int, *, keep_single: bool = False) -> lis
 
 
 @dataclass(frozen=True)
+class Mix:
+    """What was mixed into the images of a batch: each is one image by its share, and another one by the rest.
+
+    Attributes:
+        targets: Of the other images, shape (N,), int64, on the device.
+        share: Of the images' own targets, shape (N,), float32 in 0..1, on the device; 1 where nothing was mixed in.
+    """
+
+    targets: Tensor
+    share: Tensor
+
+
+@dataclass(frozen=True)
 class Batch:
     """Some images of a run, with their targets.
 
@@ -56,11 +69,13 @@ class Batch:
         images: Shape (N, channels, H, W), float32, normalised, channels last; on the device.
         targets: Shape (N,), int64, on the device.
         rows: Their rows among the samples, shape (N,), int64, on the CPU.
+        mix: What was mixed into them; None for nothing.
     """
 
     images: Tensor
     targets: Tensor
     rows: Tensor
+    mix: Mix | None = None
 
 
 class Feed:

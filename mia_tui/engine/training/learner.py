@@ -1,7 +1,8 @@
 """Training step by step: model, optimizer, schedule, loss and arithmetic."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Annotated, Any
 
 import msgspec
@@ -15,6 +16,7 @@ from mia_tui.catalog.backbones import TIMM_PREFIX
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import NetworkInput
 from mia_tui.decoding import Count, check
+from mia_tui.engine.data.feed import Batch, Mix
 from mia_tui.engine.data.network_input import is_deep
 from mia_tui.engine.device import Arithmetic, autocast, is_out_of_memory, release_memory
 from mia_tui.engine.network.backbones import build_model, check_input
@@ -119,24 +121,26 @@ class Learner:
         module: nn.Module = self.model if self.ema is None else self.ema.module
         return module
 
-    def step(self, images: Tensor, targets: Tensor) -> StepResult:
+    def step(self, batch: Batch) -> StepResult:
         """One step of the optimizer.
 
         When memory runs out the micro-batch is halved and the step repeated with accumulated gradients, so the
         effective batch size stays.
 
+        The loss of an image with another one mixed in is that of its own target by its share, and that of the other
+        target by the rest (Zhang et al. 2018, mixup, in the form that holds for every loss).
+
         Args:
-            images: Shape (N, channels, H, W), float32, normalised.
-            targets: Class ids, shape (N,), int64.
+            batch: At least one image; two if the network has batch normalisation.
 
         Raises:
             RunError: If memory runs out even for two images, or three that must stay together.
         """
         self.model.train()
-        result = self._gradients(images, targets)
+        result = self._gradients(batch)
         while result is None:  # outside the except block, whose traceback would keep the tensors alive
-            self._halve_micro_batch(len(images))
-            result = self._gradients(images, targets)
+            self._halve_micro_batch(len(batch.images))
+            result = self._gradients(batch)
         self._scaler.step(self.optimizer)
         self._scaler.update()
         self.steps_done += 1
@@ -144,19 +148,17 @@ class Learner:
             self.ema.update(self.model, step=self.steps_done)
         return result
 
-    def _gradients(self, images: Tensor, targets: Tensor) -> StepResult | None:
+    def _gradients(self, batch: Batch) -> StepResult | None:
         """Gradients of the mean loss over the batch; None if memory ran out."""
         self.optimizer.zero_grad(set_to_none=True)
-        denominator = self._denominator(targets)
+        denominator = self._denominator(batch)
         numerator = torch.zeros((), device=self.device)
         logits = []
         try:
-            for part, part_targets in zip(
-                *(tensor.tensor_split(self._parts(len(images))) for tensor in (images, targets)), strict=True
-            ):
+            for images, targets, mix in _split(batch, self._parts(len(batch.images))):
                 with autocast(self.device, self.arithmetic):
-                    output = self.model(part)
-                terms, _ = self.loss_terms(output.float(), part_targets)
+                    output = self.model(images)
+                terms, _ = self._mixed_terms(output.float(), targets, mix)
                 torch.autograd.backward(self._scaler.scale(terms.sum() / denominator))
                 numerator += terms.detach().sum()
                 logits.append(output.detach().float())
@@ -200,10 +202,18 @@ class Learner:
         """Numerators and denominators of the loss, each of shape (N,)."""
         return loss_terms(self.config, logits, targets, class_weights=self._class_weights)
 
-    def _denominator(self, targets: Tensor) -> Tensor:
+    def _mixed_terms(self, logits: Tensor, targets: Tensor, mix: Mix | None) -> tuple[Tensor, Tensor]:
+        """As `loss_terms`, where other images may be mixed in."""
+        own = self.loss_terms(logits, targets)
+        if mix is None:
+            return own
+        other = self.loss_terms(logits, mix.targets)
+        return torch.lerp(other[0], own[0], mix.share), torch.lerp(other[1], own[1], mix.share)
+
+    def _denominator(self, batch: Batch) -> Tensor:
         """Denominator of the batch; it depends on the targets only, so it is known before the first micro-batch."""
-        no_logits = torch.zeros(len(targets), self._num_classes, device=self.device)
-        weights = self.loss_terms(no_logits, targets)[1].sum()
+        no_logits = torch.zeros(len(batch.targets), self._num_classes, device=self.device)
+        weights = self._mixed_terms(no_logits, batch.targets, batch.mix)[1].sum()
         return weights.clamp_min(torch.finfo(weights.dtype).tiny)  # every image may have a class of weight 0
 
     def state_dict(self) -> dict[str, Any]:
@@ -240,6 +250,15 @@ class Learner:
         torch.set_rng_state(state["random"])
         if self.device.type == "cuda" and state["random_cuda"] is not None:
             torch.cuda.set_rng_state(state["random_cuda"], self.device)
+
+
+def _split(batch: Batch, parts: int) -> Iterator[tuple[Tensor, Tensor, Mix | None]]:
+    """Images, targets and what is mixed in, in so many micro-batches."""
+    mixes: Iterable[Mix | None] = repeat(None)
+    if batch.mix is not None:
+        mixes = map(Mix, batch.mix.targets.tensor_split(parts), batch.mix.share.tensor_split(parts))
+    images, targets = batch.images.tensor_split(parts), batch.targets.tensor_split(parts)
+    return zip(images, targets, mixes, strict=False)
 
 
 def _check_optimizer(optimizer: Optimizer, own: list[dict[str, type]]) -> None:

@@ -9,12 +9,10 @@ folder is away, the loop waits between two steps; after `runs.disk.OUTAGE_S` it 
 
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,44 +21,35 @@ import torch
 from torch import Tensor
 
 from mia_tui.catalog.metrics import higher_is_better
-from mia_tui.config.class_weights import class_weight_values
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.engine.data.disk_watch import WorkStopped
-from mia_tui.engine.data.feed import Feed, batches
-from mia_tui.engine.data.network_input import InputOfRun, input_of
+from mia_tui.engine.data.feed import Batch, batches
 from mia_tui.engine.device import describe, is_out_of_memory, pick_device, resolve_precision, set_up
 from mia_tui.engine.inference.evaluate import Scores, evaluate
 from mia_tui.engine.inference.familiar import MOST_IMAGES, FamiliarFeatures, familiar_features
 from mia_tui.engine.inference.head_input import EvaluatedFeatures, WithHeadInput
 from mia_tui.engine.inference.kept_scores import KeptScores
-from mia_tui.engine.network.backbones import timm_name
-from mia_tui.engine.network.weights import find_weights
 from mia_tui.engine.training.checkpoint import (
     BestWeights,
-    check_fits,
     copy_weights,
     load_state,
     save_checkpoint,
-    settle_best,
 )
 from mia_tui.engine.training.core_wait import CoreWait
-from mia_tui.engine.training.fingerprint import settle_fingerprint
-from mia_tui.engine.training.input_map import settle_input_map
-from mia_tui.engine.training.learner import Learner, StepResult
-from mia_tui.engine.training.left_out import LeftOutImages
+from mia_tui.engine.training.learner import StepResult
+from mia_tui.engine.training.loading import TrainingLoader
 from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
-from mia_tui.engine.training.progress import TrainingProgress, channels, make_card, starting_scaling
+from mia_tui.engine.training.progress import TrainingProgress, make_card
 from mia_tui.engine.training.reports import EpochEvaluation, StepReports, report_checkpoint, save_evaluation
-from mia_tui.errors import AwayError, CheckpointError, DataError, RunError
+from mia_tui.errors import AwayError, DataError, RunError
 from mia_tui.runs.evaluation.confusion import SavedConfusion, figures
 from mia_tui.runs.evaluation.epoch_predictions import NOT_EVALUATED, EpochPredictions
-from mia_tui.runs.machine.cores import other_threads, usable_cores
+from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.runs.record.events import EpochEnded, EpochPlace, Outcome
-from mia_tui.runs.record.input_words import other_types_sentence
 from mia_tui.runs.record.job import Sample, TrainJob
 from mia_tui.runs.record.model_card import ModelCard
 from mia_tui.runs.worker.attempt import Attempt
-from mia_tui.text import printable, typed
+from mia_tui.text import typed
 
 SAVE_EVERY_S = 60.0
 """A checkpoint is saved at an epoch's end, but no more often than this; and at every stop."""
@@ -90,7 +79,7 @@ def train(attempt: Attempt, job: TrainJob, samples: Sequence[Sample]) -> Outcome
     set_up(choice.device, threads=threads, deterministic=job.config.deterministic)
     # No name holds the state here: it is as large as the network and its optimizer.
     training = _Training(attempt, job, samples, choice.device, load_state(attempt.run))
-    training.check_network()
+    training.loader.check_network()
     attempt.started(
         device=describe(choice.device),
         total_epochs=job.config.epochs,
@@ -98,7 +87,7 @@ def train(attempt: Attempt, job: TrainJob, samples: Sequence[Sample]) -> Outcome
         resumed_at=training.resumed_at,
         arithmetic=training.arithmetic,
     )
-    training.warn_of_other_threads(threads)
+    training.loader.warn_of_other_threads(threads)
     if choice.warning:
         attempt.warn(f"Training on the CPU: {choice.warning}")
     try:
@@ -112,7 +101,7 @@ def train(attempt: Attempt, job: TrainJob, samples: Sequence[Sample]) -> Outcome
             "other programs counts, too.",
         ) from error
     finally:
-        training.close()
+        training.loader.close()
 
 
 class _Training:
@@ -135,131 +124,34 @@ class _Training:
         self.progress = TrainingProgress(**state["progress"]) if state else TrainingProgress(counts)
         self.resumed_at = EpochPlace(self.progress.epoch, self.progress.step) if state else None
         self.arithmetic = state["arithmetic"] if state else resolve_precision(self.config.precision, device)
-        self._state = state
         train_count = sum(sample.split == "train" for sample in self.samples)
         self.steps_per_epoch = len(batches(torch.arange(train_count), self.config.batch_size))
         self.evaluated_part = "val" if any(sample.split == "val" for sample in self.samples) else "train"
-        self._has_warned_of_types = False
-        self._fingerprint = ""
         self._pending_best: BestWeights | None = None
         self._pending_evaluation: EpochEvaluation | None = None
         self._started = time.monotonic()
         self._saved_at = float("-inf")
-        self._open = ExitStack()
         self._core_wait = CoreWait(attempt.warn, torch.get_num_threads(), self.run.name)
-
-    def check_network(self) -> None:
-        """Check that the network and its weights are available, before time is spent on reading images."""
-        timm_name(self.config.backbone)
-        if self._state is None and self.config.weights != "none":
-            find_weights(self.config.backbone, self.config.weights, on_download=self._say_loading)
-
-    def _settle_input(self) -> InputOfRun:
-        """What the images become: as the run began, or as it is measured now."""
-        state = self._state
-        training = [sample for sample in self.samples if sample.split == "train"]
-        self.input = input_of(
-            self.config, settle_input_map(self.attempt, self.job, training, state is not None)
-        )
-        if state is None:
-            self.scaling = starting_scaling(self.config, self.input.input_map)
-            return self.input
-        self.scaling = channels(*state["scaling"])
-        check_fits(
-            self.run,
+        self.loader = TrainingLoader(
+            attempt,
+            job,
+            self.samples,
+            device,
             state,
-            classes=len(self.job.classes),
-            images=len(self.samples),
-            channels=self.input.channel_count,
+            progress=self.progress,
+            arithmetic=self.arithmetic,
+            steps_per_epoch=self.steps_per_epoch,
         )
-        return self.input
-
-    def warn_of_other_threads(self, threads: int) -> None:
-        """Warn if the run is resumed with another number of threads than before."""
-        before = threads if self._state is None else self._state.get("threads", threads)
-        if before != threads and self.device.type == "cpu":
-            self.attempt.warn(*other_threads(before, threads))
-
-    def close(self) -> None:
-        """Stop the threads."""
-        self._open.close()
 
     def load(self) -> bool:
         """Read the images and build the network; False if a stop was requested meanwhile."""
         try:
-            wanted = self._settle_input()
+            loaded = self.loader.load()
         except WorkStopped:
             return False
-        self._say_loading("reading images")
-        self.feed = Feed(
-            self.samples,
-            Path(self.job.dataset),
-            self.config,
-            wanted,
-            self.device,
-            scaling=self.scaling,
-            should_stop=self.attempt.should_stop,
-            left_out=self._state["skipped"] if self._state else None,
-            on_wait=self.attempt.waiting_for_disk,
-            numbering=self.job.numbering,
-        )
-        self._open.callback(self.feed.close)
-        self.left_out = LeftOutImages(self.attempt, self.samples, self.job.classes, self.feed.images)
-        try:
-            for done in self.feed.images.load():
-                self.attempt.progress(done, len(self.samples))
-            self.left_out.report(self.progress.epoch)
-            self.left_out.check_classes()
-            self._fingerprint = settle_fingerprint(
-                self.attempt, self.job, self.samples, is_resumed=self._state is not None
-            )
-        except WorkStopped:
-            return False
-        self._warn_of_other_types()
-        self._say_loading(f"building {self.config.backbone}")
-        self.learner = self._build_learner()
-        if self._state is not None:
-            self._restore(self._state)
-            self._state = None
+        self.feed, self.left_out, self.learner = loaded.feed, loaded.left_out, loaded.learner
+        self._loaded = loaded
         return True
-
-    def _warn_of_other_types(self) -> None:
-        """Once, when the first images were read."""
-        other_types = Counter(self.feed.images.other_types.values())
-        if other_types and not self._has_warned_of_types:
-            self._has_warned_of_types = True
-            self.attempt.warn(other_types_sentence(other_types, self.input.input_map))
-
-    def _say_loading(self, message: str) -> None:
-        self.attempt.phase("loading", message)
-
-    def _build_learner(self) -> Learner:
-        return Learner(
-            self.config,
-            self.input,
-            num_classes=len(self.job.classes),
-            class_names=[item.name for item in self.job.classes],
-            class_weights=self._class_weights(),
-            device=self.device,
-            arithmetic=self.arithmetic,
-            steps_per_epoch=self.steps_per_epoch,
-            warn=self.attempt.warn,
-            say=self._say_loading,
-            resumed=self._state is not None,
-        )
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        try:
-            self.learner.load_state_dict(state["learner"])
-        except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
-            if is_out_of_memory(error):
-                raise
-            raise CheckpointError(
-                f"{printable(self.run.last_checkpoint)} does not fit {self.config.backbone} as it is built here.",
-                "Another version of timm or torch saved it (events.jsonl names them): resume with that one, or "
-                "start a new run.",
-            ) from error
-        settle_best(self.run, self.progress.best_epoch)
 
     def run_epochs(self) -> Outcome:
         self.attempt.phase("training", f"on {describe(self.device)}, {self.arithmetic}")
@@ -297,7 +189,7 @@ class _Training:
                 self.learner.schedule.set_step(progress.epoch, progress.step)
                 progress.step += 1
                 if len(batch.targets) >= least:
-                    result = self._step(batch.images, batch.targets)
+                    result = self._step(batch)
                     sums += torch.stack([result.numerator, result.denominator])
                     steps.step_ended(
                         EpochPlace(progress.epoch, progress.step),
@@ -321,10 +213,10 @@ class _Training:
             raise interrupted
         return progress.step >= self.steps_per_epoch
 
-    def _step(self, images: Tensor, targets: Tensor) -> StepResult:
+    def _step(self, batch: Batch) -> StepResult:
         if self.device.type != "cpu":
-            return self.learner.step(images, targets)
-        return self._core_wait.timed(self.learner.step, images, targets)
+            return self.learner.step(batch)
+        return self._core_wait.timed(self.learner.step, batch)
 
     def _training_predictions(self) -> PredictedClasses | None:
         """Without a validation part the training images are evaluated, while they are trained on."""
@@ -337,7 +229,7 @@ class _Training:
         progress = self.progress
         self.left_out.report(progress.epoch)
         self.left_out.check_classes()
-        self._warn_of_other_types()
+        self._loaded.other_types.give()
         scores = {"train": Scores(progress.confusion.numpy(), progress.loss, progress.predicted)}
         images = len(self.feed.rows("val"))
         seen, kept = EvaluatedFeatures(images, MOST_IMAGES), KeptScores(images, len(self.job.classes))
@@ -437,7 +329,7 @@ class _Training:
             "progress": self.progress.state_dict(),
             "best_epoch": self.progress.best_epoch,
             "arithmetic": self.arithmetic,
-            "scaling": [list(values) for values in self.scaling],
+            "scaling": [list(values) for values in self._loaded.scaling],
             "learner": self.learner.state_dict(),
             "skipped": self.left_out.rows,
             "threads": self.config.threads,
@@ -456,13 +348,13 @@ class _Training:
         return make_card(
             self.job,
             self.run.path.name,
-            self.scaling,
-            self.input.input_map,
+            self._loaded.scaling,
+            self._loaded.input.input_map,
             epoch=self.progress.epoch,
             value=value,
             evaluated_on=self.evaluated_part,
             stacks="whole" if any(sample.frame == WHOLE_STACK for sample in self.samples) else "frames",
-            fingerprint=self._fingerprint,
+            fingerprint=self._loaded.fingerprint,
         )
 
     # Checks and clocks
@@ -477,13 +369,3 @@ class _Training:
                 f"The loss became {loss} in epoch {self.progress.epoch}, step {self.progress.step}.",
                 "Start again with a lower learning rate (--lr) or with --precision fp32.",
             )
-
-    def _class_weights(self) -> Tensor | None:
-        counts = Counter(sample.class_index for sample in self.samples if sample.split == "train")
-        values = class_weight_values(
-            self.config.class_weights,
-            [counts[index] for index in range(len(self.job.classes))],
-            [item.name for item in self.job.classes],
-            self.config.effective_beta,
-        )
-        return None if values is None else torch.tensor(values, dtype=torch.float32)
