@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mia_tui.cli.output.report import Report
+from mia_tui.cli.output.trials import print_trials, trials_record
 from mia_tui.cli.runs.listing import as_record
 from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.fields import fields, show_value
@@ -157,6 +158,9 @@ def print_run(report: Report, view: RunView) -> None:
     for title, text in _facts(view):
         report.say(f"{title:<11} {text}", hang=_HANG)
     _print_trouble(report, view.state)
+    if view.state.trials:
+        report.say()
+        print_trials(report, view.state.trials, view.state.choice)
     if view.state.epochs:
         report.say()
         report.epochs(view.state)
@@ -218,10 +222,17 @@ def _facts(view: RunView) -> list[tuple[str, str]]:
         ("Network", _network(job.config)),
         *_input(view),
         ("Settings", settings_sentence(job.config)),
+        *([("Group", words)] if (words := _group(job)) else []),
         *([("Threshold", words)] if (words := _threshold(view)) else []),
         ("Command", printable(job.command)),
         *_outcome(view),
     ]
+
+
+def _group(job: AnyJob) -> str:
+    """Which of several repetitions it is; empty for none."""
+    repeat = job.repeat
+    return "" if repeat is None else f"run {repeat.number} of {repeat.of} of {printable(repeat.group)}"
 
 
 def _images(view: RunView) -> str:
@@ -386,6 +397,7 @@ def _record(view: RunView) -> dict[str, Any]:
 
 def _training_record(state: RunState, figures: dict[str, Any] | None) -> dict[str, Any]:
     return {
+        "trials": trials_record(state.trials, state.choice),
         "history": [{"epoch": row.epoch, "train": row.train, "val": row.val} for row in state.epochs],
         "left_out": [
             {

@@ -94,6 +94,7 @@ class Feed:
         left_out: Rows that are left out of the current epoch, with the reasons; see `images`.
         on_wait: Called with the reason when waiting for a disk begins, and with None when it is over.
         numbering: What the frames of the samples are.
+        images: The images of the same samples, where another feed has them already.
 
     Attributes:
         images: The images of the run; to be loaded before batches are asked for.
@@ -112,10 +113,11 @@ class Feed:
         left_out: Mapping[int, str] | None = None,
         on_wait: OnWait | None = None,
         numbering: int = FRAME_NUMBERING,
+        images: ImageStore | None = None,
     ) -> None:
         self.config = config
         self.samples = samples
-        self.images: ImageStore = open_images(
+        self.images: ImageStore = images or open_images(
             samples,
             root,
             config,

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mia_tui.config.class_weights import class_weight_values
+from mia_tui.config.train import TrainConfig
 from mia_tui.engine.data.feed import Feed
 from mia_tui.engine.data.images import ImageStore
 from mia_tui.engine.data.network_input import InputOfRun, input_of
@@ -137,6 +139,48 @@ class TrainingLoader:
             self._restore(learner, self._state)
             self._state = None  # as large as the network and its optimizer
         return Loaded(wanted, scaling, feed, left_out, other_types, fingerprint, learner)
+
+    def choose_settings(self, loaded: Loaded) -> tuple[TrainConfig, Loaded]:
+        """Do the trials of the run, by the images that are loaded.
+
+        Returns:
+            The settings with those that were chosen, and what is loaded with a network by them.
+
+        Raises:
+            WorkStopped: If a stop was requested meanwhile.
+        """
+        from mia_tui.engine.training.trials.search import TrialSearch  # only few runs have trials
+
+        search = TrialSearch(
+            self._attempt,
+            self._job,
+            self._samples,
+            make_feed=partial(self._shared_feed, loaded),
+            make_learner=partial(self._new_learner, loaded),
+            class_weights=self._class_weights(),
+            arithmetic=self._arithmetic,
+        )
+        config = search.choose()
+        self._say(f"building {config.backbone}")
+        feed = self._shared_feed(loaded, config, self._samples)
+        learner = self._new_learner(loaded, config, self._steps_per_epoch)
+        return config, replace(loaded, feed=feed, learner=learner)
+
+    def _shared_feed(self, loaded: Loaded, config: TrainConfig, samples: Sequence[Sample]) -> Feed:
+        """Batches of the images that are loaded, by other settings or with other parts."""
+        return Feed(
+            samples,
+            Path(self._job.dataset),
+            config,
+            loaded.input,
+            self._device,
+            scaling=loaded.scaling,
+            images=loaded.feed.images,
+        )
+
+    def _new_learner(self, loaded: Loaded, config: TrainConfig, steps_per_epoch: int) -> Learner:
+        self._config, self._steps_per_epoch = config, steps_per_epoch
+        return self._build_learner(loaded.input)
 
     def close(self) -> None:
         """Stop the threads that read images."""

@@ -147,6 +147,9 @@ class _Training:
         """Read the images and build the network; False if a stop was requested meanwhile."""
         try:
             loaded = self.loader.load()
+            if self.config.trials:
+                self.config, loaded = self.loader.choose_settings(loaded)
+                self.job = msgspec.structs.replace(self.job, config=self.config)
         except WorkStopped:
             return False
         self.feed, self.left_out, self.learner = loaded.feed, loaded.left_out, loaded.learner

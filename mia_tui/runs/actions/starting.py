@@ -22,13 +22,13 @@ from mia_tui.runs.actions.action import (
     named,
     typed_command,
 )
+from mia_tui.runs.ensemble import ensemble_settings
 from mia_tui.runs.list.find import kind_of, list_runs, oldest_first, runs_of
 from mia_tui.runs.list.lifecycle import drop_untrained_run, resume_run
 from mia_tui.runs.list.moved_dataset import current_job, current_samples
 from mia_tui.runs.list.words import RESUMABLE
 from mia_tui.runs.prediction.shards import result_file
 from mia_tui.runs.record.decision import network_rule
-from mia_tui.runs.record.ensemble import ensemble_settings
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.job_place import create_in, network_settings
 from mia_tui.runs.record.layout import RunDir

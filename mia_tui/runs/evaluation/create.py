@@ -9,9 +9,9 @@ from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.split import compile_pattern
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
+from mia_tui.runs.ensemble import ensemble_settings
 from mia_tui.runs.evaluation.evaluation_set import EvaluationSet
 from mia_tui.runs.list.find import remember_run
-from mia_tui.runs.record.ensemble import ensemble_settings
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.record.job_place import create_in, job_places, new_job
 from mia_tui.runs.record.layout import RunDir
@@ -37,7 +37,7 @@ def create_evaluation(
         dataset: The folder that the images' paths are relative to.
         weights: The weights file of the network.
         evaluated: The images and their true classes.
-        others: The weights files of further networks that answer with it, see `runs.record.ensemble`.
+        others: The weights files of further networks that answer with it, see `runs.ensemble`.
         state: The folder given with --state.
         group_by: As in `EvaluateConfig`; None takes that of the network's training.
         threads: CPU threads; None takes the cores that are free.

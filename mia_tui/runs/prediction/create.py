@@ -12,11 +12,11 @@ from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.queries import META_STACKS
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, find_state
+from mia_tui.runs.ensemble import ensemble_settings
 from mia_tui.runs.list.find import list_runs, remember_run
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.prediction.predictions import partial_path
 from mia_tui.runs.record.decision import network_rule
-from mia_tui.runs.record.ensemble import ensemble_settings
 from mia_tui.runs.record.job import PredictJob
 from mia_tui.runs.record.job_place import create_in, job_places, network_settings, new_job
 from mia_tui.runs.record.layout import RunDir
@@ -43,7 +43,7 @@ def create_prediction(
     Args:
         images: The folder of images.
         weights: The weights file of the network.
-        others: Those of further networks that answer with it, see `runs.record.ensemble`.
+        others: Those of further networks that answer with it, see `runs.ensemble`.
         state: The folder given with --state.
         keys: The images; None for all of the folder.
         threshold: For this prediction, in place of that of the network; 0 answers always.

@@ -10,6 +10,7 @@ from mia_tui.config.features import FeaturesConfig
 from mia_tui.config.jobs import JOB_CONFIGS, JobConfig
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import MOST_THREADS, TrainConfig
+from mia_tui.config.train.run import MOST_REPEATS
 from mia_tui.dataset.model import FRAME_NUMBERING, WHOLE_STACK, Part
 from mia_tui.decoding import BadRecord, Count, Frame, Index, Text, Time
 from mia_tui.text import printable
@@ -23,7 +24,6 @@ class JobClass(msgspec.Struct, frozen=True):
 
 
 MOST_CLASSES = 100_000
-MOST_REPEATS = 100
 
 Classes = Annotated[list[JobClass], Meta(min_length=1, max_length=MOST_CLASSES)]
 """In the order of the logits."""
