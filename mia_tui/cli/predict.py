@@ -102,8 +102,8 @@ def command(
     """Predict the classes of IMAGES, which is a file or a folder with its subfolders.
 
     The output has one row per image, with the probability of every class. Several networks with the same classes
-    (--run A --run B, or the name of repeated runs) answer together. A prediction is a run, listed with the trainings of
-    IMAGES; if it is interrupted, the same command continues where it stopped. Without --out, the app
+    (--run A --run B, or the name of repeated runs) answer together. A prediction is a run, listed with the trainings
+    of IMAGES; if it is interrupted, the same command continues where it stopped. Without --out, the app
     shows the predictions as suggestions when IMAGES is opened.
     """
     from mia_tui.runs.prediction.create import create_prediction

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 _WARNINGS_SHOWN = 5
 _HANG = 12  # where the text of a fact begins
-_SHOWN_APART = frozenset({"images", "scope", "out", "trained_on", "rule", "rule_by"})
+_SHOWN_APART = frozenset({"images", "scope", "out", "trained_on", "rule", "rule_by", "ensemble"})
 """Settings that have a line of their own."""
 
 
@@ -266,6 +266,8 @@ def _network(config: JobConfig) -> str:
     if isinstance(config, TrainConfig):
         weights = printable(config.weights)
         return f"{config.backbone}, {config.size} pixels, weights {weights}"
+    if isinstance(config, NetworkConfig) and config.ensemble:
+        return f"{printable(config.network)}: the mean of their probabilities"
     weights = f", weights {printable(config.weights)}" if isinstance(config, NetworkConfig) else ""
     return f"{printable(config.network)}{weights}"
 

@@ -30,8 +30,8 @@ def network_options(function: Function) -> Function:
                 metavar="RUN",
                 multiple=True,
                 help="The network: a run's folder or name, best, last, a weights file (.safetensors), or the folder "
-                "that `mia-tui export --format timm` made. Given several times, or as the name of runs that --repeats "
-                "made: the mean of the probabilities of these networks.",
+                "that `mia-tui export --format timm` made. Given several times, or as the name of runs that "
+                "--repeats made: the mean of the probabilities of these networks.",
             ),
             device_option("auto, cpu, cuda, cuda:N or mps."),
             click.option(

@@ -31,17 +31,17 @@ def joint_predictor(members: Sequence[Predictor], temperatures: Sequence[float])
         temperatures: Of each of them, see `config.predict.DecisionRule`.
     """
     names = [item.name for item in members[0].card.classes]
-    groups: dict[tuple[object, ...], list[tuple[Predictor, float]]] = {}
+    groups: dict[bytes, list[tuple[Predictor, float]]] = {}
     for member, temperature in zip(members, temperatures, strict=True):
         groups.setdefault(_input_of(member.card), []).append((member, temperature))
     parts = [SharedInput(group, names) for group in groups.values()]
     return parts[0] if len(parts) == 1 else Ensemble(parts)
 
 
-def _input_of(card: ModelCard) -> tuple[object, ...]:
+def _input_of(card: ModelCard) -> bytes:
     """What decides the decoded pixels, see `NetworkInput`."""
     size = card.width, card.height, card.color, card.geometry, card.resize, card.pixel_size
-    return *size, card.max_megapixels, card.stack, card.input_map
+    return msgspec.json.encode((*size, card.max_megapixels, card.stack, card.input_map))
 
 
 class SharedInput(Predictor):

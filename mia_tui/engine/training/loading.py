@@ -134,7 +134,7 @@ class TrainingLoader:
         other_types = OtherTypesWarning(self._attempt, feed.images, wanted)
         other_types.give()
         self._say(f"building {self._config.backbone}")
-        learner = self._build_learner(wanted)
+        learner = self._build_learner(wanted, self._config, self._steps_per_epoch)
         if self._state is not None:
             self._restore(learner, self._state)
             self._state = None  # as large as the network and its optimizer
@@ -179,8 +179,7 @@ class TrainingLoader:
         )
 
     def _new_learner(self, loaded: Loaded, config: TrainConfig, steps_per_epoch: int) -> Learner:
-        self._config, self._steps_per_epoch = config, steps_per_epoch
-        return self._build_learner(loaded.input)
+        return self._build_learner(loaded.input, config, steps_per_epoch)
 
     def close(self) -> None:
         """Stop the threads that read images."""
@@ -219,16 +218,16 @@ class TrainingLoader:
             numbering=self._job.numbering,
         )
 
-    def _build_learner(self, wanted: InputOfRun) -> Learner:
+    def _build_learner(self, wanted: InputOfRun, config: TrainConfig, steps_per_epoch: int) -> Learner:
         return Learner(
-            self._config,
+            config,
             wanted,
             num_classes=len(self._job.classes),
             class_names=[item.name for item in self._job.classes],
             class_weights=self._class_weights(),
             device=self._device,
             arithmetic=self._arithmetic,
-            steps_per_epoch=self._steps_per_epoch,
+            steps_per_epoch=steps_per_epoch,
             warn=self._attempt.warn,
             say=self._say,
             resumed=self._state is not None,

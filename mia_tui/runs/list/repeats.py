@@ -60,11 +60,12 @@ class RepeatedRuns:
         return sum(row.status == "finished" for row in self.rows)
 
 
-def spread(values: Sequence[float], *, most: float = math.inf) -> Spread:
+def spread(values: Sequence[float], *, least: float = -math.inf, most: float = math.inf) -> Spread:
     """Mean and spread of figures.
 
     Args:
         values: At least one.
+        least: The figure is never smaller.
         most: The figure is never larger.
     """
     from mia_tui.analysis.intervals import t_quantile  # imports numpy, which `runs list` does without
@@ -74,7 +75,7 @@ def spread(values: Sequence[float], *, most: float = math.inf) -> Spread:
         return Spread(mean, None, None, None, count)
     sd = stdev(values)
     half = t_quantile(count - 1) * sd / math.sqrt(count)
-    return Spread(mean, sd, mean - half, min(most, mean + half), count)
+    return Spread(mean, sd, max(least, mean - half), min(most, mean + half), count)
 
 
 def repeat_of(row: RunSummary) -> Repeat | None:
@@ -98,11 +99,13 @@ def repeated_groups(rows: Sequence[RunSummary]) -> list[RepeatedRuns]:
 
 def _figures(rows: Sequence[RunSummary]) -> dict[str, Spread]:
     done = [row.figures for row in rows if row.status == "finished" and row.figures]
-    return {
-        name: spread([figures[name] for figures in done], most=math.inf if name == "loss" else 1.0)
-        for name in SHOWN_FIGURES
-        if done and all(name in figures for figures in done)
-    }
+    limits = {"mcc": (-1.0, 1.0), "loss": (0.0, math.inf)}
+    found = {}
+    for name in SHOWN_FIGURES:
+        if done and all(name in figures for figures in done):
+            least, most = limits.get(name, (0.0, 1.0))
+            found[name] = spread([figures[name] for figures in done], least=least, most=most)
+    return found
 
 
 def group_members(text: str, dataset: Path | None = None, state: Path | None = None) -> list[RunDir]:
