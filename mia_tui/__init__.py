@@ -26,23 +26,23 @@ Where things go
 ---------------
     backbone            a row in catalog/backbones.py; weights that come with the program: engine/network/shipped.py
     loss                a line in catalog/losses.py, and its formula in engine/training/losses.py; a parameter is a
-                        field in config/train.py (as `focal_gamma`), with a value in config/recipes.py
+                        field in config/train/ (as `focal_gamma`), with a value in config/recipes.py
     metric              a line in catalog/metrics.py, and its formula in analysis/formulas.py
     optimizer           a row in catalog/optimizers.py
     schedule            a line in catalog/schedules.py, its rate in engine/training/optim.py, its fields in
-                        config/train.py and config/recipes.py
+                        config/train/ and config/recipes.py
     augmentation        a function in engine/data/augment.py with a number of its own for random values, its fields in
-                        config/train.py and config/recipes.py
-    training setting    a field in config/train.py, and when one would change it in config/advice.py; form, option,
+                        config/train/ and config/recipes.py
+    training setting    a field in config/train/, and when one would change it in config/advice.py; form, option,
                         file and help follow from them
     image format        a record in dataset/images/formats.py; unless Pillow reads it, its reader, a module in
                         dataset/images/readers/ that makes a `Source` (dataset/images/source.py), and its package in
                         `_PACKAGES` of dataset/images/network/measuring.py and in the extra of pyproject.toml; its
                         ending leaves `_PICTURES` of dataset/scan/other_kinds.py; a package without types is named
                         in the overrides of mypy in pyproject.toml
-    geometry            its formula in dataset/images/network/geometry.py, its name in `Geometry` of config/train.py
+    geometry            its formula in dataset/images/network/geometry.py, its name in `Geometry` of config/train/
     intensity           its limits in dataset/images/network/measuring.py, their use in
-                        dataset/images/network/brightness.py, its name in `Intensity` of config/train.py and
+                        dataset/images/network/brightness.py, its name in `Intensity` of config/train/ and
                         `IntensityMode` of dataset/images/intensity.py
     label format        a record in dataset/interchange/formats.py, and its reader or writer in a module beside it
     kind of label issue its numbers in a module of active/, its name in `IssueKind` of dataset/store/review/records.py
@@ -120,7 +120,7 @@ Each line passes through its modules in this order.
         dataset/images/network/brightness.py applies them; on the screen dataset/images/screen/windows.py takes
         percentiles of each image, by default those of dataset/images/bit_depth.py.
     a form to the first epoch
-        tui/training/form.py makes a `TrainConfig` (config/train.py), checked by config/check.py; its first page is
+        tui/training/form.py makes a `TrainConfig` (config/train/), checked by config/check.py; its first page is
         tui/training/start_page.py, whose minutes are those of tui/training/forecast.py;
         tui/training/check_screen.py -> runs/preflight/prepare.py chooses samples and parts
         (dataset/split/assignment.py), runs/preflight/checks.py says what would hurt, slides that

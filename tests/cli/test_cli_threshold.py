@@ -75,6 +75,13 @@ def test_the_rows_are_printed_then_one_is_chosen_shown_and_removed(mia: Mia, run
     assert "There is no threshold" in mia("runs", "threshold", run.path, "--remove").out
 
 
+def test_the_last_run_is_the_last_training(mia: Mia, discs: Path, run: RunDir) -> None:
+    predict(mia, discs, run)
+    answer = mia("runs", "threshold", "last", "--dataset", discs, "--coverage", 0.5)
+    assert answer.code == 0, answer.err
+    assert read_decision(run.best_weights) is not None
+
+
 def test_images_that_were_trained_on_are_warned_of(mia: Mia, discs: Path, run: RunDir) -> None:
     answer = mia("evaluate", discs, "--run", run.path, "--split", "all", "--json")
     assert answer.code == 0, answer.err

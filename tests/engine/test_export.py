@@ -304,6 +304,13 @@ def test_what_a_killed_export_left_is_removed_by_the_next_one(tmp_path: Path) ->
     assert set(tmp_path.iterdir()) == {tmp_path / "out", of_another, running}
 
 
+def test_weights_that_cannot_be_copied_are_the_file_that_is_named(tmp_path: Path) -> None:
+    gone = tmp_path / "gone.safetensors"
+    with pytest.raises(RunError, match=r"gone\.safetensors cannot be read: No such file"):
+        writing.copy_file(gone, tmp_path / "copy.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_export_replaces_only_an_export_and_only_if_asked(tmp_path: Path) -> None:
     images = save_pictures(tmp_path / "cells", 2)
     out = exported(tmp_path, make_card(), "timm", images)

@@ -40,6 +40,14 @@ _FINE = {
     "dropout_patch_size_min",
     "dropout_patch_size_max",
     "dropout_patches_per_channel",
+    "crop_area_max",
+    "crop_ratio",
+    "jitter_brightness",
+    "jitter_contrast",
+    "jitter_saturation",
+    "erasing_share_min",
+    "mixup_alpha",
+    "cutmix_alpha",
 }
 """Parts of an augmentation, whose other parts say when one would change them."""
 

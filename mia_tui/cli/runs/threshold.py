@@ -97,7 +97,8 @@ def threshold_command(
         if value is not None
     ]
     _check(given, by_class=by_class, temperature=temperature, group_by=group_by)
-    found = find_run(run, dataset=dataset, state=state, kind=None)
+    # The last run is a training here, also where something was evaluated or predicted since.
+    found = find_run(run, dataset=dataset, state=state, kind="train" if run in ("last", "best") else None)
     if remove:
         _remove(report, found)
         return

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mia_tui.disk_errors import disk_error
-from mia_tui.errors import MiaError
+from mia_tui.errors import MiaError, RunError
 from mia_tui.files import (
     FORGOTTEN_S,
     add_folder,
@@ -19,6 +19,7 @@ from mia_tui.files import (
     rename,
     temporary_beside,
 )
+from mia_tui.text import printable
 
 _ELSEWHERE = "name another folder with --out."
 
@@ -39,7 +40,14 @@ def copy_file(source: Path, target: Path) -> None:
     Raises:
         RunError: If it cannot be read, or the disk does not take it.
     """
-    with _writing(target) as copy, open_to_read(source, follow=True) as file:
+    try:
+        file = open_to_read(source, follow=True)
+    except OSError as error:
+        raise RunError(
+            f"{printable(source)} cannot be read: {error.strerror or type(error).__name__}.",
+            "Use another run, or a copy of the file.",
+        ) from error
+    with file, _writing(target) as copy:
         shutil.copyfileobj(file, copy)
 
 
