@@ -47,6 +47,7 @@ RECIPES: dict[RecipeName, dict[str, str | int | float | bool]] = {
         "epochs": 100,
         "batch_size": 8,
         "early_stop": 0,
+        "trials": 0,
         "sync_norms": False,
         "validate_views": False,
         "val_fraction": 0.15,

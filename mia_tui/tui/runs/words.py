@@ -15,6 +15,7 @@ from mia_tui.runs.record.decision import rule_words
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.state import RunState
 from mia_tui.runs.record.time_left import ImageProgress, RunProgress, image_progress, run_progress
+from mia_tui.runs.record.trials import settings_words
 from mia_tui.runs.worker.liveness import IN_PROGRESS
 from mia_tui.text import counted, decode_name, duration, fault_of, printable, shorten, size_words, when
 from mia_tui.tui.runs.follow import RunSnapshot
@@ -163,7 +164,8 @@ def bars(snapshot: RunSnapshot, columns: int, ink: Ink) -> tuple[list[Piece], li
     training = working and snapshot.state.phase == "training"
     if working and not training and counting is not None and counting[1] > 0:
         share = counting[0] / counting[1]
-        first = _progress("read    ", share, f"{counting[0]:,}/{counting[1]:,} images", columns, ink)
+        title = "trial   " if snapshot.state.phase == "trials" else "read    "
+        first = _progress(title, share, f"{counting[0]:,}/{counting[1]:,} images", columns, ink)
     elif progress is None or not training:  # a resumed worker reports its epoch only when it trains
         first = []
     else:
@@ -294,6 +296,25 @@ def result_lines(snapshot: RunSnapshot) -> tuple[BarLine, ...]:
         more = result.problem_count - len(result.problems)
         lines += [BarLine(f"and {more:,} more.")] if more > 0 else []
     return tuple(lines)
+
+
+def trials_text(state: RunState) -> str:
+    """The trials of a training, a line each with the chosen one marked, and why it was chosen; empty for none."""
+    if not state.trials:
+        return ""
+    chosen = 0 if state.choice is None else state.choice.number
+    lines = [
+        "Trials: loss and accuracy on images that they did not learn from; the gain is over the first one."
+    ]
+    for trial in state.trials:
+        gain = f"  gain {trial.gain:+.4f} ± {trial.error:.4f}" if trial.number > 1 else ""
+        mark = "*" if trial.number == chosen else " "
+        lines.append(
+            f"{mark} {trial.number:>2}  {settings_words(trial.settings)}: loss {trial.score:.4f}, accuracy "
+            f"{trial.accuracy:.3f}{gain}"
+        )
+    why = [] if state.choice is None else [state.choice.why]
+    return "\n".join([*lines, *why, "", ""])
 
 
 def settings_text(job: AnyJob | None) -> str:
