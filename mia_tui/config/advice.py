@@ -81,7 +81,7 @@ ADVICE = {
         "5 or 10 saves time with many epochs, best with the schedules plateau and constant: with cosine the last "
         "epochs are often the best."
     ),
-    "seed": "Any other shows how much results differ by chance; --repeats does that for you.",
+    "seed": "Any other shows how much results differ by chance; repeats of 3 or more do that by themselves.",
     "deterministic": "Take it if somebody must be able to repeat the training exactly.",
     "device": (
         "auto takes the GPU with most free memory, and the CPU where there is none; name one to leave the others "

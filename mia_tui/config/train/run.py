@@ -16,6 +16,9 @@ MOST_THREADS = 4096
 MOST_REPEATS = 100
 MOST_TRIALS = 100
 
+LEAST_TRIAL_STEPS = 3000
+"""Steps that trials may take together, however short the run is: some minutes for small images on two cores."""
+
 TUNABLE = ("lr", "weight_decay", "epochs")
 """Settings that trials can choose."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mia_tui.catalog.backbones import BACKBONES
 from mia_tui.config.train import TrainConfig
+from mia_tui.config.train.run import LEAST_TRIAL_STEPS
 from mia_tui.runs.machine.step_times import StepTime, StepTimes, timed_settings
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.worker.helper import Helper
@@ -168,8 +169,20 @@ def _total_s(config: TrainConfig, estimate: StartEstimate, time: StepTime) -> fl
     reading = images * time.read_s / cores_here()
     epoch = totals["train"] * time.train_s + totals["val"] * time.validate_s
     if config.cache == "none":  # read beside the steps
-        return _START_S + config.epochs * max(epoch, reading)
-    return _START_S + reading + config.epochs * epoch
+        epoch, reading = max(epoch, reading), 0.0
+    run = config.epochs * epoch
+    return config.repeats * (_START_S + reading + run) + _trials_s(config, run, time)
+
+
+def _trials_s(config: TrainConfig, run_s: float, time: StepTime) -> float:
+    """How long the trials of a run take at most, if it has any; only the first of its repetitions does them."""
+    if not config.trials:
+        return 0.0
+    allowed = LEAST_TRIAL_STEPS * config.batch_size * time.train_s
+    whole = (
+        2 * (config.trials + 4) * run_s
+    )  # each as long as the run, on two thirds of the images three times
+    return min(whole, max(config.trial_share * run_s, allowed))
 
 
 def _guess(config: TrainConfig, alike: StepTime | None, *, has_gpu: bool) -> StepTime | None:

@@ -28,6 +28,7 @@ _LICENCE_COLUMNS = 96  # of the terminal, from which there is room for it
 
 _RECIPE_WORDS = {
     "default": "our own settings, chosen by measurement",
+    "auto": "the default, with learning rate, weight decay and length chosen by short trials",
     "mia": "those of MIA (Microscopic Image Analyzer)",
 }
 

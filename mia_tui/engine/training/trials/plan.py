@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from mia_tui.catalog.optimizers import OPTIMIZERS
 from mia_tui.config.train import TrainConfig
-from mia_tui.config.train.run import tuned_settings
+from mia_tui.config.train.run import LEAST_TRIAL_STEPS, tuned_settings
 from mia_tui.runs.record.trials import DoneTrial, TrialsChoice, settings_words
 
 Settings = dict[str, float]
@@ -32,9 +32,6 @@ LEAST_VALIDATION = 200
 """Images of a validation part that is good enough to judge trials by itself."""
 
 FOLDS = 3
-
-LEAST_STEPS = 3000
-"""Steps that trials may take together, however short the run is: a minute or two for small images on two cores."""
 
 CLEAR = 1.64
 """Standard errors that a gain must have: one in twenty gains by chance is as large."""
@@ -89,7 +86,7 @@ def plan_trials(config: TrainConfig, *, train: int, val: int) -> TrialPlan:
     run_steps = train / config.batch_size * config.epochs
     one = images / config.batch_size * config.epochs
     lengths = 2 * _MOST_LONGER - 4 if "epochs" in names else 0  # two trials take twice and four times as long
-    share = max(config.trial_share * run_steps, LEAST_STEPS) / (one * (config.trials + lengths))
+    share = max(config.trial_share * run_steps, LEAST_TRIAL_STEPS) / (one * (config.trials + lengths))
     if share < _LENGTH_SHARE:
         names = tuple(name for name in names if name != "epochs")
         share *= (config.trials + lengths) / config.trials
