@@ -37,7 +37,7 @@ Where things go
                         file and help follow from them
     image format        a record in dataset/images/formats.py; unless Pillow reads it, its reader, a module in
                         dataset/images/readers/ that makes a `Source` (dataset/images/source.py), and its package in
-                        `_PACKAGES` of dataset/images/network/measuring.py and in the extra of pyproject.toml; its
+                        `READER_PACKAGES` of dataset/images/network/measuring.py and in the extra of pyproject.toml; its
                         ending leaves `_PICTURES` of dataset/scan/other_kinds.py; a package without types is named
                         in the overrides of mypy in pyproject.toml
     geometry            its formula in dataset/images/network/geometry.py, its name in `Geometry` of config/train/

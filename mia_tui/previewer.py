@@ -18,7 +18,8 @@ from mia_tui.dataset.images.network.geometry import fit
 from mia_tui.dataset.images.network.measuring import measure_input
 from mia_tui.dataset.images.source import Channel, Scene
 from mia_tui.engine.data.augment import augment
-from mia_tui.engine.data.network_input import InputOfRun, input_of
+from mia_tui.engine.data.augmentation.mixing import is_mixed, mix_images, portion_of
+from mia_tui.engine.data.network_input import InputOfRun, input_of, is_rgb
 from mia_tui.engine.data.scaling import to_tensor, to_unit
 from mia_tui.errors import MiaError
 from mia_tui.runs.worker.helper import answer_requests, encode_line
@@ -54,13 +55,22 @@ def make_sheet(request: PreviewRequest) -> np.ndarray:
         [decode_input(root / row.path, row.frame, wanted) for row in request.rows]
     )  # (N, H, W, C)
     batch = to_unit(to_tensor(images).permute(0, 3, 1, 2))
-    samples = torch.tensor([row.row for row in request.rows], dtype=torch.int64)
     columns = [batch] + [
-        augment(batch, config, seed=config.seed, epoch=epoch, samples=samples)
-        for epoch in range(1, request.columns)
+        _augmented(batch, request, epoch=epoch, is_rgb=is_rgb(wanted)) for epoch in range(1, request.columns)
     ]
     is_picture = not wanted.input_map.channels
     return _sheet([_seen(column, is_picture=is_picture) for column in columns], request.tile_px)
+
+
+def _augmented(images: Tensor, request: PreviewRequest, *, epoch: int, is_rgb: bool) -> Tensor:
+    """As an epoch trains on them; each is mixed with the next one of the request."""
+    config, count = request.config, len(images)
+    samples = torch.tensor([row.row for row in request.rows], dtype=torch.int64)
+    augmented = augment(images, config, seed=config.seed, epoch=epoch, samples=samples, is_rgb=is_rgb)
+    if not is_mixed(config):
+        return augmented
+    partners = portion_of(torch.arange(count), torch.arange(count), config).partners
+    return mix_images(augmented, config, seed=config.seed, epoch=epoch, samples=samples, partners=partners)[0]
 
 
 @lru_cache(maxsize=1)  # a change of the augmentation measures nothing

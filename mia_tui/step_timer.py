@@ -14,8 +14,9 @@ from torch import Tensor
 from mia_tui.dataset.images.decode import decode_input
 from mia_tui.dataset.images.network.measuring import measure_input
 from mia_tui.engine.data.augment import augment
-from mia_tui.engine.data.feed import Batch
-from mia_tui.engine.data.network_input import InputOfRun, input_of
+from mia_tui.engine.data.augmentation.mixing import is_mixed, mix_images, portion_of
+from mia_tui.engine.data.feed import Batch, Mix
+from mia_tui.engine.data.network_input import InputOfRun, input_of, is_rgb
 from mia_tui.engine.data.scaling import channel_scaling, standardise, to_tensor, to_unit
 from mia_tui.engine.device import (
     autocast,
@@ -136,7 +137,7 @@ class _TimedTraining:
 
     def validate_s(self) -> float:
         """Seconds for an image."""
-        images, _ = self._batch(_FEW)
+        images = to_unit(self._batch(_FEW)[0])
         model = self._learner.evaluated_model.eval()
         begun = 0.0
         with torch.inference_mode(), autocast(self._device, self._learner.arithmetic):
@@ -147,16 +148,24 @@ class _TimedTraining:
 
     def _step(self, count: int) -> float:
         begun = time.perf_counter()
-        images, rows = self._batch(count)
-        images = augment(images, self._config, seed=self._config.seed, epoch=1, samples=rows)
-        targets = (rows % self._classes).to(self._device)
-        batch = Batch(standardise(images, *self._scaling), targets, rows)
+        config, (pixels, rows) = self._config, self._batch(count)
+        images = augment(
+            pixels, config, seed=config.seed, epoch=1, samples=rows, is_rgb=is_rgb(self._learner.wanted)
+        )
+        targets, mix = (rows % self._classes).to(self._device), None
+        if is_mixed(config):
+            partners = portion_of(rows, rows, config).partners
+            images, share = mix_images(
+                images, config, seed=config.seed, epoch=1, samples=rows, partners=partners
+            )
+            mix = Mix(targets.roll(-1), share.to(self._device))
+        batch = Batch(standardise(images, *self._scaling), targets, rows, mix)
         self._learner.step(batch).numerator.item()  # waits for a GPU
         return time.perf_counter() - begun
 
     def _batch(self, count: int) -> tuple[Tensor, Tensor]:
         rows = torch.arange(count)
-        return to_unit(self._pixels[(rows % len(self._pixels)).to(self._device)]), rows
+        return self._pixels[(rows % len(self._pixels)).to(self._device)], rows
 
 
 def main() -> None:

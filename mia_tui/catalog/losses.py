@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 else:
     LossName = Literal[tuple(LOSSES)]
 
-ClassWeighting = Literal["none", "inverse", "effective", "manual"]
+ClassWeighting = Literal["none", "inverse", "sqrt", "effective", "manual"]
 
 CLASS_WEIGHTINGS: dict[ClassWeighting, str] = {
     "none": "every image counts the same",
     "inverse": "1 / number of images of the class, scaled to a mean of 1 over the images",
+    "sqrt": "1 / square root of the number of images of the class, scaled likewise",
     "effective": "1 / effective number of images of the class (Cui et al. 2019)",
     "manual": "as given: NAME=WEIGHT,NAME=WEIGHT; classes left out weigh 1",
 }

@@ -359,6 +359,7 @@ def create_runs(
     findings = *without_content(root, samples, names, config), *unequal_kinds(root, samples, config)
     for finding in (*findings, *torn_groups(prepared, is_stored=True)):
         _warn_before_start(report, finding.message, finding.hint)
+    _show_recommendation(report, prepared)
     runs = prepared.create_all(after=after)
     for run in runs:
         remember_run(run)
@@ -380,6 +381,23 @@ def show_prepared(report: Report, prepared: "Prepared", source: str) -> None:
     report.table(columns, rows)
     for note in prepared.notes:
         _warn_before_start(report, note)
+
+
+def _show_recommendation(report: Report, prepared: "Prepared") -> None:
+    """Print how long the training takes, and which recipe suits better, if one does."""
+    from mia_tui.config.weights_cache import weights_here
+    from mia_tui.runs.machine.cores import usable_cores
+    from mia_tui.runs.machine.gpus import list_gpus
+    from mia_tui.runs.machine.step_times import StepTimes
+    from mia_tui.runs.preflight.recommendation import TrainingPlace, recommend
+
+    place = TrainingPlace(bool(list_gpus()), usable_cores(), StepTimes())
+    config = prepared.job.config
+    told = recommend(config, prepared.totals, place, here=weights_here, given=prepared.given)
+    if told.warning:
+        _warn_before_start(report, told.warning)
+    for sentence in filter(None, (told.time, told.advice(f"`{told.options}`"))):
+        report.say(sentence)
 
 
 def _warn_without_effect(report: Report, names: Collection[str], config: "TrainConfig") -> None:

@@ -17,7 +17,9 @@ ADVICE = {
     ),
     "drop_path_rate": "As dropout, for large networks: 0.1 or 0.2.",
     "ema_decay": "0.99 or 0.999 helps if the curves of the validation jump up and down.",
-    "average_epochs": "A quarter of all epochs often gains a little, at no cost.",
+    "average_epochs": (
+        "A quarter of all epochs often gains a little, for a few seconds an epoch; it takes the place of ema_decay."
+    ),
     "refresh_norms": "Hardly ever needed; a mean of weights gets it anyway.",
     "freeze_epochs": (
         "1 to 5 with weights that the network knows much by, so that a head that knows nothing does not spoil them."
@@ -50,8 +52,7 @@ ADVICE = {
     "focal_gamma": "Lower it towards 1 if wrong labels among the images are likely: they look hard, too.",
     "label_smoothing": "0.1 helps if people disagree about labels, or the network is sure of wrong answers.",
     "class_weights": (
-        "Take inverse or effective if rare classes are missed, or give the class a weight that must not be "
-        "missed."
+        "Take sqrt or inverse if rare classes are missed, or give the class a weight that must not be missed."
     ),
     "effective_beta": "Nearer to 1 the weights are nearer to those of inverse.",
     "metric": "Take macro_f1 or balanced_accuracy if rare classes matter as much as frequent ones.",

@@ -9,6 +9,7 @@ import msgspec
 from mia_tui.catalog.backbones import BACKBONES, Backbone, find_backbone
 from mia_tui.config.class_weights import parse_class_weights
 from mia_tui.config.fields import SIZE, Value, check_value, find_field, nearest, record_values
+from mia_tui.config.growing_size import epoch_size
 from mia_tui.config.recipes import RECIPES
 from mia_tui.config.split import check_split, compile_pattern
 from mia_tui.config.train import RecipeName, TrainConfig
@@ -121,6 +122,43 @@ def _check_size(config: TrainConfig) -> None:
         )
 
 
+def _check_start_size(config: TrainConfig) -> None:
+    height, width = epoch_size(config, 1)
+    backbone = _known_backbone(config)
+    if config.start_size < 1 and backbone is not None and min(height, width) < backbone.min_size:
+        raise ConfigError(
+            f"--start-size {config.start_size:g} begins with {width} x {height} pixels, too few for {backbone.name}.",
+            f"It needs at least {backbone.min_size} pixels a side.",
+        )
+
+
+def _check_freezing(config: TrainConfig) -> None:
+    if config.freeze_epochs == 0:
+        return
+    if config.weights == "none":
+        raise ConfigError(
+            "--freeze-epochs needs weights: without them nothing in front of the head is worth keeping.",
+            "Use --weights imagenet or the weights of a run, or leave it at 0.",
+        )
+    if config.freeze_epochs > config.epochs:
+        raise ConfigError(
+            f"--freeze-epochs {config.freeze_epochs:g} is more than --epochs {config.epochs}.",
+            "With as many as epochs only the head learns.",
+        )
+
+
+def _check_average(config: TrainConfig) -> None:
+    if config.average_epochs and config.ema_decay:
+        raise ConfigError(
+            "--average-epochs and --ema-decay both average the weights.", "Leave one of them at 0."
+        )
+    if config.average_epochs > config.epochs:
+        raise ConfigError(
+            f"--average-epochs {config.average_epochs} is more than --epochs {config.epochs}.",
+            "Take a part of them, such as a quarter.",
+        )
+
+
 def _check_channels(config: TrainConfig) -> None:
     names = config.channel_names
     if not all(names):
@@ -170,9 +208,12 @@ def _check_group_by(config: TrainConfig) -> None:
 _CHECKS: dict[str, Callable[[TrainConfig], object]] = {
     "backbone": _check_backbone,
     SIZE: _check_size,
+    "start_size": _check_start_size,
     "channels": _check_channels,
     "drop_path_rate": _check_drop_path,
     "weights": _check_weights,
+    "freeze_epochs": _check_freezing,
+    "average_epochs": _check_average,
     "class_weights": lambda config: parse_class_weights(config.class_weights),
     **{
         name: partial(_check_pair, name, name.removesuffix("_min") + "_max")

@@ -1,4 +1,4 @@
-"""The weight of each class in the loss: none, inverse frequency, effective number, or by hand.
+"""The weight of each class in the loss: none, inverse frequency or its square root, effective number, or by hand.
 
 Free of torch, so that the command line can check and show the weights before a run starts.
 """
@@ -23,7 +23,7 @@ def class_weight_values(
     weights of its images anyway, so only their ratios matter.
 
     Args:
-        spec: `none`, `inverse`, `effective`, or `NAME=WEIGHT,NAME=WEIGHT` (classes left out weigh 1).
+        spec: `none`, `inverse`, `sqrt`, `effective`, or `NAME=WEIGHT,NAME=WEIGHT` (classes left out weigh 1).
         counts: Training images of each class; a class without any gets 1.
         class_names: In the same order.
         beta: For `effective`; in (0, 1).
@@ -42,13 +42,14 @@ def class_weight_values(
         return _manual(parsed, class_names)
     if parsed == "none":
         return None
-    if parsed == "inverse":
-        return _scaled([1 / n if n else 0.0 for n in counts], counts)
+    if parsed in ("inverse", "sqrt"):
+        power = 1.0 if parsed == "inverse" else 0.5
+        return _scaled([1 / n**power if n else 0.0 for n in counts], counts)
     return _scaled([1 / _effective(n, beta) if n else 0.0 for n in counts], counts)
 
 
 def parse_class_weights(spec: str) -> str | dict[str, float]:
-    """The text as `none`, `inverse` or `effective`, or as weights by class name; names are not looked up.
+    """The text as one of the names of automatic weights, or as weights by class name; names are not looked up.
 
     Raises:
         ConfigError: If it is neither.
@@ -60,7 +61,7 @@ def parse_class_weights(spec: str) -> str | dict[str, float]:
         near = difflib.get_close_matches(word.lower(), _BY_NAME, n=1)
         hint = did_you_mean(near) or "By hand: NAME=WEIGHT,NAME=WEIGHT."
         raise ConfigError(
-            f"--class-weights {printable(word)!r} is not none, inverse, effective or NAME=WEIGHT.", hint
+            f"--class-weights {printable(word)!r} is not none, inverse, sqrt, effective or NAME=WEIGHT.", hint
         )
     weights: dict[str, float] = {}
     for item in _items(word):

@@ -26,6 +26,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from mia_tui.dataset.cache_room import folders_in
 from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap
 from mia_tui.dataset.model import FRAME_NUMBERING
 from mia_tui.decoding import BadRecord, Count, Frame, Text, decode_json
@@ -259,10 +260,4 @@ def all_tables() -> list[TableFolder]:
     Raises:
         OSError: If the user's cache folder cannot be made.
     """
-    try:
-        datasets = sorted(path for path in features_folder().iterdir() if path.is_dir())
-        return [
-            TableFolder(path) for dataset in datasets for path in sorted(dataset.iterdir()) if path.is_dir()
-        ]
-    except FileNotFoundError:
-        return []
+    return [TableFolder(path) for path in folders_in(features_folder())]

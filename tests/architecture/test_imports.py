@@ -89,8 +89,8 @@ def test_a_process_that_imports_torch_takes_what_it_needs_and_looks_for_no_garba
         assert not {"timm", "torchvision"} & set(sys.modules)
         import mia_tui.engine.network
         assert "timm" in sys.modules and gc.get_freeze_count() > 200_000, gc.get_freeze_count()
-        import mia_tui.image_predictor, mia_tui.engine.jobs.predict
-        assert not {"torchmetrics", "scipy", "sklearn"} & set(sys.modules)
+        import mia_tui.image_predictor, mia_tui.engine.jobs.predict, mia_tui.engine.jobs.train
+        assert not {"torchmetrics", "scipy", "sklearn", "matplotlib"} & set(sys.modules)
         """
     )
 

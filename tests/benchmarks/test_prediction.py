@@ -82,7 +82,7 @@ def bare_loop(network: Predictor, batch: Tensor) -> Speed:
     with torch.inference_mode():
         for _ in range(WARM_BATCHES + BATCHES):
             inputs = standardise(to_unit(batch), tuple(card.mean), tuple(card.std))
-            with autocast(network.device, network._arithmetic):
+            with autocast(network.device, network.arithmetic):
                 logits = model(inputs).float()
             torch.softmax(logits, dim=1).cpu().numpy()
             speed.mark(len(batch))

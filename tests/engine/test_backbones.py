@@ -17,6 +17,7 @@ from mia_tui.engine.network.backbones import (
     head_names,
     timm_name,
 )
+from mia_tui.engine.network.layer_stages import MOST_STAGES, learning_shares, stage_numbers
 from mia_tui.engine.network.weights import load_weights
 from mia_tui.errors import ConfigError
 
@@ -59,6 +60,7 @@ def count_train_save_and_load(row: Backbone, folder: Path) -> None:
     torch.manual_seed(0)
     model = build_model(row.name, num_classes=CLASSES, drop_rate=0.1)
     _check_counts(model, row)
+    _check_stages(model)
     _train_step(model, row.min_size)
     if row.params > LARGE:
         model.bfloat16()
@@ -85,6 +87,18 @@ def _check_counts(model: nn.Module, row: Backbone) -> None:
         assert keras.published == params + 2 * keras.bn_channels + keras.extra
     if keras.published is None or keras.extra:
         assert keras.difference
+
+
+def _check_stages(model: nn.Module) -> None:
+    """Each parameter is in one stage, none is before those of earlier layers, and the head is alone in the last."""
+    stages = stage_numbers(model)
+    in_order = [stages[name] for name, _ in model.named_parameters()]
+    assert in_order[0] == 0 and len(in_order) == len(stages)
+    assert in_order == sorted(in_order)
+    assert {name for name, stage in stages.items() if stage == max(in_order)} == head_names(model)
+    assert set(in_order) == set(range(max(in_order) + 1)) and 5 <= max(in_order) <= MOST_STAGES
+    shares = learning_shares(model, 0.5)
+    assert [shares[name] for name in stages] == [0.5 ** (max(in_order) - stages[name]) for name in stages]
 
 
 def _train_step(model: nn.Module, size: int) -> None:

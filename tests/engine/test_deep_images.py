@@ -146,7 +146,6 @@ def test_a_batch_of_deep_images_is_what_the_decoder_gives(few: Path, cache: str)
     assert measured is not None
     wanted = input_of(config, measured)
     store = open_images(samples, few, config, wanted, torch.device("cpu"))
-    list(store.load())
     pixels, _ = store.fetch(torch.tensor([3, 0]))
     store.close()
     assert pixels.is_contiguous(memory_format=torch.channels_last)

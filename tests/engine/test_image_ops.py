@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from mia_tui.engine.data.image_ops import GRID_POINTS, blur, gaussian_kernels, move_grid, warp
+from mia_tui.engine.data.augmentation.image_ops import GRID_POINTS, blur, gaussian_kernels, move_grid, warp
 
 Array = np.ndarray
 

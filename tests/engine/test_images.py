@@ -1,7 +1,8 @@
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ from mia_tui.dataset.images.intensity import InputMap
 from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.data.images import ImageStore, choose_cache, open_images
 from mia_tui.engine.data.network_input import bytes_of_image, input_of
+from mia_tui.engine.data.reader import row_groups
 from mia_tui.errors import ConfigError
 from mia_tui.runs.record.job import Sample
 
 CPU = torch.device("cpu")
-CACHES = ("device", "ram", "none")
+CACHES = ("device", "ram", "disk", "none")
 BROKEN = (2, 5)
 
 
@@ -82,8 +84,6 @@ def opened(
 ) -> Iterator[ImageStore]:
     store = open_images(images, root, config, input_of(config), device, **options)
     try:
-        for _ in store.load():
-            pass
         yield store
     finally:
         store.close()
@@ -232,29 +232,54 @@ def test_other_batches_than_planned_are_given_too(decodings: Decodings, tmp_path
     assert decodings.rows.count(10) == 1
 
 
-def test_loading_gives_the_number_of_images_that_are_done(decodings: Decodings, tmp_path: Path) -> None:
-    with closing(open_images(many(500), tmp_path, make_config(), input_of(make_config()), CPU)) as store:
-        assert list(store.load()) == list(range(1, 501))
-        assert reds(store, torch.arange(500)) == [row % 256 for row in range(500)]
+def test_a_cache_decodes_the_images_of_the_first_batches_first_and_then_all_others_once(
+    decodings: Decodings, tmp_path: Path
+) -> None:
+    plan = [torch.arange(start, start + 10) for start in range(90, 40, -10)]
+    with opened(many(100), tmp_path, make_config(threads=1), CPU) as store:
+        store.prefetch(plan)
+        assert reds(store, plan[0]) == plan[0].tolist()
+        wait_for(lambda: len(decodings.rows) == 100)
+        assert set(decodings.rows[:50]) == set(range(50, 100))
+        for batch in [*plan, torch.arange(100)]:
+            assert reds(store, batch) == batch.tolist()
+    assert sorted(decodings.rows) == list(range(100))
 
 
-def test_loading_can_be_stopped_at_any_image(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    stand_in = Decodings(work=lambda: time.sleep(0.002))
+def test_a_process_of_several_decodes_only_what_it_is_asked_for(decodings: Decodings, tmp_path: Path) -> None:
+    with opened(many(100), tmp_path, make_config(), CPU, processes=2) as store:
+        store.prefetch([torch.arange(10), torch.arange(50, 60)])
+        wait_for(lambda: len(decodings.rows) == 20)
+        assert reds(store, torch.arange(50, 60)) == list(range(50, 60))
+        time.sleep(0.05)
+    assert sorted(decodings.rows) == [*range(10), *range(50, 60)]
+
+
+def test_of_each_group_images_are_read_until_one_can_be(tmp_path: Path) -> None:
+    groups = [(0, "train"), (1, "train"), (2, "train"), (0, "val")]
+    samples = [
+        Sample(f"{number}-{part}-{count}.png", number, part)
+        for number, part in groups
+        for count in range(100)
+    ]
+    for each in samples:
+        (tmp_path / each.path).write_bytes(b"no image")
+    for readable in ("0-train-0.png", "1-train-90.png", "0-val-3.png"):
+        Image.fromarray(noise(0, 20, 20, 3)).save(tmp_path / readable)
+    with opened(samples, tmp_path, make_config("none"), CPU) as store:
+        store.check_groups(row_groups(samples))
+        counts = Counter(samples[row].class_index for row in store.left_out)
+        assert counts[2] == 100 and counts[1] >= 90
+
+
+def test_waiting_for_a_batch_ends_at_a_stop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stand_in = Decodings(work=lambda: time.sleep(0.01))
     monkeypatch.setattr(reader_module, "decode_input", stand_in)
-    asked: list[None] = []
-
-    def should_stop() -> bool:
-        asked.append(None)
-        return len(asked) >= 5
-
-    with (
-        pytest.raises(WorkStopped),
-        opened(many(10_000), tmp_path, make_config(), CPU, should_stop=should_stop),
-    ):
-        pass
-    assert len(asked) == 5
+    with opened(many(10_000), tmp_path, make_config(), CPU, should_stop=lambda: True) as store:
+        with pytest.raises(WorkStopped):
+            store.fetch(torch.arange(10_000))
+        assert len(stand_in.rows) < 1_000
     wait_for(lambda: not decoders())
-    assert len(stand_in.rows) < 3_000
 
 
 def decoders() -> list[threading.Thread]:
@@ -276,8 +301,8 @@ def test_a_bug_of_ours_is_not_reported_as_a_broken_image(
         raise ZeroDivisionError
 
     monkeypatch.setattr(reader_module, "decode_input", Decodings(work=fault))
-    with pytest.raises(ZeroDivisionError), opened(many(3), tmp_path, make_config(), CPU):
-        pass
+    with opened(many(3), tmp_path, make_config(), CPU) as store, pytest.raises(ZeroDivisionError):
+        store.fetch(torch.arange(3))
 
 
 @pytest.fixture
@@ -294,9 +319,9 @@ def free_memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
     [
         ("cuda:0", 4000, 0, "device"),
         ("cuda:0", 2000, 2000, "ram"),
-        ("cuda:0", 2000, 1500, "none"),
+        ("cuda:0", 2000, 1500, "disk"),
         ("cpu", 4000, 4000, "ram"),
-        ("cpu", 4000, 1500, "none"),
+        ("cpu", 4000, 1500, "disk"),
     ],
 )
 def test_auto_takes_the_fastest_place_with_room(

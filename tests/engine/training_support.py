@@ -34,6 +34,13 @@ EVERYTHING = {
     "piecewise_affine": 0.3,
     "dropout": 0.3,
     "affine": 0.5,
+    "resized_crop": 0.5,
+    "colour_jitter": 0.5,
+    "stain_jitter": 0.5,
+    "trivial_augment": 0.5,
+    "erasing": 0.5,
+    "mixup": 0.5,
+    "cutmix": 0.5,
     "threads": 1,
     "precision": "fp32",
 }

@@ -34,13 +34,13 @@ from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, user_jobs
 from mia_tui.runs.machine.gpus import Gpu
 from mia_tui.runs.machine.torch_probe import TorchFacts
+from mia_tui.runs.preflight.duration import Forecast
 from mia_tui.runs.preflight.prepare import Prepared, keep_split, prepare_training, read_dataset
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.context import Context
 from mia_tui.tui.open_dataset import OpenDataset
 from mia_tui.tui.training import check_screen, machine, pickers, preview
 from mia_tui.tui.training import screen as training_screen
-from mia_tui.tui.training.forecast import Forecast
 from mia_tui.tui.training.screen import TrainScreen
 
 WIDE = 120, 40
@@ -68,6 +68,7 @@ class FakeClock:
     """Times nothing; a test says what was measured."""
 
     forecast_of: Forecast | None = Forecast(700.0, "an estimate")
+    times = None
 
     def __init__(self, root: Path, on_news: Any) -> None:
         self.on_news = on_news
@@ -331,7 +332,7 @@ def test_settings_are_saved_and_loaded(discs: Path, tmp_path: Path) -> None:
             await press(pilot, "enter")
             assert "Saved" in text(pilot)
             await press(pilot, "ctrl+r", "enter")
-            assert "recipe default" in text(pilot)
+            assert "recipe finetune" in text(pilot), "the one that suits"
             assert "--batch-size" not in command(pilot)
             await press(pilot, "ctrl+o", "ctrl+u")
             await type_text(pilot, str(file))

@@ -11,11 +11,11 @@ from tui_support import make_context, press, run, type_text, wait_until
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.machine.gpus import Gpu
+from mia_tui.runs.preflight.duration import Forecast
 from mia_tui.runs.preflight.prepare import prepare_training, read_dataset
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.training import check_screen, preview
 from mia_tui.tui.training.config_form import FormPanel, RoomChanged
-from mia_tui.tui.training.forecast import Forecast
 from mia_tui.tui.training.screen import TrainScreen
 
 __all__ = ["no_helpers"]  # a fixture for all tests here
@@ -126,6 +126,27 @@ def test_minutes_are_an_estimate_until_steps_were_timed_here(
             assert len(clock.wanted) == count, "nothing is timed that nobody looks at"
 
     monkeypatch.setattr(FakeClock, "forecast_of", Forecast(700.0, "an estimate"))
+    run(test())
+
+
+def test_the_recipe_that_suits_is_named_with_the_reason_and_one_key_loads_it(discs: Path) -> None:
+    async def test() -> None:
+        async with form(discs, size=WIDE) as pilot:
+            said = words(pilot, "#train-form")
+            assert "The recipe finetune (Ctrl+R) suits better, and takes " in said
+            assert "With 29 images to learn from, a network that begins with ImageNet weights" in said
+            await press(pilot, "down", "right")
+            assert "resnet50 begins with nothing here, and 29 images are few" in words(pilot, "#train-form")
+            await to_field(pilot, "size")
+            await type_text(pilot, "96")
+            await press(pilot, "ctrl+r", "enter")
+            await settle(pilot)
+            assert "--backbone efficientnetlite0 --weights imagenet" in command(pilot)
+            assert "--size 96" in command(pilot)
+            await to_section(pilot, "Network")
+            await press(pilot, "pageup")
+            assert "suits better" not in words(pilot, "#train-form")
+
     run(test())
 
 

@@ -30,6 +30,13 @@ def test_inverse_weights_make_every_class_count_the_same() -> None:
     assert mean_over_images(weights, [90, 9, 1]) == pytest.approx(1)
 
 
+def test_square_root_weights_are_between_even_and_inverse_ones() -> None:
+    counts = [90, 9, 1]
+    weights = values("sqrt", counts)
+    assert [w / weights[0] for w in weights] == pytest.approx([1, 10**0.5, 90**0.5])
+    assert mean_over_images(weights, counts) == pytest.approx(1)
+
+
 def test_effective_weights_follow_the_formula_of_the_paper() -> None:
     counts, beta = [5000, 500, 5], 0.99
     raw = [(1 - beta) / (1 - beta**n) for n in counts]
@@ -44,7 +51,7 @@ def test_effective_weights_become_inverse_ones_as_beta_goes_to_1_and_even_ones_a
     assert values("effective", counts, 1e-12) == pytest.approx([1, 1])
 
 
-@pytest.mark.parametrize("spec", ["inverse", "effective"])
+@pytest.mark.parametrize("spec", ["inverse", "sqrt", "effective"])
 def test_a_class_without_images_weighs_1_and_changes_nothing_for_the_others(spec: str) -> None:
     assert values(spec, [80, 0, 20])[1] == 1
     assert values(spec, [80, 0, 20])[::2] == pytest.approx(values(spec, [80, 20]))
@@ -64,7 +71,7 @@ def test_names_with_commas_and_equal_signs_can_be_weighted() -> None:
     ("spec", "sentence"),
     [
         ("invers", "Did you mean inverse"),
-        ("heavy", "not none, inverse, effective or NAME=WEIGHT"),
+        ("heavy", "not none, inverse, sqrt, effective or NAME=WEIGHT"),
         ("neutrofil=2", "Did you mean neutrophil"),
         ("zzz=2", "The classes are lymphocyte, neutrophil"),
         ("neutrophil=-1", "no weight for the class 'neutrophil'"),

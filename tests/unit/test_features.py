@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mia_tui.dataset.cache_room import bytes_of
 from mia_tui.dataset.images.intensity import InputMap, ValueLimits
 from mia_tui.dataset.listing.arrays import arrays_of
 from mia_tui.dataset.listing.listing import Listing
@@ -18,7 +19,7 @@ from mia_tui.errors import MiaError, RunError
 from mia_tui.features import layout
 from mia_tui.features.known_content import KnownContent
 from mia_tui.features.layout import RECORD, TableDescription, TableFolder, UnreadImage, table_folder
-from mia_tui.features.room import bytes_of, make_room
+from mia_tui.features.room import make_room
 from mia_tui.features.table import FeatureTable
 from mia_tui.features.writer import FeatureRow, FeatureWriter
 

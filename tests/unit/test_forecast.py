@@ -10,10 +10,11 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.paths import user_cache
 from mia_tui.runs.machine import step_times
 from mia_tui.runs.machine.step_times import StepTime, StepTimes
+from mia_tui.runs.preflight.duration import about
 from mia_tui.runs.record.job import Sample
 from mia_tui.tui.training import forecast
 from mia_tui.tui.training.estimate import StartEstimate
-from mia_tui.tui.training.forecast import StepClock, about
+from mia_tui.tui.training.forecast import StepClock
 
 TIME = StepTime(0.1, 0.03, 0.01, "CPU, 2 threads", "resnet18", 224 * 224)
 SAMPLES = [Sample(path=f"{n}.png", frame=0, class_index=n % 2, split="train") for n in range(100)]

@@ -164,6 +164,18 @@ def test_a_recipe_fills_the_form(name: str) -> None:
     )
 
 
+def test_a_recipe_leaves_image_size_parts_and_machine_as_somebody_named_them() -> None:
+    form = typed(size="96", group_by="a(.)", threads="2", batch_size="8", start_size="0.9")
+    form.take_recipe("finetune")
+    kept = form.values
+    assert (kept.width, kept.group_by, kept.threads, kept.weights) == (96, "a(.)", 2, "imagenet")
+    assert kept.batch_size == TrainConfig().batch_size
+    assert kept.start_size == RECIPES["finetune"]["start_size"]
+    assert form.given == {"size", "group_by", "threads"}
+    form.take_recipe("mia")
+    assert form.values.width == RECIPES["mia"]["width"]
+
+
 def test_a_file_that_was_saved_is_loaded_to_the_same_and_names_what_it_sets(tmp_path: Path) -> None:
     form = typed(epochs="3", lr="0.5", group_by="a(.)", loss="focal", focal_gamma="1.5")
     form.save(tmp_path / "mine.toml")

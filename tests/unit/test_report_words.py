@@ -26,7 +26,7 @@ from mia_tui.runs.record.decision import Decision
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.record.layout import RunDir
 
-CHANCES = [field.name for field in fields() if field.group == "Augmentation" and field.only_if is None]
+CHANCES = [field.name for field in fields() if field.description.startswith("How often an image is ")]
 """How often each augmentation happens."""
 
 

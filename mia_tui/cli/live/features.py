@@ -165,8 +165,8 @@ def _summarise(
     report: Report, table: "FeatureTable", listing: "Listing", out: Path | None, run: "RunDir | None" = None
 ) -> None:
     """Say what there is, and write it into the file that was named."""
+    from mia_tui.dataset.cache_room import bytes_of
     from mia_tui.features.export import export_features
-    from mia_tui.features.room import bytes_of
 
     network, size = table.network, bytes_of(table.folder)
     images = int((table.places(listing) >= 0).sum())

@@ -40,7 +40,8 @@ def network_options(function: Function) -> Function:
                 type=click.Choice(["auto", "fp32", "bf16", "fp16"], case_sensitive=False),
                 default="auto",
                 show_default=True,
-                help="Numeric precision of the network.",
+                help="Number format of the network; auto takes bf16 where the device is faster with it, whose "
+                "probabilities differ by up to 0.01 from those of fp32.",
             ),
             click.option(
                 "--batch-size",

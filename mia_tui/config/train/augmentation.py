@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from mia_tui.config.fields import Condition
 from mia_tui.config.train.about import about, is_on
 from mia_tui.config.train.data import DataSettings
 
@@ -15,6 +16,11 @@ def _chance(description: str, advice: str = "", **more: Any) -> Meta:
     return _augment(
         f"How often an image is {description}: 0 is never, 1 is always.", advice, ge=0.0, le=1.0, **more
     )
+
+
+def _in_colour(chance: str) -> Condition:
+    """Whether that augmentation may happen, and images are pictures in red, green and blue."""
+    return lambda config: bool(getattr(config, chance) > 0 and config.color and config.channels is None)
 
 
 _dropout = partial(_augment, ge=0.0, le=1.0, only_if=is_on("dropout"))
@@ -145,7 +151,13 @@ class AugmentationSettings(DataSettings, frozen=True, kw_only=True, forbid_unkno
         float, _jitter("Colour: by how much contrast goes up or down at most, as a share of it.")
     ] = 0.3
     jitter_saturation: Annotated[
-        float, _jitter("Colour: by how much saturation goes up or down at most, as a share of it.")
+        float,
+        _augment(
+            "Colour: by how much saturation goes up or down at most, as a share of it.",
+            ge=0.0,
+            le=1.0,
+            only_if=_in_colour("colour_jitter"),
+        ),
     ] = 0.2
     jitter_hue: Annotated[
         float,
@@ -153,17 +165,23 @@ class AugmentationSettings(DataSettings, frozen=True, kw_only=True, forbid_unkno
             "Colour: how far the hue turns at most, as a share of the colour circle.",
             ge=0.0,
             le=0.5,
-            only_if=is_on("colour_jitter"),
+            only_if=_in_colour("colour_jitter"),
         ),
     ] = 0.02
-    stain_jitter: Annotated[float, _chance("changed in how strongly it is stained (histology)")] = 0.0
+    stain_jitter: Annotated[
+        float,
+        _chance(
+            "changed in how strongly it is stained (of pictures in colour, as of sections)",
+            only_if=lambda config: config.color and config.channels is None,
+        ),
+    ] = 0.0
     stain_strength: Annotated[
         float,
         _augment(
             "Stain: by how much each stain gets stronger or weaker at most, as a share of it.",
             gt=0.0,
             le=1.0,
-            only_if=is_on("stain_jitter"),
+            only_if=_in_colour("stain_jitter"),
         ),
     ] = 0.2
     trivial_augment: Annotated[
@@ -182,7 +200,7 @@ class AugmentationSettings(DataSettings, frozen=True, kw_only=True, forbid_unkno
     mixup_alpha: Annotated[
         float,
         _augment(
-            "Mixup: how even the blend is; 0.2 is mostly one image, 1 any share.",
+            "Mixup: how even the blend is (alpha of a Beta distribution); 0.2 is mostly one image, 1 any share.",
             gt=0.0,
             le=10.0,
             only_if=is_on("mixup"),
@@ -194,7 +212,7 @@ class AugmentationSettings(DataSettings, frozen=True, kw_only=True, forbid_unkno
     cutmix_alpha: Annotated[
         float,
         _augment(
-            "CutMix: how even the areas are; 0.2 is mostly one image, 1 any share.",
+            "CutMix: how even the areas are (alpha of a Beta distribution); 0.2 is mostly one image, 1 any share.",
             gt=0.0,
             le=10.0,
             only_if=is_on("cutmix"),

@@ -45,7 +45,7 @@ class LearningSettings(InputSettings, frozen=True, kw_only=True, forbid_unknown_
         str,
         _loss(
             "How much a mistake counts in each class: none (the same), inverse (the fewer images, the more), "
-            "effective (the same, gentler), or by hand: NAME=WEIGHT,NAME=WEIGHT (others weigh 1).",
+            "sqrt and effective (the same, gentler), or by hand: NAME=WEIGHT,NAME=WEIGHT (others weigh 1).",
             min_length=1,
         ),
     ] = "none"

@@ -9,7 +9,7 @@ from mia_tui.config.train.about import MOST, about, is_on
 from mia_tui.config.train.learning import LearningSettings
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
-Cache = Literal["auto", "device", "ram", "none"]
+Cache = Literal["auto", "device", "ram", "disk", "none"]
 Switch = Literal["auto", "on", "off"]
 
 MOST_THREADS = 4096
@@ -62,7 +62,8 @@ class RunSettings(LearningSettings, frozen=True, kw_only=True, forbid_unknown_fi
     cache: Annotated[
         Cache,
         _run(
-            "Where images are kept once they are read: device, ram, none (read again each epoch), auto (by size)."
+            "Where images are kept once they are read: device, ram, disk (also for later runs), none (read again "
+            "each epoch), auto (by size, and on the disk as well)."
         ),
     ] = "auto"
     threads: Annotated[

@@ -81,6 +81,16 @@ class UserSettings(msgspec.Struct, frozen=True, kw_only=True):
             le=1e6,
         ),
     ] = 5.0
+    decoded_gb: Annotated[
+        float,
+        _app(
+            "Room for decoded images in your cache folder, which trainings begin with at once; never more than half of "
+            "the free disk; those not used for longest go first; 0 keeps none.",
+            "GB",
+            ge=0.0,
+            le=1e6,
+        ),
+    ] = 20.0
     toast_s: Annotated[float, _app("How long a message stays.", "seconds", gt=0.0, le=60.0)] = 5.0
 
 
@@ -121,6 +131,27 @@ def load_user_config(path: Path, *, screens: Iterable[KeyTable]) -> UserConfig:
             raise ConfigError(f"{name} sets {field} twice.", "Leave one of the lines out.")
         settings[field] = checked
     return UserConfig(**settings, keys=keys)
+
+
+def load_setting(path: Path, name: str) -> Value:
+    """One of the settings that are one value each; its default if the file does not set it.
+
+    Args:
+        path: As for `load_user_config`.
+        name: Of the setting.
+
+    Raises:
+        ConfigError: If the file cannot be read, is not TOML, or gives it an impossible value.
+    """
+    try:
+        values = read_toml(path, example=_EXAMPLE)
+    except FileNotFoundError:
+        values = {}
+    for key, value in values.items():
+        if key.replace("-", "_") == name:
+            return _checked(key, value, printable(path))[1]
+    default: Value = getattr(UserSettings(), name)
+    return default
 
 
 def _checked(key: str, value: object, name: str) -> tuple[str, Value]:

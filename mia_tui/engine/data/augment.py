@@ -1,15 +1,17 @@
 """Random changes to the training images, in whole batches on the device.
 
-Each happens with its own probability, in the order of the functions below. The kinds, their ranges and their
-order are those of the predecessor, which takes them from imgaug; where it fills an uncovered border with black,
-the image is reflected here.
+Each happens with its own probability: flips and turns first, then in the order of the functions below. Those of the
+predecessor have its ranges and order, which it takes from imgaug; where it fills an uncovered border with black, the
+image is reflected here. How images are mixed with each other afterwards is in `augmentation.mixing`.
 
-A new one is a function marked with `@augmentation` (with the next free stream number, 9), its probability and ranges
-as fields of TrainConfig (a range is two fields, NAME_min and NAME_max), and the same fields in the recipe `mia` of
-config/recipes.py, its probability 0.
+A new one is a function marked with `@augmentation` (with the next free stream number, 18), its probability and ranges
+as fields of `config.train.augmentation` (a range is two fields, NAME_min and NAME_max), and the same fields in the
+recipe `mia` of config/recipes.py, its probability 0.
 
 What happens to a sample is drawn from (seed, epoch, sample) and nothing else, and no image is computed
-together with its neighbours: a sample gets the same pixels in any batch, before and after a resume.
+together with its neighbours: a sample gets the same pixels in any batch, before and after a resume. That is why these
+are not the transforms of torchvision: they draw once for a whole batch, from torch's generator, and their functions
+take one strength for all images. Importing them also takes seconds, in which a preview would wait.
 
 Decisions are drawn on the CPU and only the images concerned are touched: choosing them on a GPU would make
 the CPU wait for the GPU at every step. For the same reason angles and kernels are computed there, in float64:
@@ -19,13 +21,20 @@ a vectorised and a plain cosine may differ in the last bit, and rounding to floa
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor
 
 from mia_tui.config.train import TrainConfig
-from mia_tui.engine.data.image_ops import (
+from mia_tui.engine.data.augmentation.colours import (
+    colour_matrices,
+    jitter_colours,
+    jitter_stains,
+    stain_matrices,
+    stain_shifts,
+)
+from mia_tui.engine.data.augmentation.image_ops import (
     GRID_POINTS,
     Sampling,
     blur,
@@ -33,35 +42,86 @@ from mia_tui.engine.data.image_ops import (
     move_grid,
     warp,
 )
+from mia_tui.engine.data.augmentation.mixing import CUTMIX_STREAM, MIXUP_STREAM, WHICH_STREAM, inside_boxes
+from mia_tui.engine.data.augmentation.moves import (
+    FLIP_HORIZONTAL_STREAM,
+    FLIP_VERTICAL_STREAM,
+    ROTATE90_STREAM,
+    draw_moves,
+    move,
+    moves_any,
+)
+from mia_tui.engine.data.augmentation.trivial import (
+    GEOMETRIC,
+    TRIVIAL_OPERATIONS,
+    geometric_matrices,
+    recoloured,
+    trivial_strengths,
+)
 from mia_tui.engine.data.random import ORDER_STREAM, uniforms, uniforms_at
+from mia_tui.engine.data.scaling import to_unit
 
 _DROPOUT_PIXELS_STREAM = 7  # of the mask; `_dropout` itself has 6
+_NOISE_STREAM = 17  # of what erased rectangles are filled with
+_TAKEN = {
+    ORDER_STREAM,
+    FLIP_HORIZONTAL_STREAM,
+    FLIP_VERTICAL_STREAM,
+    ROTATE90_STREAM,
+    _DROPOUT_PIXELS_STREAM,
+    MIXUP_STREAM,
+    CUTMIX_STREAM,
+    WHICH_STREAM,
+    _NOISE_STREAM,
+}
 _MIN_PATCHES = 3  # a side (imgaug 0.4); fewer could black out the whole image
+_NOISES = 16  # images of noise, one of which fills a rectangle
+_STAIN_BACKGROUND = (
+    0.25  # by how much of `stain_strength` the light of the background changes, in optical density
+)
+_ERASED_RATIO = 10 / 3  # longest side of a rectangle by its shortest (Zhong et al. 2020)
 
 
 @torch.no_grad()
-def augment(images: Tensor, config: TrainConfig, *, seed: int, epoch: int, samples: Tensor) -> Tensor:
+def augment(
+    images: Tensor,
+    config: TrainConfig,
+    *,
+    seed: int,
+    epoch: int,
+    samples: Tensor,
+    moves: Tensor | None = None,
+    is_rgb: bool = True,
+) -> Tensor:
     """Augment a batch.
 
     Args:
-        images: Shape (N, C, H, W), float32 in 0..1, any memory format; left as they are.
+        images: Shape (N, C, H, W), float32 in 0..1, any memory format; or pixels as from `scaling.to_tensor`, which
+            are flipped and turned in a quarter of the time. Left as they are.
         config: Its augmentation fields are read.
         seed: Seed of the run.
         epoch: Number of the epoch.
         samples: Row number of each image in the run's samples, shape (N,), int64. Kept on the CPU they cost
             no wait for the GPU.
+        moves: What `draw_moves` says of these samples, if that is known already.
+        is_rgb: Whether three channels are red, green and blue, and no measurements of their own.
 
     Returns:
-        Same shape, dtype, device and memory format; `images` itself where everything is off.
+        Same shape, device and memory format, float32; `images` itself where everything is off and they are float32.
     """
-    if not is_augmented(config):
-        return images
-    batch = AugmentedBatch(images.clone(), samples.cpu(), seed, epoch)
-    for each in _AUGMENTATIONS:
+    if moves_any(config):
+        if moves is None:
+            moves = draw_moves(config, seed=seed, epoch=epoch, samples=samples.cpu())
+        images = _in_memory_format(move(images, moves), images)
+    kinds = [each for each in _AUGMENTATIONS if getattr(config, each.chance)]
+    if images.dtype != torch.float32:
+        images = to_unit(images)
+    elif kinds and not moves_any(config):
+        images = images.clone()
+    batch = AugmentedBatch(images, samples.cpu(), seed, epoch, is_rgb and images.shape[1] == 3)
+    for each in kinds:
         chance = getattr(config, each.chance)
-        if not chance:
-            continue
-        rows, drawn = batch.chosen(each.stream, chance, each.numbers)
+        rows, drawn = batch.chosen(each.stream, chance, each.numbers_of(images.shape[1]))
         if len(rows):
             each.change(batch, rows, drawn, config)
     return batch.images
@@ -69,23 +129,32 @@ def augment(images: Tensor, config: TrainConfig, *, seed: int, epoch: int, sampl
 
 def is_augmented(config: TrainConfig) -> bool:
     """Whether any augmentation is on."""
-    return any(getattr(config, each.chance) for each in _AUGMENTATIONS)
+    return moves_any(config) or any(getattr(config, each.chance) for each in _AUGMENTATIONS)
 
 
 @dataclass(frozen=True)
 class AugmentedBatch:
-    """Images on their device, replaced in place, and what their draws depend on, on the CPU."""
+    """Images on their device, replaced in place, and what their draws depend on, on the CPU.
+
+    Attributes:
+        images: Shape (N, C, H, W), float32 in 0..1.
+        samples: Row number of each image, shape (N,), int64.
+        seed: Seed of the run.
+        epoch: Number of the epoch.
+        is_rgb: Whether the channels are red, green and blue.
+    """
 
     images: Tensor
     samples: Tensor
     seed: int
     epoch: int
+    is_rgb: bool
 
     def chosen(self, stream: int, probability: float, count: int = 0) -> tuple[Tensor, Tensor]:
         """Rows (K,) that are drawn with a probability, and `count` further numbers for each, (K, count)."""
-        decisive = uniforms(self.seed, self.epoch, self.samples, 1, stream=stream).squeeze(1)
-        rows = (decisive < probability).nonzero().squeeze(1)
-        return rows, uniforms(self.seed, self.epoch, self.samples[rows], 1 + count, stream=stream)[:, 1:]
+        drawn = uniforms(self.seed, self.epoch, self.samples, 1 + count, stream=stream)
+        rows = (drawn[:, 0] < probability).nonzero().squeeze(1)
+        return rows, drawn[rows, 1:]
 
     def replace(self, rows: Tensor, change: Callable[[Tensor], Tensor]) -> None:
         """Put what `change` makes of the images of these rows in their place."""
@@ -111,58 +180,109 @@ class _Augmentation:
     Attributes:
         chance: The field of TrainConfig that is its probability.
         stream: Number of its random numbers.
-        numbers: How many of them an image needs.
+        numbers: How many of them an image needs, and how many more for each of its channels.
         change: Changes the images of some rows (K,) with their numbers (K, numbers).
     """
 
     chance: str
     stream: int
-    numbers: int
+    numbers: tuple[int, int]
     change: Change
+
+    def numbers_of(self, channels: int) -> int:
+        return self.numbers[0] + self.numbers[1] * channels
 
 
 _AUGMENTATIONS: list[_Augmentation] = []
 
 
-def augmentation(chance: str, *, stream: int, numbers: int = 0) -> Callable[[Change], Change]:
+def augmentation(
+    chance: str, *, stream: int, numbers: int = 0, of_channel: int = 0
+) -> Callable[[Change], Change]:
     """Register a kind of change; they happen in the order in which they are registered.
 
     Args:
         chance: The field of TrainConfig that is its probability.
         stream: A number of its own, so that it does not shift the random numbers of another. It is part of what a
-            seed means: never changed, never used again. 0 to 8 are taken.
+            seed means: never changed, never used again. 0 to 17 are taken.
         numbers: Random numbers in [0, 1) that an image needs.
+        of_channel: How many more it needs for each of its channels.
 
     Raises:
         ValueError: If the stream is taken.
     """
-    if stream in (ORDER_STREAM, _DROPOUT_PIXELS_STREAM, *(each.stream for each in _AUGMENTATIONS)):
+    if stream in _TAKEN or any(stream == each.stream for each in _AUGMENTATIONS):
         raise ValueError(f"stream {stream} is taken")
 
     def register(change: Change) -> Change:
-        _AUGMENTATIONS.append(_Augmentation(chance, stream, numbers, change))
+        _AUGMENTATIONS.append(_Augmentation(chance, stream, (numbers, of_channel), change))
         return change
 
     return register
 
 
-@augmentation("flip_horizontal", stream=1)
-def _flip_horizontal(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config: TrainConfig) -> None:
-    batch.replace(rows, lambda images: images.flip(3))
+@augmentation("resized_crop", stream=9, numbers=4)
+def _resized_crop(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config: TrainConfig) -> None:
+    area = _between(config.crop_area_min, config.crop_area_max, drawn[:, 0])
+    sides = _sides(area, config.crop_ratio, drawn[:, 1])  # (K, 2)
+    size = torch.tensor(batch.images.shape[3:1:-1])
+    first = drawn[:, 2:].double() * (1 - sides) * size
+    linear = torch.diag_embed(sides)
+    matrices = torch.cat((linear, (first + (sides - 1) / 2).unsqueeze(2)), 2)  # between centres of pixels
+    batch.replace(rows, partial(warp, matrices=batch.on_device(matrices.float()), sampling="bilinear"))
 
 
-@augmentation("flip_vertical", stream=2)
-def _flip_vertical(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config: TrainConfig) -> None:
-    batch.replace(rows, lambda images: images.flip(2))
+@augmentation("trivial_augment", stream=10, numbers=3)
+def _trivial_augment(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config: TrainConfig) -> None:
+    """One operation of random kind at a random strength, in a random direction."""
+    kinds = (drawn[:, 0] * len(TRIVIAL_OPERATIONS)).long()
+    strengths = trivial_strengths(drawn[:, 1])
+    signed = torch.where(drawn[:, 2] < 0.5, strengths, -strengths)
+    moved = ((kinds >= 1) & (kinds <= len(GEOMETRIC))).nonzero().squeeze(1)
+    size = batch.images.shape[3], batch.images.shape[2]
+    matrices = batch.on_device(geometric_matrices(kinds[moved] - 1, signed[moved], size))
+    batch.replace(rows[moved], partial(warp, matrices=matrices, sampling="bilinear"))
+    first = 1 + len(GEOMETRIC)
+    for place, name in enumerate(TRIVIAL_OPERATIONS[first:], first):
+        chosen = (kinds == place).nonzero().squeeze(1)
+        each = batch.on_device(torch.stack((strengths, signed))[:, chosen].float())
+        batch.replace(
+            rows[chosen],
+            partial(recoloured, name=name, strengths=each[0], signed=each[1], is_rgb=batch.is_rgb),
+        )
 
 
-@augmentation("rotate90", stream=3, numbers=1)
-def _rotate90(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config: TrainConfig) -> None:
-    height, width = batch.images.shape[2:]
-    possible = (1, 2, 3) if height == width else (2,)
-    turns = torch.tensor(possible)[(drawn[:, 0] * len(possible)).to(torch.int64)]
-    for turn in possible:
-        batch.replace(rows[turns == turn], partial(torch.rot90, k=turn, dims=(2, 3)))
+@augmentation("stain_jitter", stream=11, numbers=6)
+def _stain_jitter(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config: TrainConfig) -> None:
+    """Stains of pictures in colour; in all other images there is none to be told apart, and nothing happens."""
+    if not batch.is_rgb:
+        return
+    strengths = _between(1 - config.stain_strength, 1 + config.stain_strength, drawn[:, :3])
+    matrices = batch.on_device(stain_matrices(strengths).float())
+    most = config.stain_strength * _STAIN_BACKGROUND
+    shifts = batch.on_device(stain_shifts(_between(-most, most, drawn[:, 3:])).float())
+    batch.replace(rows, partial(jitter_stains, matrices=matrices, shifts=shifts))
+
+
+@augmentation("colour_jitter", stream=12, numbers=2, of_channel=2)
+def _colour_jitter(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config: TrainConfig) -> None:
+    """Of a picture as a whole, of measurements each channel by itself; only a picture in colour has colours."""
+    channels = 1 if batch.is_rgb else batch.images.shape[1]
+    brightness, contrast = drawn[:, 2 : 2 + channels], drawn[:, 2 + channels : 2 + 2 * channels]
+    matrices = None
+    if batch.is_rgb:
+        saturation = _around_one(config.jitter_saturation, drawn[:, 0])
+        hue = _between(-config.jitter_hue, config.jitter_hue, drawn[:, 1])
+        matrices = batch.on_device(colour_matrices(saturation, hue).float())
+    batch.replace(
+        rows,
+        partial(
+            jitter_colours,
+            brightness=batch.on_device(_around_one(config.jitter_brightness, brightness).float()),
+            contrast=batch.on_device(_around_one(config.jitter_contrast, contrast).float()),
+            matrices=matrices,
+        ),
+    )
 
 
 @augmentation("blur", stream=4, numbers=1)
@@ -216,6 +336,28 @@ def _affine(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config: TrainCon
         batch.replace(rows[which], partial(warp, matrices=those, sampling=sampling))
 
 
+@augmentation("erasing", stream=13, numbers=5)
+def _erasing(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config: TrainConfig) -> None:
+    """A rectangle of noise (Zhong et al., "Random Erasing Data Augmentation", 2020)."""
+    channels, height, width = batch.images.shape[1:]
+    area = _between(config.erasing_share_min, config.erasing_share_max, drawn[:, 0])
+    size = torch.tensor((width, height))
+    sides = (_sides(area, _ERASED_RATIO, drawn[:, 1]) * size).round().clamp(min=1)
+    first = (drawn[:, 2:4].double() * (size - sides + 1)).floor()
+    boxes = batch.on_device(torch.cat((first, first + sides), 1).long())
+    inside = inside_boxes(boxes, height, width)
+    noise = _noise(batch.seed, channels, height, width, batch.images.device)
+    which = batch.on_device((drawn[:, 4] * _NOISES).long())
+    batch.replace(rows, lambda images: torch.where(inside, noise.index_select(0, which), images))
+
+
+@lru_cache(maxsize=2)
+def _noise(seed: int, channels: int, height: int, width: int, device: torch.device) -> Tensor:
+    """Uniform noise in each pixel and channel, shape (_NOISES, channels, height, width), float32."""
+    index = torch.arange(channels * height * width).view(1, channels, height, width)
+    return uniforms_at(seed, 0, torch.arange(_NOISES), index, stream=_NOISE_STREAM).to(device)
+
+
 def _mask_index(batch: AugmentedBatch, cells: Tensor, apart: Tensor) -> Tensor:
     """Which cell of its mask a pixel is in: (K, C or 1, H, W), int64.
 
@@ -256,6 +398,10 @@ def _inverse_affine(drawn: Tensor, config: TrainConfig, size: tuple[int, ...]) -
     return torch.cat((linear, offset.unsqueeze(2)), 2).float()
 
 
+def _in_memory_format(images: Tensor, like: Tensor) -> Tensor:
+    return images.contiguous().as_strided(like.shape, like.stride()) if like.is_contiguous() else images
+
+
 def _orders(images: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Order of dimensions in which images are stored in memory, and the way back.
 
@@ -268,6 +414,20 @@ def _orders(images: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 def _between(low: float, high: float, drawn: Tensor) -> Tensor:
     return low + (high - low) * drawn.double()
+
+
+def _around_one(most: float, drawn: Tensor) -> Tensor:
+    return _between(1 - most, 1 + most, drawn)
+
+
+def _sides(area: Tensor, ratio: float, drawn: Tensor) -> Tensor:
+    """Width and height of a part of an image, as shares of its own: (K,), float64, to (K, 2).
+
+    The logarithm of width by height is drawn evenly up to the ratio, as far as the part still fits the image.
+    """
+    most = torch.log(torch.clamp(1 / area, max=ratio))
+    by = torch.exp(_between(-1, 1, drawn) * most)
+    return torch.stack((torch.sqrt(area * by), torch.sqrt(area / by)), 1).clamp(max=1)
 
 
 def _normals(drawn: Tensor) -> Tensor:

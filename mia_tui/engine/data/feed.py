@@ -11,14 +11,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from mia_tui.config.growing_size import epoch_size, scaled_to
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import NetworkInput
 from mia_tui.dataset.model import FRAME_NUMBERING, Part
 from mia_tui.engine.data.augment import augment
+from mia_tui.engine.data.augmentation.mixing import Portion, is_mixed, mix_images, portion_of
+from mia_tui.engine.data.augmentation.moves import draw_moves
 from mia_tui.engine.data.images import ImageStore, open_images
+from mia_tui.engine.data.network_input import is_rgb
 from mia_tui.engine.data.random import ORDER_STREAM, hashes
-from mia_tui.engine.data.reader import ShouldStop
-from mia_tui.engine.data.scaling import Channels, standardise, to_unit
+from mia_tui.engine.data.reader import ShouldStop, row_groups
+from mia_tui.engine.data.sampling import shown_in_epoch
+from mia_tui.engine.data.scaling import Channels, standardise, to_unit, to_unit_of_size
 from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.job import Sample
 
@@ -97,7 +102,7 @@ class Feed:
         images: The images of the same samples, where another feed has them already.
 
     Attributes:
-        images: The images of the run; to be loaded before batches are asked for.
+        images: The images of the run.
     """
 
     def __init__(
@@ -130,6 +135,7 @@ class Feed:
         )
         self._device = device
         self._scaling = scaling
+        self._is_rgb = is_rgb(wanted)
         self._targets = torch.tensor([sample.class_index for sample in samples], dtype=torch.int64)
 
     def rows(self, part: Part) -> Tensor:
@@ -137,30 +143,101 @@ class Feed:
         found = [row for row, sample in enumerate(self.samples) if sample.split == part]
         return torch.tensor(found, dtype=torch.int64)
 
+    def begin(self, epoch: int, *, start: int) -> None:
+        """Check that each class has an image that can be read, and begin to read those of an epoch from a step on.
+
+        What cannot be read is then among the images left out, all of a class if that has no other.
+
+        Raises:
+            WorkStopped: If a stop was requested.
+            AwayError: If the disk with the images stayed away.
+        """
+        self.images.check_groups(row_groups(self.samples))
+        keys = self._keys(epoch)
+        self.images.prefetch(self._rows_of(keys, self._portions(len(keys), start)))
+
     def training_batches(self, epoch: int, *, start: int) -> Iterator[Batch]:
         """The batches of an epoch from step `start` on, shuffled and augmented.
 
         Without its unreadable images a batch may have one image or none; it still counts as a step.
         """
-        rows = self.rows("train")
-        order = rows[epoch_order(len(rows), seed=self.config.seed, epoch=epoch)]
-        wanted = batches(order, self.config.batch_size)[start:]
-        for chosen, pixels, kept in self._fetch(wanted):
-            samples = chosen[kept]  # on the CPU: copying it over would wait for the GPU
+        seed, (height, width) = self.config.seed, epoch_size(self.config, epoch)
+        config = scaled_to(self.config, height)
+        keys = self._keys(epoch)
+        moves = draw_moves(config, seed=seed, epoch=epoch, samples=keys)
+        portions = self._portions(len(keys), start)
+        fetched = self._fetch(self._rows_of(keys, portions))
+        for portion, (_, pixels, kept) in zip(portions, fetched, strict=True):
+            left = portion.readable(kept)
+            shown = keys[left.places]  # on the CPU: copying it over would wait for the GPU
+            if pixels.shape[2:] != (height, width):
+                pixels = to_unit_of_size(pixels, height, width)
             images = augment(
-                to_unit(pixels), self.config, seed=self.config.seed, epoch=epoch, samples=samples
+                pixels,
+                config,
+                seed=seed,
+                epoch=epoch,
+                samples=shown,
+                moves=moves[left.places],
+                is_rgb=self._is_rgb,
             )
-            yield Batch(standardise(images, *self._scaling), self._targets_of(samples), samples)
+            yield self._mixed(images, shown, left.partners, epoch)
+
+    def _mixed(self, images: Tensor, keys: Tensor, partners: Tensor, epoch: int) -> Batch:
+        """A batch of the images that are trained on, with others mixed in; see `mix_images`."""
+        own = keys[: len(partners)]
+        rows = own % len(self.samples)
+        mix = None
+        if is_mixed(self.config):
+            images, share = mix_images(
+                images, self.config, seed=self.config.seed, epoch=epoch, samples=own, partners=partners
+            )
+            others = torch.where(partners >= 0, keys[partners], own) % len(self.samples)
+            mix = Mix(self._targets_of(others), share.to(self._device, non_blocking=True))
+        return Batch(standardise(images, *self._scaling), self._targets_of(rows), rows, mix)
 
     def plain_batches(self, rows: Tensor) -> Iterator[Batch]:
         """Batches of the given rows in their order, not augmented."""
-        for chosen, pixels, kept in self._fetch(batches(rows, self.config.batch_size, keep_single=True)):
-            samples = chosen[kept]
-            yield Batch(standardise(to_unit(pixels), *self._scaling), self._targets_of(samples), samples)
+        yield from self._plain(batches(rows, self.config.batch_size, keep_single=True))
+
+    def mixed_batches(self, most: int) -> Iterator[Batch]:
+        """Training images in an order in which classes are mixed, at most so many; the same at each call.
+
+        As `plain_batches`, of two images or more.
+        """
+        rows = self.rows("train")
+        order = rows[epoch_order(len(rows), seed=self.config.seed, epoch=0)][:most]  # epochs begin at 1
+        yield from self._plain(batches(order, max(2, self.config.batch_size)))
 
     def close(self) -> None:
         """Stop the threads that read images; no batches can be fetched any more."""
         self.images.close()
+
+    def _keys(self, epoch: int) -> Tensor:
+        """What an epoch shows, in order: rows of images, and beyond the number of samples the same rows once more.
+
+        So what is drawn for an image that is shown twice is drawn anew.
+        """
+        rows = self.rows("train")
+        seed = self.config.seed
+        shown = shown_in_epoch(rows, self._targets[rows], self.config.sampling, seed=seed, epoch=epoch)
+        keys = shown.rows + shown.turn * len(self.samples)
+        return keys[epoch_order(len(keys), seed=seed, epoch=epoch)]
+
+    def _portions(self, count: int, start: int) -> list[Portion]:
+        """What is read for each batch of an epoch of so many images, from a step on."""
+        return [
+            portion_of(places, torch.arange(len(places)), self.config)
+            for places in batches(torch.arange(count), self.config.batch_size)[start:]
+        ]
+
+    def _rows_of(self, keys: Tensor, portions: Sequence[Portion]) -> list[Tensor]:
+        return [keys[portion.places] % len(self.samples) for portion in portions]
+
+    def _plain(self, wanted: Sequence[Tensor]) -> Iterator[Batch]:
+        for chosen, pixels, kept in self._fetch(wanted):
+            samples = chosen[kept]
+            yield Batch(standardise(to_unit(pixels), *self._scaling), self._targets_of(samples), samples)
 
     def _targets_of(self, rows: Tensor) -> Tensor:
         # Without non_blocking the CPU would wait at every step for all that the GPU still has to do.

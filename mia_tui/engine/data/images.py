@@ -2,36 +2,50 @@
 
     device   decoded once, kept on the device
     ram      decoded once, kept in memory, copied batch by batch
+    disk     decoded once, kept in the user's cache folder, read batch by batch; the system keeps in memory what it can
     none     decoded anew for each batch, ahead of time (`prefetch`)
 
-All three use the same `ImageReader`, so the pixels are the same to the bit. Decoding runs in threads: Pillow
-releases Python's lock while it decodes and resizes, and threads need no copy of the process and no pickling.
+All use the same `ImageReader`, so the pixels are the same to the bit. Decoding runs in threads: Pillow releases
+Python's lock while it decodes and resizes, and threads need no copy of the process and no pickling. It happens beside
+the first epoch, in the order of its batches.
+
+What is kept in the user's cache folder (`dataset.decoded`) is there for other runs, too, and for the other processes of
+a run, each of which adds what it decodes. With `auto` that is done whatever the place, if the disk has room. No fault
+of that disk ends a run.
 
 An image that cannot be read is left out of an epoch and reported; it is never an error. At the start of an epoch the
 images left out of the previous one are tried again (`try_again`); what cannot be read then stays out of the whole
-epoch, even if it becomes readable in its middle. Without a cache an image may turn out to be unreadable later in the
-epoch. Since each image is used once in an epoch, it is then missing from the whole epoch as well, and nothing depends
-on when it was noticed: `left_out` is all that must be saved to resume an epoch in its middle.
+epoch, even if it becomes readable in its middle. An image may turn out to be unreadable later in the epoch. Since each
+image is used once in an epoch, it is then missing from the whole epoch as well, and nothing depends on when it was
+noticed: `left_out` is all that must be saved to resume an epoch in its middle.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from mia_tui.config.train import TrainConfig
+from mia_tui.dataset.decoded.images import DecodedImages
 from mia_tui.dataset.images.decode import NetworkInput
 from mia_tui.dataset.model import FRAME_NUMBERING
+from mia_tui.disk_errors import disk_error
+from mia_tui.engine.data.disk_watch import Problem
 from mia_tui.engine.data.memory import free_device_bytes
 from mia_tui.engine.data.network_input import bytes_of_image
 from mia_tui.engine.data.reader import (
     ImageReader,
     PendingBatch,
+    PendingImages,
     ShouldStop,
     row_groups,
 )
@@ -41,11 +55,11 @@ from mia_tui.memory import free_ram_bytes
 from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.job import Sample
 
-CacheKind = Literal["device", "ram", "none"]
+CacheKind = Literal["device", "ram", "disk", "none"]
 
-_CHUNK = 64  # images decoded together while loading
-_CHUNKS_AHEAD = 2  # so that no thread waits for the last image of a chunk
-_BATCHES_AHEAD = 3  # without a cache: one in use, two being decoded
+_TOGETHER = 64  # images of one fetch while groups are checked
+_MOST_AHEAD = 256 << 20  # bytes of images that are decoded before they are asked for
+_BATCHES_AHEAD = 3  # that are not cached in memory: one in use, two being decoded
 _DEVICE_SHARE = 0.4  # of the free memory: the network and its activations need the other part
 _RAM_SHARE = 0.5
 
@@ -68,14 +82,27 @@ class ImageStore(ABC):
         self._reader = reader
         self._device = device
 
-    @abstractmethod
-    def load(self) -> Iterator[int]:
-        """Decode what is to be cached; gives the number of images that are done, after each.
+    def check_groups(self, groups: npt.NDArray[np.int64]) -> None:
+        """Read images of each group until one can be read; of a group without such an image, all are left out then.
+
+        Args:
+            groups: The number of the group that each row belongs to, see `row_groups`.
 
         Raises:
             WorkStopped: If a stop was requested.
             AwayError: If the disk stayed away.
         """
+        members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+        size, start = 1, 0
+        while members:
+            self._reader.check_stop()
+            some = np.concatenate([rows[start : start + size] for rows in members])
+            for at in range(0, len(some), _TOGETHER):
+                _, kept = self.fetch(torch.from_numpy(some[at : at + _TOGETHER]))
+                readable = groups[some[at : at + _TOGETHER][kept.numpy()]]
+                members = [rows for rows in members if groups[rows[0]] not in readable]
+            start, size = start + size, min(8 * size, _TOGETHER)
+            members = [rows for rows in members if len(rows) > start]
 
     @abstractmethod
     def fetch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -135,7 +162,7 @@ class ImageStore(ABC):
 
     def _batch(self, pixels: Tensor) -> Tensor:
         """(M, H, W, C) anywhere to (M, C, H, W), channels last, on the device."""
-        if self._device.type == "cuda" and not pixels.is_cuda:
+        if self._device.type == "cuda" and not (pixels.is_cuda or pixels.is_pinned()):
             pixels = pixels.pin_memory()  # so that the copy runs beside the GPU's work
         return pixels.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
 
@@ -151,8 +178,9 @@ def open_images(
     left_out: Mapping[int, str] | None = None,
     on_wait: OnWait | None = None,
     numbering: int = FRAME_NUMBERING,
+    processes: int = 1,
 ) -> ImageStore:
-    """The images of a run. `load` decodes them, unless they are read anew each epoch.
+    """The images of a run, none of which is read yet.
 
     Args:
         samples: The run's samples; rows are positions in it.
@@ -160,16 +188,31 @@ def open_images(
         config: Its cache and threads are read.
         wanted: How images become pixels.
         device: Device the batches are put on.
-        should_stop: Polled after each image while loading, and while waiting for a disk.
+        should_stop: Polled while images are checked, and while waiting for a disk.
         left_out: Rows that are left out of the current epoch, with the reasons, if it is resumed in its middle. They
             are read by `try_again` only: a resumed epoch must not see other images than before.
         on_wait: Called with the reason when waiting for a disk begins, and with None when it is over.
         numbering: What the frames of the samples are.
+        processes: How many processes of this machine have the images of the run open, each with its own batches.
 
     Raises:
         ConfigError: If the images do not fit into the requested cache.
     """
-    place = choose_cache(len(samples) * bytes_of_image(wanted), config, device)
+    row_bytes = bytes_of_image(wanted)
+    need = len(samples) * row_bytes
+    place = choose_cache(need, config, device, processes=processes)
+    decoded, problem = None, None
+    if config.cache in ("auto", "disk"):
+        try:
+            decoded = DecodedImages.open(root, samples, wanted, row_bytes, numbering)
+        except OSError as error:
+            problem = disk_error(error, Path(error.filename or root)).message
+    if decoded is not None and not decoded.can_hold_all:
+        problem = "They have no room in the cache folder; decoded_gb in config.toml sets how much."
+        decoded.close()
+        decoded = None
+    if place == "disk" and decoded is None:
+        place = "none"
     reader = ImageReader(
         samples,
         root,
@@ -180,90 +223,151 @@ def open_images(
         should_stop=should_stop,
         on_wait=on_wait,
         numbering=numbering,
+        decoded=decoded,
     )
-    return StreamedImages(reader, device) if place == "none" else CachedImages(reader, device, place)
+    if place in ("disk", "none"):
+        return StreamedImages(reader, device, place)
+    return CachedImages(reader, device, place, reads_all=processes == 1)
 
 
-def choose_cache(need: int, config: TrainConfig, device: torch.device) -> CacheKind:
+def choose_cache(need: int, config: TrainConfig, device: torch.device, *, processes: int = 1) -> CacheKind:
     """Where the images are cached: as the user asked, or by the bytes they need.
+
+    Args:
+        need: Bytes of all images.
+        config: Its `cache` is read.
+        device: What the batches are put on.
+        processes: How many keep the images in the same memory; each has a device of its own.
 
     Raises:
         ConfigError: If they do not fit there.
     """
     match config.cache:
-        case "none":
-            return "none"
+        case "none" | "disk":
+            return config.cache
         case "device":
             _check_fits(need, free_device_bytes(device), f"on the device {device}")
             return "device"
         case "ram":
-            _check_fits(need, free_ram_bytes(), "in memory")
+            _check_fits(need * processes, free_ram_bytes(), "in memory")
             return "ram"
         case "auto":
             if device.type != "cpu" and need <= _DEVICE_SHARE * free_device_bytes(device):
                 return "device"
-            return "ram" if need <= _RAM_SHARE * free_ram_bytes() else "none"
+            return "ram" if need * processes <= _RAM_SHARE * free_ram_bytes() else "disk"
 
 
 def _check_fits(need: int, free: int, where: str) -> None:
     if need > free:
         raise ConfigError(
             f"The images take {need / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free {where}.",
-            "Set --cache auto, or --cache none to read them anew each epoch.",
+            "Set --cache auto, --cache disk, or --cache none to read them anew each epoch.",
         )
 
 
 class CachedImages(ImageStore):
-    """Every image decoded once; unreadable ones leave a gap."""
+    """Every image decoded once, and kept in memory or on the device; unreadable ones leave a gap.
 
-    def __init__(self, reader: ImageReader, device: torch.device, place: CacheKind) -> None:
+    They are decoded in the order of the batches that were announced, then all others, in the background: training
+    begins with the first batch, and each batch waits for its own images only.
+
+    Args:
+        reader: Reads the images.
+        device: Device the batches are put on.
+        place: Where the images are kept.
+        reads_all: Whether images are read that are in no batch so far; not where other processes read them.
+    """
+
+    def __init__(
+        self, reader: ImageReader, device: torch.device, place: CacheKind, *, reads_all: bool = True
+    ) -> None:
         super().__init__(reader, device, place)
+        self._reads_all = reads_all
         cached_on = device if place == "device" else torch.device("cpu")
         kind = torch.int16 if reader.dtype == np.uint16 else torch.uint8
         self._pixels = torch.zeros((len(reader), *reader.shape), dtype=kind, device=cached_on)
         self._readable = torch.zeros(len(reader), dtype=torch.bool)
+        # Images of 8 bits are decoded to where they stay.
+        self._in_place: npt.NDArray[np.uint8] | None = None
+        if cached_on.type == "cpu" and kind == torch.uint8:
+            self._in_place = self._pixels.numpy()
+        self._begun: dict[int, tuple[Future[Problem], np.ndarray]] = {}
+        self._planned: Iterator[int] = iter(())
+        self._most_begun = max(
+            _TOGETHER, _MOST_AHEAD // (math.prod(reader.shape) * self._pixels.element_size())
+        )
 
-    def load(self) -> Iterator[int]:
-        done, count, ahead = 0, len(self._reader), deque[PendingBatch]()
-        starts = deque(range(0, count, _CHUNK))
-        while starts or ahead:
-            while starts and len(ahead) <= _CHUNKS_AHEAD:
-                start = starts.popleft()
-                ahead.append(self._reader.start(torch.arange(start, min(start + _CHUNK, count))))
-            pending = ahead.popleft()
-            for _ in pending.each_done():
-                done += 1
-                yield done
-            pixels, kept = pending.result()
-            rows = pending.rows[kept]
-            self._pixels[rows.to(self._pixels.device)] = pixels.to(self._pixels.device)
-            self._readable[rows] = True
+    def fetch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        missing = [row for row in rows[~self._readable[rows]].tolist() if row not in self.left_out]
+        if missing:
+            self._fill(missing)
+        self._begin_more()
+        kept = self._readable[rows].nonzero().squeeze(1)
+        return self._batch(self._taken(rows[kept])), kept
+
+    def prefetch(self, batches: Sequence[Tensor]) -> None:
+        if bool(self._readable.all()):
+            return
+        self._reader.find_decoded()
+        others = range(len(self._readable) if self._reads_all else 0)
+        self._planned = chain(chain.from_iterable(rows.tolist() for rows in batches), others)
+        self._begin_more()
+
+    def _fill(self, rows: list[int]) -> None:
+        """Decode rows, or wait for those that are being decoded, and keep those that can be read."""
+        begun = {row: self._begun.pop(row) for row in rows if row in self._begun}
+        into = [begun[row][1] if row in begun else self._space(row) for row in rows]
+        futures = {row: future for row, (future, _) in begun.items()}
+        kept = PendingImages(self._reader, rows, into, futures).settle()
+        if not kept:
+            return
+        read = torch.tensor([rows[position] for position in kept], dtype=torch.int64)
+        if self._in_place is None:
+            pixels = self._on_its_way(to_tensor(np.stack([into[position] for position in kept])))
+            self._pixels.index_copy_(0, self._on_its_way(read), pixels)
+        self._readable[read] = True
+
+    def _on_its_way(self, values: Tensor) -> Tensor:
+        """Values of the CPU on the device of the cache, without waiting for what that has to do."""
+        return values.to(self._pixels.device, non_blocking=True)
+
+    def _begin_more(self) -> None:
+        while len(self._begun) < self._most_begun:
+            row = next(self._planned, None)
+            if row is None:
+                break
+            if not (self._readable[row] or row in self._begun or row in self.left_out):
+                into = self._space(row)
+                self._begun[row] = self._reader.submit(row, into), into
+
+    def _space(self, row: int) -> np.ndarray:
+        """Where the pixels of an image go, shape (H, W, C)."""
+        if self._in_place is not None:
+            place: np.ndarray = self._in_place[row]
+            return place
+        return np.empty(self._reader.shape, self._reader.dtype)
+
+    def _taken(self, rows: Tensor) -> Tensor:
+        """The pixels of some rows, where they are cached; pinned if they are copied to a GPU from there."""
+        if self._pixels.is_cuda or self._device.type != "cuda":
+            return self._pixels.index_select(0, self._on_its_way(rows))
+        shape = len(rows), *self._pixels.shape[1:]
+        pinned = torch.empty(shape, dtype=self._pixels.dtype, pin_memory=True)
+        return torch.index_select(self._pixels, 0, rows, out=pinned)
 
     def _take_back(self, row: int, pixels: np.ndarray | None) -> None:
         if pixels is not None:
             self._pixels[row] = to_tensor(pixels)
             self._readable[row] = True
 
-    def fetch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        kept = self._readable[rows].nonzero().squeeze(1)
-        chosen = rows[kept].to(self._pixels.device, non_blocking=True)
-        return self._batch(self._pixels.index_select(0, chosen)), kept
-
-    def prefetch(self, batches: Sequence[Tensor]) -> None:
-        """Nothing to do: all images are decoded."""
-
 
 class StreamedImages(ImageStore):
-    """Images decoded for each batch, the next batches in the background."""
+    """Images decoded for each batch, or read from the disk if they are decoded, the next batches in the background."""
 
-    def __init__(self, reader: ImageReader, device: torch.device) -> None:
-        super().__init__(reader, device, "none")
+    def __init__(self, reader: ImageReader, device: torch.device, place: CacheKind = "none") -> None:
+        super().__init__(reader, device, place)
         self._planned: deque[Tensor] = deque()
         self._ahead: deque[PendingBatch] = deque()
-
-    def load(self) -> Iterator[int]:
-        """Nothing to do: images are decoded for each batch."""
-        return iter(())
 
     def fetch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         pending = self._take(rows)
@@ -272,9 +376,14 @@ class StreamedImages(ImageStore):
         return self._batch(pixels), kept
 
     def prefetch(self, batches: Sequence[Tensor]) -> None:
-        while self._ahead:
-            self._ahead.pop().cancel()
-        self._planned = deque(batches)
+        self._planned, begun, self._ahead = deque(batches), self._ahead, deque()
+        for pending in begun:
+            if self._planned and torch.equal(pending.rows, self._planned[0]):
+                self._planned.popleft()
+                self._ahead.append(pending)
+            else:
+                pending.cancel()
+        self._reader.find_decoded()
         self._start_more()
 
     def close(self) -> None:

@@ -58,6 +58,11 @@ def is_deep(wanted: NetworkInput) -> bool:
     return wanted.input_map is not None and wanted.input_map.bits > 8
 
 
+def is_rgb(wanted: NetworkInput) -> bool:
+    """Whether the channels are red, green and blue, and no measurements of their own."""
+    return wanted.color and not (wanted.input_map is not None and wanted.input_map.channels)
+
+
 def bytes_of_image(wanted: NetworkInput) -> int:
     """Memory that one image takes."""
     return wanted.width * wanted.height * wanted.channel_count * (2 if is_deep(wanted) else 1)

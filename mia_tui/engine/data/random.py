@@ -15,6 +15,9 @@ from torch import Tensor
 ORDER_STREAM = 0
 """Of the order of the images in an epoch; `augment` has the others."""
 
+SAMPLING_STREAM = 1000
+"""Of which images of a class are shown once more; far from those of augmentations."""
+
 _BITS = 0xFFFF_FFFF_FFFF_FFFF
 _GOLDEN = 0x9E37_79B9_7F4A_7C15
 _FIRST = 0xBF58_476D_1CE4_E5B9

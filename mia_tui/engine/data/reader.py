@@ -14,9 +14,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mia_tui.dataset.decoded.images import DecodedImages
 from mia_tui.dataset.images.decode import NetworkInput, decode_input
 from mia_tui.dataset.model import FRAME_NUMBERING, ImageKey
-from mia_tui.engine.data.disk_watch import DiskWatch, WorkStopped
+from mia_tui.engine.data.disk_watch import DiskWatch, Problem, WorkStopped
 from mia_tui.engine.data.network_input import is_deep
 from mia_tui.engine.data.scaling import to_tensor
 from mia_tui.errors import DecodeError
@@ -44,6 +45,7 @@ class ImageReader:
         should_stop: Polled while images are loaded, and while waiting for a disk.
         on_wait: Called with the reason when waiting for a disk begins, and with None when it is over.
         numbering: What the frames of the images are.
+        decoded: Images that are decoded already, which those that are read now are added to; None for none.
 
     Attributes:
         shape: Of one image: height, width, channels.
@@ -66,6 +68,7 @@ class ImageReader:
         should_stop: ShouldStop | None = None,
         on_wait: OnWait | None = None,
         numbering: int = FRAME_NUMBERING,
+        decoded: DecodedImages | None = None,
     ) -> None:
         self.shape = (wanted.height, wanted.width, wanted.channel_count)
         self.dtype: type[np.generic] = np.uint16 if is_deep(wanted) else np.uint8
@@ -85,6 +88,7 @@ class ImageReader:
         self._root = root
         self._wanted = wanted
         self._should_stop = should_stop
+        self._decoded = decoded
         self._pool = ThreadPoolExecutor(
             max(_LEAST_THREADS, threads or usable_cores()), thread_name_prefix="decode"
         )
@@ -96,7 +100,7 @@ class ImageReader:
         """Begin to decode rows, shape (N,), int64, in the background."""
         return PendingBatch(self, rows)
 
-    def submit(self, row: int, into: np.ndarray) -> Future[str | None]:
+    def submit(self, row: int, into: np.ndarray) -> Future[Problem]:
         """Decode one row into an array (H, W, C); the future gives the reason why it cannot be read, or None."""
         return self._pool.submit(self._read, row, into)
 
@@ -124,8 +128,43 @@ class ImageReader:
     def close(self) -> None:
         """Drop what has not begun, and stop the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._decoded is not None:
+            self._decoded.close()
 
-    def _read(self, row: int, into: np.ndarray) -> str | None:
+    def find_decoded(self) -> None:
+        """Look for images that other runs decoded since."""
+        if self._decoded is not None:
+            self._decoded.refresh()
+
+    def submit_decoded(self, rows: Sequence[int], pixels: np.ndarray) -> Future[Problem] | None:
+        """Read a whole batch (N, H, W, C) of images that were decoded before; None if not all of them were.
+
+        The future gives a reason if one of them cannot be read any more: then none counts.
+        """
+        if self._decoded is None or not self._decoded.are_checked(np.asarray(rows, np.int64)):
+            return None
+        return self._pool.submit(self._read_decoded, rows, pixels)
+
+    def _read_decoded(self, rows: Sequence[int], pixels: np.ndarray) -> Problem:
+        assert self._decoded is not None
+        are_read = all(self._decoded.read(row, into) for row, into in zip(rows, pixels, strict=True))
+        return None if are_read else "they are not in the cache any more."
+
+    def _read(self, row: int, into: np.ndarray) -> Problem:
+        if self._decoded is None:
+            return self._decode(row, into)
+        if self._decoded.read(row, into):
+            other_type = self._decoded.other_type(row)
+            if other_type:
+                self.other_types[row] = other_type
+            return None
+        before = self._decoded.stamp(row)
+        problem = self._decode(row, into)
+        if problem is None:
+            self._decoded.add(row, before, into, self.other_types.get(row, ""))
+        return problem
+
+    def _decode(self, row: int, into: np.ndarray) -> Problem:
         image = self._images[row]
         try:
             into[...] = decode_input(
@@ -140,8 +179,74 @@ class ImageReader:
         return None
 
 
+class PendingImages:
+    """Images that are being decoded.
+
+    Args:
+        reader: Decodes them.
+        rows: Which.
+        pixels: Takes them: an array (H, W, C) for each.
+        begun: Futures of those that are being decoded into their array already, by row.
+    """
+
+    def __init__(
+        self,
+        reader: ImageReader,
+        rows: Sequence[int],
+        pixels: Sequence[np.ndarray],
+        begun: Mapping[int, Future[Problem]] | None = None,
+    ) -> None:
+        self._reader, self._numbers, self._into = reader, rows, pixels
+        self._futures = [
+            None if row in reader.left_out else (begun or {}).get(row) or reader.submit(row, into)
+            for row, into in zip(rows, pixels, strict=True)
+        ]
+
+    def settle(self) -> list[int]:
+        """Wait for the images, and for their disk if that is away; what cannot be read is added to `left_out`.
+
+        Returns:
+            The positions in `rows` of those that could be read, ascending.
+
+        Raises:
+            WorkStopped: If a stop was requested while it waited.
+            AwayError: If the disk stayed away.
+        """
+        faults: dict[int, str] = {}
+        for position, future in enumerate(self._futures):
+            if future is not None and not future.done():
+                self._reader.check_stop()
+            problem = None if future is None else self._reader.disk.result(future)
+            if problem is not None:
+                faults[self._numbers[position]] = problem
+        faults = self._still_unreadable(faults)
+        kept = []
+        for position, row in enumerate(self._numbers):
+            if row in faults:
+                self._reader.left_out.setdefault(row, faults[row])
+            if row not in self._reader.left_out:  # nor one that an earlier batch found unreadable
+                kept.append(position)
+            self._reader.disk.record(row, is_read=row not in self._reader.left_out)
+        return kept
+
+    def cancel(self) -> None:
+        """Give up what has not begun."""
+        for future in self._futures:
+            if future is not None:
+                future.cancel()
+
+    def _still_unreadable(self, faults: dict[int, str]) -> dict[int, str]:
+        """Read rows once more; returns why some still cannot be read although the disk is reachable."""
+        places = {row: position for position, row in enumerate(self._numbers)}
+
+        def submit(row: int) -> Future[Problem]:
+            return self._reader.submit(row, self._into[places[row]])
+
+        return self._reader.disk.read_again(list(faults), submit)
+
+
 class PendingBatch:
-    """A batch that is being decoded.
+    """A batch that is being decoded, or read if its images were decoded before.
 
     Attributes:
         rows: What was asked for, shape (N,), int64.
@@ -152,23 +257,10 @@ class PendingBatch:
         self._reader = reader
         self._numbers: list[int] = rows.tolist()
         self._pixels = np.empty((len(self._numbers), *reader.shape), reader.dtype)
-        self._futures = [
-            None if row in reader.left_out else reader.submit(row, into)
-            for row, into in zip(self._numbers, self._pixels, strict=True)
-        ]
-
-    def each_done(self) -> Iterator[None]:
-        """Wait for one image after the other; then `result` need not wait for any.
-
-        Raises:
-            WorkStopped: If a stop was requested.
-            AwayError: If the disk does not answer.
-        """
-        for future in self._futures:
-            if future is not None:
-                self._reader.disk.result(future)
-            self._reader.check_stop()
-            yield
+        self._whole = None
+        if reader.left_out.keys().isdisjoint(self._numbers):
+            self._whole = reader.submit_decoded(self._numbers, self._pixels)
+        self._images = None if self._whole is not None else self._begin()
 
     def result(self) -> tuple[Tensor, Tensor]:
         """Wait for the batch, and for its disk if that is away.
@@ -181,37 +273,23 @@ class PendingBatch:
             WorkStopped: If a stop was requested while it waited.
             AwayError: If the disk stayed away.
         """
-        faults: dict[int, str] = {}
-        for position, future in enumerate(self._futures):
-            problem = None if future is None else self._reader.disk.result(future)
-            if problem is not None:
-                faults[self._numbers[position]] = problem
-        faults = self._still_unreadable(faults)
-        kept = []
-        for position, row in enumerate(self._numbers):
-            if row in faults:
-                self._reader.left_out.setdefault(row, faults[row])
-            if row not in self._reader.left_out:  # nor one that an earlier batch found unreadable
-                kept.append(position)
-            self._reader.disk.record(row, is_read=row not in self._reader.left_out)
-        positions = torch.tensor(kept, dtype=torch.int64)
+        if self._whole is not None and self._reader.disk.result(self._whole) is None:
+            kept = [row not in self._reader.left_out for row in self._numbers]
+            positions = torch.tensor(kept, dtype=torch.bool).nonzero().squeeze(1)
+        else:
+            positions = torch.tensor((self._images or self._begin()).settle(), dtype=torch.int64)
         pixels = to_tensor(self._pixels)
-        return (pixels if len(kept) == len(pixels) else pixels[positions]), positions
+        return (pixels if len(positions) == len(pixels) else pixels[positions]), positions
 
     def cancel(self) -> None:
         """Give up what has not begun."""
-        for future in self._futures:
-            if future is not None:
-                future.cancel()
+        if self._whole is not None:
+            self._whole.cancel()
+        if self._images is not None:
+            self._images.cancel()
 
-    def _still_unreadable(self, faults: dict[int, str]) -> dict[int, str]:
-        """Read rows once more; returns why some still cannot be read although the disk is reachable."""
-        places = {row: position for position, row in enumerate(self._numbers)}
-
-        def submit(row: int) -> Future[str | None]:
-            return self._reader.submit(row, self._pixels[places[row]])
-
-        return self._reader.disk.read_again(list(faults), submit)
+    def _begin(self) -> PendingImages:
+        return PendingImages(self._reader, self._numbers, list(self._pixels))
 
 
 def row_groups(samples: Sequence[Sample]) -> npt.NDArray[np.int64]:

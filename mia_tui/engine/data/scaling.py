@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mia_tui.catalog.backbones import HALF, IMAGENET, Normalisation
@@ -19,6 +20,7 @@ from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap, count_channels
 
 Channels = tuple[float, ...]
 
+_BYTE_CHANNELS = 4  # that torch resizes as bytes
 _SIGN = np.uint16(32768)
 _ZERO_ONE = Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
@@ -38,6 +40,20 @@ def to_unit(images: Tensor) -> Tensor:
     """
     unit = images.to(torch.float32)
     return unit.div_(255.0) if images.dtype == torch.uint8 else unit.add_(float(_SIGN)).div_(65535.0)
+
+
+def to_unit_of_size(pixels: Tensor, height: int, width: int) -> Tensor:
+    """As `to_unit`, made smaller first, with anti-aliasing.
+
+    On the CPU torch is 200 times as fast with bytes of up to four channels as with all else.
+    """
+    if pixels.shape[2:] == (height, width):
+        return to_unit(pixels)
+    if pixels.device.type == "cpu" and pixels.dtype == torch.uint8 and pixels.shape[1] <= _BYTE_CHANNELS:
+        return to_unit(_shrink(pixels, (height, width)))
+    return _shrink(to_unit(pixels).contiguous(), (height, width)).contiguous(
+        memory_format=torch.channels_last
+    )
 
 
 def standardise(images: Tensor, mean: Channels, std: Channels) -> Tensor:
@@ -71,6 +87,10 @@ def channel_scaling(config: TrainConfig, input_map: InputMap = AS_BEFORE) -> tup
         return chosen.mean, chosen.std
     count = count_channels(input_map, color=config.color)
     return (sum(chosen.mean) / 3,) * count, (sum(chosen.std) / 3,) * count
+
+
+def _shrink(images: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(images, size=size, mode="bilinear", antialias=True)
 
 
 @lru_cache(maxsize=8)

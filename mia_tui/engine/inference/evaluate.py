@@ -1,6 +1,6 @@
 """Evaluating a network on labelled images: loss, confusion matrix and the predicted class of each image."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from mia_tui.engine.data.feed import Batch
 from mia_tui.engine.device import Arithmetic, autocast, is_out_of_memory, release_memory
 from mia_tui.engine.inference.head_input import EvaluatedFeatures
 from mia_tui.engine.inference.kept_scores import KeptScores
+from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
 from mia_tui.errors import RunError
 
 LossTerms = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -44,14 +45,13 @@ def evaluate(
     should_stop: Callable[[], bool],
     features: EvaluatedFeatures | None = None,
     kept: KeptScores | None = None,
+    with_views: bool = False,
 ) -> Scores | None:
     """Evaluate a network on every batch; None if a stop was requested before the last one.
 
-    `features` gets what the head is given, if the model is a `WithHeadInput`; `kept` gets the logits.
+    `features` gets what the head is given, if the model is a `WithHeadInput`; `kept` gets the logits. `with_views`
+    takes the mean over flips and turns of each image, as predictions do (`predict.Predictor`).
     """
-    # Imports torchmetrics, which predictions do without: a fifth of their start.
-    from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
-
     counter, predictions = ConfusionCounter(num_classes, device), PredictedClasses(num_samples, device)
     sums = torch.zeros(2, device=device)
     for batch in batches:
@@ -59,7 +59,10 @@ def evaluate(
             return None
         if not len(batch.targets):  # none of its images can be read
             continue
-        output = infer(model, batch.images, device, arithmetic)
+        if with_views:
+            output = infer_views(model, batch.images, num_classes, device, arithmetic)
+        else:
+            output = infer(model, batch.images, device, arithmetic)
         logits = output[:, :num_classes]
         if features is not None:
             features.add(batch.rows, output[:, num_classes:])
@@ -90,6 +93,30 @@ def infer(model: nn.Module, images: Tensor, device: torch.device, arithmetic: Ar
         if pieces >= len(images):
             raise RunError("Memory ran out with a single image.", "Use another device (--device).")
         pieces = min(2 * pieces, len(images))
+
+
+def infer_views(
+    model: nn.Module, images: Tensor, num_classes: int, device: torch.device, arithmetic: Arithmetic
+) -> Tensor:
+    """As `infer`, of flips and turns of each image: logarithms of the mean probabilities, then means of the rest."""
+    total: Tensor | None = None
+    count = 0
+    for view in views(images):
+        output = infer(model, view, device, arithmetic)
+        both = torch.cat([torch.softmax(output[:, :num_classes], dim=1), output[:, num_classes:]], dim=1)
+        total, count = both if total is None else total + both, count + 1
+    assert total is not None
+    mean = total / count
+    logs = mean[:, :num_classes].clamp_min(torch.finfo(mean.dtype).tiny).log()
+    return torch.cat([logs, mean[:, num_classes:]], dim=1)
+
+
+def views(images: Tensor) -> Iterator[Tensor]:
+    """The flips and quarter turns of images (N, C, H, W): eight of a square, four otherwise."""
+    for turn in range(0, 4, 1 if images.shape[-1] == images.shape[-2] else 2):
+        turned = torch.rot90(images, turn, (-2, -1))
+        yield turned
+        yield turned.flip(-1)
 
 
 @torch.inference_mode()

@@ -27,7 +27,7 @@ from mia_tui.engine.data.reader import ImageReader, ShouldStop
 from mia_tui.engine.data.scaling import standardise, to_tensor, to_unit
 from mia_tui.engine.device import pick_device, resolve_precision, set_up
 from mia_tui.engine.inference.activation import class_activation
-from mia_tui.engine.inference.evaluate import infer
+from mia_tui.engine.inference.evaluate import infer, views
 from mia_tui.engine.inference.familiar import read_familiar
 from mia_tui.engine.inference.head_input import WithHeadInput
 from mia_tui.engine.training.checkpoint import load_model
@@ -76,6 +76,7 @@ class Predictor:
         card: The network's model card.
         familiar: What the features of images are like that it knows; None if that is not known.
         device: Where it computes.
+        arithmetic: In which numbers; in bf16, probabilities differ from those in fp32 by up to 0.01.
         warning: Why an existing GPU is not used; None if nothing is wrong.
         other_types: How many images were of a type that the network was not trained on, by dtype.
 
@@ -98,7 +99,7 @@ class Predictor:
         self.warning = choice.warning
         self.other_types: Counter[str] = Counter()
         self.device, self._threads = choice.device, threads
-        self._arithmetic = resolve_precision(precision, choice.device)
+        self.arithmetic = resolve_precision(precision, choice.device)
         model, self.card = load_model(weights)
         self.familiar = read_familiar(weights)
         if self.familiar is not None:
@@ -240,7 +241,7 @@ class Predictor:
         total: Tensor | None = None
         count = 0
         for view in views(inputs) if tta else (inputs,):  # one at a time: eight need the memory of eight
-            output = infer(self._model, view, self.device, self._arithmetic)
+            output = infer(self._model, view, self.device, self.arithmetic)
             shares = torch.softmax(output[:, :classes], dim=1)
             both = torch.cat([shares, output[:, classes:]], dim=1)
             total, count = both if total is None else total + both, count + 1
@@ -293,12 +294,3 @@ def _heat_over(values: np.ndarray, placement: Placement, size: Size) -> HeatMap:
     first, top_edge, last, bottom = placement.box
     box = first / size[0], top_edge / size[1], last / size[0], bottom / size[1]
     return HeatMap(cells.numpy().tobytes(), cells.shape[0], cells.shape[1], box)
-
-
-def views(images: Tensor) -> Iterator[Tensor]:
-    """The flips and quarter turns of images (N, C, H, W): eight of a square, four otherwise."""
-    turns = (0, 1, 2, 3) if images.shape[-1] == images.shape[-2] else (0, 2)
-    for turn in turns:
-        turned = torch.rot90(images, turn, (-2, -1))
-        yield turned
-        yield turned.flip(-1)

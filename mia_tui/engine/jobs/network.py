@@ -39,7 +39,7 @@ def load_network(attempt: Attempt, config: NetworkConfig, threads: int | None) -
         digest = config.digest or "+".join(weights_digest(Path(each.weights)) for each in config.ensemble)
     else:
         network, digest = _load(Path(config.weights), config.digest, config, threads)
-    attempt.started(device=describe(network.device))
+    attempt.started(device=describe(network.device), arithmetic=network.arithmetic)
     if network.warning:
         attempt.warn(f"Computing on the CPU: {network.warning}")
     return network, digest

@@ -182,7 +182,7 @@ def _predict(
             "Delete it if they are not needed.",
         )
     already = f"; {counted(rows.done, 'image is', 'images are')} already predicted" if rows.done else ""
-    attempt.phase("working", f"predicting {job.config.scope}{already}")
+    attempt.phase("working", f"predicting {job.config.scope} ({network.arithmetic}){already}")
     attempt.progress(rows.done, listing.count)
     if rows.faults:
         again = _rows(attempt, job, network, header.rule, _cut(rows.faults, _BATCHES_TOGETHER * size))

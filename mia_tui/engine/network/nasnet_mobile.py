@@ -117,6 +117,17 @@ class NASNetAMobile(nn.Module):
         """Logits, shape (N, num_classes)."""
         return self.forward_head(self.forward_features(x))
 
+    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
+        """Which layers belong together, as timm says it of nasnetalarge."""
+        return {
+            "stem": r"^conv0|cell_stem_[01]",
+            "blocks": [
+                (r"^cell_(\d+)", None),
+                (r"^reduction_cell_0", (6,)),
+                (r"^reduction_cell_1", (12,)),
+            ],
+        }
+
     def get_classifier(self) -> nn.Module:
         """The head, as timm's models give it."""
         head: nn.Module = self.last_linear

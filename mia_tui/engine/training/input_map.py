@@ -43,6 +43,10 @@ def settle_input_map(
         attempt.phase("loading", "measuring how bright the images are")
         kept = _measure(attempt, job, training)
         attempt.write_when_back(partial(attempt.run.put_input_map, kept))
+        if kept.channels and job.config.stain_jitter:
+            attempt.warn(
+                "--stain-jitter has no effect: the channels of these images are measurements, no picture in colour."
+            )
     config = job.config
     attempt.phase("loading", input_sentence(kept, color=config.color, pixel_size=config.pixel_size))
     return kept

@@ -19,7 +19,10 @@ from mia_tui.decoding import Count, check
 from mia_tui.engine.data.feed import Batch, Mix
 from mia_tui.engine.data.network_input import is_deep
 from mia_tui.engine.device import Arithmetic, autocast, is_out_of_memory, release_memory
+from mia_tui.engine.network.averages import EpochAverage
 from mia_tui.engine.network.backbones import build_model, check_input
+from mia_tui.engine.network.layer_stages import set_frozen, train_head_only
+from mia_tui.engine.network.norms import has_norms
 from mia_tui.engine.network.weights import find_weights, load_weights, take_over_head
 from mia_tui.engine.training.losses import loss_terms
 from mia_tui.engine.training.optim import Schedule, make_optimizer
@@ -90,6 +93,10 @@ class Learner:
         self.ema = ModelEmaV3(self.model, config.ema_decay, use_warmup=True) if config.ema_decay else None
         self.optimizer = make_optimizer(self.model, config)
         self.schedule = Schedule(self.optimizer, config, steps_per_epoch)
+        self._is_frozen = False
+        self._average: EpochAverage | None = None
+        if config.average_epochs:
+            self._average = EpochAverage(config.epochs - config.average_epochs + 1)
         self._scaler = torch.amp.GradScaler(device.type, enabled=arithmetic == "fp16")
 
     def _build(self, say: Callable[[str], None] | None, resumed: bool) -> nn.Module:
@@ -117,9 +124,37 @@ class Learner:
 
     @property
     def evaluated_model(self) -> nn.Module:
-        """The network that is validated and saved: the moving average of the weights if there is one."""
+        """The network that is validated and saved: with the mean of its weights, if there is one."""
+        averaged = None if self._average is None else self._average.model
+        if averaged is not None:
+            return averaged
         module: nn.Module = self.model if self.ema is None else self.ema.module
         return module
+
+    def end_epoch(self, epoch: int) -> bool:
+        """Take the weights of an epoch into their mean.
+
+        Returns:
+            Whether batch normalisation of `evaluated_model` is to be measured before it is used.
+        """
+        if self._average is not None:
+            self._average.epoch_ended(epoch, self.model)
+        is_averaged = self._average is not None and self._average.model is not None
+        is_wanted = self.config.refresh_norms and not (self._is_frozen and self.evaluated_model is self.model)
+        return (is_averaged or is_wanted) and has_norms(self.evaluated_model)
+
+    def set_step(self, epoch: int, step: int) -> None:
+        """Set the rate of the next step, and whether all of the network learns in it or its head only.
+
+        Args:
+            epoch: From 1.
+            step: Steps of this epoch that are done, from 0.
+        """
+        self.schedule.set_step(epoch, step)
+        frozen = self.schedule.is_frozen(epoch, step)
+        if frozen != self._is_frozen:
+            self._is_frozen = frozen
+            set_frozen(self.model, frozen)
 
     def step(self, batch: Batch) -> StepResult:
         """One step of the optimizer.
@@ -136,7 +171,10 @@ class Learner:
         Raises:
             RunError: If memory runs out even for two images, or three that must stay together.
         """
-        self.model.train()
+        if self._is_frozen:
+            train_head_only(self.model)
+        else:
+            self.model.train()
         result = self._gradients(batch)
         while result is None:  # outside the except block, whose traceback would keep the tensors alive
             self._halve_micro_batch(len(batch.images))
@@ -221,6 +259,7 @@ class Learner:
         return {
             "model": self.model.state_dict(),
             "ema": None if self.ema is None else self.ema.module.state_dict(),
+            "average": None if self._average is None else self._average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "scaler": self._scaler.state_dict(),
@@ -240,6 +279,8 @@ class Learner:
         self.model.load_state_dict(state["model"])
         if self.ema is not None:
             self.ema.module.load_state_dict(state["ema"])
+        if self._average is not None:
+            self._average.load_state_dict(state["average"], self.model)
         own = [{name: type(value) for name, value in group.items()} for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(state["optimizer"])
         _check_optimizer(self.optimizer, own)

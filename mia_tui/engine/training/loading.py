@@ -124,15 +124,13 @@ class TrainingLoader:
         self._say("reading images")
         self._feed = feed = self._open_feed(wanted, scaling)
         left_out = LeftOutImages(self._attempt, self._samples, self._job.classes, feed.images)
-        for done in feed.images.load():
-            self._attempt.progress(done, len(self._samples))
+        feed.begin(self._progress.epoch, start=self._progress.step)
         left_out.report(self._progress.epoch)
         left_out.check_classes()
         fingerprint = settle_fingerprint(
             self._attempt, self._job, self._samples, is_resumed=self._state is not None
         )
         other_types = OtherTypesWarning(self._attempt, feed.images, wanted)
-        other_types.give()
         self._say(f"building {self._config.backbone}")
         learner = self._build_learner(wanted, self._config, self._steps_per_epoch)
         if self._state is not None:

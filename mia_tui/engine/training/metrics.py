@@ -8,34 +8,30 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from mia_tui.engine.large_library import import_large
 from mia_tui.errors import RunError
 from mia_tui.runs.evaluation.epoch_predictions import NOT_EVALUATED
 
-import_large("torchmetrics")
-from torchmetrics.classification import MulticlassConfusionMatrix  # noqa: E402
 
+class ConfusionCounter:
+    """A confusion matrix on the device of the network, filled batch by batch without waiting for it.
 
-class ConfusionCounter(MulticlassConfusionMatrix):
-    """torchmetrics' confusion matrix, with another way to count a batch.
-
-    Its own needs `torch.bincount`, which makes the CPU wait for the GPU at every batch, and N x C^2 numbers instead
-    under deterministic algorithms (0.5 GB for a batch of 64 and a thousand classes); and it takes outputs that are
-    not finite for class 0. Here a batch is added in place, and its faults come out in `counts`.
+    Not torchmetrics': its import, which brings scipy and matplotlib along, takes a quarter of a run's start; it needs
+    `torch.bincount`, which makes the CPU wait for the GPU at every batch, and N x C^2 numbers instead under
+    deterministic algorithms (0.5 GB for a batch of 64 and a thousand classes); and it takes outputs that are not
+    finite for class 0. Here a batch is added in place, and its faults come out in `counts`.
 
     Args:
         num_classes: C.
         device: Device of the logits.
+
+    Attributes:
+        sums: Shape (C * C + 2,), int64, on the device: the matrix row by row, then how many class ids were outside
+            the classes, and how many outputs were not finite. Those of several processes can be added.
     """
 
-    bad_outputs: Tensor
-    bad_ids: Tensor
-
     def __init__(self, num_classes: int, device: torch.device | str = "cpu") -> None:
-        super().__init__(num_classes, validate_args=False)
-        self.add_state("bad_outputs", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
-        self.add_state("bad_ids", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
-        self.to(device)
+        self.num_classes = num_classes
+        self.sums = torch.zeros(num_classes * num_classes + 2, dtype=torch.int64, device=device)
 
     def update(self, outputs: Tensor, targets: Tensor) -> None:
         """Count a batch.
@@ -47,45 +43,40 @@ class ConfusionCounter(MulticlassConfusionMatrix):
         Raises:
             ValueError: If the shapes do not fit.
         """
-        predictions = self._predictions(outputs)  # (N,)
-        if targets.shape != predictions.shape:
+        if targets.shape != outputs.shape[:1]:
             raise ValueError(f"targets {tuple(targets.shape)} do not fit outputs {tuple(outputs.shape)}")
-        ids = torch.stack([targets.to(torch.int64), predictions])  # (2, N)
-        self.bad_ids += ((ids < 0) | (ids >= self.num_classes)).sum()
-        ids = ids.clamp(0, self.num_classes - 1)  # an index outside would end the process on a GPU
-        cells = ids[0] * self.num_classes + ids[1]  # (N,)
-        self.confmat.view(-1).index_add_(0, cells, torch.ones_like(cells))
+        classes = self.num_classes
+        is_float = outputs.is_floating_point()
+        if is_float and outputs.shape[1:] != (classes,):
+            raise ValueError(f"outputs {tuple(outputs.shape)} do not fit {classes} classes")
+        predictions = outputs.argmax(dim=1) if is_float else outputs
+        cells = targets * classes + predictions  # (N,)
+        outside = (targets < 0) | (targets >= classes)
+        if not is_float:
+            outside |= (predictions < 0) | (predictions >= classes)
+        # An index outside would end the process on a GPU.
+        cells = cells.masked_fill(outside, classes * classes)
+        if is_float:
+            cells = cells.masked_fill(~outputs.isfinite().all(dim=1), classes * classes + 1)
+        self.sums.index_add_(0, cells, torch.ones_like(cells))
 
     def counts(self) -> npt.NDArray[np.int64]:
-        """The matrix so far, shape (C, C): rows truth, columns prediction; summed over processes, as `compute`.
+        """The matrix so far, shape (C, C): rows truth, columns prediction.
 
         Raises:
             RunError: If an output was nan or infinite.
             ValueError: If a class id was not in [0, C).
         """
-        if self.update_count == 0:  # `compute` would warn
-            return np.zeros((self.num_classes, self.num_classes), np.int64)
-        counts: npt.NDArray[np.int64] = self.compute().cpu().numpy().copy()
-        return counts
-
-    def compute(self) -> Tensor:
-        """As `counts`, as a tensor on the device."""
-        if self.bad_outputs.item():
+        sums: npt.NDArray[np.int64] = self.sums.cpu().numpy().copy()
+        outside, not_finite = sums[-2:]
+        if not_finite:
             raise RunError(
                 "The network's outputs are not finite numbers.",
                 "Training has diverged: try a lower --lr, or --precision fp32.",
             )
-        if self.bad_ids.item():
+        if outside:
             raise ValueError(f"class ids are outside 0..{self.num_classes - 1}")
-        return self.confmat
-
-    def _predictions(self, outputs: Tensor) -> Tensor:
-        if not outputs.is_floating_point():
-            return outputs.to(torch.int64)
-        if outputs.ndim != 2 or outputs.shape[1] != self.num_classes:
-            raise ValueError(f"outputs {tuple(outputs.shape)} do not fit {self.num_classes} classes")
-        self.bad_outputs += (~outputs.isfinite()).sum()
-        return outputs.argmax(dim=1)
+        return sums[:-2].reshape(self.num_classes, self.num_classes)
 
 
 class PredictedClasses:

@@ -5,7 +5,7 @@ something was called: a resumed run has the same rates as an uninterrupted one.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from mia_tui.catalog.optimizers import OPTIMIZERS
 from mia_tui.config.train import TrainConfig
 from mia_tui.decoding import Count, check
+from mia_tui.engine.network.layer_stages import learning_shares
 
 PLATEAU_MIN_DELTA = 1e-4
 """A smaller change is no improvement. Source: Keras, ReduceLROnPlateau, which the predecessor uses."""
@@ -35,7 +36,8 @@ def base_weight_decay(config: TrainConfig) -> float:
 def make_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
     """The optimizer of a run, over the parameters that are to be trained.
 
-    Weight decay leaves out parameters of one dimension: biases, and the scale and shift of norms.
+    Weight decay leaves out parameters of one dimension: biases, and the scale and shift of norms. With `layer_decay`
+    each group also has an `lr_scale`: its rate as a share of that of the schedule.
     """
     row = OPTIMIZERS[config.optimizer]
     options: dict[str, Any] = {"lr": base_lr(config)}
@@ -43,7 +45,7 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
         # torch refuses Nesterov without momentum, where the two are the same thing anyway.
         options |= {"momentum": config.momentum, "nesterov": config.momentum > 0}
     optimizer: type[Optimizer] = getattr(torch.optim, row.torch_class)
-    return optimizer(list(_parameter_groups(model, base_weight_decay(config))), **options)
+    return optimizer(list(_parameter_groups(model, base_weight_decay(config), config.layer_decay)), **options)
 
 
 class _Saved(msgspec.Struct):
@@ -57,8 +59,11 @@ class _Saved(msgspec.Struct):
 class Schedule:
     """Sets the learning rate of an optimizer, step by step.
 
+    While only the head learns (`freeze_epochs`), its rate is that of the start; the schedule begins after that, with
+    its warm-up, and the rest of the run is its length.
+
     Args:
-        optimizer: All its groups get the same rate.
+        optimizer: All its groups get the same rate, or their own shares of it.
         config: Start of the rate, and which schedule it follows.
         steps_per_epoch: Steps of a whole epoch.
     """
@@ -67,6 +72,9 @@ class Schedule:
         self._optimizer = optimizer
         self._config = config
         self._steps_per_epoch = steps_per_epoch
+        self._frozen_steps = round(config.freeze_epochs * steps_per_epoch)
+        # Kept here: a loaded state of an earlier version takes what is not in it out of the groups.
+        self._shares = [group.get("lr_scale", 1.0) for group in optimizer.param_groups]
         self._base = base_lr(config)
         self._floor = min(config.min_lr, self._base)
         self._reductions = 0
@@ -87,8 +95,12 @@ class Schedule:
             step: Steps of this epoch that are done, from 0.
         """
         self._lr = max(self._floor, self._rate(epoch, step))
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._lr
+        for group, share in zip(self._optimizer.param_groups, self._shares, strict=True):
+            group["lr"] = self._lr * share
+
+    def is_frozen(self, epoch: int, step: int) -> bool:
+        """Whether only the head learns in the next step, of the place as in `set_step`."""
+        return self._done(epoch, step) < self._frozen_steps
 
     def epoch_ended(self, value: float, higher_is_better: bool) -> None:
         """Take in the watched metric of an epoch, for `plateau`; nan is no improvement. Other schedules ignore it."""
@@ -115,22 +127,30 @@ class Schedule:
 
     def _rate(self, epoch: int, step: int) -> float:
         config = self._config
+        if self.is_frozen(epoch, step):
+            return self._base
+        done = self._done(epoch, step) - self._frozen_steps
         match config.schedule:
             case "constant":
                 return self._base
             case "plateau":
                 return self._base * config.plateau_factor**self._reductions
             case "step":
-                return self._base * config.step_factor ** ((epoch - 1) // config.step_epochs)
+                return self._base * config.step_factor ** (
+                    done // max(1, self._steps_per_epoch) // config.step_epochs
+                )
             case "cosine":
-                return self._cosine((epoch - 1) * self._steps_per_epoch + step)
+                return self._cosine(done)
+
+    def _done(self, epoch: int, step: int) -> int:
+        return (epoch - 1) * self._steps_per_epoch + step
 
     def _cosine(self, done: int) -> float:
-        """Linear warm-up (half of the run at most), then half a cosine down to the floor.
+        """Linear warm-up (half of the steps at most), then half a cosine down to the floor.
 
         Source: Loshchilov & Hutter, "SGDR", 2017, eq. 5, without restarts.
         """
-        total = self._config.epochs * self._steps_per_epoch
+        total = self._config.epochs * self._steps_per_epoch - self._frozen_steps
         warmup = min(round(self._config.warmup_epochs * self._steps_per_epoch), total // 2)
         if done < warmup:
             return self._base * (done + 1) / warmup
@@ -138,13 +158,25 @@ class Schedule:
         return self._floor + (self._base - self._floor) * (1 + math.cos(math.pi * progress)) / 2
 
 
-def _parameter_groups(model: nn.Module, weight_decay: float) -> Iterator[dict[str, Any]]:
-    """The parameters with weight decay, then those without.
+def _parameter_groups(model: nn.Module, weight_decay: float, layer_decay: float) -> Iterator[dict[str, Any]]:
+    """The parameters with weight decay, then those without; with `layer_decay` both of one share after the other.
 
     Not timm's `param_groups_weight_decay`: that puts the two in the other order, and into a single group where the
     weight decay is 0. The optimizer's state in last.pt is stored by position, so earlier runs could not be resumed.
     """
-    trained = [p for p in model.parameters() if p.requires_grad]
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if layer_decay == 1:
+        yield from _with_and_without_decay(trained.values(), weight_decay)
+        return
+    shares = learning_shares(model, layer_decay)
+    for share in sorted({shares[name] for name in trained}):
+        group = [p for name, p in trained.items() if shares[name] == share]
+        for made in _with_and_without_decay(group, weight_decay):
+            yield made | {"lr_scale": share}
+
+
+def _with_and_without_decay(trained: Iterable[nn.Parameter], weight_decay: float) -> Iterator[dict[str, Any]]:
+    trained = list(trained)
     decayed = [p for p in trained if p.ndim > 1]
     spared = [p for p in trained if p.ndim <= 1]
     for params, decay in ((decayed, weight_decay), (spared, 0.0)):

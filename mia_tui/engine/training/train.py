@@ -29,6 +29,7 @@ from mia_tui.engine.inference.evaluate import Scores, evaluate
 from mia_tui.engine.inference.familiar import MOST_IMAGES, FamiliarFeatures, familiar_features
 from mia_tui.engine.inference.head_input import EvaluatedFeatures, WithHeadInput
 from mia_tui.engine.inference.kept_scores import KeptScores
+from mia_tui.engine.network.norms import MOST_NORM_IMAGES, measure_norms
 from mia_tui.engine.training.checkpoint import (
     BestWeights,
     copy_weights,
@@ -189,7 +190,7 @@ class _Training:
         interrupted: Exception | None = None
         try:
             for batch in self.feed.training_batches(progress.epoch, start=progress.step):
-                self.learner.schedule.set_step(progress.epoch, progress.step)
+                self.learner.set_step(progress.epoch, progress.step)
                 progress.step += 1
                 if len(batch.targets) >= least:
                     result = self._step(batch)
@@ -236,6 +237,8 @@ class _Training:
         scores = {"train": Scores(progress.confusion.numpy(), progress.loss, progress.predicted)}
         images = len(self.feed.rows("val"))
         seen, kept = EvaluatedFeatures(images, MOST_IMAGES), KeptScores(images, len(self.job.classes))
+        if self.learner.end_epoch(progress.epoch) and not self._measure_norms():
+            return False
         if self.evaluated_part == "val":
             validated = self._validate(seen, kept)
             if validated is None:
@@ -256,6 +259,17 @@ class _Training:
             self._save()
         return True
 
+    def _measure_norms(self) -> bool:
+        """Measure the norms of the network that is validated and saved; False if a stop was requested meanwhile."""
+        batches = self.feed.mixed_batches(MOST_NORM_IMAGES)
+        return measure_norms(
+            self.learner.evaluated_model,
+            (batch.images for batch in batches),
+            self.device,
+            self.arithmetic,
+            self.attempt.should_stop,
+        )
+
     def _validate(self, seen: EvaluatedFeatures, kept: KeptScores) -> Scores | None:
         rows = self.feed.rows("val")
         left_out = self.left_out.rows
@@ -273,6 +287,7 @@ class _Training:
                 should_stop=self.attempt.should_stop,
                 features=seen,
                 kept=kept,
+                with_views=self.config.validate_views,
             )
         self.left_out.report(self.progress.epoch)
         if scores is not None and not scores.confusion.any():

@@ -117,6 +117,11 @@ class Prepared:
         return self.dataset.state
 
     @property
+    def totals(self) -> dict[Part, int]:
+        """Images of each part."""
+        return {part: sum(of[part] for of in self.counts.values()) for part in PARTS}
+
+    @property
     def notes(self) -> list[str]:
         """What the user should know before the start, a sentence each."""
         return [*self.dataset.notes, *self.warnings, *_doubts(self.job.config)]

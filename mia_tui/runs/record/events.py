@@ -37,7 +37,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 class RunStarted(Event, frozen=True, kw_only=True, tag="run_started"):
     """A worker began to work on the run; `attempt` counts from 1, `resumed_at` is None for a fresh start.
 
-    `cpu` and `arithmetic` (fp32, bf16 or fp16; of a training) are empty in runs of earlier versions.
+    `cpu` and `arithmetic` (fp32, bf16 or fp16) are empty where they are not known, and in runs of earlier versions.
     """
 
     protocol: int

@@ -27,7 +27,7 @@ from mia_tui.runs.record.layout import RunDir
 PROGRESS_EVERY_S = 0.2
 """Progress is reported no more often than this."""
 
-_PACKAGES = ("mia-tui", "torch", "torchvision", "timm", "torchmetrics", "pillow", "numpy")
+_PACKAGES = ("mia-tui", "torch", "torchvision", "timm", "pillow", "numpy")
 
 
 class Attempt:

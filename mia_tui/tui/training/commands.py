@@ -162,11 +162,19 @@ class TrainCommands:
     async def _recipe(self) -> None:
         from mia_tui.tui.training.pickers import recipes
 
-        chosen = await self._screen.ask(recipes(self._screen.context.ink))
-        if chosen is not None:
-            self._cursor.form.take_recipe(chosen)
-            self._cursor.refresh()
-            self._screen.say(f"All settings are those of the recipe {chosen}.")
+        told = self._screen.recommendation
+        chosen = await self._screen.ask(
+            recipes(self._screen.context.ink, None if told is None else told.recipe)
+        )
+        if chosen is None:
+            return
+        form = self._cursor.form
+        form.take_recipe(chosen)
+        if told is not None and chosen == told.recipe:
+            for name, text in told.beside.items():
+                form.set_text(name, text)
+        self._cursor.refresh()
+        self._screen.say(f"The settings of the recipe {chosen} are in the form.")
 
     async def _load(self) -> None:
         hint = "{ok} loads it, {cancel} changes nothing; mia-tui train --show-config writes such a file, too."

@@ -1,17 +1,16 @@
-"""How long a training will take, by steps that were timed on this machine, or by the size of the network.
+"""Times the steps of a training on this machine, for how long it will take (`runs.preflight.duration`).
 
 The steps are timed in a process of its own, which imports torch; typing never waits for it.
 """
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
-from mia_tui.catalog.backbones import BACKBONES
 from mia_tui.config.train import TrainConfig
-from mia_tui.config.train.run import LEAST_TRIAL_STEPS
 from mia_tui.runs.machine.step_times import StepTime, StepTimes, timed_settings
+from mia_tui.runs.preflight.duration import Forecast, forecast
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.worker.helper import Helper
 from mia_tui.runs.worker.preview_messages import PreviewImage
@@ -26,45 +25,8 @@ from mia_tui.text import printable
 from mia_tui.tui.training.estimate import StartEstimate
 from mia_tui.tui.training.machine import cores_here
 
-_START_S = 10.0  # until the libraries are imported and the network is built
 _TIMED_IMAGES = 8
 _IDLE_S = 20.0  # then the process ends
-_BACKWARD = 3.0  # times as long as a prediction takes a step of the training
-# Billions of multiply-adds a second, forward, of a step: as a core and a GPU of 2020 do them.
-_CORE_RATE, _GPU_RATE = 7.0, 600.0
-_MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """How long a training will take.
-
-    Attributes:
-        seconds: About.
-        source: Where that comes from, in a few words.
-    """
-
-    seconds: float
-    source: str
-
-    def __str__(self) -> str:
-        return f"{about(self.seconds)} ({self.source})"
-
-
-def about(seconds: float) -> str:
-    """A time as people say it, such as `about 12 minutes`."""
-    if seconds < 0.75 * _MINUTE:
-        return "less than a minute"
-    for unit, name, next_unit in (
-        (_MINUTE, "minute", _HOUR),
-        (_HOUR, "hour", _DAY),
-        (_DAY, "day", float("inf")),
-    ):
-        if seconds < 0.9 * next_unit:
-            count = max(1, round(seconds / unit))
-            one = "an hour" if name == "hour" else f"a {name}"
-            return f"about {one}" if count == 1 else f"about {count:,} {name}s"
-    return ""
 
 
 class StepClock:
@@ -92,6 +54,11 @@ class StepClock:
         threading.Thread(target=self._load, name="step-times", daemon=True).start()
 
     @property
+    def times(self) -> StepTimes | None:
+        """What was timed on this machine; None until that is read."""
+        return self._times
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is being timed."""
         return self._helper.idle
@@ -112,21 +79,16 @@ class StepClock:
 
     def forecast(self, config: TrainConfig, estimate: StartEstimate, *, has_gpu: bool) -> Forecast | None:
         """How long a training takes; None if nothing tells."""
-        times, key = self._times, timed_settings(config)
-        time = None if times is None else times.find(key)
-        if time is not None:
-            slowed = ", beside other programs" if time.is_busy else ""
-            return Forecast(_total_s(config, estimate, time), f"measured here{slowed}")
-        problem = self._problems.get(key)
-        guess = _guess(config, None if times is None else times.alike(key), has_gpu=has_gpu)
-        if guess is None:
-            return None
-        source = (
-            f"an estimate, since it cannot be measured: {printable(problem)}" if problem else "an estimate"
-        )
-        if key == self._asked and not problem:
+        told = forecast(config, estimate.totals, self._times, has_gpu=has_gpu, cores=cores_here())
+        key = timed_settings(config)
+        if told is None or (self._times is not None and self._times.find(key)):
+            return told
+        problem, source = self._problems.get(key), told.source
+        if problem:
+            source += f", since it cannot be measured: {printable(problem)}"
+        elif key == self._asked:
             source += "; it is being measured"
-        return Forecast(_total_s(config, estimate, guess), source)
+        return replace(told, source=source)
 
     def _load(self) -> None:
         self._times = StepTimes()
@@ -161,41 +123,3 @@ def _some(samples: Sequence[Sample]) -> tuple[PreviewImage, ...]:
     training = [(row, each) for row, each in enumerate(samples) if each.split == "train"]
     step = max(1, len(training) // _TIMED_IMAGES)
     return tuple(PreviewImage(row, each.path, each.frame) for row, each in training[::step][:_TIMED_IMAGES])
-
-
-def _total_s(config: TrainConfig, estimate: StartEstimate, time: StepTime) -> float:
-    totals = estimate.totals
-    images = totals["train"] + totals["val"]
-    reading = images * time.read_s / cores_here()
-    epoch = totals["train"] * time.train_s + totals["val"] * time.validate_s
-    if config.cache == "none":  # read beside the steps
-        epoch, reading = max(epoch, reading), 0.0
-    run = config.epochs * epoch
-    return config.repeats * (_START_S + reading + run) + _trials_s(config, run, time)
-
-
-def _trials_s(config: TrainConfig, run_s: float, time: StepTime) -> float:
-    """How long the trials of a run take at most, if it has any; only the first of its repetitions does them."""
-    if not config.trials:
-        return 0.0
-    allowed = LEAST_TRIAL_STEPS * config.batch_size * time.train_s
-    whole = (
-        2 * (config.trials + 4) * run_s
-    )  # each as long as the run, on two thirds of the images three times
-    return min(whole, max(config.trial_share * run_s, allowed))
-
-
-def _guess(config: TrainConfig, alike: StepTime | None, *, has_gpu: bool) -> StepTime | None:
-    """Times by the multiply-adds of a network, and by how fast this machine did others."""
-    row = BACKBONES.get(config.backbone)
-    if row is None:
-        return None
-    work = row.gmacs * config.width * config.height / row.input_size**2
-    is_gpu = has_gpu and config.device != "cpu"
-    train_s = work / (_GPU_RATE if is_gpu else _CORE_RATE * (config.threads or cores_here()))
-    read_s = 0.005
-    other = None if alike is None else BACKBONES.get(alike.backbone)
-    if alike is not None and other is not None:
-        train_s = alike.train_s * work / (other.gmacs * alike.pixels / other.input_size**2)
-        read_s = alike.read_s
-    return StepTime(train_s, train_s / _BACKWARD, read_s, "", config.backbone, config.width * config.height)

@@ -14,7 +14,8 @@ import msgspec
 
 from mia_tui.config.check import find_faults, make_config
 from mia_tui.config.command import value_text
-from mia_tui.config.fields import Field, Value, fields, parse_value, record_values
+from mia_tui.config.fields import SIZE, Field, Value, fields, parse_value, record_values
+from mia_tui.config.recipes import RECIPES
 from mia_tui.config.settings_file import load_config, save_config
 from mia_tui.config.split import SPLIT_FIELDS
 from mia_tui.config.train import TrainConfig
@@ -34,6 +35,9 @@ START_TITLES = {
 }
 """Its settings, as they are called there."""
 
+_OF_THE_MACHINE = frozenset(
+    ("device", "devices", "threads", "cache", "precision", "compile", "cuda_graphs", "deterministic", "seed")
+)
 _OPTION = re.compile(r"--[a-z][a-z0-9-]*")
 
 
@@ -73,8 +77,13 @@ class Form:
         self._read = None
 
     def take_recipe(self, name: str) -> None:
-        """Start again from a recipe."""
+        """Start again from a recipe; what somebody named of images, labels and machine stays, unless it names it."""
+        kept = {
+            each: self._texts[each] for each in self.given if _stays(each) and each not in _named_by(name)
+        }
         self.take(make_config(recipe=name))
+        for each, text in kept.items():
+            self.set_text(each, text)
 
     def load(self, path: Path) -> None:
         """Take the settings of a file, and the defaults for those that it leaves out.
@@ -182,6 +191,17 @@ def field_named_in(error: ConfigError) -> str | None:
 @cache
 def _by_option() -> dict[str, str]:
     return {field.option: field.title for field in fields()}
+
+
+def _named_by(recipe: str) -> frozenset[str]:
+    """The fields that a recipe sets."""
+    values = next((values for known, values in RECIPES.items() if known == recipe), {})
+    return frozenset(SIZE if name in ("width", "height") else name for name in values)
+
+
+def _stays(name: str) -> bool:
+    """Whether a field is of the images, the labels or the machine, and not of how the network learns."""
+    return field_of(name).group in ("Input", "Data") or name in _OF_THE_MACHINE
 
 
 def _shown(value: Value | None) -> str:

@@ -27,7 +27,11 @@ _FRAME_ROWS = 12  # of the dialog around its list, and of the screen around it
 _LICENCE_COLUMNS = 96  # of the terminal, from which there is room for it
 
 _RECIPE_WORDS = {
-    "default": "our own settings, chosen by measurement",
+    "default": "the settings without a recipe; a network that begins with nothing",
+    "quick": "a first look in a few epochs, beginning with ImageNet weights",
+    "best": "the most accurate one, beginning with ImageNet weights; takes longer",
+    "finetune": "beginning with ImageNet weights, which come with the program",
+    "scratch": "a network that begins with nothing, with more epochs and varied images",
     "auto": "the default, with learning rate, weight decay and length chosen by short trials",
     "mia": "those of MIA (Microscopic Image Analyzer)",
 }
@@ -159,11 +163,16 @@ def words_of(field: Field, ink: Ink, begun: str = "", *, current: str = "") -> F
     )
 
 
-def recipes(ink: Ink) -> FieldPicker:
-    """The recipes."""
-    choices = [Choice(f"{name}: {_RECIPE_WORDS[name]}", str(name)) for name in RECIPES]
-    hint = "What is in the form is replaced; {cancel} changes nothing."
-    return FieldPicker("Take all settings from which recipe?", choices, ink, hint=hint)
+def recipes(ink: Ink, best: str | None) -> FieldPicker:
+    """The recipes; `best` is the one that suits these images."""
+    choices = [
+        Choice(f"{name}: {_RECIPE_WORDS[name]}{' (suits best)' if name == best else ''}", str(name))
+        for name in RECIPES
+    ]
+    hint = (
+        "Image size, labels, parts and device stay, unless the recipe names them. {cancel} changes nothing."
+    )
+    return FieldPicker("Take the settings of which recipe?", choices, ink, current=best or "", hint=hint)
 
 
 def _backbone_line(row: Backbone, config: TrainConfig, here: bool, with_licence: bool) -> str:

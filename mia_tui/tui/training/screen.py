@@ -16,6 +16,7 @@ from textual.notifications import Notification
 from mia_tui.config.command import train_command
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.preflight.prepare import TrainingPreparer
+from mia_tui.runs.preflight.recommendation import Recommendation, TrainingPlace, recommend
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
@@ -28,7 +29,7 @@ from mia_tui.tui.training.estimate import EstimateThread, StartEstimate
 from mia_tui.tui.training.forecast import StepClock
 from mia_tui.tui.training.form import START, Form, field_of
 from mia_tui.tui.training.form_cursor import FIELD_KINDS, FormCursor, FormLine
-from mia_tui.tui.training.machine import Machine, probe_machine
+from mia_tui.tui.training.machine import Machine, cores_here, probe_machine
 from mia_tui.tui.training.panel import FormFacts, panel
 from mia_tui.tui.training.preview import PreviewPane
 from mia_tui.tui.training.start_page import StartFacts, StartRoom, start_lines
@@ -369,12 +370,27 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         return start_lines(cursor, start, room, self._ink)
 
     def _start_facts(self) -> StartFacts:
-        estimate, forecast = self.estimate, None
+        estimate, told = self.estimate, None
+        config = self.cursor.form.values
         if estimate is not None and not estimate.problem:
-            has_gpu = self.machine is not None and bool(self.machine.gpus) and not self.machine.why_not
-            forecast = self._clock.forecast(self.cursor.form.values, estimate, has_gpu=has_gpu)
-        keys = (self.key("start"), self.key("section_next"), self.key("group"))
-        return StartFacts(estimate, forecast, self.machine, keys)
+            told = self._clock.forecast(config, estimate, has_gpu=self._has_gpu)
+        keys = (self.key("start"), self.key("section_next"), self.key("group"), self.key("recipe"))
+        return StartFacts(estimate, told, self.machine, keys, self.recommendation)
+
+    @property
+    def recommendation(self) -> Recommendation | None:
+        """Which recipe suits these images; None until images, machine and weights are known."""
+        estimate, here, form = self.estimate, self.commands.weights_here, self.cursor.form
+        if estimate is None or estimate.problem or self.machine is None or here(form.values.backbone) is None:
+            return None
+        place = TrainingPlace(self._has_gpu, cores_here(), self._clock.times)
+        return recommend(
+            form.values, estimate.totals, place, here=lambda name: bool(here(name)), given=form.given
+        )
+
+    @property
+    def _has_gpu(self) -> bool:
+        return self.machine is not None and bool(self.machine.gpus) and not self.machine.why_not
 
     @property
     def _is_wide(self) -> bool:

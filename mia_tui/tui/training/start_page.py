@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mia_tui.runs.preflight.duration import Forecast
+from mia_tui.runs.preflight.recommendation import Recommendation
 from mia_tui.text import counted, join_names, printable
 from mia_tui.tui.training.estimate import StartEstimate
-from mia_tui.tui.training.forecast import Forecast
 from mia_tui.tui.training.form_cursor import FormCursor, FormLine, WordKind, wrapped
 from mia_tui.tui.training.machine import Machine, cores_here
 from mia_tui.tui.training.words import meaning
@@ -24,13 +25,15 @@ class StartFacts:
         estimate: What the training would use.
         forecast: How long it would take.
         machine: Where it can train.
-        keys: Those that start the training, show the other settings, and keep groups together.
+        keys: Those that start the training, show the other settings, keep groups together, and load a recipe.
+        recommendation: Which recipe suits.
     """
 
     estimate: StartEstimate | None
     forecast: Forecast | None
     machine: Machine | None
-    keys: tuple[str, str, str]
+    keys: tuple[str, str, str, str]
+    recommendation: Recommendation | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def start_lines(cursor: FormCursor, facts: StartFacts, room: StartRoom, ink: Ink
         ink: What the terminal can show.
     """
     width = max(_LEAST_COLUMNS, room.columns - _INDENT)
-    start, others, keep = facts.keys
+    start, others, keep, recipe = facts.keys
     gap = [FormLine("", "", "", "fact")] if room.is_airy else []
 
     def say(text: str, kind: WordKind = "fact") -> list[FormLine]:
@@ -82,7 +85,10 @@ def start_lines(cursor: FormCursor, facts: StartFacts, room: StartRoom, ink: Ink
             + ask("labels"),
         ),
         ("How large", ask("backbone", "size")),
-        ("How long", ask("epochs") + say(how_long(facts.forecast), "told")),
+        (
+            "How long",
+            ask("epochs") + say(how_long(facts.forecast), "told") + say(_recipe(facts, recipe), "advice"),
+        ),
         ("On what", ask("device", "threads") + say(_on_what(cursor, facts, ink))),
     )
     lines = [line for title, block in blocks for line in (FormLine("", title, "", "heading"), *block, *gap)]
@@ -129,6 +135,14 @@ def _advice(cursor: FormCursor, facts: StartFacts, key: str) -> str:
         f"{groups.one} in both training and validation would make results look better than they are. "
         + (estimate.keeping or f"{key} keeps each {groups.one} in one part.")
     )
+
+
+def _recipe(facts: StartFacts, key: str) -> str:
+    """Which recipe suits better, why, and what loads it; "" where none does."""
+    told = facts.recommendation
+    if told is None or told.recipe is None:
+        return "" if told is None else told.warning
+    return f"{told.warning} {told.advice(f'The recipe {told.recipe} ({key})')}".strip()
 
 
 def _on_what(cursor: FormCursor, facts: StartFacts, ink: Ink) -> str:

@@ -52,7 +52,7 @@ _LIMIT_S = 30.0
 _OUTSIDE = 0.001
 _BEYOND = 0.25
 _FURTHEST = 3.0
-_PACKAGES = {
+READER_PACKAGES = {
     "pillow": "pillow",
     "tiff": "tifffile",
     "deep_codecs": "imagecodecs",
@@ -230,7 +230,7 @@ def _middle(size: Size) -> Region | None:
 def _reader(source: Source) -> tuple[str, str] | None:
     source = source.source if isinstance(source, StackSource) else source
     module = type(source).__module__.partition(".readers.")[2]
-    package = _PACKAGES.get(module.partition(".")[0])
+    package = READER_PACKAGES.get(module.partition(".")[0])
     try:
         return None if package is None else (package, version(package))
     except PackageNotFoundError:

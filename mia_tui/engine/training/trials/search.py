@@ -17,6 +17,7 @@ from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.data.feed import Feed, batches
 from mia_tui.engine.device import Arithmetic
 from mia_tui.engine.inference.evaluate import infer
+from mia_tui.engine.network.norms import MOST_NORM_IMAGES, measure_norms
 from mia_tui.engine.training.learner import Learner
 from mia_tui.engine.training.trials.judge import Fold, groups_of, image_losses, make_folds
 from mia_tui.engine.training.trials.plan import (
@@ -172,17 +173,27 @@ class TrialSearch:
         """Train one network, and get its logits of the images that it is judged on, shape (n, C), on the CPU."""
         steps = len(batches(torch.arange(fold.train), config.batch_size))
         learner, feed = self._make_learner(config, steps), self._make_feed(config, fold.samples)
-        least = min(2, config.batch_size)
+        least, measures = min(2, config.batch_size), False
         for epoch in range(1, config.epochs + 1):
             for step, batch in enumerate(feed.training_batches(epoch, start=0)):
-                learner.schedule.set_step(epoch, step)
+                learner.set_step(epoch, step)
                 if len(batch.targets) >= least:
                     learner.step(batch)
                 seen += len(batch.targets)
                 self._attempt.progress(min(seen, total), total)
                 if self._attempt.should_stop():
                     raise WorkStopped
+            measures = learner.end_epoch(epoch)
+        if measures and not self._measure_norms(learner, feed):
+            raise WorkStopped
         return self._judge(learner, feed, fold.judged)
+
+    def _measure_norms(self, learner: Learner, feed: Feed) -> bool:
+        """As before each validation of the run; False if a stop was requested meanwhile."""
+        images = (batch.images for batch in feed.mixed_batches(MOST_NORM_IMAGES))
+        return measure_norms(
+            learner.evaluated_model, images, learner.device, self._arithmetic, self._attempt.should_stop
+        )
 
     def _judge(self, learner: Learner, feed: Feed, rows: Tensor) -> Tensor:
         classes = len(self._job.classes)

@@ -34,7 +34,7 @@ _ACTIONS: tuple[Action, ...] = (
         "Keep the images of a slide, patient or the like in one part, as file names tell.",
         _TRAIN,
     ),
-    Action("recipe", ("ctrl+r",), "Recipe", "Load all settings of a recipe.", _TRAIN),
+    Action("recipe", ("ctrl+r",), "Recipe", "Load the settings of a recipe.", _TRAIN),
     Action("load", ("ctrl+o",), "Load", "Load the settings of a file.", _TRAIN),
     Action("save", ("ctrl+s",), "Save", "Write the settings to a file, for here and for --config.", _TRAIN),
     Action("copy", ("f6", "ctrl+y"), "Copy", "Copy the same training as a command line.", _TRAIN),

@@ -1,0 +1,1 @@
+"""What may happen to an image that is trained on; `engine.data.augment` decides when."""
