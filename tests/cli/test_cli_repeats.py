@@ -98,9 +98,8 @@ def test_networks_that_cannot_answer_together_are_refused(mia: Mia, discs: Path,
     assert_refused(twice, 2, "is named twice")
     other = tmp_path / "others"
     for name in ("red", "green"):
-        (other / name).mkdir(parents=True)
         for number in range(8):
-            draw_disc(other / name / f"{number}.png", size_px=40, red=name == "red", seed=number)
+            draw_disc(other / name, f"{number}.png", size_px=40, red=name == "red", seed=number)
     assert train(mia, other).code == 0
     second = runs_of(other)[0]
     answer = mia("predict", discs, "--run", run.path, "--run", second.path, "--out", tmp_path / "p.csv")

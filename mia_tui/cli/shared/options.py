@@ -264,8 +264,8 @@ def settings_options(function: Function) -> Function:
         "--recipe",
         cls=Option,
         metavar="NAME",
-        help="Settings to start from: default, quick, best, finetune, scratch, auto (short trials choose learning rate, "
-        "weight decay and length), or mia (the predecessor's).",
+        help="Settings to start from: default, quick, best, finetune, scratch, auto (short trials choose learning "
+        "rate, weight decay and length), or mia (the predecessor's).",
     )
     file = click.option(
         "--config",

@@ -54,9 +54,9 @@ class SharedInput(Predictor):
 
     def __init__(self, members: Sequence[tuple[Predictor, float]], names: Sequence[str]) -> None:
         first = members[0][0]
+        vars(self).update(vars(first))  # its device, threads and input are those of all of them
         self.count = len(members)
-        self.device, self.warning, self._threads = first.device, first.warning, first._threads
-        self.other_types: Counter[str] = Counter()
+        self.other_types = Counter()
         self.familiar = None if any(member.familiar is None for member, _ in members) else first.familiar
         of_name = {item.name: item for item in first.card.classes}
         self.card = _with_classes(first.card, [of_name[name] for name in names])
@@ -94,13 +94,14 @@ class Ensemble:
         parts: At least one.
 
     Attributes:
-        card: As in `Predictor`, of the first network; so are familiar, device and warning.
+        card: As in `Predictor`, of the first network; so are familiar, device, arithmetic and warning.
     """
 
     def __init__(self, parts: Sequence[SharedInput]) -> None:
         self._parts = parts
         first = parts[0]
         self.card, self.device, self.warning = first.card, first.device, first.warning
+        self.arithmetic = first.arithmetic
         self.familiar = None if any(part.familiar is None for part in parts) else first.familiar
 
     @property

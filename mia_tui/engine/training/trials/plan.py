@@ -2,8 +2,8 @@
 
 The search goes along one setting after the other: from the best settings so far one step up, and another one as long
 as that is better, else down. Learning rate and weight decay come first, since a plain network with these two tuned
-beats all but one of eight methods made for small data (Brigato et al. 2021, arXiv:2108.13122), then the length, and
-finer steps if trials are left.
+beats all but one of eight methods made for small data (Brigato et al. 2021, arXiv:2108.13122); then the same in finer
+steps, and the length.
 
 Trials are judged on images that they did not learn from. A validation part of a few images tells little, so with less
 than `LEAST_VALIDATION` all images are used by cross-validation: for each trial as many networks as folds, each judged
@@ -33,8 +33,9 @@ LEAST_VALIDATION = 200
 
 FOLDS = 3
 
-CLEAR = 1.64
-"""Standard errors that a gain must have: one in twenty gains by chance is as large."""
+CLEAR = 1.0
+"""Standard errors that a gain over the usual settings, or by a longer training, must have (Breiman et al. 1984,
+"Classification and regression trees", the rule of one standard error)."""
 
 _LEAST_EPOCHS = 2
 _MOST_LONGER = 4  # times as many epochs as the run was asked for
@@ -43,10 +44,11 @@ _LEAST_DECAY = 1e-4  # the first one that is tried by an optimizer whose usual o
 _STAGES = (
     ("lr", 3.0),
     ("weight_decay", 10.0),
-    ("epochs", 2.0),
     ("lr", math.sqrt(3.0)),
     ("weight_decay", math.sqrt(10.0)),
+    ("epochs", 2.0),  # last, since all that is tried behind a longer training would take as long
 )
+_LENGTHS = 2  # trials of longer trainings, twice and four times as long
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ def plan_trials(config: TrainConfig, *, train: int, val: int) -> TrialPlan:
     images = train if folds == 1 else (train + val) * (folds - 1)
     run_steps = train / config.batch_size * config.epochs
     one = images / config.batch_size * config.epochs
-    lengths = 2 * _MOST_LONGER - 4 if "epochs" in names else 0  # two trials take twice and four times as long
+    lengths = (
+        4 if "epochs" in names else 0
+    )  # what two trials that are twice and four times as long take beyond two
     share = max(config.trial_share * run_steps, LEAST_TRIAL_STEPS) / (one * (config.trials + lengths))
     if share < _LENGTH_SHARE:
         names = tuple(name for name in names if name != "epochs")
@@ -129,6 +133,7 @@ def _search(plan: TrialPlan) -> Generator[Settings, float, None]:
     """Gives the settings of each trial, and is sent its score."""
     best, tried = dict(plan.base), [dict(plan.base)]
     best_score = yield dict(best)
+    most = plan.count - (_LENGTHS if "epochs" in plan.names else 0)  # of the same length
     for name, ratio in _STAGES:
         if name not in plan.names:
             continue
@@ -136,7 +141,7 @@ def _search(plan: TrialPlan) -> Generator[Settings, float, None]:
             has_gained = False
             for _ in range(2):
                 settings = _moved(plan, best, name, factor)
-                if settings is None or settings in tried:
+                if settings is None or settings in tried or (name != "epochs" and len(tried) >= most):
                     break
                 tried.append(settings)
                 score = yield dict(settings)
@@ -199,7 +204,7 @@ def choose(
     for one in clear:  # a longer training must be clearly better than a shorter one
         if one.trial.settings["epochs"] < best.trial.settings["epochs"]:
             gain, error = gain_over(np.array(one.losses), np.array(best.losses), groups, weights)
-            if gain < error:
+            if gain <= CLEAR * error:
                 best = one
     return TrialsChoice(
         number=best.trial.number,
