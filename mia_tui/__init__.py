@@ -33,6 +33,8 @@ Where things go
                         config/train/ and config/recipes.py
     augmentation        a function in engine/data/augment.py with a number of its own for random values, its fields in
                         config/train/ and config/recipes.py
+    setting to tune     its name in `TUNABLE` of config/train/run.py, its first value and its steps in
+                        engine/training/trials/plan.py
     training setting    a field in config/train/, and when one would change it in config/advice.py; form, option,
                         file and help follow from them
     image format        a record in dataset/images/formats.py; unless Pillow reads it, its reader, a module in
@@ -130,6 +132,17 @@ Each line passes through its modules in this order.
         calls engine/training/train.py. That measures brightness (engine/training/input_map.py), reads the images,
         builds the network (engine/training/learner.py) and trains. What happens goes to events.jsonl
         (runs/worker/attempt.py, runs/record/log.py); tui/runs/follow.py reads it, runs/record/state.py adds it up.
+    trials to chosen settings
+        engine/training/loading.py hands the decoded images to engine/training/trials/search.py, which asks
+        engine/training/trials/plan.py for the next settings, trains, and judges on images that were not learned from
+        (engine/training/trials/judge.py). Each trial goes to trials.jsonl (runs/record/trials.py) and the log; with
+        the choice there, `RunDir.job` (runs/record/layout.py) has the chosen settings and no trials any more.
+    a training that is repeated with other seeds
+        `Prepared.create_all` makes a job for each (runs/preflight/repeats.py), which wait for each other;
+        runs/list/repeats.py finds them by the name of their group, and computes mean and spread.
+    several networks that answer together
+        runs/ensemble.py checks that they may, and names them in the settings of a prediction or evaluation;
+        engine/jobs/network.py loads them, engine/inference/ensemble.py takes the mean of their probabilities.
     a label to the suggestions that are learned from it
         `_apply` of tui/controller/label_controller.py -> `labels_changed` of tui/live/live_suggestions.py, which
         gives the newest labels to the thread of tui/live/learner_thread.py: tui/live/learner.py takes features from

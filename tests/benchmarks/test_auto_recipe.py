@@ -2,10 +2,10 @@
 
     [MIA_BLOOD_CELLS=FOLDER] pytest -m benchmark tests/benchmarks/test_auto_recipe.py -s
 
-FOLDER is as for test_blood_cells.py; without it, the sets are those that are drawn here. MIA_SETS chooses some by name
-("digits,stripes"), MIA_SEEDS says how often each is done (3), with other labelled images each time, MIA_SIZE (64) and
-MIA_BACKBONE (resnet18) what is trained. A network by the default and one by the recipe learn from the same images and
-are asked about the same others, which neither has seen. Takes hours on two cores; with MIA_SIZE=32 and
+FOLDER is as for test_blood_cells.py; without it, the sets are those that are drawn here. MIA_SETS chooses some by
+name ("digits;stripes"), MIA_SEEDS says how often each is done (3), with other labelled images each time, MIA_SIZE (64)
+and MIA_BACKBONE (resnet18) what is trained. A network by the default and one by the recipe learn from the same images
+and are asked about the same others, which neither has seen. Takes hours on two cores; with MIA_SIZE=32 and
 MIA_BACKBONE=timm:test_resnet about half an hour.
 """
 

@@ -1,5 +1,6 @@
 """Trials before a training: chosen settings, stop and resume, and what the run is afterwards."""
 
+import math
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,7 @@ from mia_tui.errors import ConfigError
 from mia_tui.runs.preflight.prepare import prepare_training, read_dataset
 from mia_tui.runs.record.events import EpochEnded, Event, SettingsChosen, TrialEnded
 from mia_tui.runs.record.job import Sample
+from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.record.trials import TRIALS, DoneTrial, Trial, read_trials, write_trials
 from mia_tui.runs.rerun.preparing import prepare_rerun
@@ -30,7 +32,7 @@ SHORT = {"trials": 3, "epochs": 2, "schedule": "cosine", "ema_decay": 0.0}
 
 def score(settings: dict[str, float]) -> float:
     """Best at a learning rate of 0.009 and 80 epochs."""
-    return abs(np.log(settings["lr"] / 0.009)) + abs(np.log(settings["epochs"] / 80)) / 9
+    return abs(math.log(settings["lr"] / 0.009)) + abs(math.log(settings["epochs"] / 80)) / 9
 
 
 def searched(plan: TrialPlan) -> list[dict[str, float]]:
@@ -129,7 +131,9 @@ def test_a_run_with_trials_ends_as_a_training_with_the_chosen_settings(discs: Pa
     assert [trial.number for trial in trials] == [1, 2, 3]
     config = run.train_job().config
     assert config.trials == 0
-    assert run.written_job().config.trials == 3
+    written = run.written_job().config
+    assert isinstance(written, TrainConfig)
+    assert written.trials == 3
     choice = read_state(run).choice
     assert choice is not None
     assert choice.settings["lr"] == config.lr
@@ -140,8 +144,8 @@ def test_a_run_with_trials_ends_as_a_training_with_the_chosen_settings(discs: Pa
     assert digests[0] == digests[1]
 
 
-def epochs_of(run: object) -> list[dict[str, float]]:
-    return [row.train for row in read_state(run).epochs]  # type: ignore[arg-type]
+def epochs_of(run: RunDir) -> list[dict[str, float]]:
+    return [row.train for row in read_state(run).epochs]
 
 
 def test_trials_that_were_stopped_go_on_with_the_next_one(discs: Path) -> None:

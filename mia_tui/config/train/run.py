@@ -113,8 +113,8 @@ class RunSettings(LearningSettings, frozen=True, kw_only=True, forbid_unknown_fi
     tune: Annotated[
         str,
         _run(
-            "Settings that the trials choose, with commas between them: lr, weight_decay, epochs. One that is given "
-            "stays as it is.",
+            "Settings that the trials choose, with commas between them: lr, weight_decay, epochs. Unless this is "
+            "given, a setting that is given stays as it is.",
             min_length=1,
             only_if=is_on("trials"),
         ),

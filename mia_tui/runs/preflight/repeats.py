@@ -16,8 +16,11 @@ _SEEDS = 2**31
 
 
 def without_given_trials(config: TrainConfig, given: Collection[str]) -> TrainConfig:
-    """Settings whose trials leave alone what the user named; without trials where nothing is left to choose."""
-    if not config.trials:
+    """Settings whose trials leave alone what the user named; without trials where nothing is left to choose.
+
+    Where the user named what is to be tuned, that holds: a value that was given is then only the one to begin with.
+    """
+    if not config.trials or "tune" in given:
         return config
     left = [name for name in tuned_settings(config) if name not in given]
     if not left:
