@@ -205,7 +205,7 @@ def test_added_up_gradients_are_those_of_the_whole_batch() -> None:
     from mia_tui.config.train import TrainConfig
     from mia_tui.engine.training.learner import Learner
 
-    images, targets = torch.rand(8, 3, 32, 32), torch.arange(8) % 3
+    batch = Batch(torch.rand(8, 3, 32, 32), torch.arange(8) % 3, torch.arange(8))
     grads = []
     for micro_batch in (8, 3):
         config = TrainConfig(
@@ -222,7 +222,7 @@ def test_added_up_gradients_are_those_of_the_whole_batch() -> None:
             warn=lambda message, hint: None,
         )
         learner.micro_batch = micro_batch
-        assert learner._gradients(images, targets) is not None
+        assert learner._gradients(batch) is not None
         grads.append([parameter.grad for parameter in learner.model.parameters()])
     for whole, added in zip(*grads, strict=True):
         torch.testing.assert_close(whole, added, rtol=1e-3, atol=1e-6)

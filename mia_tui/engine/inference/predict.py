@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -37,6 +38,7 @@ from mia_tui.runs.prediction.predictions import MOST_UNFAMILIAR
 from mia_tui.runs.record.input_words import other_type_words
 
 _DIGITS = 4  # of scores
+_TOGETHER, _TOGETHER_ON_GPU = 64, 512  # images of all views that are computed at a time
 _MOST_CELLS = 56  # of a heat map on each side; the maps of networks are smaller
 
 _enlarge = partial(torch.nn.functional.interpolate, mode="bilinear", align_corners=False, antialias=True)
@@ -100,6 +102,7 @@ class Predictor:
         self.other_types: Counter[str] = Counter()
         self.device, self._threads = choice.device, threads
         self.arithmetic = resolve_precision(precision, choice.device)
+        self._most_together = _TOGETHER if choice.device.type == "cpu" else _TOGETHER_ON_GPU
         model, self.card = load_model(weights)
         self.familiar = read_familiar(weights)
         if self.familiar is not None:
@@ -240,11 +243,15 @@ class Predictor:
         inputs = self._standardised(pixels)
         total: Tensor | None = None
         count = 0
-        for view in views(inputs) if tta else (inputs,):  # one at a time: eight need the memory of eight
-            output = infer(self._model, view, self.device, self.arithmetic)
+        # As many views at a time as make a batch that keeps the device busy: all need the memory of all.
+        most = max(1, self._most_together // len(inputs))
+        left = iter(views(inputs) if tta else (inputs,))
+        while some := list(islice(left, most)):
+            together = some[0] if len(some) == 1 else torch.cat(some)
+            output = infer(self._model, together, self.device, self.arithmetic)
             shares = torch.softmax(output[:, :classes], dim=1)
-            both = torch.cat([shares, output[:, classes:]], dim=1)
-            total, count = both if total is None else total + both, count + 1
+            both = torch.cat([shares, output[:, classes:]], dim=1).view(len(some), len(inputs), -1).sum(0)
+            total, count = both if total is None else total + both, count + len(some)
         assert total is not None
         mean = total / count
         probabilities, features = mean[:, :classes], mean[:, classes:]
