@@ -145,10 +145,9 @@ def _detach(report: Report, runs: "Sequence[RunDir]") -> int:
         report.record({"type": "run", "name": run.name, "path": str(run.path), "pid": None})
     repeat = first.job().repeat
     if others and repeat is not None:
-        report.say(
-            f"The other {counted(len(others), 'run')} of {printable(repeat.group)} wait for their turns. Stop all: "
-            f"mia-tui runs stop {shlex.quote(repeat.group)}"
-        )
+        wait = "waits for its turn" if len(others) == 1 else "wait for their turns"
+        report.say(f"{counted(len(others), 'more run')} of {printable(repeat.group)} {wait}.")
+        report.say(f"Stop all:  mia-tui runs stop {shlex.quote(repeat.group)}")
     return code
 
 

@@ -3,10 +3,10 @@
     [MIA_BLOOD_CELLS=FOLDER] pytest -m benchmark tests/benchmarks/test_auto_recipe.py -s
 
 FOLDER is as for test_blood_cells.py; without it, the sets are those that are drawn here. MIA_SETS chooses some by
-name ("digits;stripes"), MIA_SEEDS says how often each is done (3), with other labelled images each time, MIA_SIZE (64)
-and MIA_BACKBONE (resnet18) what is trained. A network by the default and one by the recipe learn from the same images
-and are asked about the same others, which neither has seen. Takes hours on two cores; with MIA_SIZE=32 and
-MIA_BACKBONE=timm:test_resnet about half an hour.
+name ("digits;stripes"), MIA_SEEDS says how often each is done (3), with other labelled images each time; MIA_SIZE (64),
+MIA_BACKBONE (resnet18) and MIA_THREADS (2) say what is trained. A network by the default and one by the recipe learn
+from the same images and are asked about the same others, which neither has seen. Takes hours on two cores; with
+MIA_SIZE=32 and MIA_BACKBONE=timm:test_resnet about half an hour.
 """
 
 import csv
@@ -32,6 +32,7 @@ pytestmark = pytest.mark.benchmark
 
 SIZE = os.environ.get("MIA_SIZE", "64")
 BACKBONE = os.environ.get("MIA_BACKBONE", "resnet18")
+THREADS = os.environ.get("MIA_THREADS", "2")
 SEEDS = int(os.environ.get("MIA_SEEDS", "3"))
 ASKED = 600
 """Images that the networks are asked about."""
@@ -150,7 +151,18 @@ def mia(*words: object) -> list[dict[str, object]]:
 def wrong_images(known: Path, asked: Path, seed: int, recipe: str) -> tuple[set[str], float, str]:
     """Images that the network of a recipe gets wrong, seconds of the training, and what was chosen."""
     begun = time.monotonic()
-    settings = ("--recipe", recipe, "--backbone", BACKBONE, "--size", SIZE, "--seed", seed, "--threads", 2)
+    settings = (
+        "--recipe",
+        recipe,
+        "--backbone",
+        BACKBONE,
+        "--size",
+        SIZE,
+        "--seed",
+        seed,
+        "--threads",
+        THREADS,
+    )
     mia("train", known, *settings)
     taken = time.monotonic() - begun
     run = mia("runs", "show", "last", "--dataset", known)[0]

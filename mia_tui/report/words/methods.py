@@ -246,8 +246,8 @@ def _trials(state: RunState) -> Iterator[str]:
     images = counted(state.trials[0].images, "image") if state.trials else "images"
     kept = ", which were the usual ones" if choice.number == 1 else ""
     yield (
-        f"Before, {tried} were chosen by {choice.trials} short trainings, judged by the cross entropy of {images} that "
-        f"each had not learned from: {settings_words(choice.settings)}{kept}."
+        f"Before, {tried} were chosen by {choice.trials} short trainings, judged by the cross entropy of {images} "
+        f"that each had not learned from: {settings_words(choice.settings)}{kept}."
     )
 
 
