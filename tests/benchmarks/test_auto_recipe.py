@@ -3,7 +3,7 @@
     [MIA_BLOOD_CELLS=FOLDER] pytest -m benchmark tests/benchmarks/test_auto_recipe.py -s
 
 FOLDER is as for test_blood_cells.py; without it, the sets are those that are drawn here. MIA_SETS chooses some by
-name ("digits;stripes"), MIA_SEEDS says how often each is done (3), with other labelled images each time; MIA_SIZE (64),
+name ("digits;stripes"), MIA_SEEDS says how often each is done (3), each time with other images; MIA_SIZE (64),
 MIA_BACKBONE (resnet18) and MIA_THREADS (2) say what is trained. A network by the default and one by the recipe learn
 from the same images and are asked about the same others, which neither has seen. Takes hours on two cores; with
 MIA_SIZE=32 and MIA_BACKBONE=timm:test_resnet about half an hour.
@@ -34,7 +34,7 @@ SIZE = os.environ.get("MIA_SIZE", "64")
 BACKBONE = os.environ.get("MIA_BACKBONE", "resnet18")
 THREADS = os.environ.get("MIA_THREADS", "2")
 SEEDS = int(os.environ.get("MIA_SEEDS", "3"))
-ASKED = 600
+ASKED = 400
 """Images that the networks are asked about."""
 
 Picture = tuple[Path, str, str]
@@ -58,7 +58,7 @@ class SmallSet:
 
 def drawn_cells(folder: Path) -> list[Picture]:
     return [
-        (folder / name, label, name) for name, label in dict(render_demo(folder, count=900, seed=3)).items()
+        (folder / name, label, name) for name, label in dict(render_demo(folder, count=600, seed=3)).items()
     ]
 
 
@@ -77,7 +77,7 @@ def stripes(folder: Path) -> list[Picture]:
     folder.mkdir()
     random, found = np.random.default_rng(7), []
     y, x = np.mgrid[:48, :48]
-    for number in range(900):
+    for number in range(600):
         kind = number % 4
         angle, width = random.uniform(0, np.pi), (3.0, 4.0, 5.5, 7.5)[kind] * random.uniform(0.92, 1.08)
         wave = np.sin((x * np.cos(angle) + y * np.sin(angle)) * 2 * np.pi / width + random.uniform(0, 6))

@@ -39,8 +39,10 @@ def test_the_trials_of_a_run_are_listed_with_the_chosen_one_and_the_reason() -> 
     choice = TrialsChoice(number=2, settings={"lr": 0.003}, trials=2, seconds=6.0, why="Chosen: so.")
     state.apply(SettingsChosen(t=2.0, choice=choice, total_epochs=20))
     lines = trials_text(state).splitlines()
-    assert "  1  learning rate 0.001, 20 epochs: loss 0.5000, accuracy 0.800" in lines
-    assert "*  2  learning rate 0.003, 20 epochs: loss 0.4000, accuracy 0.800  gain +0.1000 ± 0.0300" in lines
+    assert [line.split() for line in lines[2:4]] == [
+        ["1", "0.001", "20", "0.5000", "80.0%"],
+        ["*", "2", "0.003", "20", "0.4000", "80.0%", "+0.1000", "±", "0.0300"],
+    ]
     assert "Chosen: so." in lines
 
 

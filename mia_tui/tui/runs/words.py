@@ -15,7 +15,6 @@ from mia_tui.runs.record.decision import rule_words
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.state import RunState
 from mia_tui.runs.record.time_left import ImageProgress, RunProgress, image_progress, run_progress
-from mia_tui.runs.record.trials import settings_words
 from mia_tui.runs.worker.liveness import IN_PROGRESS
 from mia_tui.text import counted, decode_name, duration, fault_of, printable, shorten, size_words, when
 from mia_tui.tui.runs.follow import RunSnapshot
@@ -128,7 +127,8 @@ def _saved(snapshot: RunSnapshot) -> str:
     ):
         return "where it stopped"
     if state.checkpoint is None:
-        return "from the beginning"
+        is_trying = bool(snapshot.state.trials) and snapshot.state.choice is None
+        return "with the next trial" if is_trying else "from the beginning"
     return f"from its checkpoint of epoch {state.checkpoint.epoch}"
 
 
@@ -303,16 +303,17 @@ def trials_text(state: RunState) -> str:
     if not state.trials:
         return ""
     chosen = 0 if state.choice is None else state.choice.number
+    heads = {"lr": "rate", "weight_decay": "decay", "epochs": "epochs"}
+    names = [name for name in heads if name in state.trials[0].settings]
     lines = [
-        "Trials: loss and accuracy on images that they did not learn from; the gain is over the first one."
+        "Trials, by their loss on images that they did not learn from:",
+        f"{'':4}{''.join(f'{heads[name]:>10}' for name in names)}{'loss':>9}{'right':>8}  gain over the first",
     ]
     for trial in state.trials:
-        gain = f"  gain {trial.gain:+.4f} ± {trial.error:.4f}" if trial.number > 1 else ""
+        values = "".join(f"{trial.settings[name]:>10.3g}" for name in names)
+        gain = f"  {trial.gain:+.4f} ± {trial.error:.4f}" if trial.number > 1 else ""
         mark = "*" if trial.number == chosen else " "
-        lines.append(
-            f"{mark} {trial.number:>2}  {settings_words(trial.settings)}: loss {trial.score:.4f}, accuracy "
-            f"{trial.accuracy:.3f}{gain}"
-        )
+        lines.append(f"{mark}{trial.number:>3}{values}{trial.score:>9.4f}{trial.accuracy:>8.1%}{gain}")
     why = [] if state.choice is None else [state.choice.why]
     return "\n".join([*lines, *why, "", ""])
 
