@@ -191,7 +191,8 @@ def _is_there(
 
     config, card = prediction_config(weights, shard=shard, **settings), read_card(weights)
     rule = config.rule or DecisionRule()
-    header = make_header(str(real_path(folder)), config, card, weights_digest(weights), rule=rule)
+    digest = config.digest or weights_digest(weights)
+    header = make_header(str(real_path(folder)), config, card, digest, rule=rule)
     summary, part = finished_shard(out, shard, shard_settings(header, config, card)), shard_file(out, shard)
     if summary is None:
         return False

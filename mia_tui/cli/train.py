@@ -33,7 +33,7 @@ from mia_tui.cli.shared.options import (
     state_options,
     typed_fields,
 )
-from mia_tui.errors import ConfigError
+from mia_tui.errors import ConfigError, MiaError
 from mia_tui.text import counted, join_names, printable
 
 if TYPE_CHECKING:
@@ -153,9 +153,16 @@ def _detach(report: Report, runs: "Sequence[RunDir]") -> int:
 
 def _run_all(report: Report, runs: "Sequence[RunDir]", *, watch: bool) -> int:
     """Do the runs in this process, one after the other; one that is stopped or fails ends that."""
+    from mia_tui.runs.list.lifecycle import drop_untrained_run
+
     repeat = runs[0].job().repeat
     for place, run in enumerate(runs):
-        code = run_in_front(report, run, watch=watch)
+        try:
+            code = run_in_front(report, run, watch=watch)
+        except MiaError as error:
+            for other in runs[place + 1 :]:
+                drop_untrained_run(other, error)
+            raise
         if code:
             if repeat is not None and place + 1 < len(runs):
                 group = shlex.quote(repeat.group)

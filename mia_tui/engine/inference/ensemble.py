@@ -94,20 +94,16 @@ class Ensemble:
         parts: At least one.
 
     Attributes:
-        card: As in `Predictor`, of the first network; so are familiar, device, arithmetic and warning.
+        card: As in `Predictor`, of the first network; so are familiar, device, arithmetic,
+            warning and other_types.
     """
 
     def __init__(self, parts: Sequence[SharedInput]) -> None:
         self._parts = parts
         first = parts[0]
         self.card, self.device, self.warning = first.card, first.device, first.warning
-        self.arithmetic = first.arithmetic
+        self.arithmetic, self.other_types = first.arithmetic, first.other_types
         self.familiar = None if any(part.familiar is None for part in parts) else first.familiar
-
-    @property
-    def other_types(self) -> Counter[str]:
-        """As in `Predictor`."""
-        return self._parts[0].other_types
 
     def predict(
         self,

@@ -51,11 +51,13 @@ def start_run(prepared: "Prepared", *, annotator: str | None = None, after: RunD
     runs = prepared.create_all(after=after)
     for run in reversed(runs):
         remember_run(run)
-    for run in runs:
+    gives_way = computes_on_cpu(prepared.job.config.device)
+    for place, run in enumerate(runs):
         try:
-            wait_until_taken(run, spawn(run, gives_way=computes_on_cpu(prepared.job.config.device)))
+            wait_until_taken(run, spawn(run, gives_way=gives_way))
         except MiaError as error:
-            drop_untrained_run(run, error)
+            for left in runs[place:]:
+                drop_untrained_run(left, error)
             raise
     return runs[0]
 

@@ -217,6 +217,7 @@ def _trial_config(config: TrainConfig, plan: TrialPlan, settings: Settings) -> T
         whole,
         epochs=epochs,
         early_stop=0,
+        compile="off",  # takes longer than a trial
         warmup_epochs=whole.warmup_epochs * share,
         freeze_epochs=whole.freeze_epochs * share,
         average_epochs=min(whole.average_epochs, max(1, round(whole.average_epochs * share))),
