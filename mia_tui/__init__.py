@@ -9,13 +9,14 @@ The packages, from the top down; each imports only from those below it:
     image_predictor.py          what a network says of the image on screen
     classifier.py               `from mia_tui import Classifier`
     report/                     a run for a paper: HTML, figures, archive; imported by `mia-tui report` alone
-    engine/                     everything that imports torch: network/ data/ training/ inference/ export/
+    engine/                     everything that imports torch: network/ data/ training/ inference/ export/ parallel/
     runs/                       runs on disk and their processes: record/ worker/ list/ preflight/ prediction/ …
     active/                     active learning on features: suggestions, the next image, pages, label issues (numpy)
     analysis/                   statistics of predictions: metrics with intervals, curves, calibration, counts (numpy)
     features/                   what a network sees in each image, as numbers on disk
     terminal/                   what a terminal can do, and pictures for it
     dataset/                    images and labels on disk: scan/ listing/ images/ store/ session/ split/ interchange/
+                                decoded/
     config/                     what a user can set: fields with range, unit and help
     catalog/                    what a user can choose: backbones, losses, metrics, optimizers, schedules
     disk_errors.py decoding.py arrays.py files.py paths.py text.py errors.py memory.py    sentences about full and
@@ -24,6 +25,8 @@ The packages, from the top down; each imports only from those below it:
 
 Where things go
 ---------------
+    recipe              a line in config/recipes.py and `RecipeName` of config/train, its words in
+                        tui/training/pickers.py, and when it suits in runs/preflight/recommendation.py
     backbone            a row in catalog/backbones.py; weights that come with the program: engine/network/shipped.py
     loss                a line in catalog/losses.py, and its formula in engine/training/losses.py; a parameter is a
                         field in config/train/ (as `focal_gamma`), with a value in config/recipes.py
@@ -31,17 +34,18 @@ Where things go
     optimizer           a row in catalog/optimizers.py
     schedule            a line in catalog/schedules.py, its rate in engine/training/optim.py, its fields in
                         config/train/ and config/recipes.py
-    augmentation        a function in engine/data/augment.py with a number of its own for random values, its fields in
-                        config/train/ and config/recipes.py
+    augmentation        a function in engine/data/augment.py with a number of its own for random values, what it does
+                        to pixels in engine/data/augmentation/, its fields in config/train/ and config/recipes.py, its
+                        words in report/words/augmentations.py
     setting to tune     its name in `TUNABLE` of config/train/run.py, its first value and its steps in
                         engine/training/trials/plan.py
     training setting    a field in config/train/, and when one would change it in config/advice.py; form, option,
                         file and help follow from them
     image format        a record in dataset/images/formats.py; unless Pillow reads it, its reader, a module in
                         dataset/images/readers/ that makes a `Source` (dataset/images/source.py), and its package in
-                        `READER_PACKAGES` of dataset/images/network/measuring.py and in the extra of pyproject.toml; its
-                        ending leaves `_PICTURES` of dataset/scan/other_kinds.py; a package without types is named
-                        in the overrides of mypy in pyproject.toml
+                        `READER_PACKAGES` of dataset/images/network/measuring.py and in the extra of pyproject.toml;
+                        its ending leaves `_PICTURES` of dataset/scan/other_kinds.py; a package without types is
+                        named in the overrides of mypy in pyproject.toml
     geometry            its formula in dataset/images/network/geometry.py, its name in `Geometry` of config/train/
     intensity           its limits in dataset/images/network/measuring.py, their use in
                         dataset/images/network/brightness.py, its name in `Intensity` of config/train/ and
@@ -115,22 +119,27 @@ Each line passes through its modules in this order.
     an image file for a network
         engine/data/reader.py -> `decode_input` of dataset/images/decode.py, in training, prediction and preview:
         dataset/images/reading.py opens the file; a picture of 8 bits is resized as it is, all others go through
-        dataset/images/network/mapping.py by the `InputMap` of the run. engine/data/images.py caches the result,
-        engine/data/feed.py makes batches of it, and engine/data/scaling.py the numbers that the network is given.
+        dataset/images/network/mapping.py by the `InputMap` of the run. engine/data/images.py caches the result
+        during the first epoch, engine/data/feed.py makes batches of it, and engine/data/scaling.py the numbers that
+        the network is given. A training also keeps it for later ones in the user's cache folder:
+        dataset/decoded/images.py finds and reads it there, dataset/decoded/segment_writer.py adds to it, and
+        dataset/decoded/room.py removes what was not used for longest.
     black and white of a deep image
         for a network dataset/images/network/measuring.py measures them once a run, and
         dataset/images/network/brightness.py applies them; on the screen dataset/images/screen/windows.py takes
         percentiles of each image, by default those of dataset/images/bit_depth.py.
     a form to the first epoch
         tui/training/form.py makes a `TrainConfig` (config/train/), checked by config/check.py; its first page is
-        tui/training/start_page.py, whose minutes are those of tui/training/forecast.py;
+        tui/training/start_page.py, whose minutes are those of tui/training/forecast.py and
+        runs/preflight/duration.py, and whose advice is that of runs/preflight/recommendation.py;
         tui/training/check_screen.py -> runs/preflight/prepare.py chooses samples and parts
         (dataset/split/assignment.py), runs/preflight/checks.py says what would hurt, slides that
         dataset/split/name_groups.py finds in file names among it. `start_run` of
         runs/list/lifecycle.py writes the run's folder (runs/record/layout.py) and starts the worker
         (runs/worker/launch.py): worker.py takes the lock, waits for its turn, imports engine/jobs/train.py, which
-        calls engine/training/train.py. That measures brightness (engine/training/input_map.py), reads the images,
-        builds the network (engine/training/learner.py) and trains. What happens goes to events.jsonl
+        begins to read the images (engine/training/loading.py; brightness: engine/training/input_map.py) and only then
+        imports engine/training/train.py, and timm with it. The loader builds the network meanwhile
+        (engine/training/learner.py), and the steps begin. What happens goes to events.jsonl
         (runs/worker/attempt.py, runs/record/log.py); tui/runs/follow.py reads it, runs/record/state.py adds it up.
     trials to chosen settings
         engine/training/loading.py hands the decoded images to engine/training/trials/search.py, which asks
@@ -143,6 +152,17 @@ Each line passes through its modules in this order.
     several networks that answer together
         runs/ensemble.py checks that they may, and names them in the settings of a prediction or evaluation;
         engine/jobs/network.py loads them, engine/inference/ensemble.py takes the mean of their probabilities.
+    an epoch, from its first image to the weights that are kept
+        engine/data/sampling.py says which images are shown, config/epoch_work.py at which size. `set_step` of
+        engine/training/learner.py sets rates (engine/training/optim.py) and what learns, of which head and stages are
+        told by engine/network/layer_stages.py. At its end engine/network/averages.py adds the weights to their mean,
+        engine/network/norms.py measures batch normalisation on training images, and engine/inference/evaluate.py asks
+        the network about the validation part, of flips and turns as well if that is set.
+    a rising learning rate to a suggested one
+        cli/rate.py -> engine/rate_finder.py does the steps, analysis/rate_curve.py chooses a rate by their losses.
+    the time of a training to its bottleneck
+        runs/worker/start_clock.py measures the start, engine/training/time_use.py the steps, whose parts
+        engine/data/feed.py marks; runs/record/time_use.py makes shares of it and a sentence.
     a label to the suggestions that are learned from it
         `_apply` of tui/controller/label_controller.py -> `labels_changed` of tui/live/live_suggestions.py, which
         gives the newest labels to the thread of tui/live/learner_thread.py: tui/live/learner.py takes features from
@@ -203,6 +223,14 @@ Each line passes through its modules in this order.
         with an order of its own (tui/review/queue.py), which also says what may be seen of an image: in an audit
         (tui/review/audit.py) nothing. What was kept and answered is in dataset/store/review/; tui/review/progress.py
         makes figures of it.
+    several GPUs
+        `work_on_devices` of engine/parallel/devices.py finds out whether a job has several devices
+        (config/devices.py), or was started several times by torchrun or srun (runs/machine/given_rank.py,
+        engine/parallel/joining.py). engine/parallel/launching.py starts engine/parallel/rank.py once for each, by
+        torch's elastic agent, and passes on what comes back (engine/parallel/channel.py). All do the work of the job,
+        the first one writes. What they agree on is in engine/parallel/ranks.py, their step in
+        engine/parallel/learner.py; batches are shared out by engine/data/feed.py, images of predictions by
+        engine/parallel/prediction.py.
     features of all images
         `create_features` or `start_features` of runs/features/create.py -> worker.py -> engine/jobs/features.py lists
         the images, asks features/table.py which have none, copies those of known content

@@ -59,7 +59,8 @@ def make_sheet(request: PreviewRequest) -> np.ndarray:
         _augmented(batch, request, epoch=epoch, is_rgb=is_rgb(wanted)) for epoch in range(1, request.columns)
     ]
     is_picture = not wanted.input_map.channels
-    return _sheet([_seen(column, is_picture=is_picture) for column in columns], request.tile_px)
+    seen = [_seen(column[: request.lines], is_picture=is_picture) for column in columns]
+    return _sheet(seen, request.tile_px)
 
 
 def _augmented(images: Tensor, request: PreviewRequest, *, epoch: int, is_rgb: bool) -> Tensor:

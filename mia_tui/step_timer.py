@@ -24,8 +24,8 @@ from mia_tui.engine.device import (
     is_out_of_memory,
     peak_memory_bytes,
     pick_device,
-    resolve_precision,
     set_up,
+    training_arithmetic,
 )
 from mia_tui.engine.training.learner import Learner
 from mia_tui.errors import DecodeError, MiaError
@@ -107,7 +107,7 @@ class _TimedTraining:
             num_classes=request.classes,
             class_weights=None,
             device=device,
-            arithmetic=resolve_precision(request.config.precision, device),
+            arithmetic=training_arithmetic(request.config.precision, device, request.config.backbone),
             steps_per_epoch=1,
             warn=lambda message, hint: None,
         )

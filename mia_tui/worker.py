@@ -4,7 +4,6 @@ The order matters: the lock comes first, so that others know within milliseconds
 wait for the run before it in the queue, with little memory; torch, whose import takes seconds, comes last.
 """
 
-import os
 import signal
 import sys
 import time
@@ -17,7 +16,6 @@ from pathlib import Path
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import AwayError, MiaError, RunError
-from mia_tui.files import open_in_place
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.machine.cores import Cores, CoreWatch
 from mia_tui.runs.machine.gpus import computes_on_cpu
@@ -28,10 +26,11 @@ from mia_tui.runs.record.log import EventLog
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.attempt import Attempt
 from mia_tui.runs.worker.control import STOP_SIGNALS, StopRequest
-from mia_tui.runs.worker.fault_log import faults_written
+from mia_tui.runs.worker.fault_log import faults_written, write_to_log
 from mia_tui.runs.worker.liveness import WorkerLock
 from mia_tui.runs.worker.queue import wait_for_turn
-from mia_tui.text import counted, printable, typed
+from mia_tui.runs.worker.start_clock import StartClock, run_began
+from mia_tui.text import counted, first_line, printable, typed
 
 JOBS_PACKAGE = "mia_tui.engine.jobs"
 """Its modules are named by the kinds of jobs; `work` in each does the job, with torch."""
@@ -52,6 +51,7 @@ def work(
     foreground: bool,
     observe: Callable[[Event], None] | None = None,
     on_signal: Callable[[], None] | None = None,
+    began: float | None = None,
 ) -> AttemptResult:
     """Do a run's job in this process, from its last checkpoint if there is one.
 
@@ -60,6 +60,7 @@ def work(
         foreground: Whether a person waits for it at a terminal; a second Ctrl-C then ends it at once.
         observe: Called with every event after it was written.
         on_signal: Called at the first signal that asks to stop.
+        began: When the process began that was started for this run, see `start_clock`; None for now.
 
     Raises:
         RunError: If another worker has the run, it is finished, or its folder cannot be written.
@@ -68,13 +69,13 @@ def work(
         WorkerLock(run),
         StopRequest(run) as stop,
         EventLog(run.events, root=run.root, observe=observe) as log,
-        faults_written(partial(_log, run)),
+        faults_written(partial(write_to_log, run)),
     ):
         stop.install_signals(foreground=foreground, on_signal=on_signal)
         state = read_state(run)
         if state.outcome == "finished":
             raise RunError(f"The run {printable(run.name)} is finished.", "Start a new one.")
-        attempt = Attempt(run, state.attempt + 1, log.append, stop.requested)
+        attempt = Attempt(run, state.attempt + 1, log.append, stop.requested, StartClock(began))
         try:
             outcome = _do_job(attempt)
             result = AttemptResult(outcome, stop.signal if outcome == "stopped" else None)
@@ -86,13 +87,16 @@ def work(
 
 def _do_job(attempt: Attempt) -> Outcome:
     """Wait for the run's turn, then do its job, by the kind of the job."""
-    run = attempt.run
+    run, start = attempt.run, attempt.start
     job = run.job()
+    start.settled()
     if not wait_for_turn(run, job, attempt.emit, attempt.should_stop):
         return "stopped"
+    start.turn_came()
     attempt.phase("importing", "loading torch")
     watch = CoreWatch() if job.threads is None else None
-    work_on: Callable[[Attempt, AnyJob], Outcome] = import_module(f"{JOBS_PACKAGE}.{job.kind}").work
+    with start.part("libraries"):
+        work_on: Callable[[Attempt, AnyJob], Outcome] = import_module(f"{JOBS_PACKAGE}.{job.kind}").work
     if watch is not None:
         attempt.emit(_settle_threads(run, job, watch.cores()))
     return work_on(attempt, current_job(run))
@@ -102,12 +106,11 @@ def _failed(run: RunDir, error: Exception) -> AttemptResult:
     """The result of an attempt that an error ended; the traceback goes to worker.log."""
     if isinstance(error, AwayError):  # nothing is wrong with the run: it can be resumed when the disk is back
         return AttemptResult("stopped", error=error)
-    is_logged = _log(run, traceback.format_exc())
+    is_logged = write_to_log(run, traceback.format_exc())
     if isinstance(error, MiaError):
         return AttemptResult("failed", error=error)
     hint = f"{printable(run.worker_log)} holds the traceback." if is_logged else None
-    first_line = next(iter(str(error).strip().splitlines()), "no reason given")  # CUDA errors have many lines
-    message = f"The run failed: {type(error).__name__}: {printable(first_line)}."
+    message = f"The run failed: {type(error).__name__}: {first_line(error)}."
     return AttemptResult("failed", error=RunError(message, hint))
 
 
@@ -132,24 +135,12 @@ def _failure(error: MiaError | None) -> Failure | None:
     return None if error is None else Failure(type(error).__name__, error.message, error.hint)
 
 
-def _log(run: RunDir, what: str) -> bool:
-    """Write a traceback to worker.log; False if that fails, as on a full disk."""
-    text = f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n{what}\n"
-    try:
-        descriptor = open_in_place(run.worker_log, root=run.root, append=True)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-    except OSError:
-        return False
-    return True
-
-
 def main() -> int:
     """The worker of a detached run; returns an exit code."""
     # As soon as the run is locked others may request a stop by signal; block it until the handlers are installed.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
-        result = work(RunDir.open(Path(sys.argv[1])), foreground=False)
+        result = work(RunDir.open(Path(sys.argv[1])), foreground=False, began=run_began())
     except MiaError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

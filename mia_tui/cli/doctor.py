@@ -172,13 +172,23 @@ def _device(facts: TorchFacts, cores: Cores) -> MachineCheck:
 
 
 def _gpus() -> Iterator[MachineCheck]:
+    from mia_tui.runs.preflight.machine import is_busy
+
     gpus = list_gpus()
     for gpu in gpus:
         free = f"{gpu.free_bytes / _GIB:.1f} of {gpu.total_bytes / _GIB:.1f} GiB free"
         yield MachineCheck("GPU", "ok", f"{gpu.name}, {free}, driver {gpu.driver}")
+    idle = sum(not is_busy(gpu) for gpu in gpus)
+    if len(gpus) > 1:
+        yield MachineCheck("GPUs", "ok", f"{idle} of {len(gpus)} idle{_together(idle)}")
     if not gpus:
         hint = "On a cluster the login node often has none; ask for one in a job."
         yield MachineCheck("GPU", "note", "this machine shows no NVIDIA GPU.", hint)
+
+
+def _together(idle: int) -> str:
+    """How to train on several GPUs."""
+    return f"; `mia-tui train DATASET --devices {idle}` trains on these together" if idle > 1 else ""
 
 
 def _folders(dataset: Path | None, state: Path | None) -> Iterator[MachineCheck]:
@@ -188,10 +198,26 @@ def _folders(dataset: Path | None, state: Path | None) -> Iterator[MachineCheck]
         except OSError as error:
             # Neither is required: the scan index is built again, and `last` finds no run.
             yield MachineCheck(topic, "note", f"cannot be created: {error.strerror}.")
+    yield from _decoded_images()
     if dataset is not None:
         yield from _dataset(dataset, state)
     elif state is not None:
         yield _labels_and_runs(find_state(Path(), state))
+
+
+def _decoded_images() -> Iterator[MachineCheck]:
+    """What images take that trainings keep decoded."""
+    from mia_tui.dataset.decoded.room import BYTES_PER_GB, decoded_use
+
+    try:
+        use = decoded_use()
+    except OSError:  # the cache folder, of which is said that it cannot be used
+        return
+    used, most = use.used / BYTES_PER_GB, use.most / BYTES_PER_GB
+    text = f"{used:.1f} GB of {counted(use.datasets, 'dataset')} in {printable(use.place)}, at most {most:.1f} GB"
+    yield MachineCheck(
+        "Decoded images", "ok", f"{text} (decoded_gb in config.toml); to free it, delete that folder"
+    )
 
 
 def _dataset(dataset: Path, state: Path | None) -> Iterator[MachineCheck]:

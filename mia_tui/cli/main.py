@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("mia_tui.cli.demo:command", "Make a small set of cell images, train on it, predict and report."),
     "train": ("mia_tui.cli.train:command", "Train a network on a labelled dataset."),
+    "rate": ("mia_tui.cli.rate:command", "Find a learning rate for a training."),
     "predict": ("mia_tui.cli.predict:command", "Predict the classes of images with a trained network."),
     "evaluate": ("mia_tui.cli.evaluate:command", "Evaluate a trained network on labelled images."),
     "export": ("mia_tui.cli.export:command", "Write a trained network as a file for other programs."),

@@ -1,4 +1,4 @@
-"""Room in the user's cache folder: of folders that were not used for longest are removed until the others have room."""
+"""Room in the user's cache folder: what was not used for longest is removed until all others have room."""
 
 import fcntl
 import os

@@ -91,7 +91,8 @@ def _rank(split: str) -> int:
 
 def _own(run: RunDir, dataset: Path | None, trouble: list[str]) -> Iterator[EvaluatedResults]:
     try:
-        yield EvaluatedResults(load_results(run, dataset=dataset))
+        results = load_results(run, dataset=dataset)
+        yield EvaluatedResults(results, tta=results.tta)
     except MiaError as error:
         trouble.append(f"The training itself has no results: {error}")
 

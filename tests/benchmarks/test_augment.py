@@ -8,22 +8,39 @@ import pytest
 import timm
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.engine.data.augment import augment
-from mia_tui.engine.data.scaling import channel_scaling, standardise, to_unit
+from mia_tui.engine.data.augmentation.mixing import is_mixed, mix_images, portion_of
+from mia_tui.engine.data.augmentation.moves import draw_moves
+from mia_tui.engine.data.scaling import channel_scaling, standardise
 
 BATCH = 32
-OFF = {"flip_horizontal": 0.0, "flip_vertical": 0.0}
+OFF = {"flip_horizontal": 0.0, "flip_vertical": 0.0, "rotate90": 0.0}
 KINDS: dict[str, dict[str, float]] = {
     "scaling alone": OFF,
-    "flips (default)": {},
-    "turns": {**OFF, "rotate90": 0.75},
+    "flips, turns (default)": {},
     "blur": {**OFF, "blur": 0.4},
     "piecewise affine": {**OFF, "piecewise_affine": 0.3},
     "dropout": {**OFF, "dropout": 0.3},
     "affine": {**OFF, "affine": 0.5},
-    "all of the predecessor": {"blur": 0.4, "piecewise_affine": 0.3, "dropout": 0.3, "affine": 0.5},
+    "all of the predecessor": {
+        **{"flip_horizontal": 0.5, "flip_vertical": 0.5, "rotate90": 0.0},
+        **{"blur": 0.4, "piecewise_affine": 0.3, "dropout": 0.3, "affine": 0.5},
+    },
+    "resized crop": {**OFF, "resized_crop": 1.0},
+    "trivial augment": {**OFF, "trivial_augment": 1.0},
+    "colour jitter": {**OFF, "colour_jitter": 0.5},
+    "stain jitter": {**OFF, "stain_jitter": 0.5},
+    "erasing": {**OFF, "erasing": 0.25},
+    "mixup": {**OFF, "mixup": 1.0},
+    "cutmix": {**OFF, "cutmix": 1.0},
+    "all at once": {
+        **{"blur": 0.4, "piecewise_affine": 0.3, "dropout": 0.3, "affine": 0.5, "resized_crop": 0.5},
+        **{"trivial_augment": 0.5, "colour_jitter": 0.5, "stain_jitter": 0.5, "erasing": 0.25},
+        **{"mixup": 0.5, "cutmix": 0.5},
+    },
 }
 
 
@@ -67,8 +84,15 @@ def test_augmentation_against_a_training_step(capsys: pytest.CaptureFixture[str]
     for name, fields in KINDS.items():
         config = TrainConfig(**fields)  # type: ignore[arg-type]
 
-        def work(epoch: int, config: TrainConfig = config) -> None:
-            unit = augment(to_unit(pixels), config, seed=0, epoch=epoch, samples=samples)
+        moves = draw_moves(config, seed=0, epoch=0, samples=samples)  # once an epoch
+        partners = portion_of(samples, samples, config).partners
+
+        def work(
+            epoch: int, config: TrainConfig = config, moves: Tensor = moves, partners: Tensor = partners
+        ) -> None:
+            unit = augment(pixels, config, seed=0, epoch=epoch, samples=samples, moves=moves)
+            if is_mixed(config):
+                unit, _ = mix_images(unit, config, seed=0, epoch=epoch, samples=samples, partners=partners)
             standardise(unit, *channel_scaling(config))
 
         cost_ms = ms_per_image(work, device, repeats=20)

@@ -45,6 +45,7 @@ def test_the_answer_as_json_has_the_agreed_fields(mia: Mia, discs: Path, run: Ru
         "path",
         "network",
         "split",
+        "tta",
         "samples",
         "trained_on",
         "accuracy",

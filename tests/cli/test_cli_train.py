@@ -30,6 +30,9 @@ def test_a_training_tells_classes_epochs_and_the_figures_of_the_best(mia: Mia, d
     assert "Best epoch by " in answer.out and "evaluated on the validation part" in answer.out
     assert all(word in answer.out for word in ("precision", "recall", "f1"))
     assert f"Weights: {run.best_weights}" in answer.out
+    said = " ".join(answer.out.split())
+    assert "`--recipe finetune --backbone efficientnetlite0` suits better" in said
+    assert said.index("suits better") < said.index("1/2"), "before the training"
 
 
 def test_the_end_of_a_training_names_images_it_did_without_and_their_epochs(mia: Mia, discs: Path) -> None:

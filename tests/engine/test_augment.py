@@ -5,7 +5,9 @@ from torch import Tensor
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.engine.data.augment import augment, is_augmented
+from mia_tui.engine.data.augmentation.moves import draw_moves
 from mia_tui.engine.data.random import uniforms
+from mia_tui.engine.data.scaling import to_tensor, to_unit
 
 OFF = {"flip_horizontal": 0.0, "flip_vertical": 0.0, "rotate90": 0.0}
 EACH: dict[str, dict[str, float]] = {
@@ -15,8 +17,15 @@ EACH: dict[str, dict[str, float]] = {
     "piecewise_affine": {**OFF, "piecewise_affine": 0.6},
     "dropout": {**OFF, "dropout": 0.6},
     "affine": {**OFF, "affine": 0.6},
+    "resized_crop": {**OFF, "resized_crop": 0.6},
+    "trivial_augment": {**OFF, "trivial_augment": 0.9},
+    "stain_jitter": {**OFF, "stain_jitter": 0.6},
+    "colour_jitter": {**OFF, "colour_jitter": 0.6},
+    "erasing": {**OFF, "erasing": 0.6},
     "all": {"blur": 0.4, "piecewise_affine": 0.3, "dropout": 0.3, "affine": 0.5, "rotate90": 0.5},
 }
+IN_COLOUR = {"stain_jitter"}
+"""What happens to pictures in red, green and blue only."""
 
 
 def make_config(**fields: float) -> TrainConfig:
@@ -57,6 +66,7 @@ def test_a_sample_gets_the_same_pixels_in_any_batch(name: str) -> None:
 @pytest.mark.parametrize("name", EACH)
 def test_pixels_depend_on_nothing_but_seed_epoch_and_sample(name: str) -> None:
     config, images = make_config(**EACH[name]), pictures()
+    assert changed(images, run(images, config)).any()
     once = run(images, config, seed=1, epoch=2)
     torch.manual_seed(99)
     torch.rand(10)
@@ -88,7 +98,7 @@ def test_images_keep_shape_range_and_memory_format_and_the_input_is_left_alone(
     assert torch.equal(run(images, config), run(images.contiguous(), config))
 
 
-@pytest.mark.parametrize("name", ["blur", "piecewise_affine", "affine"])
+@pytest.mark.parametrize("name", ["blur", "piecewise_affine", "affine", "resized_crop"])
 def test_an_even_picture_stays_even(name: str) -> None:
     """Nothing dark comes in from beyond the border."""
     even = torch.full((16, 3, 20, 20), 0.6)
@@ -103,17 +113,22 @@ def test_small_and_oblong_images_can_be_augmented(height: int, width: int) -> No
 
 
 @pytest.mark.parametrize(
-    "field", ["flip_horizontal", "flip_vertical", "rotate90", "blur", "piecewise_affine", "dropout", "affine"]
+    "field",
+    [
+        *("flip_horizontal", "flip_vertical", "rotate90", "blur", "piecewise_affine", "dropout", "affine"),
+        *("resized_crop", "colour_jitter", "stain_jitter", "erasing", "trivial_augment"),
+    ],
 )
 def test_each_augmentation_happens_as_often_as_asked(field: str) -> None:
-    images = pictures(400, 1, 8, 8)
+    images = pictures(400, 3 if field in IN_COLOUR else 1, 8, 8)
     sure = {"dropout_pixels_min": 0.5, "dropout_patches_min": 0.9, "dropout_patches_max": 0.9}
     shares = []
     for probability in (0.3, 1.0):
         after = run(images, make_config(**sure, **{field: probability}))
         shares.append(float(changed(images, after).float().mean()))
     assert 0.2 < shares[0] < 0.4  # deviation 0.023
-    assert shares[1] > 0.9  # a slight blur or warp may leave 64 pixels as they are
+    # a slight blur or warp may leave 64 pixels as they are; of 14 operations of TrivialAugment two do nothing in grey
+    assert shares[1] > 0.8
 
 
 def test_one_setting_does_not_shift_the_draws_of_another() -> None:
@@ -249,3 +264,80 @@ def test_the_points_of_the_grid_move_by_normal_numbers_within_the_asked_scale() 
     assert float(moves.std()) == pytest.approx(0.05 * size, rel=0.1)
     within_one_deviation = (moves.abs() < 0.05 * size).float().mean()
     assert float(within_one_deviation) == pytest.approx(0.683, abs=0.06)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_pixels_of_8_and_16_bits_are_augmented_as_their_brightness_is(kind: type) -> None:
+    values = np.random.default_rng(0).integers(0, np.iinfo(kind).max, (24, 20, 20, 3), kind, endpoint=True)
+    pixels = to_tensor(values).permute(0, 3, 1, 2)
+    config = make_config(**EACH["all"], resized_crop=0.5, colour_jitter=0.5)
+    assert torch.equal(run(pixels, config), run(to_unit(pixels), config))
+    assert torch.equal(run(pixels, make_config()), to_unit(pixels))
+
+
+def test_moves_may_be_drawn_for_a_whole_epoch() -> None:
+    config, images, order = make_config(**EACH["all"]), pictures(), torch.randperm(24)
+    moves = draw_moves(config, seed=4, epoch=2, samples=order)
+    for places in (torch.arange(8), torch.arange(8, 24)):
+        samples = order[places]
+        told = augment(images[places], config, seed=4, epoch=2, samples=samples, moves=moves[places])
+        assert torch.equal(told, augment(images[places], config, seed=4, epoch=2, samples=samples))
+
+
+def test_flips_and_turns_are_those_of_earlier_versions() -> None:
+    """A run of one is resumed with the same pixels."""
+    images, samples = pictures(60), torch.arange(60)
+    after = run(images, make_config(flip_horizontal=0.5, flip_vertical=0.3, rotate90=0.6), seed=3, epoch=9)
+    drawn = [uniforms(3, 9, samples, 2, stream=stream) for stream in (1, 2, 3)]
+    for row, image in enumerate(images):
+        expected = image.flip(2) if drawn[0][row, 0] < 0.5 else image
+        expected = expected.flip(1) if drawn[1][row, 0] < 0.3 else expected
+        if drawn[2][row, 0] < 0.6:
+            expected = torch.rot90(expected, 1 + int(drawn[2][row, 1] * 3), (1, 2))
+        assert torch.equal(after[row], expected)
+
+
+def test_a_resized_crop_is_a_part_of_the_image_at_the_whole_size() -> None:
+    height, width, count = 24, 32, 60
+    config = make_config(resized_crop=1.0, crop_area_min=0.2, crop_area_max=0.6, crop_ratio=1.5)
+    x, y = np.meshgrid(np.arange(width), np.arange(height))
+    ramps = torch.tensor(np.stack((x, y)) / 100, dtype=torch.float32).expand(count, 2, height, width)
+    after = 100 * run(ramps, config).double().numpy()
+    steps_x = (after[:, 0, 12, -2] - after[:, 0, 12, 1]) / (width - 3)  # of the image, by pixel of the crop
+    steps_y = (after[:, 1, -2, 16] - after[:, 1, 1, 16]) / (height - 3)
+    areas, ratios = steps_x * steps_y, steps_x / steps_y
+    assert 0.2 < areas.min() < 0.24 and 0.56 < areas.max() < 0.6
+    assert 0.66 < ratios.min() < 0.8 and 1.25 < ratios.max() < 1.51
+    left = after[:, 0, 12, 1] - 1.5 * steps_x + 0.5  # outer edges of the crop, which are within the image
+    right = after[:, 0, 12, -2] + 1.5 * steps_x + 0.5
+    assert (left > -0.01).all() and left.min() < 2 and left.max() > 8
+    assert (right < width + 0.01).all() and right.max() > width - 2
+
+
+def test_a_resized_crop_is_interpolated_as_by_torch() -> None:
+    images = pictures(12, 2, 20, 20)
+    config = make_config(resized_crop=1.0, crop_area_min=0.25, crop_area_max=0.25, crop_ratio=1.0)
+    after = run(images, config)
+    corners = uniforms(0, 0, torch.arange(12), 5, stream=9)[:, 3:] * 10
+    for image, corner, crop in zip(images, corners, after, strict=True):
+        x, y = (float(start) + (torch.arange(20) - 0.5) / 2 for start in corner)
+        grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), 2) / 19 * 2 - 1
+        expected = torch.nn.functional.grid_sample(image[None], grid[None], align_corners=True)[0]
+        np.testing.assert_allclose(crop[:, 1:-1, 1:-1], expected[:, 1:-1, 1:-1], atol=1e-5)
+
+
+def test_one_rectangle_is_erased_by_noise_of_the_asked_size() -> None:
+    config = make_config(erasing=1.0, erasing_share_min=0.1, erasing_share_max=0.3)
+    after = run(torch.full((200, 3, 40, 40), 2.0), config)
+    erased = after != 2
+    assert (erased.all(1) == erased.any(1)).all()
+    erased = erased[:, 0]
+    rows, columns = erased.any(2).sum(1), erased.any(1).sum(1)
+    assert (erased.sum((1, 2)) == rows * columns).all()  # it is a rectangle
+    shares = erased.float().mean((1, 2))
+    assert 0.08 < shares.min() < 0.13 and 0.27 < shares.max() < 0.32
+    ratios = rows / columns
+    assert ratios.min() < 0.5 and ratios.max() > 2 and ratios.max() < 3.6
+    noise = after[erased.unsqueeze(1).expand_as(after)]
+    assert noise.min() >= 0 and noise.max() < 1 and float(noise.mean()) == pytest.approx(0.5, abs=0.02)
+    assert float(noise.std()) == pytest.approx(0.289, abs=0.02)

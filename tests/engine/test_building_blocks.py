@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,9 @@ from mia_tui.engine.network.norms import has_norms, measure_norms
 from mia_tui.engine.training import train as train_module
 from mia_tui.engine.training.checkpoint import load_model
 from mia_tui.engine.training.learner import Learner
+from mia_tui.errors import ConfigError
+from mia_tui.runs.evaluation.confusion import load_confusion
+from mia_tui.runs.evaluation.results import load_results
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
 
@@ -139,6 +143,13 @@ def test_what_is_frozen_is_computed_as_in_a_prediction_and_dropout_stays_in_fron
     assert not torch.equal(first, second)
 
 
+def test_a_network_of_one_size_only_is_not_begun_with_a_smaller_one() -> None:
+    with pytest.raises(
+        ConfigError, match=r"does not take 40 x 40 pixels, with which --start-size 0\.25 begins"
+    ):
+        learner(backbone="timm:test_vit", width=160, height=160, start_size=0.25)
+
+
 def test_the_rates_of_stages_fall_towards_the_first_layers() -> None:
     learns = learner(layer_decay=0.5, lr=0.8, schedule="constant")
     names = {id(parameter): name for name, parameter in learns.model.named_parameters()}
@@ -232,12 +243,22 @@ def test_images_of_a_class_are_shown_equally_often_and_others_once_more_in_anoth
     assert SAMPLING_STREAM > 999  # what a seed means never changes
 
 
+def test_without_validation_each_image_that_was_shown_counts_once(discs: Path) -> None:
+    run = make_run(discs, val_fraction=0.0, sampling="balanced", **{**SMALL, "epochs": 1})
+    assert train(run)[0].outcome == "finished"
+    results = load_results(run)
+    assert results.split == "train"
+    assert np.array_equal(results.confusion, load_confusion(run.confusion("best")).counts)
+    of = np.bincount([sample.class_index for sample in run.samples()])
+    shown = results.confusion.sum(axis=1)
+    assert shown[of.argmin()] == of.min() and shown[of.argmax()] == of.sum() // 2
+
+
 def test_an_image_that_is_shown_twice_is_augmented_in_two_ways(blocks: tuple[Path, RunDir, RunDir]) -> None:
     root, _, run = blocks
     config, samples = run.train_job().config, run.samples()
     wanted = input_of(config, AS_BEFORE)
     feed = Feed(samples, root, config, wanted, CPU, scaling=((0.0,) * 3, (1.0,) * 3))
-    list(feed.images.load())
     shown: dict[int, list[Tensor]] = {}
     for given in feed.training_batches(3, start=0):
         assert given.images.shape[2:] == (32, 32)

@@ -46,6 +46,13 @@ PLAIN = {
     "piecewise_affine": 0.0,
     "dropout": 0.0,
     "affine": 0.0,
+    "resized_crop": 0.0,
+    "colour_jitter": 0.0,
+    "stain_jitter": 0.0,
+    "trivial_augment": 0.0,
+    "erasing": 0.0,
+    "mixup": 0.0,
+    "cutmix": 0.0,
     "schedule": "cosine",
     "warmup_epochs": 0.0,
     "lr": 1e-3,
@@ -174,6 +181,12 @@ def test_five_channels_are_trained_on_and_predicted(five: Path) -> None:
     assert [values.argmax() for values in found if values is not None] == [0] * 4 + [1] * 4
     for key, values in zip(keys, found, strict=True):
         assert np.allclose(network.predict_one(five, key).probabilities, values, atol=1e-5)
+
+
+def test_channels_are_augmented_in_every_way_but_by_stains_which_is_said(five: Path) -> None:
+    result, events = train(make_run(five, color=True, epochs=1))  # with everything on
+    assert result.outcome == "finished"
+    assert any("--stain-jitter has no effect" in message for message in said(events, Warned))
 
 
 def test_a_chosen_channel_is_the_only_input(five: Path) -> None:

@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from mia_tui.engine import device as device_module
-from mia_tui.engine.device import is_out_of_memory, pick_device, resolve_precision, set_up
+from mia_tui.engine.device import (
+    is_out_of_memory,
+    pick_device,
+    resolve_precision,
+    set_up,
+    training_arithmetic,
+)
 from mia_tui.errors import DeviceError
 from mia_tui.runs.machine.gpus import Gpu
 
@@ -136,6 +142,10 @@ def test_auto_precision_is_what_the_device_gains_from(gpus: Pretend, monkeypatch
     for has_bf16, wanted in ((True, "bf16"), (False, "fp32")):
         monkeypatch.setattr(device_module, "_cpu_has_bf16", lambda has_bf16=has_bf16: has_bf16)
         assert resolve_precision("auto", torch.device("cpu")) == wanted
+        assert training_arithmetic("auto", torch.device("cpu"), "resnet18") == wanted
+        assert training_arithmetic("auto", torch.device("cpu"), "efficientnetlite0") == "fp32"
+    assert training_arithmetic("bf16", torch.device("cpu"), "efficientnetlite0") == "bf16"
+    assert training_arithmetic("auto", torch.device("cuda", 1), "efficientnetlite0") == "bf16"
     assert resolve_precision("fp32", torch.device("cuda", 1)) == "fp32"
     with pytest.raises(DeviceError, match="fp16 needs an NVIDIA GPU"):
         resolve_precision("fp16", torch.device("cpu"))

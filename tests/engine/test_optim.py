@@ -1,6 +1,7 @@
 """Optimizers and the course of the learning rate."""
 
 import math
+from copy import deepcopy
 
 import pytest
 import torch
@@ -9,7 +10,13 @@ from torch import nn
 from mia_tui.catalog.optimizers import OPTIMIZERS, OptimizerName
 from mia_tui.catalog.schedules import SCHEDULES, ScheduleName
 from mia_tui.config.train import TrainConfig
-from mia_tui.engine.training.optim import Schedule, make_optimizer
+from mia_tui.engine.training.optim import (
+    Schedule,
+    load_optimizer_state,
+    make_optimizer,
+    optimizer_state,
+    set_rate,
+)
 
 STEPS = 4
 
@@ -182,3 +189,74 @@ def test_every_group_of_the_optimizer_gets_the_rate() -> None:
     schedule = Schedule(optimizer, config, STEPS)
     schedule.set_step(3, 1)
     assert {group["lr"] for group in optimizer.param_groups} == {schedule.lr}
+
+
+def net_without_noise() -> nn.Module:
+    """Without a bias in front of a norm: its gradients are rounding errors, which Adam makes as large as others."""
+    model = small_net()
+    model[0].register_parameter("bias", None)  # type: ignore[index, operator]
+    return model
+
+
+def step_of(model: nn.Module, optimizer: torch.optim.Optimizer, number: int) -> None:
+    torch.manual_seed(number)
+    optimizer.zero_grad()
+    loss = nn.functional.cross_entropy(model(torch.randn(8, 3, 8, 8)), torch.arange(8) % 2)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+
+
+def as_before(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """As earlier versions made it: weight by weight."""
+    optimizer = make_optimizer(model, config)
+    groups = [{**group, "fused": None} if "fused" in group else group for group in optimizer.param_groups]
+    return type(optimizer)(groups)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_fused_steps_are_those_of_one_weight_after_the_other_but_for_rounding(name: OptimizerName) -> None:
+    config = TrainConfig(optimizer=name)
+    fused, plain = net_without_noise(), net_without_noise()
+    optimizers = make_optimizer(fused, config), as_before(plain, config)
+    for number in range(20):
+        step_of(fused, optimizers[0], number)
+        step_of(plain, optimizers[1], number)
+    for found, wanted in zip(fused.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_state_of_an_earlier_version_goes_on_as_it_is_computed_now(name: OptimizerName) -> None:
+    config = TrainConfig(optimizer=name)
+    plain = net_without_noise()
+    before = as_before(plain, config)
+    for number in range(3):
+        step_of(plain, before, number)
+    resumed = net_without_noise()
+    resumed.load_state_dict(plain.state_dict())
+    optimizer = make_optimizer(resumed, config)
+    own = [group.get("fused") for group in optimizer.param_groups]
+    load_optimizer_state(optimizer, deepcopy(before.state_dict()))  # torch takes over the very tensors
+    assert [group.get("fused") for group in optimizer.param_groups] == own
+    assert name not in ("adam", "adamw", "adagrad") or own == [True, True]
+    for number in range(3, 6):
+        step_of(plain, before, number)
+        step_of(resumed, optimizer, number)
+    for found, wanted in zip(resumed.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_a_rate_that_is_a_tensor_is_filled_saved_as_a_number_and_kept_by_a_resumed_run() -> None:
+    model = net_without_noise()
+    optimizer = make_optimizer(model, TrainConfig())
+    rates = [torch.tensor(0.5), torch.tensor(0.5)]  # as on a GPU
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
+        set_rate(group, 0.25)
+    assert [float(rate) for rate in rates] == [0.25, 0.25]
+    step_of(model, optimizer, 0)
+    state = optimizer_state(optimizer)
+    assert [group["lr"] for group in state["param_groups"]] == [0.25, 0.25]
+    load_optimizer_state(optimizer, state)
+    assert all(group["lr"] is rate for group, rate in zip(optimizer.param_groups, rates, strict=True))
+    step_of(model, optimizer, 1)

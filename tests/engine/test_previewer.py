@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from deep_support import write_deep
+from msgspec.structs import replace
 from run_support import wait_for
 
 from mia_tui.config.train import TrainConfig
@@ -42,6 +43,18 @@ def test_the_sheet_shows_each_image_as_it_is_and_as_the_first_epochs_train_on_it
             expected = seen.mul(255).round().to(torch.uint8).numpy()
             tile = sheet[33 * line : 33 * line + 32, 33 * epoch : 33 * epoch + 32]
             assert (tile == expected).all()
+
+
+def test_mixed_images_are_shown_with_the_next_one_of_the_sheet(discs: Path) -> None:
+    still = {"flip_horizontal": 0.0, "flip_vertical": 0.0, "rotate90": 0.0}
+    config = TrainConfig(width=32, height=32, seed=7, mixup=1.0, mixup_alpha=10.0, **still)  # type: ignore[arg-type]
+    sheet = make_sheet(request(discs, "red/cell-0.png", "blue/cell-1.png", config=config)).astype(float)
+    plain, other, shown = sheet[:32, :32], sheet[33:65, :32], sheet[:32, 33:65]
+    blended = np.abs(plain - other) > 60
+    share = ((shown - other) / np.where(blended, plain - other, 1))[blended]
+    assert 0.5 <= share.mean() < 0.9 and share.std() < 0.02
+    alone = replace(request(discs, "red/cell-0.png", "blue/cell-1.png", config=config), lines=1)
+    assert (make_sheet(alone) == sheet[:32]).all()  # a sheet of one line has it, too
 
 
 def test_large_and_mono_images_fit_their_tiles(discs: Path) -> None:

@@ -8,21 +8,24 @@ import torch
 from disc_support import draw_disc
 from PIL import Image
 from run_support import wait_for
-from training_support import assert_same_weights, last_weights, make_run, train
+from training_support import assert_same_weights, at, last_weights, make_run, train
 
 from mia_tui.engine.data.feed import Batch
+from mia_tui.engine.data.images import StreamedImages
 from mia_tui.engine.data.network_input import input_of
+from mia_tui.engine.training import checkpoint as checkpoint_module
 from mia_tui.engine.training import learner as learner_module
 from mia_tui.engine.training import train as train_module
 from mia_tui.engine.training.checkpoint import settle_best
+from mia_tui.engine.training.step_graphs import StepResult
 from mia_tui.errors import CheckpointError, DataError, RunError
 from mia_tui.runs.evaluation.confusion import load_confusion
-from mia_tui.runs.record.events import CheckpointSaved, EpochEnded, ProgressMade, RunStarted, Warned
+from mia_tui.runs.record.events import CheckpointSaved, EpochEnded, Phase, RunStarted, Warned
+from mia_tui.runs.record.fingerprint import data_fingerprint
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventReader
 from mia_tui.runs.record.model_card import read_card
 from mia_tui.runs.record.state import read_state
-from mia_tui.runs.worker.control import StopRequest
 
 pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 
@@ -313,18 +316,15 @@ def test_a_stop_before_any_image_could_be_read_is_a_stop_and_no_loss_of_nan(
 ) -> None:
     run = make_run(discs, epochs=1, cache="none")
     broken: list[Path] = []
+    monkeypatch.setattr(StreamedImages, "prefetch", lambda *_: None)  # nothing is read ahead
 
-    def requested(stop: StopRequest) -> bool:
-        """As soon as the fingerprint of the images was taken; then they cannot be read any more."""
-        is_taken = run.fingerprint.exists()
-        if is_taken and not broken:
-            broken.extend(break_files(run, "train"))
-        return is_taken
+    def break_and_stop() -> None:
+        broken.extend(break_files(run, "train"))
+        run.stop.touch()
 
-    monkeypatch.setattr(StopRequest, "requested", requested)
-    result, _ = train(run)
+    result, _ = train(run, on_event=at(Phase, break_and_stop, name="training"))
     assert result.outcome == "stopped"
-    assert torch.load(run.last_checkpoint, weights_only=True)["progress"]["step"] == 1
+    assert torch.load(run.last_checkpoint, weights_only=True)["progress"]["step"] <= 1
     mend_files(broken)
 
 
@@ -342,8 +342,8 @@ def test_images_of_the_test_part_are_not_used(discs: Path) -> None:
     result, events = train(run)
     assert result.outcome == "finished"
     assert not [event for event in events if isinstance(event, Warned)]
-    totals = {event.total for event in events if isinstance(event, ProgressMade)}
-    assert totals == {sum(sample.split != "test" for sample in run.samples())}
+    kept = data_fingerprint(run)
+    assert kept is not None and kept.files == sum(sample.split != "test" for sample in run.samples())
 
 
 @pytest.mark.parametrize("cache", ["ram", "none"])
@@ -371,18 +371,18 @@ def test_a_resumed_run_does_not_keep_the_checkpoint_in_memory(
     run = make_run(discs, epochs=2)
     train(run, stop_after=(1, 2))
     read: list[weakref.ref[State]] = []
-    load = train_module.load_state
+    load = checkpoint_module.load_state
 
     def watched(run: RunDir) -> State:
         state = State(load(run))  # type: ignore[arg-type]
         read.append(weakref.ref(state))
         return state
 
-    monkeypatch.setattr(train_module, "load_state", watched)
+    monkeypatch.setattr(checkpoint_module, "load_state", watched)
     alive: list[bool] = []
     step = learner_module.Learner.step
 
-    def looking(self: learner_module.Learner, *batch: torch.Tensor) -> learner_module.StepResult:
+    def looking(self: learner_module.Learner, *batch: torch.Tensor) -> StepResult:
         alive.append(read[0]() is not None)
         return step(self, *batch)
 

@@ -7,7 +7,16 @@ from mia_tui.engine.data.random import uniforms
 
 pytestmark = pytest.mark.gpu
 
-ALL = {"blur": 0.4, "piecewise_affine": 0.3, "dropout": 0.3, "affine": 0.5, "rotate90": 0.5}
+ALL = {
+    **{"blur": 0.4, "piecewise_affine": 0.3, "dropout": 0.3, "affine": 0.5, "rotate90": 0.5},
+    **{
+        "resized_crop": 0.3,
+        "colour_jitter": 0.3,
+        "stain_jitter": 0.3,
+        "trivial_augment": 0.3,
+        "erasing": 0.3,
+    },
+}
 
 
 def test_a_gpu_draws_the_numbers_of_the_cpu() -> None:

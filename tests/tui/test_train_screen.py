@@ -615,7 +615,7 @@ class FakePreviewer:
         self.wanted: list[tuple[Any, ...]] = []
         self.closed = False
 
-    def want(self, *request: Any) -> None:
+    def want(self, *request: Any, **more: Any) -> None:
         self.wanted.append(request)
 
     def close(self) -> None:

@@ -197,7 +197,13 @@ def test_a_disk_that_is_too_small_is_said_with_both_sizes(
 
 @pytest.mark.parametrize(
     ("settings", "copies"),
-    [({}, 8), ({"optimizer": "sgd"}, 6), ({"ema_decay": 0.9}, 10), ({"backbone": "timm:resnet10t"}, None)],
+    [
+        ({}, 8),
+        ({"optimizer": "sgd"}, 6),
+        ({"ema_decay": 0.9}, 10),
+        ({"average_epochs": 3}, 10),
+        ({"backbone": "timm:resnet10t"}, None),
+    ],
 )
 def test_the_size_of_checkpoints_follows_from_network_optimizer_and_mean(
     settings: dict[str, object], copies: int | None

@@ -144,6 +144,23 @@ def test_weights_that_nobody_published_are_said_so() -> None:
             "--dropout-pixels-min 0.01 is larger than --dropout-pixels-max 0.001.",
         ),
         ({"val_fraction": 0.5, "test_fraction": 0.5}, "leave nothing to train on."),
+        ({"weights": "imagenet", "freeze_epochs": 20, "layer_decay": 0.7}, None),
+        ({"freeze_epochs": 1}, "--freeze-epochs needs weights"),
+        (
+            {"weights": "imagenet", "freeze_epochs": 3.5, "epochs": 3},
+            "--freeze-epochs 3.5 is more than --epochs 3.",
+        ),
+        ({"average_epochs": 20}, None),
+        ({"average_epochs": 21}, "--average-epochs 21 is more than --epochs 20."),
+        (
+            {"average_epochs": 2, "ema_decay": 0.9},
+            "--average-epochs and --ema-decay both average the weights.",
+        ),
+        ({"width": 96, "height": 96, "start_size": 0.5}, None),
+        (
+            {"width": 96, "height": 64, "start_size": 0.25},
+            "--start-size 0.25 begins with 24 x 16 pixels, too few for resnet18.",
+        ),
         ({"group_by": "("}, "--group-by '(' is not a regular expression"),
         ({"class_weights": "invers"}, "Did you mean inverse?"),
         ({"device": "cuda:x"}, "--device is 'cuda:x'."),

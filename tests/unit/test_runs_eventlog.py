@@ -25,6 +25,8 @@ from mia_tui.runs.record.events import (
     ProgressMade,
     ResultSaved,
     RunEnded,
+    StartTimed,
+    TimeUsed,
     UnknownEvent,
     Warned,
 )
@@ -33,8 +35,10 @@ from mia_tui.runs.record.log import EventLog, EventReader, decode_event, encode_
 EVENTS: list[Event] = [
     started(2, EpochPlace(3, 4)),
     Phase(t=1.5, name="loading", message="Reading 3 images"),
+    StartTimed(t=1.5, total_s=4.0, parts={"libraries": 2.5}),
     step(1, 2),
     epoch_row(1, macro_f1=0.0, accuracy=1.0),
+    TimeUsed(t=2.0, seconds={"computing": 2.0}, sentence="All of it."),
     ConfusionSaved(t=1.0, epoch=1, split="val", file="confusion/last.json"),
     ProgressMade(t=1.0, done=3, total=5),
     CheckpointSaved(t=1.0, path="checkpoints/last.pt", epoch=1, is_best=True),

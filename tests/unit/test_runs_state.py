@@ -17,6 +17,8 @@ from mia_tui.runs.record.events import (
     ProgressMade,
     ResultSaved,
     RunEnded,
+    StartTimed,
+    TimeUsed,
     UnknownEvent,
     Warned,
 )
@@ -34,6 +36,20 @@ def state_of(*events: KnownEvent | UnknownEvent, **fields: object) -> RunState:
 
 def saved(epoch: int, *, is_best: bool) -> CheckpointSaved:
     return CheckpointSaved(t=4.0, path="checkpoints/last.pt", epoch=epoch, is_best=is_best)
+
+
+def time_used(**seconds: float) -> TimeUsed:
+    return TimeUsed(t=4.0, seconds=seconds, sentence="")
+
+
+def test_the_time_of_a_run_is_that_of_all_attempts_and_its_start_that_of_the_newest() -> None:
+    timed, used = StartTimed(t=1.0, total_s=4.0, parts={"libraries": 2.5}), time_used(computing=1.0)
+    state = state_of(started(), timed, used)
+    assert (state.start, state.time_used) == (timed, used)
+    state.apply(started(2, EpochPlace(1, 3)))
+    assert (state.start, state.time_used) == (None, used)
+    state.apply(started(3, None))
+    assert state.time_used is None, "from the beginning"
 
 
 def test_a_run_is_told_from_its_events() -> None:
@@ -59,8 +75,10 @@ def test_every_event_changes_the_state(kind: type[Event]) -> None:
     examples: list[KnownEvent] = [
         started(),
         Phase(t=1.0, name="waiting"),
+        StartTimed(t=1.0, total_s=4.0, parts={}),
         step(1, 1),
         epoch_row(1),
+        time_used(computing=1.0),
         ConfusionSaved(t=1.0, epoch=1, split="val", file="x"),
         ProgressMade(t=1.0, done=1, total=2),
         saved(1, is_best=False),

@@ -1,10 +1,14 @@
 """How far a run is and how long it will take."""
 
 import math
+from functools import partial
 
+import msgspec
 import pytest
 from run_support import epoch_row, started, step
 
+from mia_tui.config.epoch_work import epoch_size, training_work
+from mia_tui.config.train import TrainConfig
 from mia_tui.runs.record.events import (
     EpochEnded,
     EpochPlace,
@@ -239,3 +243,25 @@ def test_a_million_reports_take_little_memory() -> None:
 def test_batches_that_take_a_minute_have_a_time_left_too() -> None:
     state = counting(*((60.0 * number, 64 * number) for number in range(6)))
     assert left(state) == pytest.approx((10_000 - 5 * 64) / 64 * 60)
+
+
+def test_epochs_with_more_to_do_take_longer() -> None:
+    config = TrainConfig(epochs=20, start_size=0.5, width=96, height=96, freeze_epochs=1.0)
+    sizes = [epoch_size(config, epoch)[0] for epoch in range(1, 21)]
+    assert [sizes.count(side) for side in (48, 64, 80, 96)] == [5] * 4
+    work = [training_work(config, epoch, epoch) for epoch in range(1, 21)]
+    assert work == pytest.approx([48**2 / 96**2 / 3, *(side**2 / 96**2 for side in sizes[1:])])
+    assert training_work(config, 3, 20) == pytest.approx(sum(work[2:]))
+    rows = [ended(epoch, 10.0 * sum(work[:epoch])) for epoch in (1, 2, 3)]
+    begun = msgspec.structs.replace(started(), total_epochs=20)
+    progress = run_progress(state_of(begun, *rows), 32, partial(training_work, config))
+    assert progress is not None
+    assert progress.run_left_s == pytest.approx(10 * training_work(config, 4, 20))
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 5])
+def test_a_short_run_ends_at_the_whole_size_too(epochs: int) -> None:
+    config = TrainConfig(epochs=epochs, start_size=0.4, width=96, height=64)
+    assert epoch_size(config, epochs) == (64, 96)
+    total = sum(height * width for height, width in (epoch_size(config, e + 1) for e in range(epochs)))
+    assert training_work(config, 1, epochs) == pytest.approx(total / (64 * 96))

@@ -82,6 +82,8 @@ def _images(figures: ResultFigures) -> str:
     words = counted(figures.image_count, "image")
     if results.split != "all":
         words += f" of the part {printable(results.split)}"
+    if results.tta:
+        words += " (the mean over flips and turns of each)"
     if figures.group_count == figures.image_count:
         return words
     by = "file" if results.group_by is None else f"'{printable(results.group_by)}'"

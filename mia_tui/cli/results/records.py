@@ -25,6 +25,7 @@ def results_record(figures: ResultFigures) -> dict[str, Any]:
         "path": encode_name(str(results.run.path.resolve())),
         "network": results.run.name if evaluated is None else evaluated.network,
         "split": results.split,
+        "tta": results.tta,
         "samples": figures.image_count,
         "trained_on": 0 if evaluated is None else evaluated.trained_on,
         **{name: table.overall[name].value for name in tables.FIGURES},

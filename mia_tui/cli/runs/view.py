@@ -20,12 +20,20 @@ from mia_tui.dataset.model import PARTS, WHOLE_STACK
 from mia_tui.errors import RunError
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.list.summaries import RunSummary, SummaryReader
-from mia_tui.runs.list.words import best_words, evaluated_in_epoch, left_out_sentences, status_sentence
+from mia_tui.runs.list.words import (
+    best_words,
+    evaluated_in_epoch,
+    left_out_sentences,
+    start_words,
+    status_sentence,
+    time_used_words,
+)
 from mia_tui.runs.record.decision import Decision, decision_file, decision_words, read_decision, rule_words
 from mia_tui.runs.record.input_words import input_sentence
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import RunState, read_state
+from mia_tui.runs.record.time_use import bottleneck, shares
 from mia_tui.text import (
     NAMED,
     counted,
@@ -310,6 +318,10 @@ def _outcome(view: RunView) -> list[tuple[str, str]]:
         attempts = f", {counted(state.attempt, 'attempt')}" if state.attempt > 1 else ""
         device = f" on {state.started.device}" if state.started.device else ""  # an import has none
         facts.append(("Time", f"{duration(_elapsed_s(view))}{device}{attempts}"))
+    if state.start is not None:
+        facts.append(("Start", f"{start_words(state.start)}."))
+    if state.time_used is not None:
+        facts.append(("Time use", time_used_words(state.time_used)))
     if isinstance(config, TrainConfig) and state.best is not None and state.best_value is not None:
         facts.append(("Best", f"epoch {state.best.epoch}, {best_words(state)}"))
     if view.rerun is not None:
@@ -398,8 +410,18 @@ def _record(view: RunView) -> dict[str, Any]:
 
 
 def _training_record(state: RunState, figures: dict[str, Any] | None) -> dict[str, Any]:
+    start, used = state.start, state.time_used
     return {
         "trials": trials_record(state.trials, state.choice),
+        "start": None if start is None else {"total_s": start.total_s, "parts": start.parts},
+        "time_used": None
+        if used is None
+        else {
+            "seconds": used.seconds,
+            "shares": shares(used.seconds),
+            "bottleneck": bottleneck(used.seconds),
+            "sentence": used.sentence,
+        },
         "history": [{"epoch": row.epoch, "train": row.train, "val": row.val} for row in state.epochs],
         "left_out": [
             {

@@ -33,6 +33,33 @@ after_option = click.option(
 )
 
 
+def join_others(*, detach: bool) -> int | None:
+    """If torchrun or srun started this command several times at once, be one of its processes.
+
+    Returns:
+        The exit code of a process that is not the first; None where the command is to be done here.
+
+    Raises:
+        ConfigError: If the first one is to run in the background, where the others would not find it.
+    """
+    from mia_tui.runs.machine.given_rank import given_rank
+
+    given = given_rank()
+    if given is None:
+        return None
+    if detach:
+        raise ConfigError(
+            f"--detach starts a program of its own, which the processes of {given.by} cannot join.",
+            f"Leave --detach out, or use --devices in place of {given.by}.",
+        )
+    from mia_tui.engine.parallel.joining import given_store, join_run
+
+    if given.rank:
+        return join_run()
+    given_store()  # from now on the others find this one, and learn of its end
+    return None
+
+
 def run_to_wait_for(
     report: Report, after: str | None, dataset: Path | None, state: Path | None, *, anywhere: bool = False
 ) -> "RunDir | None":
@@ -81,6 +108,7 @@ def work_in_front(
     """
     from mia_tui.runs.list.lifecycle import drop_untrained_run
     from mia_tui.runs.worker.control import clear_stop
+    from mia_tui.runs.worker.start_clock import run_began
     from mia_tui.worker import work
 
     def observe(event: "Event") -> None:
@@ -89,7 +117,7 @@ def work_in_front(
         progress(event)
 
     clear_stop(run)
-    result = work(run, foreground=True, observe=observe, on_signal=_acknowledge_stop)
+    result = work(run, foreground=True, observe=observe, on_signal=_acknowledge_stop, began=run_began())
     if result.error is not None:
         drop_untrained_run(run, result.error)
     return result

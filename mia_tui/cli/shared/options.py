@@ -264,8 +264,11 @@ def settings_options(function: Function) -> Function:
         "--recipe",
         cls=Option,
         metavar="NAME",
-        help="Settings to start from: default, quick, best, finetune, scratch, auto (short trials choose learning "
-        "rate, weight decay and length), or mia (the predecessor's).",
+        help=(
+            "Settings to start from: default, finetune (begins with ImageNet weights), best (the same, more "
+            "accurate and slower), quick (a first look), scratch (begins with no weights), auto (the default, tuned "
+            "by short trials), or mia (the predecessor's). Which one suits is said before the start."
+        ),
     )
     file = click.option(
         "--config",

@@ -50,6 +50,11 @@ class TrainConfig(AugmentationSettings, frozen=True, kw_only=True, forbid_unknow
         return f"{self.width}" if self.width == self.height else f"{self.width}x{self.height}"
 
     @property
+    def view_count(self) -> int:
+        """How many flips and turns an input has: eight if it is square, else four."""
+        return 8 if self.width == self.height else 4
+
+    @property
     def channel_names(self) -> tuple[str, ...]:
         """The channels asked for, names or numbers; none for a picture in colour or mono."""
         return tuple(name.strip() for name in (self.channels or "").split(",") if self.channels is not None)

@@ -84,8 +84,8 @@ class UserSettings(msgspec.Struct, frozen=True, kw_only=True):
     decoded_gb: Annotated[
         float,
         _app(
-            "Room for decoded images in your cache folder, which trainings begin with at once; never more than half of "
-            "the free disk; those not used for longest go first; 0 keeps none.",
+            "Room for decoded images in your cache folder, so that the next training need not read them; at most "
+            "half of the free disk; those not used for longest go first; 0 keeps none.",
             "GB",
             ge=0.0,
             le=1e6,

@@ -83,7 +83,7 @@ class DecodedImages:
         self._writer = SegmentWriter(folder, row_bytes, most_bytes)
 
     @classmethod
-    def open(
+    def of_run(
         cls, root: Path, images: Sequence[NamedImage], wanted: "NetworkInput", row_bytes: int, numbering: int
     ) -> Self:
         """The decoded images of a dataset for one input, of which there may be none yet.

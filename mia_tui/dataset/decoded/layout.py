@@ -1,7 +1,7 @@
 """Where decoded images are on disk, and what is written there.
 
-    decoded/DATASET/INPUT/           in the user's cache folder; DATASET is a digest of its path, INPUT one of all that
-                                     decides the pixels
+    decoded/DATASET/INPUT/           in the user's cache folder; DATASET is a digest of its path, INPUT one of all
+                                     that decides the pixels
         input.json                   what that is, in words; its time is that of the last use
         lock                         locked, shared, by every process that reads or writes
         pixels-0123456789abcdef.bin  pixels of images, each in `row_bytes`
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 DECODED_FOLDER = "decoded"
 
 FORMAT = 1
-"""Raised when images are decoded to other pixels, or the files have another form: those of before are not used then."""
+"""Raised when images are decoded to other pixels, or the files have another form: those of before are then unused."""
 
 KEY_BYTES = 16
 

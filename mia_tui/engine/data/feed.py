@@ -11,19 +11,20 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mia_tui.config.growing_size import epoch_size, scaled_to
+from mia_tui.config.epoch_work import epoch_size, scaled_to
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import NetworkInput
 from mia_tui.dataset.model import FRAME_NUMBERING, Part
 from mia_tui.engine.data.augment import augment
 from mia_tui.engine.data.augmentation.mixing import Portion, is_mixed, mix_images, portion_of
 from mia_tui.engine.data.augmentation.moves import draw_moves
-from mia_tui.engine.data.images import ImageStore, open_images
+from mia_tui.engine.data.images import ImageStore, Mark, open_images, unmarked
 from mia_tui.engine.data.network_input import is_rgb
 from mia_tui.engine.data.random import ORDER_STREAM, hashes
 from mia_tui.engine.data.reader import ShouldStop, row_groups
 from mia_tui.engine.data.sampling import shown_in_epoch
 from mia_tui.engine.data.scaling import Channels, standardise, to_unit, to_unit_of_size
+from mia_tui.engine.parallel.ranks import ALONE, Ranks
 from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.job import Sample
 
@@ -100,6 +101,7 @@ class Feed:
         on_wait: Called with the reason when waiting for a disk begins, and with None when it is over.
         numbering: What the frames of the samples are.
         images: The images of the same samples, where another feed has them already.
+        ranks: The processes that share out each batch.
 
     Attributes:
         images: The images of the run.
@@ -119,8 +121,10 @@ class Feed:
         on_wait: OnWait | None = None,
         numbering: int = FRAME_NUMBERING,
         images: ImageStore | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.config = config
+        self._ranks = ranks
         self.samples = samples
         self.images: ImageStore = images or open_images(
             samples,
@@ -132,11 +136,17 @@ class Feed:
             left_out=left_out,
             on_wait=on_wait,
             numbering=numbering,
+            processes=ranks.local_count,
         )
+        self._mark: Mark = unmarked
         self._device = device
         self._scaling = scaling
         self._is_rgb = is_rgb(wanted)
         self._targets = torch.tensor([sample.class_index for sample in samples], dtype=torch.int64)
+
+    def measure(self, mark: Mark) -> None:
+        """Have `images` and `augmenting` marked from now on, as each batch is made."""
+        self._mark = self.images.mark = mark
 
     def rows(self, part: Part) -> Tensor:
         """Rows of one part, ascending, int64."""
@@ -157,7 +167,7 @@ class Feed:
         self.images.prefetch(self._rows_of(keys, self._portions(len(keys), start)))
 
     def training_batches(self, epoch: int, *, start: int) -> Iterator[Batch]:
-        """The batches of an epoch from step `start` on, shuffled and augmented.
+        """The batches of an epoch from step `start` on, shuffled and augmented; of several processes, its part.
 
         Without its unreadable images a batch may have one image or none; it still counts as a step.
         """
@@ -181,7 +191,9 @@ class Feed:
                 moves=moves[left.places],
                 is_rgb=self._is_rgb,
             )
-            yield self._mixed(images, shown, left.partners, epoch)
+            batch = self._mixed(images, shown, left.partners, epoch)
+            self._mark("augmenting")
+            yield batch
 
     def _mixed(self, images: Tensor, keys: Tensor, partners: Tensor, epoch: int) -> Batch:
         """A batch of the images that are trained on, with others mixed in; see `mix_images`."""
@@ -197,8 +209,8 @@ class Feed:
         return Batch(standardise(images, *self._scaling), self._targets_of(rows), rows, mix)
 
     def plain_batches(self, rows: Tensor) -> Iterator[Batch]:
-        """Batches of the given rows in their order, not augmented."""
-        yield from self._plain(batches(rows, self.config.batch_size, keep_single=True))
+        """Batches of the given rows in their order, not augmented; of several processes, this one's share."""
+        yield from self._plain(self._ranks.share(batches(rows, self.config.batch_size, keep_single=True)))
 
     def mixed_batches(self, most: int) -> Iterator[Batch]:
         """Training images in an order in which classes are mixed, at most so many; the same at each call.
@@ -227,7 +239,7 @@ class Feed:
     def _portions(self, count: int, start: int) -> list[Portion]:
         """What is read for each batch of an epoch of so many images, from a step on."""
         return [
-            portion_of(places, torch.arange(len(places)), self.config)
+            portion_of(places, self._ranks.part(torch.arange(len(places))), self.config)
             for places in batches(torch.arange(count), self.config.batch_size)[start:]
         ]
 

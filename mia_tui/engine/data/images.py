@@ -2,28 +2,30 @@
 
     device   decoded once, kept on the device
     ram      decoded once, kept in memory, copied batch by batch
-    disk     decoded once, kept in the user's cache folder, read batch by batch; the system keeps in memory what it can
+    disk     decoded once, kept in the user's cache folder, read batch by batch
     none     decoded anew for each batch, ahead of time (`prefetch`)
 
 All use the same `ImageReader`, so the pixels are the same to the bit. Decoding runs in threads: Pillow releases
-Python's lock while it decodes and resizes, and threads need no copy of the process and no pickling. It happens beside
-the first epoch, in the order of its batches.
+Python's lock while it decodes and resizes, and threads need no copy of the process and no pickling. It happens during
+the first epoch, in the order of its batches: ahead of the steps of a GPU; between those of a CPU, whose cores would
+otherwise wait for each other.
 
-What is kept in the user's cache folder (`dataset.decoded`) is there for other runs, too, and for the other processes of
-a run, each of which adds what it decodes. With `auto` that is done whatever the place, if the disk has room. No fault
-of that disk ends a run.
+What is in the user's cache folder (`dataset.decoded`) is there for other runs, too, and for the other processes of a
+run, each of which adds what it decodes. With `auto` images are kept there whatever the place, if there is room. The
+files are read, not mapped into memory: the system keeps them there as far as it is free, from where reading is as
+fast, and a disk that fails is then an error that ends no run.
 
 An image that cannot be read is left out of an epoch and reported; it is never an error. At the start of an epoch the
 images left out of the previous one are tried again (`try_again`); what cannot be read then stays out of the whole
-epoch, even if it becomes readable in its middle. An image may turn out to be unreadable later in the epoch. Since each
-image is used once in an epoch, it is then missing from the whole epoch as well, and nothing depends on when it was
-noticed: `left_out` is all that must be saved to resume an epoch in its middle.
+epoch, even if it becomes readable in its middle. An image may turn out to be unreadable later in the epoch. Since
+each image is used once in an epoch, it is then missing from the whole epoch as well, and nothing depends on when it
+was noticed: `left_out` is all that must be saved to resume an epoch in its middle.
 """
 
 import math
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from itertools import chain
 from pathlib import Path
@@ -54,6 +56,11 @@ from mia_tui.errors import ConfigError
 from mia_tui.memory import free_ram_bytes
 from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.job import Sample
+from mia_tui.runs.record.time_use import TimePart
+from mia_tui.text import counted
+
+Mark = Callable[[TimePart], None]
+"""Called when a part of a step has ended; the next one begins then."""
 
 CacheKind = Literal["device", "ram", "disk", "none"]
 
@@ -62,6 +69,10 @@ _MOST_AHEAD = 256 << 20  # bytes of images that are decoded before they are aske
 _BATCHES_AHEAD = 3  # that are not cached in memory: one in use, two being decoded
 _DEVICE_SHARE = 0.4  # of the free memory: the network and its activations need the other part
 _RAM_SHARE = 0.5
+
+
+def unmarked(part: TimePart) -> None:
+    """Measure nothing."""
 
 
 class ImageStore(ABC):
@@ -73,12 +84,17 @@ class ImageStore(ABC):
             object; it grows while images are read.
         other_types: Rows whose files hold numbers of a type that was not measured, with the name of that type; it
             grows likewise.
+        mark: Called with `images` once those of a batch are there, before they are copied to the device.
+        keeping: How many images there are, and where they are kept, in words.
     """
 
     def __init__(self, reader: ImageReader, device: torch.device, place: CacheKind) -> None:
         self.place: CacheKind = place
         self.left_out = reader.left_out
         self.other_types = reader.other_types
+        self.mark: Mark = unmarked
+        self.keeping = ""
+        self._has_told = False
         self._reader = reader
         self._device = device
 
@@ -148,6 +164,20 @@ class ImageStore(ABC):
             if wanted and not self._reader.disk.is_away(wanted):
                 break
 
+    def leave_out(self, problems: Mapping[int, str]) -> None:
+        """Leave out rows that another process could not read, with the reasons."""
+        for row, problem in problems.items():
+            if row not in self.left_out:
+                self.left_out[row] = problem
+                self._drop(row)
+
+    def take_disk_problem(self) -> str | None:
+        """Why images are not kept on the disk any more, a sentence, at the first call; None if they are."""
+        problem = self._reader.disk_problem
+        is_new = problem is not None and not self._has_told
+        self._has_told = self._has_told or is_new
+        return problem if is_new else None
+
     def can_read_any(self, rows: Sequence[int]) -> bool:
         """Whether at least one of these rows can be read now, left out or not; changes nothing."""
         return any(problem is None for _, _, problem in self._reader.read_each(rows))
@@ -160,8 +190,13 @@ class ImageStore(ABC):
         """Cache the pixels (H, W, C) of an image that can be read again; without a cache there is nothing to do."""
         return
 
+    def _drop(self, row: int) -> None:
+        """Give an image no more, which may be cached; without a cache there is nothing to do."""
+        return
+
     def _batch(self, pixels: Tensor) -> Tensor:
         """(M, H, W, C) anywhere to (M, C, H, W), channels last, on the device."""
+        self.mark("images")
         if self._device.type == "cuda" and not (pixels.is_cuda or pixels.is_pinned()):
             pixels = pixels.pin_memory()  # so that the copy runs beside the GPU's work
         return pixels.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
@@ -199,18 +234,10 @@ def open_images(
         ConfigError: If the images do not fit into the requested cache.
     """
     row_bytes = bytes_of_image(wanted)
-    need = len(samples) * row_bytes
-    place = choose_cache(need, config, device, processes=processes)
+    place = choose_cache(len(samples) * row_bytes, config, device, processes=processes)
     decoded, problem = None, None
     if config.cache in ("auto", "disk"):
-        try:
-            decoded = DecodedImages.open(root, samples, wanted, row_bytes, numbering)
-        except OSError as error:
-            problem = disk_error(error, Path(error.filename or root)).message
-    if decoded is not None and not decoded.can_hold_all:
-        problem = "They have no room in the cache folder; decoded_gb in config.toml sets how much."
-        decoded.close()
-        decoded = None
+        decoded, problem = _open_decoded(samples, root, wanted, row_bytes, numbering)
     if place == "disk" and decoded is None:
         place = "none"
     reader = ImageReader(
@@ -225,9 +252,45 @@ def open_images(
         numbering=numbering,
         decoded=decoded,
     )
+    images: ImageStore
     if place in ("disk", "none"):
-        return StreamedImages(reader, device, place)
-    return CachedImages(reader, device, place, reads_all=processes == 1)
+        images = StreamedImages(reader, device, place)
+    else:
+        ahead = device.type != "cpu"
+        images = CachedImages(reader, device, place, ahead=ahead, reads_all=processes == 1)
+    images.keeping = _keeping(place, len(samples), row_bytes, decoded, problem)
+    return images
+
+
+def _open_decoded(
+    samples: Sequence[Sample], root: Path, wanted: NetworkInput, row_bytes: int, numbering: int
+) -> tuple[DecodedImages | None, str | None]:
+    """The images in the user's cache folder; None if they cannot be kept there, and why, part of a sentence."""
+    try:
+        decoded = DecodedImages.of_run(root, samples, wanted, row_bytes, numbering)
+    except OSError as error:
+        return None, disk_error(error, Path(error.filename or root)).message.rstrip(".")
+    if decoded.can_hold_all:
+        return decoded, None
+    decoded.close()
+    return None, "the disk has no room for them that decoded_gb in config.toml allows"
+
+
+def _keeping(
+    place: CacheKind, count: int, row_bytes: int, decoded: DecodedImages | None, problem: str | None
+) -> str:
+    """Where images are kept, and which are there already, as the rest of a sentence."""
+    where = {
+        "device": "kept on the device",
+        "ram": "kept in memory",
+        "disk": "kept on the disk",
+        "none": "read again each epoch",
+    }[place]
+    words = f"{counted(count, 'image')}, {count * row_bytes / 1e6:,.0f} MB, {where}"
+    if decoded is not None:
+        known = f"{decoded.count:,} are there from earlier runs" if decoded.count else "for later runs, too"
+        return f"{words}; {known}" if place == "disk" else f"{words} and on the disk; {known}"
+    return words if problem is None else f"{words}, not on the disk: {problem}"
 
 
 def choose_cache(need: int, config: TrainConfig, device: torch.device, *, processes: int = 1) -> CacheKind:
@@ -268,18 +331,24 @@ def _check_fits(need: int, free: int, where: str) -> None:
 class CachedImages(ImageStore):
     """Every image decoded once, and kept in memory or on the device; unreadable ones leave a gap.
 
-    They are decoded in the order of the batches that were announced, then all others, in the background: training
-    begins with the first batch, and each batch waits for its own images only.
+    Training begins with the first batch, and each batch waits for its own images only.
 
     Args:
         reader: Reads the images.
         device: Device the batches are put on.
         place: Where the images are kept.
-        reads_all: Whether images are read that are in no batch so far; not where other processes read them.
+        ahead: Whether images are decoded in the background, in the order of the batches that were announced.
+        reads_all: Whether all others follow then; not where other processes of the run read them.
     """
 
     def __init__(
-        self, reader: ImageReader, device: torch.device, place: CacheKind, *, reads_all: bool = True
+        self,
+        reader: ImageReader,
+        device: torch.device,
+        place: CacheKind,
+        *,
+        ahead: bool,
+        reads_all: bool = True,
     ) -> None:
         super().__init__(reader, device, place)
         self._reads_all = reads_all
@@ -293,9 +362,8 @@ class CachedImages(ImageStore):
             self._in_place = self._pixels.numpy()
         self._begun: dict[int, tuple[Future[Problem], np.ndarray]] = {}
         self._planned: Iterator[int] = iter(())
-        self._most_begun = max(
-            _TOGETHER, _MOST_AHEAD // (math.prod(reader.shape) * self._pixels.element_size())
-        )
+        row_bytes = math.prod(reader.shape) * self._pixels.element_size()
+        self._most_begun = max(_TOGETHER, _MOST_AHEAD // row_bytes) if ahead else 0
 
     def fetch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         missing = [row for row in rows[~self._readable[rows]].tolist() if row not in self.left_out]
@@ -355,6 +423,9 @@ class CachedImages(ImageStore):
         pinned = torch.empty(shape, dtype=self._pixels.dtype, pin_memory=True)
         return torch.index_select(self._pixels, 0, rows, out=pinned)
 
+    def _drop(self, row: int) -> None:
+        self._readable[row] = False
+
     def _take_back(self, row: int, pixels: np.ndarray | None) -> None:
         if pixels is not None:
             self._pixels[row] = to_tensor(pixels)
@@ -362,7 +433,7 @@ class CachedImages(ImageStore):
 
 
 class StreamedImages(ImageStore):
-    """Images decoded for each batch, or read from the disk if they are decoded, the next batches in the background."""
+    """Images decoded for each batch, or read from the disk where they are decoded; the next in the background."""
 
     def __init__(self, reader: ImageReader, device: torch.device, place: CacheKind = "none") -> None:
         super().__init__(reader, device, place)

@@ -131,6 +131,11 @@ class ImageReader:
         if self._decoded is not None:
             self._decoded.close()
 
+    @property
+    def disk_problem(self) -> str | None:
+        """Why decoded images are not kept on the disk any more, a sentence; None as long as all is well."""
+        return None if self._decoded is None else self._decoded.problem
+
     def find_decoded(self) -> None:
         """Look for images that other runs decoded since."""
         if self._decoded is not None:

@@ -156,3 +156,7 @@ def _order(card: ModelCard, names: Sequence[str]) -> Tensor:
 
 def _with_classes(card: ModelCard, classes: Sequence[JobClass]) -> ModelCard:
     return msgspec.structs.replace(card, classes=list(classes))
+
+
+AnyPredictor = Predictor | Ensemble
+"""One network, or several that answer together."""

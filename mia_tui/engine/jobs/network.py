@@ -5,9 +5,10 @@ from pathlib import Path
 
 from mia_tui.config.predict import NetworkConfig
 from mia_tui.dataset.model import WHOLE_STACK
-from mia_tui.engine.device import describe
-from mia_tui.engine.inference.ensemble import Ensemble, joint_predictor
+from mia_tui.engine.device import describe_all
+from mia_tui.engine.inference.ensemble import AnyPredictor, joint_predictor
 from mia_tui.engine.inference.predict import Predictor
+from mia_tui.engine.parallel.ranks import Ranks
 from mia_tui.errors import CheckpointError
 from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.runs.record.input_words import other_types_sentence
@@ -15,12 +16,11 @@ from mia_tui.runs.record.model_card import read_card, weights_digest
 from mia_tui.runs.worker.attempt import Attempt
 from mia_tui.text import printable
 
-AnyPredictor = Predictor | Ensemble
-"""One network, or several that answer together."""
 
-
-def load_network(attempt: Attempt, config: NetworkConfig, threads: int | None) -> tuple[AnyPredictor, str]:
-    """Load the network of a job onto its device, or its networks, and report the start of the attempt.
+def load_network(
+    attempt: Attempt, config: NetworkConfig, threads: int | None, ranks: Ranks
+) -> tuple[AnyPredictor, str]:
+    """Load the network of a job, or its networks, the same in all processes, and report the start of the attempt.
 
     Returns:
         The network, and the digest of its weights; of several that of the settings, which names all of them.
@@ -33,19 +33,22 @@ def load_network(attempt: Attempt, config: NetworkConfig, threads: int | None) -
     network: AnyPredictor
     if config.ensemble:
         loaded = [
-            _load(Path(member.weights), member.digest, config, threads)[0] for member in config.ensemble
+            _load(Path(member.weights), member.digest, config, threads, ranks)[0]
+            for member in config.ensemble
         ]
         network = joint_predictor(loaded, [member.temperature for member in config.ensemble])
         digest = config.digest or "+".join(weights_digest(Path(each.weights)) for each in config.ensemble)
     else:
-        network, digest = _load(Path(config.weights), config.digest, config, threads)
-    attempt.started(device=describe(network.device), arithmetic=network.arithmetic)
+        network, digest = _load(Path(config.weights), config.digest, config, threads, ranks)
+    attempt.started(device=describe_all(network.device, ranks.count), arithmetic=network.arithmetic)
     if network.warning:
         attempt.warn(f"Computing on the CPU: {network.warning}")
     return network, digest
 
 
-def _load(weights: Path, wanted: str, config: NetworkConfig, threads: int | None) -> tuple[Predictor, str]:
+def _load(
+    weights: Path, wanted: str, config: NetworkConfig, threads: int | None, ranks: Ranks
+) -> tuple[Predictor, str]:
     """One network and the digest of its weights; `wanted` is what that must be, empty for any."""
     read_card(weights)  # first: says what is wrong with the file
     while True:
@@ -57,7 +60,10 @@ def _load(weights: Path, wanted: str, config: NetworkConfig, threads: int | None
             threads=threads or usable_cores(),
             max_megapixels=config.max_megapixels,
         )
-        if weights_digest(weights) == digest:  # else a training has replaced the file meanwhile
+        digests = {digest, weights_digest(weights)}
+        if (
+            len(set[str]().union(*ranks.gather(digests))) == 1
+        ):  # else a training has replaced the file meanwhile
             break
     if wanted and digest != wanted:
         raise CheckpointError(

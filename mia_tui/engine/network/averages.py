@@ -35,6 +35,11 @@ class EpochAverage:
         module: nn.Module | None = None if self._averaged is None else self._averaged.module
         return module
 
+    @property
+    def count(self) -> int:
+        """Of how many epochs it is the mean."""
+        return 0 if self._averaged is None else int(self._averaged.n_averaged)
+
     def epoch_ended(self, epoch: int, model: nn.Module) -> None:
         """Take in the weights at the end of an epoch; each epoch counts once, however often this is called."""
         if epoch < self._first or epoch <= self._last:

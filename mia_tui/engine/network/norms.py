@@ -3,8 +3,7 @@
 While a network is trained they are a running mean over steps with older weights, and over images as they are
 augmented and mixed; of averaged weights they are not known at all.
 
-Source: Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021, 3: some thousand images are enough; torch's
-    `swa_utils.update_bn` does the same with all of them.
+Source: Wu and Johnson, "Rethinking 'Batch' in BatchNorm", 2021, 3; torch's `swa_utils.update_bn` does the same.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -15,9 +14,6 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mia_tui.engine.device import Arithmetic, autocast
-
-MOST_NORM_IMAGES = 2048
-"""Images of the training part that are enough."""
 
 
 def has_norms(model: nn.Module) -> bool:

@@ -61,6 +61,7 @@ class _SavedProgress(msgspec.Struct, forbid_unknown_fields=True):
     elapsed_s: Elapsed
     sums: tuple[_Reals, _Reals]
     predicted: Tensor | None
+    seconds: dict[str, Elapsed] = {}  # missing in those of earlier versions
 
 
 class _SavedState(msgspec.Struct):
@@ -73,6 +74,7 @@ class _SavedState(msgspec.Struct):
     learner: dict[str, Any]
     skipped: dict[Index, str]
     threads: Count = 1  # missing in those of earlier versions
+    processes: Count = 1
 
 
 @dataclass(frozen=True)

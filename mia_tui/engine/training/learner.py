@@ -1,7 +1,7 @@
 """Training step by step: model, optimizer, schedule, loss and arithmetic."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import repeat
 from typing import Annotated, Any
 
@@ -10,9 +10,9 @@ import torch
 from msgspec import Meta
 from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
 from mia_tui.catalog.backbones import TIMM_PREFIX
+from mia_tui.config.epoch_work import epoch_size
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.decode import NetworkInput
 from mia_tui.decoding import Count, check
@@ -25,25 +25,41 @@ from mia_tui.engine.network.layer_stages import set_frozen, train_head_only
 from mia_tui.engine.network.norms import has_norms
 from mia_tui.engine.network.weights import find_weights, load_weights, take_over_head
 from mia_tui.engine.training.losses import loss_terms
-from mia_tui.engine.training.optim import Schedule, make_optimizer
-from mia_tui.errors import RunError
-from mia_tui.text import counted, name_some
+from mia_tui.engine.training.optim import (
+    Schedule,
+    load_optimizer_state,
+    make_optimizer,
+    optimizer_state,
+)
+from mia_tui.engine.training.step_graphs import StepGraphs, StepResult
+from mia_tui.errors import ConfigError, RunError
+from mia_tui.text import counted, name_some, printable
 
 Warn = Callable[[str, str | None], None]
+Network = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class StepResult:
-    """Result of a step, on the device: the loss is `numerator / denominator`; logits (N, C), float32."""
+class Means:
+    """How steps are computed.
 
-    numerator: Tensor
-    denominator: Tensor
-    logits: Tensor
+    Attributes:
+        is_compiled: Whether torch has compiled the network.
+        is_recorded: Whether a GPU repeats whole steps from a recording.
+    """
+
+    is_compiled: bool = False
+    is_recorded: bool = False
 
 
 class _Counts(msgspec.Struct):
     micro_batch: Annotated[int, Meta(ge=1, le=2**31)]
     steps_done: Count
+
+
+class _SavedMeans(msgspec.Struct):
+    is_compiled: bool
+    is_recorded: bool
 
 
 class Learner:
@@ -61,6 +77,9 @@ class Learner:
         warn: Called if memory ran out and the micro-batch was halved.
         say: Called when weights are downloaded.
         resumed: Whether `load_state_dict` follows, so that no file of weights is needed.
+
+    Attributes:
+        settled: The means that were chosen for the run; None before that. They are saved with its state.
     """
 
     def __init__(
@@ -98,6 +117,10 @@ class Learner:
         if config.average_epochs:
             self._average = EpochAverage(config.epochs - config.average_epochs + 1)
         self._scaler = torch.amp.GradScaler(device.type, enabled=arithmetic == "fp16")
+        self.settled: Means | None = None
+        self._means = Means()
+        self._compiled: Network | None = None
+        self._graphs: StepGraphs | None = None
 
     def _build(self, say: Callable[[str], None] | None, resumed: bool) -> nn.Module:
         config, in_channels = self.config, self.wanted.channel_count
@@ -111,9 +134,7 @@ class Learner:
             is_deep=is_deep(self.wanted),
         )
         if config.backbone.startswith(TIMM_PREFIX):  # no table knows its smallest size
-            check_input(
-                model, config.backbone, in_channels=in_channels, height=config.height, width=config.width
-            )
+            self._check_sizes(model)
         if config.weights != "none" and not resumed:
             path = find_weights(config.backbone, config.weights, on_download=say)
             load_weights(model, path, backbone=config.backbone, in_channels=in_channels)
@@ -121,6 +142,21 @@ class Learner:
             if known and say is not None:
                 say(f"keeping what the network knows of {name_some(known)}")
         return model
+
+    def _check_sizes(self, model: nn.Module) -> None:
+        config, channels = self.config, self.wanted.channel_count
+        check_input(model, config.backbone, in_channels=channels, height=config.height, width=config.width)
+        if config.start_size == 1:
+            return
+        height, width = epoch_size(config, 1)
+        try:
+            check_input(model, config.backbone, in_channels=channels, height=height, width=width)
+        except ConfigError as error:
+            raise ConfigError(
+                f"{printable(config.backbone)} does not take {width} x {height} pixels, with which --start-size "
+                f"{config.start_size:g} begins.",
+                "Leave it at 1, or take more.",
+            ) from error
 
     @property
     def evaluated_model(self) -> nn.Module:
@@ -130,6 +166,11 @@ class Learner:
             return averaged
         module: nn.Module = self.model if self.ema is None else self.ema.module
         return module
+
+    @property
+    def averaged_epochs(self) -> int:
+        """Of how many epochs the weights of `evaluated_model` are the mean; 0 for those of this one alone."""
+        return 0 if self._average is None else self._average.count
 
     def end_epoch(self, epoch: int) -> bool:
         """Take the weights of an epoch into their mean.
@@ -175,16 +216,69 @@ class Learner:
             train_head_only(self.model)
         else:
             self.model.train()
-        result = self._gradients(batch)
+        result = self._recorded_step(batch) if self._is_recordable(batch) else self._launched_step(batch)
         while result is None:  # outside the except block, whose traceback would keep the tensors alive
-            self._halve_micro_batch(len(batch.images))
-            result = self._gradients(batch)
-        self._scaler.step(self.optimizer)
-        self._scaler.update()
+            self._free_memory(len(batch.images))
+            result = self._launched_step(batch)
         self.steps_done += 1
         if self.ema is not None:
             self.ema.update(self.model, step=self.steps_done)
         return result
+
+    @property
+    def means(self) -> Means:
+        """How steps are computed."""
+        return self._means
+
+    def use(self, means: Means) -> None:
+        """Compute steps by these means from now on.
+
+        Only whole batches are: one of another size would be compiled again. Neither changes names of weights.
+        """
+        self._means = means
+        if not means.is_compiled:
+            self._compiled = None
+        elif self._compiled is None:
+            self._compiled = torch.compile(self.model, dynamic=False)
+        if not means.is_recorded:
+            self._graphs = None
+        elif self._graphs is None:
+            self._graphs = StepGraphs(self._launched_step, self.device)
+
+    def is_whole(self, batch: Batch) -> bool:
+        """Whether a batch has all its images, and they are computed together."""
+        return len(batch.images) == self.config.batch_size and self._parts(len(batch.images)) == 1
+
+    def _is_recordable(self, batch: Batch) -> bool:
+        return self._graphs is not None and self.is_whole(batch)
+
+    def _recorded_step(self, batch: Batch) -> StepResult | None:
+        """A step from a recording; None if memory ran out.
+
+        Raises:
+            RecordingError: If it cannot be recorded; nothing was computed.
+        """
+        assert self._graphs is not None
+        trained = sum(parameter.requires_grad for parameter in self.model.parameters())
+        return self._graphs.step(batch, (self._means.is_compiled, trained))
+
+    def _launched_step(self, batch: Batch) -> StepResult | None:
+        """A step whose kernels are launched one by one; None if memory ran out before the weights were changed."""
+        result = self._gradients(batch)
+        if result is not None:
+            self._scaler.step(self.optimizer)
+            self._scaler.update()
+        return result
+
+    def _free_memory(self, images: int) -> None:
+        """Give up recordings, which hold memory of their own; without any, compute fewer images at a time."""
+        if self._graphs is None:
+            self._halve_micro_batch(images)
+            return
+        self.optimizer.zero_grad(set_to_none=True)
+        self.use(replace(self._means, is_recorded=False))
+        release_memory(self.device)
+        self._warn("Memory ran out; the GPU no longer repeats steps from a recording.", None)
 
     def _gradients(self, batch: Batch) -> StepResult | None:
         """Gradients of the mean loss over the batch; None if memory ran out."""
@@ -193,9 +287,10 @@ class Learner:
         numerator = torch.zeros((), device=self.device)
         logits = []
         try:
-            for images, targets, mix in _split(batch, self._parts(len(batch.images))):
+            network = self._compiled if self._compiled is not None and self.is_whole(batch) else self.model
+            for images, targets, mix in split_batch(batch, self._parts(len(batch.images))):
                 with autocast(self.device, self.arithmetic):
-                    output = self.model(images)
+                    output = network(images)
                 terms, _ = self._mixed_terms(output.float(), targets, mix)
                 torch.autograd.backward(self._scaler.scale(terms.sum() / denominator))
                 numerator += terms.detach().sum()
@@ -260,11 +355,12 @@ class Learner:
             "model": self.model.state_dict(),
             "ema": None if self.ema is None else self.ema.module.state_dict(),
             "average": None if self._average is None else self._average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": optimizer_state(self.optimizer),
             "schedule": self.schedule.state_dict(),
             "scaler": self._scaler.state_dict(),
             "micro_batch": self.micro_batch,
             "steps_done": self.steps_done,
+            "means": None if self.settled is None else asdict(self.settled),
             "random": torch.get_rng_state(),
             "random_cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
         }
@@ -281,41 +377,23 @@ class Learner:
             self.ema.module.load_state_dict(state["ema"])
         if self._average is not None:
             self._average.load_state_dict(state["average"], self.model)
-        own = [{name: type(value) for name, value in group.items()} for group in self.optimizer.param_groups]
-        self.optimizer.load_state_dict(state["optimizer"])
-        _check_optimizer(self.optimizer, own)
+        load_optimizer_state(self.optimizer, state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self._scaler.load_state_dict(state["scaler"])
         counts = check(state, _Counts)
         self.micro_batch, self.steps_done = counts.micro_batch, counts.steps_done
+        if state.get("means") is not None:  # missing in those of earlier versions
+            means = check(state["means"], _SavedMeans)
+            self.settled = Means(means.is_compiled, means.is_recorded)
         torch.set_rng_state(state["random"])
         if self.device.type == "cuda" and state["random_cuda"] is not None:
             torch.cuda.set_rng_state(state["random_cuda"], self.device)
 
 
-def _split(batch: Batch, parts: int) -> Iterator[tuple[Tensor, Tensor, Mix | None]]:
+def split_batch(batch: Batch, parts: int) -> Iterator[tuple[Tensor, Tensor, Mix | None]]:
     """Images, targets and what is mixed in, in so many micro-batches."""
     mixes: Iterable[Mix | None] = repeat(None)
     if batch.mix is not None:
         mixes = map(Mix, batch.mix.targets.tensor_split(parts), batch.mix.share.tensor_split(parts))
     images, targets = batch.images.tensor_split(parts), batch.targets.tensor_split(parts)
     return zip(images, targets, mixes, strict=False)
-
-
-def _check_optimizer(optimizer: Optimizer, own: list[dict[str, type]]) -> None:
-    """Refuse a state that the optimizer accepts without a check, and that would fail at the next step.
-
-    Args:
-        optimizer: With the loaded state.
-        own: Type of each of its settings before.
-
-    Raises:
-        ValueError: If a setting or a tensor is of another kind.
-    """
-    for group, kinds in zip(optimizer.param_groups, own, strict=True):
-        if any(name in group and type(group[name]) is not kind for name, kind in kinds.items()):
-            raise ValueError("settings of the optimizer are of another kind")
-    for parameter, values in optimizer.state.items():
-        for value in values.values():
-            if isinstance(value, Tensor) and value.ndim and value.shape != parameter.shape:
-                raise ValueError("the optimizer's state is of another network")

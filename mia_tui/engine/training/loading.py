@@ -1,36 +1,43 @@
-"""What a training does before its first step: it reads the images, and builds the network or restores it."""
+"""What a training does before its first step: it reads the images, and builds the network or restores it.
 
+The images come first: while they are read in the background, the libraries of networks are imported, which takes a
+second and more, and the network is built. So nothing here may import `engine.network` before it is needed.
+"""
+
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import torch
 from torch import Tensor
 
 from mia_tui.config.class_weights import class_weight_values
 from mia_tui.config.train import TrainConfig
-from mia_tui.engine.data.feed import Feed
+from mia_tui.engine.data.feed import Feed, batches
 from mia_tui.engine.data.images import ImageStore
 from mia_tui.engine.data.network_input import InputOfRun, input_of
 from mia_tui.engine.data.scaling import Channels
-from mia_tui.engine.device import Arithmetic, is_out_of_memory
-from mia_tui.engine.network.backbones import timm_name
-from mia_tui.engine.network.weights import find_weights
-from mia_tui.engine.training.checkpoint import check_fits, settle_best
-from mia_tui.engine.training.fingerprint import settle_fingerprint
+from mia_tui.engine.device import is_out_of_memory, pick_device, set_up, training_arithmetic
+from mia_tui.engine.parallel.ranks import ALONE, Ranks
+from mia_tui.engine.training.fingerprint import RunFingerprint
 from mia_tui.engine.training.input_map import settle_input_map
-from mia_tui.engine.training.learner import Learner
 from mia_tui.engine.training.left_out import LeftOutImages
 from mia_tui.engine.training.progress import TrainingProgress, channels, starting_scaling
 from mia_tui.errors import CheckpointError
-from mia_tui.runs.machine.cores import other_threads
+from mia_tui.runs.machine.cores import other_processes, other_threads, usable_cores
+from mia_tui.runs.record.events import EpochPlace
 from mia_tui.runs.record.input_words import other_types_sentence
 from mia_tui.runs.record.job import Sample, TrainJob
 from mia_tui.runs.worker.attempt import Attempt
 from mia_tui.text import printable
+
+if TYPE_CHECKING:
+    from mia_tui.engine.training.learner import Learner
 
 
 class OtherTypesWarning:
@@ -49,8 +56,8 @@ class OtherTypesWarning:
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """What steps are made with.
+class LoadedImages:
+    """The images of a run.
 
     Attributes:
         input: What the images become.
@@ -58,8 +65,7 @@ class Loaded:
         feed: The batches.
         left_out: The images that cannot be read.
         other_types: The warning of images of other types.
-        fingerprint: Of the images; empty where it is not known.
-        learner: Network and optimizer.
+        fingerprint: Of the images; it may still be being taken.
     """
 
     input: InputOfRun
@@ -67,8 +73,7 @@ class Loaded:
     feed: Feed
     left_out: LeftOutImages
     other_types: OtherTypesWarning
-    fingerprint: str
-    learner: Learner
+    fingerprint: RunFingerprint
 
 
 class TrainingLoader:
@@ -77,154 +82,231 @@ class TrainingLoader:
     Args:
         attempt: Takes the events, and is asked to stop while images are read or waited for.
         job: What is trained.
-        samples: Its images, without those of the test part.
+        samples: The images of the run.
+        ranks: The processes that train together; each has a device of its own in its job.
+
+    Attributes:
+        ranks: The same.
+        job: With the number of threads.
+        places: Where its images are in the samples: those of the test part are never used here.
+        sample_count: How many there are, with those of the test part.
+        samples: The others.
         device: Device of the network.
-        state: Content of the last checkpoint; None at the beginning of a run.
         progress: Where the run is.
+        resumed_at: Where it is resumed; None at its beginning.
         arithmetic: Type of the forward pass.
         steps_per_epoch: For the schedule.
+        began: When the attempt began to load, on the clock of `time.monotonic`.
+
+    Raises:
+        CheckpointError: If the last checkpoint is damaged.
+        DeviceError: If the device cannot be used.
     """
 
     def __init__(
-        self,
-        attempt: Attempt,
-        job: TrainJob,
-        samples: Sequence[Sample],
-        device: torch.device,
-        state: dict[str, Any] | None,
-        *,
-        progress: TrainingProgress,
-        arithmetic: Arithmetic,
-        steps_per_epoch: int,
+        self, attempt: Attempt, job: TrainJob, samples: Sequence[Sample], ranks: Ranks = ALONE
     ) -> None:
-        self._attempt, self._job, self._config, self._samples = attempt, job, job.config, samples
-        self._device, self._state, self._progress = device, state, progress
-        self._arithmetic, self._steps_per_epoch = arithmetic, steps_per_epoch
-        self._feed: Feed | None = None
+        self.ranks = ranks
+        choice = pick_device(job.config.device)
+        self.device, self._warning = choice.device, choice.warning
+        threads = job.threads or usable_cores()
+        self._config = config = msgspec.structs.replace(job.config, threads=threads)
+        self._attempt, self.job = attempt, msgspec.structs.replace(job, config=config)
+        set_up(self.device, threads=threads, deterministic=config.deterministic)
+        self.began, self.sample_count = time.monotonic(), len(samples)
+        self.places = [place for place, sample in enumerate(samples) if sample.split != "test"]
+        self.samples = [samples[place] for place in self.places]
+        self._state = state = self._load_state()
+        counts = torch.zeros(len(job.classes), len(job.classes), dtype=torch.int64)
+        self.progress = TrainingProgress(**state["progress"]) if state else TrainingProgress(counts)
+        self.resumed_at = EpochPlace(self.progress.epoch, self.progress.step) if state else None
+        self.arithmetic = (
+            state["arithmetic"]
+            if state
+            else training_arithmetic(config.precision, self.device, config.backbone)
+        )
+        train_count = sum(sample.split == "train" for sample in self.samples)
+        self.steps_per_epoch = len(batches(torch.arange(train_count), config.batch_size))
+        self._images: LoadedImages | None = None
 
     def check_network(self) -> None:
-        """Check that the network and its weights are available, before time is spent on reading images."""
+        """Check that the network and its weights are available."""
+        from mia_tui.engine.network.backbones import timm_name
+        from mia_tui.engine.network.weights import find_weights
+
         timm_name(self._config.backbone)
         if self._state is None and self._config.weights != "none":
-            find_weights(self._config.backbone, self._config.weights, on_download=self._say)
+            find = partial(find_weights, self._config.backbone, self._config.weights, on_download=self._say)
+            self.ranks.from_first(find)  # one download for all processes of a machine
+            find()
 
-    def warn_of_other_threads(self, threads: int) -> None:
-        """Warn if the run is resumed with another number of threads than before."""
+    def warn(self) -> None:
+        """Warn if a GPU is not used, and if a run is resumed with other processes or threads than before."""
+        threads = self._config.threads
+        assert threads is not None  # the job has the number that was settled
+        if self._warning:
+            self._attempt.warn(f"Training on the CPU: {self._warning}")
+        processes = self.ranks.count if self._state is None else self._state.get("processes", 1)
+        if processes != self.ranks.count:
+            self._attempt.warn(*other_processes(processes, self.ranks.count))
+            return
         before = threads if self._state is None else self._state.get("threads", threads)
-        if before != threads and self._device.type == "cpu":
+        if before != threads and self.device.type == "cpu":
             self._attempt.warn(*other_threads(before, threads))
 
-    def load(self) -> Loaded:
-        """Read the images and build the network; call once.
+    def begin_images(self) -> LoadedImages:
+        """Begin to read the images in the background; once some of each class are there.
 
         Raises:
             WorkStopped: If a stop was requested meanwhile.
         """
-        wanted, scaling = self._settle_input()
-        self._say("reading images")
-        self._feed = feed = self._open_feed(wanted, scaling)
-        left_out = LeftOutImages(self._attempt, self._samples, self._job.classes, feed.images)
-        feed.begin(self._progress.epoch, start=self._progress.step)
-        left_out.report(self._progress.epoch)
-        left_out.check_classes()
-        fingerprint = settle_fingerprint(
-            self._attempt, self._job, self._samples, is_resumed=self._state is not None
-        )
-        other_types = OtherTypesWarning(self._attempt, feed.images, wanted)
-        self._say(f"building {self._config.backbone}")
-        learner = self._build_learner(wanted, self._config, self._steps_per_epoch)
-        if self._state is not None:
-            self._restore(learner, self._state)
-            self._state = None  # as large as the network and its optimizer
-        return Loaded(wanted, scaling, feed, left_out, other_types, fingerprint, learner)
+        if self._images is not None:
+            return self._images
+        with self._attempt.start.part("images"):
+            wanted, scaling = self._settle_input()
+            feed = self._open_feed(wanted, scaling)
+            self._say(f"reading images: {feed.images.keeping}")
+            left_out = LeftOutImages(self._attempt, self.samples, self.job.classes, feed.images)
+            self._images = LoadedImages(
+                wanted,
+                scaling,
+                feed,
+                left_out,
+                OtherTypesWarning(self._attempt, feed.images, wanted),
+                RunFingerprint(self._attempt, self.job, self.samples, is_resumed=self._state is not None),
+            )
+            self.ranks.together(partial(feed.begin, self.progress.epoch, start=self.progress.step))
+            left_out.agree(self.ranks)
+            left_out.report(self.progress.epoch)
+            self.ranks.together(left_out.check_classes)
+            if self.ranks.is_first:
+                self._images.fingerprint.begin()
+        return self._images
 
-    def choose_settings(self, loaded: Loaded) -> tuple[TrainConfig, Loaded]:
-        """Do the trials of the run, by the images that are loaded.
-
-        Returns:
-            The settings with those that were chosen, and what is loaded with a network by them.
+    def load(self) -> "tuple[LoadedImages, Learner]":
+        """The images, and the network with its optimizer; call once.
 
         Raises:
             WorkStopped: If a stop was requested meanwhile.
+        """
+        images = self.begin_images()
+        if self._config.trials:
+            images = self._choose_settings(images)
+        self._say(f"building {self._config.backbone}")
+        with self._attempt.start.part("network"):
+            learner = self._build_learner(images.input, self._config, self.steps_per_epoch, self.ranks)
+            if self._state is not None:
+                self._restore(learner, self._state)
+                self._state = None  # as large as the network and its optimizer
+        return images, learner
+
+    def _choose_settings(self, images: LoadedImages) -> LoadedImages:
+        """Do the trials of the run, by the images that are read; of several processes the first one does.
+
+        Returns:
+            The same images, with batches by the chosen settings.
         """
         from mia_tui.engine.training.trials.search import TrialSearch  # only few runs have trials
 
         search = TrialSearch(
             self._attempt,
-            self._job,
-            self._samples,
-            make_feed=partial(self._shared_feed, loaded),
-            make_learner=partial(self._new_learner, loaded),
+            self.job,
+            self.samples,
+            make_feed=partial(self._shared_feed, images),
+            make_learner=partial(self._new_learner, images),
             class_weights=self._class_weights(),
-            arithmetic=self._arithmetic,
+            arithmetic=self.arithmetic,
         )
-        config = search.choose()
-        self._say(f"building {config.backbone}")
-        feed = self._shared_feed(loaded, config, self._samples)
-        learner = self._new_learner(loaded, config, self._steps_per_epoch)
-        return config, replace(loaded, feed=feed, learner=learner)
+        self._config = config = self.ranks.from_first(search.choose)
+        self.job = msgspec.structs.replace(self.job, config=config)
+        self._images = replace(images, feed=self._shared_feed(images, config, self.samples, self.ranks))
+        return self._images
 
-    def _shared_feed(self, loaded: Loaded, config: TrainConfig, samples: Sequence[Sample]) -> Feed:
-        """Batches of the images that are loaded, by other settings or with other parts."""
+    def _shared_feed(
+        self, images: LoadedImages, config: TrainConfig, samples: Sequence[Sample], ranks: Ranks = ALONE
+    ) -> Feed:
+        """Batches of the images that are read, by other settings or with other parts."""
         return Feed(
             samples,
-            Path(self._job.dataset),
+            Path(self.job.dataset),
             config,
-            loaded.input,
-            self._device,
-            scaling=loaded.scaling,
-            images=loaded.feed.images,
+            images.input,
+            self.device,
+            scaling=images.scaling,
+            images=images.feed.images,
+            ranks=ranks,
         )
 
-    def _new_learner(self, loaded: Loaded, config: TrainConfig, steps_per_epoch: int) -> Learner:
-        return self._build_learner(loaded.input, config, steps_per_epoch)
+    def _new_learner(self, images: LoadedImages, config: TrainConfig, steps_per_epoch: int) -> "Learner":
+        """A network for a trial."""
+        return self._build_learner(images.input, config, steps_per_epoch, ALONE)
 
     def close(self) -> None:
         """Stop the threads that read images."""
-        if self._feed is not None:
-            self._feed.close()
+        if self._images is not None:
+            self._images.feed.close()
+            self._images.fingerprint.close()
+
+    def _load_state(self) -> dict[str, Any] | None:
+        """The content of the last checkpoint; None at the beginning of a run."""
+        if not self._attempt.run.last_checkpoint.exists():
+            return None
+        from mia_tui.engine.training.checkpoint import load_state
+
+        return load_state(self._attempt.run)
 
     def _settle_input(self) -> tuple[InputOfRun, tuple[Channels, Channels]]:
         """What the images become, and the scaling: as the run began, or as it is measured now."""
         state = self._state
-        training = [sample for sample in self._samples if sample.split == "train"]
-        wanted = input_of(
-            self._config, settle_input_map(self._attempt, self._job, training, state is not None)
-        )
+        training = [sample for sample in self.samples if sample.split == "train"]
+        settle = partial(settle_input_map, self._attempt, self.job, training, state is not None)
+        wanted = input_of(self._config, self.ranks.from_first(settle))
         if state is None:
             return wanted, starting_scaling(self._config, wanted.input_map)
+        from mia_tui.engine.training.checkpoint import check_fits
+
         check_fits(
             self._attempt.run,
             state,
-            classes=len(self._job.classes),
-            images=len(self._samples),
+            classes=len(self.job.classes),
+            images=len(self.samples),
             channels=wanted.channel_count,
         )
         return wanted, channels(*state["scaling"])
 
     def _open_feed(self, wanted: InputOfRun, scaling: tuple[Channels, Channels]) -> Feed:
         return Feed(
-            self._samples,
-            Path(self._job.dataset),
+            self.samples,
+            Path(self.job.dataset),
             self._config,
             wanted,
-            self._device,
+            self.device,
             scaling=scaling,
             should_stop=self._attempt.should_stop,
             left_out=self._state["skipped"] if self._state else None,
             on_wait=self._attempt.waiting_for_disk,
-            numbering=self._job.numbering,
+            numbering=self.job.numbering,
+            ranks=self.ranks,
         )
 
-    def _build_learner(self, wanted: InputOfRun, config: TrainConfig, steps_per_epoch: int) -> Learner:
-        return Learner(
+    def _build_learner(
+        self, wanted: InputOfRun, config: TrainConfig, steps_per_epoch: int, ranks: Ranks
+    ) -> "Learner":
+        from mia_tui.engine.training.learner import Learner
+
+        make: Callable[..., Learner] = Learner
+        if ranks.count > 1:
+            from mia_tui.engine.parallel.learner import ParallelLearner
+
+            make = partial(ParallelLearner, ranks)
+        return make(
             config,
             wanted,
-            num_classes=len(self._job.classes),
-            class_names=[item.name for item in self._job.classes],
+            num_classes=len(self.job.classes),
+            class_names=[item.name for item in self.job.classes],
             class_weights=self._class_weights(),
-            device=self._device,
-            arithmetic=self._arithmetic,
+            device=self.device,
+            arithmetic=self.arithmetic,
             steps_per_epoch=steps_per_epoch,
             warn=self._attempt.warn,
             say=self._say,
@@ -232,16 +314,18 @@ class TrainingLoader:
         )
 
     def _class_weights(self) -> Tensor | None:
-        counts = Counter(sample.class_index for sample in self._samples if sample.split == "train")
+        counts = Counter(sample.class_index for sample in self.samples if sample.split == "train")
         values = class_weight_values(
             self._config.class_weights,
-            [counts[index] for index in range(len(self._job.classes))],
-            [item.name for item in self._job.classes],
+            [counts[index] for index in range(len(self.job.classes))],
+            [item.name for item in self.job.classes],
             self._config.effective_beta,
         )
         return None if values is None else torch.tensor(values, dtype=torch.float32)
 
-    def _restore(self, learner: Learner, state: dict[str, Any]) -> None:
+    def _restore(self, learner: "Learner", state: dict[str, Any]) -> None:
+        from mia_tui.engine.training.checkpoint import settle_best
+
         run = self._attempt.run
         try:
             learner.load_state_dict(state["learner"])
@@ -253,7 +337,8 @@ class TrainingLoader:
                 "Another version of timm or torch saved it (events.jsonl names them): resume with that one, or "
                 "start a new run.",
             ) from error
-        settle_best(run, self._progress.best_epoch)
+        if self.ranks.is_first:
+            settle_best(run, self.progress.best_epoch)
 
     def _say(self, message: str) -> None:
         self._attempt.phase("loading", message)

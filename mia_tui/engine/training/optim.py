@@ -5,18 +5,22 @@ something was called: a resumed run has the same rates as an uninterrupted one.
 """
 
 import math
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from mia_tui.catalog.optimizers import OPTIMIZERS
 from mia_tui.config.train import TrainConfig
 from mia_tui.decoding import Count, check
 from mia_tui.engine.network.layer_stages import learning_shares
+
+_HOW = ("lr", "fused", "foreach", "capturable", "differentiable")
+"""Settings of an optimizer that say how it computes, and not what: those of a saved state are of its device."""
 
 PLATEAU_MIN_DELTA = 1e-4
 """A smaller change is no improvement. Source: Keras, ReduceLROnPlateau, which the predecessor uses."""
@@ -38,14 +42,87 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> Optimizer:
 
     Weight decay leaves out parameters of one dimension: biases, and the scale and shift of norms. With `layer_decay`
     each group also has an `lr_scale`: its rate as a share of that of the schedule.
+
+    It is computed as its row in the catalogue says for the device of the model. On an NVIDIA GPU, rates are tensors
+    there, so that setting them is part of the GPU's work, and a CUDA graph can hold a step.
     """
     row = OPTIMIZERS[config.optimizer]
+    kind = next(model.parameters()).device.type
     options: dict[str, Any] = {"lr": base_lr(config)}
+    if kind in row.fused_on:
+        options["fused"] = True
     if row.has_momentum:
         # torch refuses Nesterov without momentum, where the two are the same thing anyway.
         options |= {"momentum": config.momentum, "nesterov": config.momentum > 0}
     optimizer: type[Optimizer] = getattr(torch.optim, row.torch_class)
-    return optimizer(list(_parameter_groups(model, base_weight_decay(config), config.layer_decay)), **options)
+    made = optimizer(list(_parameter_groups(model, base_weight_decay(config), config.layer_decay)), **options)
+    if kind == "cuda" and row.is_recordable:
+        _make_recordable(made)
+    return made
+
+
+def _make_recordable(optimizer: Optimizer) -> None:
+    """Keep rates and numbers of steps on the GPU; torch also lets an optimizer take part in a CUDA graph so."""
+    # It says that this "can impair performance" without a graph, which is not so where a step is fused.
+    warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
+    for group in optimizer.param_groups:
+        if "capturable" in group:
+            group["capturable"] = True
+        group["lr"] = torch.tensor(group["lr"], dtype=torch.float32, device=group["params"][0].device)
+
+
+def set_rate(group: dict[str, Any], rate: float) -> None:
+    """Set the learning rate of a group; a tensor is filled, since recorded steps read that one."""
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate
+
+
+def optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
+    """The state of an optimizer to be saved; its rates are numbers, on every device."""
+    state: dict[str, Any] = optimizer.state_dict()
+    groups = [{**group, "lr": float(group["lr"])} for group in state["param_groups"]]
+    return {**state, "param_groups": groups}
+
+
+def load_optimizer_state(optimizer: Optimizer, state: dict[str, Any]) -> None:
+    """Restore what `optimizer_state` returned, also on another device or by an earlier version.
+
+    How it is computed, and its rates, stay those of this optimizer: torch would take them over from the state.
+
+    Raises:
+        ValueError: Or a RuntimeError, LookupError, TypeError or AttributeError, if the state is of another network,
+            or damaged.
+    """
+    own = [dict(group) for group in optimizer.param_groups]
+    groups = [
+        saved | {name: group[name] for name in _HOW if name in group}
+        for saved, group in zip(state["param_groups"], own, strict=True)
+    ]
+    optimizer.load_state_dict({**state, "param_groups": groups})
+    for group, before in zip(optimizer.param_groups, own, strict=True):
+        group["lr"] = before["lr"]  # the very same tensor
+    _check_state(optimizer, own)
+
+
+def _check_state(optimizer: Optimizer, own: list[dict[str, Any]]) -> None:
+    """Refuse a state that the optimizer accepts without a check, and that would fail at the next step.
+
+    Args:
+        optimizer: With the loaded state.
+        own: Its settings before.
+
+    Raises:
+        ValueError: If a setting or a tensor is of another kind.
+    """
+    for group, before in zip(optimizer.param_groups, own, strict=True):
+        if any(name in group and type(group[name]) is not type(value) for name, value in before.items()):
+            raise ValueError("settings of the optimizer are of another kind")
+    for parameter, values in optimizer.state.items():
+        for value in values.values():
+            if isinstance(value, Tensor) and value.ndim and value.shape != parameter.shape:
+                raise ValueError("the optimizer's state is of another network")
 
 
 class _Saved(msgspec.Struct):
@@ -94,9 +171,13 @@ class Schedule:
             epoch: From 1.
             step: Steps of this epoch that are done, from 0.
         """
-        self._lr = max(self._floor, self._rate(epoch, step))
+        self.set_rate(max(self._floor, self._rate(epoch, step)))
+
+    def set_rate(self, rate: float) -> None:
+        """Set the rate of the next step, whatever the schedule says."""
+        self._lr = rate
         for group, share in zip(self._optimizer.param_groups, self._shares, strict=True):
-            group["lr"] = self._lr * share
+            set_rate(group, self._lr * share)
 
     def is_frozen(self, epoch: int, step: int) -> bool:
         """Whether only the head learns in the next step, of the place as in `set_step`."""

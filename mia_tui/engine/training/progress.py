@@ -13,7 +13,6 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.images.intensity import InputMap
 from mia_tui.dataset.model import StackMode
 from mia_tui.engine.data.scaling import Channels, channel_scaling
-from mia_tui.engine.network.weights import find_weights
 from mia_tui.runs.record.job import TrainJob
 from mia_tui.runs.record.model_card import ModelCard, card_of
 
@@ -32,6 +31,8 @@ class TrainingProgress:
         sums: Numerator and denominator of the current epoch's loss so far.
         predicted: Predicted class of each training image in the current epoch so far, shape (samples,), int32;
             None if there is a validation part.
+        seconds: What the time of this and earlier attempts went into, up to the last checkpoint; empty in checkpoints
+            of earlier versions.
     """
 
     confusion: Tensor
@@ -42,6 +43,7 @@ class TrainingProgress:
     elapsed_s: float = 0.0
     sums: list[float] = field(default_factory=lambda: [0.0, 0.0])
     predicted: Tensor | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def state_dict(self) -> dict[str, Any]:
         return dict(vars(self))
@@ -75,6 +77,8 @@ class TrainingProgress:
 def starting_scaling(config: TrainConfig, input_map: InputMap) -> tuple[Channels, Channels]:
     """Mean and deviation of each channel: from the settings, or from the model that training starts from."""
     if config.scaling == "auto" and config.weights not in ("none", "imagenet"):
+        from mia_tui.engine.network.weights import find_weights
+
         card = card_of(find_weights(config.backbone, config.weights))
         if card is not None and _has_channels(card, config, input_map):
             return channels(card.mean, card.std)

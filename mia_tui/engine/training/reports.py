@@ -59,7 +59,8 @@ def report_checkpoint(attempt: Attempt, path: Path, epoch: int, *, is_best: bool
 class StepReports:
     """Reports the steps of an epoch, at most one every `every_s`, and has their loss checked.
 
-    Reading the loss makes the CPU wait for the GPU, so there it is read only for the steps that are reported.
+    Reading a loss from a GPU would make the CPU wait for all that the GPU still has to do. So it is copied without
+    waiting, only for the steps that are reported, and reported with one of the next steps, once it has arrived.
 
     Args:
         attempt: Takes the events.
@@ -82,26 +83,64 @@ class StepReports:
         self._check_loss = check_loss
         self._emitted_at = time.monotonic()
         self._images = 0
+        self._on_its_way: _Report | None = None
 
     def step_ended(self, place: EpochPlace, loss: Tensor, lr: float, images: int) -> None:
         """A step ended: `loss` is a scalar on the device, `images` were in its batch."""
         self._images += images
-        elapsed = time.monotonic() - self._emitted_at
-        if self._device.type != "cpu" and elapsed < self._every_s:
-            return
-        value = float(loss)
-        self._check_loss(value)
+        now = time.monotonic()
+        elapsed = now - self._emitted_at
+        if self._device.type == "cpu":
+            self._check_loss(float(loss))
+        if self._on_its_way is not None:
+            if not self._on_its_way.has_arrived():
+                return
+            self.finish()
         if elapsed < self._every_s:
             return
+        self._on_its_way = _Report(place, loss, lr, self._images / elapsed)
+        self._emitted_at, self._images = now, 0
+        if self._on_its_way.has_arrived():
+            self.finish()
+
+    def finish(self) -> None:
+        """Report what was not reported yet; waits for the device."""
+        report, self._on_its_way = self._on_its_way, None
+        if report is None:
+            return
+        value = report.loss()
+        self._check_loss(value)
         self._attempt.emit(
             StepEnded(
                 t=time.time(),
-                epoch=place.epoch,
-                step=place.step,
+                epoch=report.place.epoch,
+                step=report.place.step,
                 loss=value,
-                lr=lr,
-                images_per_s=self._images / elapsed,
+                lr=report.lr,
+                images_per_s=report.images_per_s,
                 memory_bytes=peak_memory_bytes(self._device),
             )
         )
-        self._emitted_at, self._images = time.monotonic(), 0
+
+
+class _Report:
+    """A step that is to be reported, whose loss is on its way to the CPU."""
+
+    def __init__(self, place: EpochPlace, loss: Tensor, lr: float, images_per_s: float) -> None:
+        self.place, self.lr, self.images_per_s = place, lr, images_per_s
+        self._loss, self._copied = loss, None
+        if loss.is_cuda:
+            self._loss = torch.empty((), dtype=loss.dtype, pin_memory=True)
+            self._loss.copy_(loss, non_blocking=True)
+            self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._copied.record(torch.cuda.current_stream(loss.device))
+
+    def has_arrived(self) -> bool:
+        """Whether reading the loss waits for nothing."""
+        return self._copied is None or bool(self._copied.query())  # type: ignore[no-untyped-call]
+
+    def loss(self) -> float:
+        """The loss, which is waited for."""
+        if self._copied is not None:
+            self._copied.synchronize()
+        return float(self._loss)

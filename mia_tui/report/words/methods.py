@@ -26,6 +26,10 @@ from mia_tui.runs.record.state import RunState
 from mia_tui.runs.record.trials import settings_words
 from mia_tui.text import counted, join_names, name_some, printable, scientific
 
+_SAMPLING = {
+    "balanced": "training images drawn so that all classes were shown equally often",
+    "sqrt": "training images drawn so that classes were shown by the square root of their number of images",
+}
 _MOST_CLASSES = 12
 _FIGURES = ("accuracy", "balanced_accuracy", "macro_f1")
 _PART_WORDS = {"train": "for training", "val": "for validation", "test": "for testing"}
@@ -163,11 +167,19 @@ def _start(config: TrainConfig) -> str:
     if config.weights == "imagenet":
         row = BACKBONES.get(config.backbone)
         tag = f" (timm, {row.timm}.{row.tag})" if row is not None and row.tag is not None else ""
-        return f"Training started from weights learned on ImageNet{tag}, and all layers were trained."
+        return f"Training started from weights learned on ImageNet{tag}, and {_trained(config)}."
     name = PurePosixPath(config.weights)
-    return (
-        f"Training started from the weights in the file {printable(name.name)}, and all layers were trained."
-    )
+    return f"Training started from the weights in the file {printable(name.name)}, and {_trained(config)}."
+
+
+def _trained(config: TrainConfig) -> str:
+    """Which layers were trained when, to follow `and`."""
+    if not config.freeze_epochs:
+        return "all layers were trained"
+    if config.freeze_epochs >= config.epochs:
+        return "the last layer alone was trained"
+    epochs = "epoch" if config.freeze_epochs == 1 else f"{config.freeze_epochs:g} epochs"
+    return f"the last layer was trained alone for the first {epochs}, then all layers"
 
 
 def _optimisation(config: TrainConfig) -> Iterator[str]:
@@ -187,6 +199,20 @@ def _optimisation(config: TrainConfig) -> Iterator[str]:
             (config.drop_rate, f"dropout of {config.drop_rate:g} before the last layer"),
             (config.drop_path_rate, f"stochastic depth with a rate of {config.drop_path_rate:g}"),
             (config.ema_decay, f"an exponential moving average of the weights (decay {config.ema_decay:g})"),
+            (
+                config.average_epochs,
+                f"the mean of the weights at the end of the last {counted(config.average_epochs, 'epoch')}",
+            ),
+            (
+                config.layer_decay < 1,
+                f"for each stage of layers {config.layer_decay:g} times the learning rate of the stage behind it",
+            ),
+            (
+                config.start_size < 1,
+                f"an input that grew in four steps from {config.start_size:g} of its width and height",
+            ),
+            (config.sampling != "all", _SAMPLING.get(config.sampling, "")),
+            (config.refresh_norms, "batch normalisation measured anew before each validation"),
         )
         if value
     ]
@@ -232,6 +258,8 @@ def _loss(config: TrainConfig) -> str:
         more.append(f"weights of classes set by hand ({given}; others 1)")
     elif weighting == "inverse":
         more.append("classes weighted by the inverse of their number of images")
+    elif weighting == "sqrt":
+        more.append("classes weighted by the inverse square root of their number of images")
     elif weighting == "effective":
         more.append(f"classes weighted by their effective number of images (beta {config.effective_beta:g})")
     return f"{words} with {join_names(more)}" if more else words

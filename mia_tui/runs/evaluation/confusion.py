@@ -102,6 +102,19 @@ class _ConfusionFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     cells: list[tuple[Index, Index, Count]] | None = None
 
 
+def count_confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """A confusion matrix, shape (classes, classes), int64: rows truth, columns prediction.
+
+    Args:
+        truth: Position of the class of each image, shape (n,), int.
+        predicted: Position of the predicted one, shape (n,), int.
+        classes: Their number.
+    """
+    counts = np.zeros((classes, classes), np.int64)
+    np.add.at(counts, (truth, predicted), 1)
+    return counts
+
+
 def figures(confusion: Matrix) -> dict[str, float]:
     """All metrics of a confusion matrix, by their names in catalog/metrics.py (without the loss).
 

@@ -42,6 +42,7 @@ class Results:
             epoch, a training without a validation part).
         groups: Number of the group of each image, shape (n,), int64, from 0: images of one file, or of one match of
             `group_by`, are not independent.
+        tta: Whether the answers are means over flips and turns of each image.
         group_by: Regular expression that made the groups; None where only images of one file belong together.
     """
 
@@ -57,6 +58,7 @@ class Results:
     log_probabilities: npt.NDArray[Any] | None
     groups: npt.NDArray[np.int64]
     group_by: str | None
+    tta: bool = False
 
     @property
     def confusion(self) -> npt.NDArray[np.int64]:
@@ -127,7 +129,13 @@ def load_results(
         ),
         groups=np.array(group_numbers(keys, group_by=group_by), np.int64),
         group_by=group_by,
+        tta=_is_of_views(config, predictions.split),
     )
+
+
+def _is_of_views(config: TrainConfig | EvaluateConfig, split: str) -> bool:
+    """Whether flips and turns of each image were shown; a training part is evaluated while it is trained on."""
+    return config.tta if isinstance(config, EvaluateConfig) else config.validate_views and split == "val"
 
 
 def _fitting(

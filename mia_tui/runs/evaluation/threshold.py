@@ -84,17 +84,15 @@ class ThresholdChoice:
     def doubts(self) -> list[str]:
         """Why what is chosen may hold less for other images, a sentence each."""
         config, images = self.results.run.job().config, len(self.results.truth)
-        if not isinstance(config, EvaluateConfig):
-            return []
         found = []
-        if config.trained_on:
+        if isinstance(config, EvaluateConfig) and config.trained_on:
             found.append(
                 f"{config.trained_on:,} of the {counted(images, 'image')} were trained on: of others fewer answers "
                 "will be right."
             )
-        if config.tta:
+        if self.results.tta:
             found.append(
-                "The evaluation averaged over flipped and turned copies: the choice holds for predictions with --tta."
+                "These answers are means over flipped and turned copies: the choice holds for predictions with --tta."
             )
         return found
 

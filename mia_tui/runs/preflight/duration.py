@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mia_tui.catalog.backbones import BACKBONES, Backbone
+from mia_tui.config.devices import least_devices
+from mia_tui.config.epoch_work import MOST_NORM_IMAGES, training_work
 from mia_tui.config.train import TrainConfig
 from mia_tui.config.train.run import LEAST_TRIAL_STEPS
 from mia_tui.dataset.model import Part
@@ -14,10 +16,10 @@ _BACKWARD = 3.0  # times as long as a prediction takes a step of the training
 # Billions of multiply-adds a second, forward, of a step: as a core and a GPU of 2020 do them.
 _CORE_RATE, _GPU_RATE = 7.0, 600.0
 _READ_S = 0.005
-# Layers that see one channel each move much memory for few multiply-adds. A core took as long for a step of
-# efficientnetlite0 (0.07 G) as for one of resnet18 (0.33 G; 96 pixels, batches of 32, torch 2.14).
-_DEPTHWISE = ("efficientnet", "mobilenet", "nasnet", "xception")
-_DEPTHWISE_WORK = 5.0
+_GAIN_OF_DEVICE = 0.9  # what a further GPU adds, as a share of the first: they wait for each other
+# How many times as long as resnet18 networks take on a core for a multiply-add in the training: layers that see one
+# channel each move much memory for few of them (96 pixels, batches of 8 to 32, torch 2.14, AVX-512).
+_WORK_ON_A_CORE = {"efficientnet": 6.0, "mobilenet": 4.0, "nasnet": 10.0}
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
 
 
@@ -75,33 +77,38 @@ def forecast(
 
 
 def total_s(config: TrainConfig, totals: Mapping[Part, int], time: StepTime, cores: int) -> float:
-    """Seconds of a whole training, from its start to its end."""
+    """Seconds of a whole training, from its start to its end, if no earlier one has decoded the images."""
     images = totals["train"] + totals["val"]
     reading = images * time.read_s / cores
-    epoch = totals["train"] * time.train_s * _share_of_work(config) + totals["val"] * time.validate_s
+    steps = totals["train"] * time.train_s * training_work(config, 1, config.epochs)
+    work = steps + _validate_s(config, totals, time)
+    if config.device != "cpu":  # the cores are shared
+        work /= 1 + _GAIN_OF_DEVICE * (least_devices(config.devices) - 1)
     if config.cache == "none":  # read beside the steps
-        epoch, reading = max(epoch, reading), 0.0
-    run = config.epochs * epoch
-    return config.repeats * (_START_S + reading + run) + _trials_s(config, run, time)
+        run = max(work, config.epochs * reading)
+    elif time.device and not time.device.startswith("CPU"):  # beside the first epoch
+        first = work / config.epochs
+        run = max(first, reading) + work - first
+    else:
+        run = reading + work
+    return config.repeats * (_START_S + run) + _trials_s(config, work, time)
 
 
-def _trials_s(config: TrainConfig, run_s: float, time: StepTime) -> float:
+def _trials_s(config: TrainConfig, work: float, time: StepTime) -> float:
     """How long the trials of a run take at most, if it has any; only the first of its repetitions does them."""
     if not config.trials:
         return 0.0
     allowed = LEAST_TRIAL_STEPS * config.batch_size * time.train_s
-    whole = (
-        2 * (config.trials + 4) * run_s
-    )  # each as long as the run, three times on two thirds of the images
-    return min(whole, max(config.trial_share * run_s, allowed))
+    whole = 2 * (config.trials + 4) * work  # each as long as the run, three times on two thirds of the images
+    return min(whole, max(config.trial_share * work, allowed))
 
 
-def _share_of_work(config: TrainConfig) -> float:
-    """What a step takes in the mean over all epochs, as a share of one at the whole size of the whole network."""
-    frozen = min(1.0, config.freeze_epochs / config.epochs) * (1 - 1 / _BACKWARD)
-    first = config.start_size
-    grown = (first * first + first + 1) / 3  # the mean of a square whose side grows evenly from `first` to 1
-    return grown * (1 - frozen)
+def _validate_s(config: TrainConfig, totals: Mapping[Part, int], time: StepTime) -> float:
+    """Seconds of all validations, with the norms that are measured before them."""
+    images = totals["val"] * (config.view_count if config.validate_views else 1) * config.epochs
+    measured = config.epochs if config.refresh_norms else config.average_epochs
+    images += min(totals["train"], MOST_NORM_IMAGES) * measured
+    return images * time.validate_s
 
 
 def _guess(config: TrainConfig, alike: StepTime | None, *, has_gpu: bool, cores: int) -> StepTime | None:
@@ -122,6 +129,8 @@ def _guess(config: TrainConfig, alike: StepTime | None, *, has_gpu: bool, cores:
 
 
 def _work(row: Backbone, pixels: int, *, is_gpu: bool) -> float:
-    """Billions of multiply-adds of an image, on a CPU those that take as long."""
-    is_deep = not is_gpu and row.name.startswith(_DEPTHWISE)
-    return row.gmacs * (_DEPTHWISE_WORK if is_deep else 1.0) * pixels / row.input_size**2
+    """Billions of multiply-adds of an image, on a CPU those of resnet18 that take as long."""
+    times = 1.0
+    if not is_gpu:
+        times = next((times for name, times in _WORK_ON_A_CORE.items() if row.name.startswith(name)), times)
+    return row.gmacs * times * pixels / row.input_size**2

@@ -360,12 +360,22 @@ def with_absolute_paths(config: TrainConfig) -> TrainConfig:
 
 def _doubts(config: TrainConfig) -> list[str]:
     """Warnings of settings that are allowed but seldom intended."""
+    found = []
     if config.loss == "focal" and config.label_smoothing:
-        return [
+        found.append(
             "With --label-smoothing the focal loss no longer pulls predictions to the smoothed targets; "
             "leave out one of them."
-        ]
-    return []
+        )
+    if config.sampling != "all" and config.class_weights.strip() != "none":
+        found.append(
+            "Rare classes are shown more often (--sampling) and count more (--class-weights), so they gain twice; "
+            "leave out one of them."
+        )
+    if config.average_epochs and config.early_stop:
+        found.append(
+            "--early-stop may end the training before the last epochs, which --average-epochs waits for."
+        )
+    return found
 
 
 def _plan(dataset: Dataset, config: TrainConfig, given: Collection[str]) -> tuple[TrainConfig, SplitPlan]:

@@ -20,6 +20,9 @@ Outcome = Literal["finished", "stopped", "failed"]
 PhaseName = Literal["waiting", "importing", "loading", "trials", "training", "working"]
 """`trials` are short trainings that choose settings; `working` is what jobs of other kinds than a training do."""
 
+StartPart = Literal["settings", "libraries", "images", "network", "first step"]
+"""What an attempt does up to its first step; `settings` is what comes before the libraries."""
+
 
 class EpochPlace(msgspec.Struct, frozen=True):
     """A place in a run: `step` steps of epoch `epoch` (from 1) are done."""
@@ -61,6 +64,16 @@ class Phase(Event, frozen=True, kw_only=True, tag="phase"):
     message: str = ""
 
 
+class StartTimed(Event, frozen=True, kw_only=True, tag="start_timed"):
+    """The first step of an attempt was done, `total_s` after its process began, without the wait for other runs.
+
+    `parts` are seconds of what came before it (names of `StartPart`), in order. Some happen side by side.
+    """
+
+    total_s: Elapsed
+    parts: dict[str, Elapsed]
+
+
 class StepEnded(Event, frozen=True, kw_only=True, tag="step_ended"):
     """A step (at most five a second are reported); `memory_bytes` is the device's peak, or the process's on a CPU."""
 
@@ -92,7 +105,9 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
 class EpochEnded(Event, frozen=True, kw_only=True, tag="epoch_ended"):
     """Metrics of an epoch; `val` is None without a validation part. `elapsed_s`: of the run, without pauses.
 
-    `left_out` is None where every image could be read, and in runs of earlier versions.
+    `left_out` is None where every image could be read, and in runs of earlier versions. `views` of each validation
+    image were shown, of which the mean counts. `averaged` says of how many epochs the weights are the mean; it is 0
+    for those of this epoch alone.
     """
 
     epoch: Count
@@ -100,6 +115,8 @@ class EpochEnded(Event, frozen=True, kw_only=True, tag="epoch_ended"):
     val: dict[str, float] | None
     elapsed_s: Elapsed
     left_out: LeftOut | None = None
+    views: Count = 1
+    averaged: Count = 0
 
     @property
     def figures(self) -> dict[str, float]:
@@ -119,6 +136,18 @@ class SettingsChosen(Event, frozen=True, kw_only=True, tag="settings_chosen"):
 
     choice: TrialsChoice
     total_epochs: Count
+
+
+class TimeUsed(Event, frozen=True, kw_only=True, tag="time_used"):
+    """What the time of a training went into, of all attempts up to now; after each epoch and at an attempt's end.
+
+    Attributes:
+        seconds: Of each `time_use.TimePart`.
+        sentence: Its bottleneck, and the way out; empty where nothing stands out.
+    """
+
+    seconds: dict[str, Elapsed]
+    sentence: Text
 
 
 class ConfusionSaved(Event, frozen=True, kw_only=True, tag="confusion"):
@@ -201,10 +230,12 @@ class UnknownEvent(msgspec.Struct, frozen=True):
 KnownEvent = (
     RunStarted
     | Phase
+    | StartTimed
     | StepEnded
     | EpochEnded
     | TrialEnded
     | SettingsChosen
+    | TimeUsed
     | ConfusionSaved
     | ProgressMade
     | CheckpointSaved

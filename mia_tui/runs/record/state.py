@@ -30,7 +30,9 @@ from mia_tui.runs.record.events import (
     RunEnded,
     RunStarted,
     SettingsChosen,
+    StartTimed,
     StepEnded,
+    TimeUsed,
     TrialEnded,
     UnknownEvent,
     Warned,
@@ -125,6 +127,8 @@ class RunState:
         trials: Those that are done, in order; `trials_at_most` is how many there can be.
         choice: The settings that they have chosen.
         checkpoint: The newest one that can be resumed from.
+        start: How long the newest attempt took to its first step.
+        time_used: What the time of all attempts went into.
         confusions: The newest event of each file of a confusion matrix.
         result: What a job other than a training has made.
         warnings: Each warning once, the first `MOST_WARNINGS` of them.
@@ -151,6 +155,8 @@ class RunState:
     trials_at_most: int = 0
     choice: TrialsChoice | None = None
     checkpoint: CheckpointSaved | None = None
+    start: StartTimed | None = None
+    time_used: TimeUsed | None = None
     confusions: dict[str, ConfusionSaved] = field(default_factory=dict)
     result: ResultSaved | None = None
     warnings: list[Warned] = field(default_factory=list)
@@ -202,6 +208,10 @@ class RunState:
                 self._add_trial(event)
             case SettingsChosen():
                 self._take_choice(event)
+            case StartTimed():
+                self.start = event
+            case TimeUsed():
+                self.time_used = event
             case EpochEnded():
                 _append_in_order(self.epochs, event)
             case CheckpointSaved():
@@ -282,10 +292,12 @@ class RunState:
         self.steps.add(steps)
 
     def _start(self, event: RunStarted) -> None:
-        self.started = event
+        self.started, self.start = event, None
         self.first_started_at = event.t if self.first_started_at is None else self.first_started_at
         self.phase, self.phase_message, self.progress, self.result = None, "", None, None
         self.recent_progress = []
+        if event.resumed_at is None:
+            self.time_used = None
         self._cut(event.resumed_at or EpochPlace(epoch=0, step=0), event.steps_per_epoch)
 
     def _add_trial(self, event: TrialEnded) -> None:

@@ -12,6 +12,7 @@ of seconds, without spans in which the clock was set or the machine slept.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -59,12 +60,21 @@ class RunProgress:
         return _share(done, self.total_epochs * self.steps_per_epoch)
 
 
-def run_progress(state: RunState, batch_size: int) -> RunProgress | None:
+Work = Callable[[int, int], float]
+"""How much there is to do from one epoch to another one, both included."""
+
+
+def _all_alike(first: int, last: int) -> float:
+    return last - first + 1
+
+
+def run_progress(state: RunState, batch_size: int, work: Work = _all_alike) -> RunProgress | None:
     """How far a run is, and how long it will still take; None before it has started.
 
     Args:
         state: What its events tell.
         batch_size: Images a step.
+        work: What epochs take; by default all take the same.
     """
     started = state.started
     if started is None:
@@ -72,17 +82,20 @@ def run_progress(state: RunState, batch_size: int) -> RunProgress | None:
     epoch, step = _place(state)
     steps = started.steps_per_epoch
     step_s = _step_s(state, batch_size)
-    per_epoch = _epoch_s(state)
-    if per_epoch is None and step_s is not None:
-        per_epoch = step_s * steps  # without validation, of which nothing is known before an epoch has ended
-    to_do = max(0.0, started.total_epochs - (epoch - 1) - _share(step, steps))
+    per_work = _epoch_s(state, work)
+    if per_work is None and step_s is not None:
+        # Without validation, of which nothing is known before an epoch has ended.
+        per_work = step_s * steps / work(epoch, epoch)
+    to_do = 0.0
+    if epoch <= started.total_epochs:
+        to_do = work(epoch, started.total_epochs) - _share(step, steps) * work(epoch, epoch)
     return RunProgress(
         epoch=min(epoch, started.total_epochs),
         step=step if epoch <= started.total_epochs else steps,
         steps_per_epoch=steps,
         total_epochs=started.total_epochs,
         epoch_left_s=None if step_s is None else step_s * max(0, steps - step),
-        run_left_s=None if per_epoch is None else per_epoch * to_do,
+        run_left_s=None if per_work is None else per_work * to_do,
     )
 
 
@@ -160,11 +173,14 @@ def _step_s(state: RunState, batch_size: int) -> float | None:
     return batch_size / median(speeds) if len(speeds) >= _LEAST_STEPS else None
 
 
-def _epoch_s(state: RunState) -> float | None:
-    """Seconds an epoch takes, its validation included; None before this attempt has done one as a whole."""
+def _epoch_s(state: RunState, work: Work) -> float | None:
+    """Seconds a unit of work takes, with validation; None before this attempt has done an epoch as a whole."""
     first, _ = _begun_at(state)
     newest = [row for row in state.epochs[-_EPOCHS - 1 :] if row.epoch >= first]
-    times = [later.elapsed_s - earlier.elapsed_s for earlier, later in pairwise(newest)]
+    times = [
+        (later.elapsed_s - earlier.elapsed_s) / work(later.epoch, later.epoch)
+        for earlier, later in pairwise(newest)
+    ]
     return median(times) if times and min(times) >= 0 else None
 
 

@@ -23,6 +23,7 @@ from mia_tui.runs.record.events import (
     Warned,
 )
 from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.worker.start_clock import StartClock
 
 PROGRESS_EVERY_S = 0.2
 """Progress is reported no more often than this."""
@@ -38,15 +39,22 @@ class Attempt:
         number: Counts from 1.
         emit: Takes each event.
         should_stop: Whether the worker was asked to stop.
+        start: Measures the start; None begins now.
 
     Attributes:
         waited_s: Seconds spent waiting for disks that were away.
     """
 
     def __init__(
-        self, run: RunDir, number: int, emit: Callable[[Event], None], should_stop: Callable[[], bool]
+        self,
+        run: RunDir,
+        number: int,
+        emit: Callable[[Event], None],
+        should_stop: Callable[[], bool],
+        start: StartClock | None = None,
     ) -> None:
         self.run, self.number, self.emit, self.should_stop = run, number, emit, should_stop
+        self.start = StartClock() if start is None else start
         self.waited_s = self._waiting_since = 0.0
         self._phase = Phase(t=0.0, name="importing")
         self._progress_at = float("-inf")
@@ -78,6 +86,16 @@ class Attempt:
                 arithmetic=arithmetic,
             )
         )
+
+    def first_step_ended(self, *, since: float) -> float:
+        """Report how long the start took, and return it in seconds; call once.
+
+        Args:
+            since: When network and images were there, on the clock of `time.monotonic`.
+        """
+        timed = self.start.ended(since)
+        self.emit(timed)
+        return timed.total_s
 
     def phase(self, name: PhaseName, message: str) -> None:
         """What the worker is doing from now on."""

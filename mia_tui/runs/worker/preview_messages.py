@@ -53,10 +53,12 @@ class PreviewRequest(ImagesRequest, frozen=True):
     Attributes:
         columns: Images of a line, the unchanged one among them.
         tile_px: Side of the square that each may take.
+        lines: How many of the images are shown; further ones are there to be mixed in. None for all of them.
     """
 
     columns: Positive
     tile_px: Positive
+    lines: Positive | None = None
 
 
 class PreviewAnswer(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -2,19 +2,29 @@
 
 import math
 from collections.abc import Iterable
+from functools import partial
 
 import msgspec
 
 from mia_tui.catalog.metrics import metric_words
+from mia_tui.config.epoch_work import training_work
 from mia_tui.config.features import FeaturesConfig
 from mia_tui.config.fields import show_value
 from mia_tui.config.predict import DecisionRule, PredictConfig
 from mia_tui.config.train import TrainConfig
-from mia_tui.runs.list.words import RESUMABLE, STATUS_WORDS, best_words, left_out_sentences
+from mia_tui.runs.list.words import (
+    RESUMABLE,
+    STATUS_WORDS,
+    best_words,
+    left_out_sentences,
+    start_words,
+    time_used_words,
+)
 from mia_tui.runs.record.decision import rule_words
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.state import RunState
 from mia_tui.runs.record.time_left import ImageProgress, RunProgress, image_progress, run_progress
+from mia_tui.runs.record.time_use import bottleneck
 from mia_tui.runs.worker.liveness import IN_PROGRESS
 from mia_tui.text import counted, decode_name, duration, fault_of, printable, shorten, size_words, when
 from mia_tui.tui.runs.follow import RunSnapshot
@@ -79,10 +89,17 @@ def _at_work(snapshot: RunSnapshot) -> str:
     if state.phase == "importing":
         return "Loading the libraries, a few seconds."
     if state.phase == "training":
-        return f"Training {printable(state.phase_message)}.".replace(" .", ".")
+        words = f"Training {printable(state.phase_message)}.".replace(" .", ".")
+        return f"{words} {_hint(state)}".rstrip()
     done = "" if state.progress is None else f" ({_of(*state.progress)})"
     words = printable(state.phase_message).rstrip(".") or state.phase
     return f"{words[:1].upper()}{words[1:]}{done}."
+
+
+def _hint(state: RunState) -> str:
+    """What slows a run down that could be otherwise; empty while nothing does."""
+    used = state.time_used
+    return printable(used.sentence) if used and bottleneck(used.seconds) not in ("computing", None) else ""
 
 
 def _of(done: int, total: int) -> str:
@@ -158,7 +175,9 @@ def bars(snapshot: RunSnapshot, columns: int, ink: Ink) -> tuple[list[Piece], li
     if images is not None:
         return [], _image_bar(images, columns, ink)
     config = None if snapshot.job is None else snapshot.job.config
-    progress = run_progress(snapshot.state, config.batch_size) if isinstance(config, TrainConfig) else None
+    progress = None
+    if isinstance(config, TrainConfig):
+        progress = run_progress(snapshot.state, config.batch_size, partial(training_work, config))
     counting = snapshot.state.progress
     working = snapshot.status in IN_PROGRESS and not snapshot.is_gone
     training = working and snapshot.state.phase == "training"
@@ -361,6 +380,10 @@ def messages_text(snapshot: RunSnapshot) -> str:
     if state.unknown_events:
         events = counted(state.unknown_events, "event")
         blocks.append(f"{events} of another version of mia-tui {_are(state.unknown_events)} left out.")
+    if state.start is not None:
+        blocks.append(f"The start took {start_words(state.start)}.")
+    if state.time_used is not None:
+        blocks.append(f"Time: {time_used_words(state.time_used)}")
     if state.started is not None:
         versions = ", ".join(
             f"{name} {version}" for name, version in _printable_pairs(state.started.versions.items())

@@ -150,7 +150,9 @@ class PreviewPane(Vertical):
         if self._config is None or not rows or panel.columns < COLUMNS or self._image.size.height < 2:
             return
         lines = self._lines
-        chosen = [rows[(self._first + number) % len(rows)] for number in range(min(lines, len(rows)))]
+        is_mixed = self._config.mixup or self._config.cutmix
+        count = max(lines, 2) if is_mixed else lines  # one image alone cannot be mixed
+        chosen = [rows[(self._first + number) % len(rows)] for number in range(min(count, len(rows)))]
         wanted = (self._config, tuple(row for row, _ in chosen), panel)
         if wanted == self._wanted:
             return
@@ -158,7 +160,8 @@ class PreviewPane(Vertical):
         if not self._previewer.is_ready:
             self._say("Loading torch, which takes some seconds")
         width, _ = panel.box_px
-        self._previewer.want(self._config, self._opened.dataset, chosen, min(_MOST_TILE_PX, width // COLUMNS))
+        tile_px = min(_MOST_TILE_PX, width // COLUMNS)
+        self._previewer.want(self._config, self._opened.dataset, chosen, tile_px, lines=lines)
 
     @property
     def _lines(self) -> int:
@@ -263,10 +266,19 @@ class Previewer:
         """Whether the latest request is answered."""
         return self.helper.idle
 
-    def want(self, config: TrainConfig, root: Path, rows: Sequence[tuple[int, Sample]], tile_px: int) -> None:
-        """Ask for a sheet: a line for each of `rows` (number in the run's samples, sample)."""
+    def want(
+        self,
+        config: TrainConfig,
+        root: Path,
+        rows: Sequence[tuple[int, Sample]],
+        tile_px: int,
+        *,
+        lines: int | None = None,
+    ) -> None:
+        """Ask for a sheet: a line for each of the first `lines` of `rows` (number in the run's samples, sample)."""
         wanted = tuple(PreviewImage(number, sample.path, sample.frame) for number, sample in rows)
-        self.helper.ask(PreviewRequest(config, os.fspath(root.resolve()), wanted, COLUMNS, max(1, tile_px)))
+        folder = os.fspath(root.resolve())
+        self.helper.ask(PreviewRequest(config, folder, wanted, COLUMNS, max(1, tile_px), lines))
 
     def close(self) -> None:
         """End the helper."""

@@ -20,6 +20,16 @@ _BLUR_REACH = 3.0  # sigmas; what is beyond has 0.3 % of the total weight
 _MIN_SIGMA = 1e-3  # pixels; a kernel of one weight, without a division by 0
 
 
+def memory_orders(images: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Order of dimensions in which images are stored in memory, and the way back.
+
+    Taking images out in the order of memory is 3 times faster, putting them back 6 times (CPU).
+    """
+    if images.is_contiguous():
+        return (0, 1, 2, 3), (0, 1, 2, 3)
+    return (0, 2, 3, 1), (0, 3, 1, 2)
+
+
 def blur(images: Tensor, kernels: Tensor) -> Tensor:
     """Gaussian blur.
 
@@ -64,10 +74,11 @@ def move_grid(images: Tensor, moves: Tensor) -> Tensor:
     """
     height, width = images.shape[2:]
     vertices, weights = _triangles(height, width, images.device)
-    field = moves[:, :, vertices[0]] * weights[0]  # (K, 2, H * W)
+    by_point = moves.flatten(0, 1).T.contiguous()  # (GRID_POINTS ** 2, 2 * K): whole rows are copied fastest
+    field = by_point.index_select(0, vertices[0]).mul_(weights[0])  # (H * W, 2 * K)
     for corner in (1, 2):
-        field += moves[:, :, vertices[corner]] * weights[corner]
-    x_move, y_move = field.view(-1, 2, height, width).unbind(1)
+        field += by_point.index_select(0, vertices[corner]).mul_(weights[corner])
+    x_move, y_move = field.T.reshape(-1, 2, height, width).unbind(1)
     across, down = _positions(height, width, images.device)
     return _sample(images, across + x_move, down + y_move, "bilinear")
 
@@ -112,7 +123,7 @@ def _reflected(size: int, reach: int, device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=4)
 def _triangles(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The corners of the triangle around each pixel, (3, H * W), int64, and their weights, float32.
+    """The corners of the triangle around each pixel, (3, H * W), int64, and their weights, (3, H * W, 1), float32.
 
     The points are a regular grid from corner to corner; each of its cells is cut along its diagonal.
     """
@@ -126,7 +137,7 @@ def _triangles(height: int, width: int, device: torch.device) -> tuple[Tensor, T
     third = first + GRID_POINTS + 1
     larger, smaller = torch.maximum(u, v), torch.minimum(u, v)
     weights = torch.stack((1 - larger, larger - smaller, smaller)).float()
-    return torch.stack((first, second, third)).to(device), weights.to(device)
+    return torch.stack((first, second, third)).to(device), weights.unsqueeze(2).to(device)
 
 
 def _positions(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -138,5 +149,8 @@ def _positions(height: int, width: int, device: torch.device) -> tuple[Tensor, T
 def _sample(images: Tensor, x: Tensor, y: Tensor, sampling: Sampling) -> Tensor:
     """Each pixel of the result from place (x, y), pixels, shapes (K, H, W)."""
     height, width = images.shape[2:]
-    grid = torch.stack((x * (2 / max(1, width - 1)) - 1, y * (2 / max(1, height - 1)) - 1), 3)
+    grid = torch.empty((*x.shape, 2), device=x.device)
+    torch.mul(x, 2 / max(1, width - 1), out=grid[..., 0])
+    torch.mul(y, 2 / max(1, height - 1), out=grid[..., 1])
+    grid.sub_(1)
     return F.grid_sample(images, grid, sampling, padding_mode="reflection", align_corners=True)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from mia_tui.config.train import TrainConfig
+from mia_tui.engine.data.augmentation.image_ops import memory_orders
 from mia_tui.engine.data.random import uniforms
 
 MIXUP_STREAM, CUTMIX_STREAM, WHICH_STREAM = 14, 15, 16
@@ -101,22 +102,22 @@ def mix_images(
         The N images, and each one's own share, shape (N,), float32, on the CPU.
     """
     mixing = _draw(config, seed, epoch, samples, partners >= 0, (images.shape[3], images.shape[2]))
-    mixed = images[: len(samples)].clone()
+    in_memory, as_images = memory_orders(images)
+    memory = images.permute(in_memory)
+    mixed = memory[: len(samples)].clone()
     is_box = mixing.boxes[:, 2] > mixing.boxes[:, 0]
     whole = ((mixing.share < 1) & ~is_box).nonzero().squeeze(1)
     if len(whole):
-        at, others = _on(images.device, whole, partners[whole])
-        share = _on(images.device, mixing.share[whole])[0].view(-1, 1, 1, 1)
-        both = images.index_select(0, at) * share
-        mixed.index_copy_(0, at, both.add_(images.index_select(0, others) * (1 - share)))
+        at, others, share = _on(images.device, whole, partners[whole], mixing.share[whole].view(-1, 1, 1, 1))
+        both = memory.index_select(0, at).mul_(share)
+        mixed.index_copy_(0, at, both.add_(memory.index_select(0, others).mul_(1 - share)))
     parts = is_box.nonzero().squeeze(1)
     if len(parts):
-        at, others = _on(images.device, parts, partners[parts])
-        inside = inside_boxes(_on(images.device, mixing.boxes[parts])[0], images.shape[2], images.shape[3])
-        mixed.index_copy_(
-            0, at, torch.where(inside, images.index_select(0, others), images.index_select(0, at))
-        )
-    return mixed, mixing.share
+        at, others, boxes = _on(images.device, parts, partners[parts], mixing.boxes[parts])
+        inside = inside_boxes(boxes, images.shape[2], images.shape[3]).permute(in_memory)
+        both = torch.where(inside, memory.index_select(0, others), memory.index_select(0, at))
+        mixed.index_copy_(0, at, both)
+    return mixed.permute(as_images), mixing.share
 
 
 def _draw(

@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mia_tui.config.epoch_work import MOST_NORM_IMAGES
 from mia_tui.config.train import TrainConfig
 from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.data.feed import Feed, batches
 from mia_tui.engine.device import Arithmetic
 from mia_tui.engine.inference.evaluate import infer
-from mia_tui.engine.network.norms import MOST_NORM_IMAGES, measure_norms
+from mia_tui.engine.network.norms import measure_norms
 from mia_tui.engine.training.learner import Learner
 from mia_tui.engine.training.trials.judge import Fold, groups_of, image_losses, make_folds
 from mia_tui.engine.training.trials.plan import (

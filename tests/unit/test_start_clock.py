@@ -1,0 +1,32 @@
+import time
+
+from mia_tui.runs.worker.start_clock import StartClock, run_began
+
+
+def test_the_start_is_measured_from_the_beginning_of_the_process_without_the_wait_for_others() -> None:
+    now = time.monotonic()
+    clock = StartClock(now - 100.0)
+    clock.settled()
+    time.sleep(0.05)
+    clock.turn_came()
+    timed = clock.ended(time.monotonic())
+    assert 100.0 <= timed.parts["settings"] <= timed.total_s
+    assert timed.total_s - timed.parts["settings"] < time.monotonic() - now - 0.04, "waited 0.05 s"
+
+
+def test_times_of_a_part_add_up_and_parts_keep_their_order() -> None:
+    clock = StartClock()
+    with clock.part("network"):
+        pass
+    for _ in range(2):
+        with clock.part("libraries"):
+            time.sleep(0.01)
+    timed = clock.ended(time.monotonic())
+    assert list(timed.parts) == ["libraries", "network", "first step"]
+    assert timed.parts["libraries"] >= 0.02
+
+
+def test_only_the_first_run_of_a_process_began_with_it() -> None:
+    run_began()
+    before = time.monotonic()
+    assert run_began() >= before
