@@ -76,7 +76,7 @@ def standardise(images: Tensor, mean: Channels, std: Channels) -> Tensor:
     rows = images.permute(0, 2, 3, 1).flatten(2)  # (N, H, W * C)
     mean_row, std_row = _constants(mean, std, images.shape[3], images.device)
     scaled = (rows - mean_row).div_(std_row)
-    return scaled.view(*scaled.shape[:2], images.shape[3], -1).permute(0, 3, 1, 2)
+    return scaled.view(*scaled.shape[:2], images.shape[3], images.shape[1]).permute(0, 3, 1, 2)
 
 
 def channel_scaling(config: TrainConfig, input_map: InputMap = AS_BEFORE) -> tuple[Channels, Channels]:

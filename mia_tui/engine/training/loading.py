@@ -165,7 +165,6 @@ class TrainingLoader:
         with self._attempt.start.part("images"):
             wanted, scaling = self._settle_input()
             feed = self._open_feed(wanted, scaling)
-            self._say(f"reading images: {feed.images.keeping}")
             left_out = LeftOutImages(self._attempt, self.samples, self.job.classes, feed.images)
             self._images = LoadedImages(
                 wanted,
@@ -190,6 +189,7 @@ class TrainingLoader:
             WorkStopped: If a stop was requested meanwhile.
         """
         images = self.begin_images()
+        self._say(f"reading images: {images.feed.images.keeping}")
         if self._config.trials:
             images = self._choose_settings(images)
         self._say(f"building {self._config.backbone}")
