@@ -45,6 +45,8 @@ RECIPES: dict[RecipeName, dict[str, str | int | float | bool]] = {
         "weight_decay": 0.05,
         "start_size": 0.5,
     },
+    # The default, with learning rate, weight decay and length chosen for this dataset by short trials.
+    "auto": {"trials": 12},
     # The values MIA (Microscopic Image Analyzer) starts with for classification. Complete on purpose: a change of our
     # own defaults must not change what this recipe does. A field of TrainConfig that MIA does not have is off here.
     "mia": {
@@ -85,6 +87,7 @@ RECIPES: dict[RecipeName, dict[str, str | int | float | bool]] = {
         "epochs": 100,
         "batch_size": 8,
         "early_stop": 0,
+        "trials": 0,
         "sync_norms": False,
         "validate_views": False,
         "val_fraction": 0.15,

@@ -8,7 +8,7 @@ import numpy as np
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.engine.data.disk_watch import WorkStopped
-from mia_tui.engine.inference.predict import Predictor
+from mia_tui.engine.inference.ensemble import AnyPredictor
 from mia_tui.engine.jobs.network import load_network, warn_of_other_stacks, warn_of_other_types
 from mia_tui.engine.parallel.devices import work_on_devices
 from mia_tui.engine.parallel.prediction import gather_other_types, predict_together
@@ -89,7 +89,7 @@ def _evaluate(attempt: Attempt, job: EvaluateJob, ranks: Ranks) -> Outcome:
 
 
 def _predict(
-    attempt: Attempt, job: EvaluateJob, network: Predictor, samples: Sequence[Sample], ranks: Ranks
+    attempt: Attempt, job: EvaluateJob, network: AnyPredictor, samples: Sequence[Sample], ranks: Ranks
 ) -> tuple[np.ndarray, EvaluatedScores | None, dict[str, str]]:
     """What a network says of samples.
 
