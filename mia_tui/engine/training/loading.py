@@ -196,7 +196,8 @@ class TrainingLoader:
         if self._config.cache == "disk" and kept.place != "disk":
             self._attempt.warn(f"Not as asked: {kept.keeping}.")
         if self._config.trials:
-            images = self._choose_settings(images)
+            with self._attempt.start.paused():
+                images = self._choose_settings(images)
         self._say(f"building {self._config.backbone}")
         with self._attempt.start.part("network"):
             learner = self._build_learner(images.input, self._config, self.steps_per_epoch, self.ranks)
