@@ -10,7 +10,7 @@ RECIPES: dict[RecipeName, dict[str, str | int | float | bool]] = {
     # Chosen by measuring (README); they are set on the fields of TrainConfig.
     "default": {},
     # The head learns first, then all (Kumar et al., arXiv 2202.10054). On validation slides smaller rates for early
-    # stages (layer_decay 0.8) with varied crops and colours were worse in so few epochs, and means of weights no better.
+    # stages (layer_decay 0.8) with varied crops and colours were worse in so few epochs; means of weights no better.
     "finetune": {
         "backbone": "efficientnetlite0",
         "weights": "imagenet",
@@ -47,6 +47,8 @@ RECIPES: dict[RecipeName, dict[str, str | int | float | bool]] = {
         "weight_decay": 0.05,
         "start_size": 0.5,
     },
+    # The default, with learning rate, weight decay and length chosen for this dataset by short trials.
+    "auto": {"trials": 12},
     # The values MIA (Microscopic Image Analyzer) starts with for classification. Complete on purpose: a change of our
     # own defaults must not change what this recipe does. A field of TrainConfig that MIA does not have is off here.
     "mia": {
@@ -87,6 +89,7 @@ RECIPES: dict[RecipeName, dict[str, str | int | float | bool]] = {
         "epochs": 100,
         "batch_size": 8,
         "early_stop": 0,
+        "trials": 0,
         "sync_norms": False,
         "validate_views": False,
         "val_fraction": 0.15,

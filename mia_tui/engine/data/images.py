@@ -15,6 +15,11 @@ run, each of which adds what it decodes. With `auto` images are kept there whate
 files are read, not mapped into memory: the system keeps them there as far as it is free, from where reading is as
 fast, and a disk that fails is then an error that ends no run.
 
+Images are kept at the size of the input, without a margin for random crops. Of cells of 160 pixels a crop of a third
+of the area has 0.88 of the contrast of edges that a new decoding had at 96 pixels, 0.98 at 224; of photos of 500
+pixels 0.6. A margin of 1.25 gives 0.05 to 0.1 of that back for 1.6 times the bytes, one of 1.7 most for 2.9 times,
+and both would show the network other pixels than validation and prediction do.
+
 An image that cannot be read is left out of an epoch and reported; it is never an error. At the start of an epoch the
 images left out of the previous one are tried again (`try_again`); what cannot be read then stays out of the whole
 epoch, even if it becomes readable in its middle. An image may turn out to be unreadable later in the epoch. Since
@@ -164,6 +169,13 @@ class ImageStore(ABC):
             if wanted and not self._reader.disk.is_away(wanted):
                 break
 
+    def leave_out(self, problems: Mapping[int, str]) -> None:
+        """Leave out rows that another process could not read, with the reasons."""
+        for row, problem in problems.items():
+            if row not in self.left_out:
+                self.left_out[row] = problem
+                self._drop(row)
+
     def take_disk_problem(self) -> str | None:
         """Why images are not kept on the disk any more, a sentence, at the first call; None if they are."""
         problem = self._reader.disk_problem
@@ -181,6 +193,10 @@ class ImageStore(ABC):
 
     def _take_back(self, row: int, pixels: np.ndarray | None) -> None:
         """Cache the pixels (H, W, C) of an image that can be read again; without a cache there is nothing to do."""
+        return
+
+    def _drop(self, row: int) -> None:
+        """Give an image no more, which may be cached; without a cache there is nothing to do."""
         return
 
     def _batch(self, pixels: Tensor) -> Tensor:
@@ -411,6 +427,9 @@ class CachedImages(ImageStore):
         shape = len(rows), *self._pixels.shape[1:]
         pinned = torch.empty(shape, dtype=self._pixels.dtype, pin_memory=True)
         return torch.index_select(self._pixels, 0, rows, out=pinned)
+
+    def _drop(self, row: int) -> None:
+        self._readable[row] = False
 
     def _take_back(self, row: int, pixels: np.ndarray | None) -> None:
         if pixels is not None:

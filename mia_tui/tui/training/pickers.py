@@ -32,6 +32,7 @@ _RECIPE_WORDS = {
     "best": "as finetune, with validation over flips and turns, for predictions with --tta",
     "finetune": "beginning with ImageNet weights, which come with the program",
     "scratch": "a network that begins with nothing, in more epochs of growing images",
+    "auto": "the default, with learning rate, weight decay and length chosen by short trials",
     "mia": "those of MIA (Microscopic Image Analyzer)",
 }
 

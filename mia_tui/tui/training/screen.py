@@ -13,10 +13,12 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.notifications import Notification
 
+from mia_tui.analysis.rate_curve import RateCurve
 from mia_tui.config.command import train_command
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.preflight.prepare import TrainingPreparer
 from mia_tui.runs.preflight.recommendation import Recommendation, TrainingPlace, recommend
+from mia_tui.runs.preflight.repeats import without_given_trials
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
@@ -105,6 +107,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self.cursor = FormCursor(draft or Form(base))
         self.machine: Machine | None = None
         self.estimate: StartEstimate | None = None
+        self.rate_curve: RateCurve | None = None
         self.preview = PreviewPane(opened, context, id="train-preview")
         self.commands = TrainCommands(self)
         self.at_once = self.commands.at_once
@@ -183,10 +186,9 @@ class TrainScreen(KeyedScreen[RunDir | None]):
     @property
     def command(self) -> str:
         """The command line that does the same."""
-        state = self.opened.state
-        return train_command(
-            self.cursor.form.values, self.opened.dataset, state=state, annotator=self.context.annotator
-        )
+        state, form = self.opened.state, self.cursor.form
+        config = without_given_trials(form.values, form.given)
+        return train_command(config, self.opened.dataset, state=state, annotator=self.context.annotator)
 
     def messages_changed(self, messages: Sequence[Notification]) -> None:
         self._news.display = bool(messages)
@@ -340,7 +342,8 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         command = shown_command(self.command, self.opened.dataset, self.size.width - 2, self._ink)
         self._command.update(Text(command))
         config = cursor.form.values
-        known = FormFacts(self.commands.weights_here(config.backbone), self.machine, self.estimate)
+        here = self.commands.weights_here(config.backbone)
+        known = FormFacts(here, self.machine, self.estimate, self.rate_curve)
         self._side.update(panel(cursor.section, config, known, self._side.size, self._ink))
         self._estimate_soon()
 
@@ -406,7 +409,9 @@ class TrainScreen(KeyedScreen[RunDir | None]):
             each.update_classes({"panel": is_wide, "-active": is_wide and name == "form"}, animate=False)
         self._panels["form"].border_title = section
         self._panels["explanation"].border_title = "What it means"
-        self._panels["side"].border_title = _SIDE_TITLES.get(section, "Images")
+        has_curve = section == "Optimizer" and self.rate_curve is not None
+        title = "Learning rate" if has_curve else _SIDE_TITLES.get(section, "Images")
+        self._panels["side"].border_title = title
         side = _SIDE_COLUMNS
         if is_wide:
             side = max(_WIDE_SIDE_COLUMNS, min(int(_WIDE_SIDE_SHARE * width), _MOST_SIDE_COLUMNS))
