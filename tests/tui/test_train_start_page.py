@@ -329,11 +329,9 @@ def test_in_a_large_window_fields_explanation_and_images_stand_side_by_side(disc
                 "all explained"
             )
             await to_section(pilot, "Loss and metric")
-            assert "Take inverse or effective" not in words(pilot)
+            assert "if rare classes are missed" not in words(pilot)
             await to_field(pilot, "class_weights")
-            assert "Take inverse or effective if rare classes are missed" in words(
-                pilot, "#train-explanation"
-            )
+            assert "Take sqrt or inverse if rare classes are missed" in words(pilot, "#train-explanation")
 
     run(test())
 

@@ -51,6 +51,14 @@ def test_with_a_thousand_images_and_the_weights_of_the_program_these_are_recomme
     assert said.advice("`--recipe finetune`").startswith("`--recipe finetune` suits better, and takes ")
 
 
+def test_with_a_hundred_images_more_epochs_are_recommended() -> None:
+    assert told(images=100).options == "--recipe finetune --epochs 40"
+    assert told(images=100, epochs=7).options == "--recipe finetune"
+    config = make_config(recipe="finetune", flags={"epochs": 40})
+    said = recommend(config, {"train": 100, "val": 20, "test": 0}, GPU, here=shipped)
+    assert said.recipe is None, "they are those"
+
+
 def test_a_network_that_somebody_chose_keeps_its_own_weights_where_they_are_here() -> None:
     assert told(here=everything, backbone="resnet50").options == "--recipe finetune --backbone resnet50"
     assert told(here=everything).options == "--recipe finetune"
