@@ -9,7 +9,7 @@ The packages, from the top down; each imports only from those below it:
     image_predictor.py          what a network says of the image on screen
     classifier.py               `from mia_tui import Classifier`
     report/                     a run for a paper: HTML, figures, archive; imported by `mia-tui report` alone
-    engine/                     everything that imports torch: network/ data/ training/ inference/ export/
+    engine/                     everything that imports torch: network/ data/ training/ inference/ export/ parallel/
     runs/                       runs on disk and their processes: record/ worker/ list/ preflight/ prediction/ …
     active/                     active learning on features: suggestions, the next image, pages, label issues (numpy)
     analysis/                   statistics of predictions: metrics with intervals, curves, calibration, counts (numpy)
@@ -37,6 +37,8 @@ Where things go
     augmentation        a function in engine/data/augment.py with a number of its own for random values, what it does
                         to pixels in engine/data/augmentation/, its fields in config/train/ and config/recipes.py, its
                         words in report/words/augmentations.py
+    setting to tune     its name in `TUNABLE` of config/train/run.py, its first value and its steps in
+                        engine/training/trials/plan.py
     training setting    a field in config/train/, and when one would change it in config/advice.py; form, option,
                         file and help follow from them
     image format        a record in dataset/images/formats.py; unless Pillow reads it, its reader, a module in
@@ -139,6 +141,17 @@ Each line passes through its modules in this order.
         imports engine/training/train.py, and timm with it. The loader builds the network meanwhile
         (engine/training/learner.py), and the steps begin. What happens goes to events.jsonl
         (runs/worker/attempt.py, runs/record/log.py); tui/runs/follow.py reads it, runs/record/state.py adds it up.
+    trials to chosen settings
+        engine/training/loading.py hands the decoded images to engine/training/trials/search.py, which asks
+        engine/training/trials/plan.py for the next settings, trains, and judges on images that were not learned from
+        (engine/training/trials/judge.py). Each trial goes to trials.jsonl (runs/record/trials.py) and the log; with
+        the choice there, `RunDir.job` (runs/record/layout.py) has the chosen settings and no trials any more.
+    a training that is repeated with other seeds
+        `Prepared.create_all` makes a job for each (runs/preflight/repeats.py), which wait for each other;
+        runs/list/repeats.py finds them by the name of their group, and computes mean and spread.
+    several networks that answer together
+        runs/ensemble.py checks that they may, and names them in the settings of a prediction or evaluation;
+        engine/jobs/network.py loads them, engine/inference/ensemble.py takes the mean of their probabilities.
     an epoch, from its first image to the weights that are kept
         engine/data/sampling.py says which images are shown, config/epoch_work.py at which size. `set_step` of
         engine/training/learner.py sets rates (engine/training/optim.py) and what learns, of which head and stages are
@@ -212,6 +225,14 @@ Each line passes through its modules in this order.
         with an order of its own (tui/review/queue.py), which also says what may be seen of an image: in an audit
         (tui/review/audit.py) nothing. What was kept and answered is in dataset/store/review/; tui/review/progress.py
         makes figures of it.
+    several GPUs
+        `work_on_devices` of engine/parallel/devices.py finds out whether a job has several devices
+        (config/devices.py), or was started several times by torchrun or srun (runs/machine/given_rank.py,
+        engine/parallel/joining.py). engine/parallel/launching.py starts engine/parallel/rank.py once for each, by
+        torch's elastic agent, and passes on what comes back (engine/parallel/channel.py). All do the work of the job,
+        the first one writes. What they agree on is in engine/parallel/ranks.py, their step in
+        engine/parallel/learner.py; batches are shared out by engine/data/feed.py, images of predictions by
+        engine/parallel/prediction.py.
     features of all images
         `create_features` or `start_features` of runs/features/create.py -> worker.py -> engine/jobs/features.py lists
         the images, asks features/table.py which have none, copies those of known content

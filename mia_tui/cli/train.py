@@ -11,7 +11,15 @@ import click
 
 from mia_tui.cli.output.report import Report
 from mia_tui.cli.shared.images import read_labelled
-from mia_tui.cli.shared.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
+from mia_tui.cli.shared.jobs import (
+    after_option,
+    exit_code,
+    join_others,
+    run_to_wait_for,
+    start_detached,
+    start_waiting,
+    work_in_front,
+)
 from mia_tui.cli.shared.options import (
     WATCH_HELP,
     Command,
@@ -26,8 +34,8 @@ from mia_tui.cli.shared.options import (
     state_options,
     typed_fields,
 )
-from mia_tui.errors import ConfigError
-from mia_tui.text import join_names, printable
+from mia_tui.errors import ConfigError, MiaError
+from mia_tui.text import counted, join_names, printable
 
 if TYPE_CHECKING:
     from mia_tui.config.train import TrainConfig
@@ -75,7 +83,7 @@ def command(
     """Train a network on the labelled images of DATASET.
 
     Ctrl-C, `mia-tui runs stop` and `kill` stop a run after the current step, with a checkpoint; --resume continues
-    from exactly there. --threads is the only setting that can be given with it.
+    from exactly there. --threads and --devices are the only settings that can be given with it.
 
     --rerun repeats a run, also one whose folder was copied from elsewhere. It says first which files differ from
     those of then, and at the end whether the weights are the same to the bit: they are where processor, torch and
@@ -94,24 +102,29 @@ def command(
         )
     if show_config:
         return _show_config(report, resume or rerun, settings)
+    code = join_others(detach=detach)
+    if code is not None:
+        return code
     if rerun is not None:
         run = _create_rerun(report, rerun, dataset, state, settings, after=after)
         return start_detached(report, run) if detach else run_in_front(report, run, watch=watch)
     if resume is not None:
-        threads = settings.pop("threads")
-        run = _find(resume, dataset, state, given_settings(settings))
-        if threads is not None:
-            warning = _change_threads(run, threads)
+        threads, devices = settings.pop("threads"), settings.pop("devices")
+        runs = _find(resume, dataset, state, given_settings(settings))
+        ahead = run_to_wait_for(report, after, dataset, state)
+        for run in runs:
+            if devices is not None:
+                _change_devices(run, devices)
+            warning = None if threads is None else _change_threads(run, threads)
             if warning is not None and detach:  # in the foreground the run warns itself
                 report.warn(*warning)
-        _queue_again(run, run_to_wait_for(report, after, dataset, state))
+            _queue_again(run, ahead)
+            ahead = run
     elif dataset is None:
         raise ConfigError("Train on which images?", "Name a folder: `mia-tui train DATASET`.")
     else:
-        run = _create(report, dataset, state, annotator, settings, after=after)
-    if detach:
-        return start_detached(report, run)
-    return run_in_front(report, run, watch=watch)
+        runs = _create(report, dataset, state, annotator, settings, after=after)
+    return _detach(report, runs) if detach else _run_all(report, runs, watch=watch)
 
 
 def _show_config(report: Report, resume: str | None, settings: dict[str, Any]) -> int:
@@ -129,24 +142,73 @@ def _show_config(report: Report, resume: str | None, settings: dict[str, Any]) -
     return 0
 
 
-def _find(text: str, dataset: Path | None, state: Path | None, given: list[str]) -> "RunDir":
+def _detach(report: Report, runs: "Sequence[RunDir]") -> int:
+    """Start the workers of all runs, which wait for each other."""
+    first, *others = runs
+    code = start_detached(report, first)
+    for run in others:
+        start_waiting(run)
+        report.record({"type": "run", "name": run.name, "path": str(run.path), "pid": None})
+    repeat = first.job().repeat
+    if others and repeat is not None:
+        wait = "waits for its turn" if len(others) == 1 else "wait for their turns"
+        report.say(f"{counted(len(others), 'more run')} of {printable(repeat.group)} {wait}.")
+        report.say(f"Stop all:  mia-tui runs stop {shlex.quote(repeat.group)}")
+    return code
+
+
+def _run_all(report: Report, runs: "Sequence[RunDir]", *, watch: bool) -> int:
+    """Do the runs in this process, one after the other; one that is stopped or fails ends that."""
+    from mia_tui.runs.list.lifecycle import drop_untrained_run
+
+    repeat = runs[0].job().repeat
+    for place, run in enumerate(runs):
+        try:
+            code = run_in_front(report, run, watch=watch)
+        except MiaError as error:
+            for other in runs[place + 1 :]:
+                drop_untrained_run(other, error)
+            raise
+        if code:
+            if repeat is not None and place + 1 < len(runs):
+                group = shlex.quote(repeat.group)
+                report.note(f"Resume it and the runs behind it: mia-tui train --resume {group}")
+            return code
+    if repeat is not None:
+        _show_group(report, runs[-1], repeat.group)
+    return 0
+
+
+def _show_group(report: Report, run: "RunDir", name: str) -> None:
+    """Print what the runs of a group have in common, when the last one has ended."""
+    from mia_tui.cli.runs.groups import print_group
+    from mia_tui.runs.list.repeats import group_members, read_group
+
+    print_group(report, read_group(group_members(name, state=run.path.resolve().parent.parent)))
+
+
+def _find(text: str, dataset: Path | None, state: Path | None, given: list[str]) -> "list[RunDir]":
+    """The run to resume; of a group of repetitions those that have not finished."""
     from mia_tui.runs.actions.starting import nothing_to_resume
-    from mia_tui.runs.list.find import find_run, remember_run
+    from mia_tui.runs.list.find import remember_run
     from mia_tui.runs.list.moved_dataset import update_dataset_path
+    from mia_tui.runs.list.repeats import find_runs
     from mia_tui.runs.worker.liveness import run_status
 
     if given:
         raise ConfigError(
             f"A resumed run keeps its settings, so {', '.join(given)} cannot be given.",
-            "Only --threads can; leave the others out, or start a new run from its weights: --weights "
+            "Only --threads and --devices can; leave the others out, or start a new run from its weights: --weights "
             "RUN/checkpoints/best.safetensors.",
         )
-    run = find_run(text, dataset=dataset, state=state)
-    if run_status(run) == "finished":
-        raise nothing_to_resume(run)
-    update_dataset_path(run, dataset)
-    remember_run(run)
-    return run
+    runs = find_runs(text, dataset=dataset, state=state)
+    left = [run for run in runs if run_status(run) != "finished"]
+    if not left:
+        raise nothing_to_resume(runs[-1])
+    for run in left:
+        update_dataset_path(run, dataset)
+        remember_run(run)
+    return left
 
 
 def _create_rerun(
@@ -162,12 +224,12 @@ def _create_rerun(
     from mia_tui.runs.list.find import remember_run
     from mia_tui.runs.rerun.preparing import prepare_rerun
 
-    threads = settings.pop("threads")
+    threads, devices = settings.pop("threads"), settings.pop("devices")
     given = given_settings(settings)
     if given:
         raise ConfigError(
             f"A repetition keeps the settings of its run, so {', '.join(given)} cannot be given.",
-            "Only --threads can; leave the others out.",
+            "Only --threads and --devices can; leave the others out.",
         )
     original = _find_original(text, dataset, state)
     with report.counting("Comparing images") as bar:
@@ -187,6 +249,8 @@ def _create_rerun(
         else:
             _warn_before_start(report, sentence)
     run = prepared.create(after=run_to_wait_for(report, after, dataset, state))
+    if devices is not None:
+        _change_devices(run, devices)
     remember_run(run)
     return run
 
@@ -225,6 +289,20 @@ def _change_threads(run: "RunDir", threads: int) -> tuple[str, str] | None:
     return other_threads(before, threads) if before is not None and run.last_checkpoint.exists() else None
 
 
+def _change_devices(run: "RunDir", devices: str) -> None:
+    """Change the devices of a run that is not running.
+
+    Raises:
+        ConfigError: If they contradict the device of the run.
+    """
+    from mia_tui.config.devices import check_devices
+    from mia_tui.runs.worker.liveness import run_status
+
+    check_devices(devices, run.job().config.device)
+    if run_status(run) != "running":
+        run.put_devices(devices)
+
+
 def _create(
     report: Report,
     dataset: Path,
@@ -233,12 +311,12 @@ def _create(
     settings: dict[str, Any],
     *,
     after: str | None,
-) -> "RunDir":
+) -> "list[RunDir]":
     from mia_tui.runs.preflight.prepare import with_absolute_paths
 
     config = with_absolute_paths(read_settings(settings))
     _warn_without_effect(report, typed_fields(settings), config)
-    return create_run(
+    return create_runs(
         report,
         dataset,
         state,
@@ -261,7 +339,24 @@ def create_run(
     command_line: str,
     after: "RunDir | None",
 ) -> "RunDir":
-    """Prepare a training on the labels of today, print what it is trained on, and make its run.
+    """As `create_runs`, of a training that is not repeated."""
+    return create_runs(
+        report, dataset, state, annotator, config, given=given, command_line=command_line, after=after
+    )[0]
+
+
+def create_runs(
+    report: Report,
+    dataset: Path,
+    state: Path | None,
+    annotator: str | None,
+    config: "TrainConfig",
+    *,
+    given: Sequence[str],
+    command_line: str,
+    after: "RunDir | None",
+) -> "list[RunDir]":
+    """Prepare a training on the labels of today, print what it is trained on, and make its runs, mostly one.
 
     Args:
         report: Prints.
@@ -293,9 +388,10 @@ def create_run(
     for finding in (*findings, *torn_groups(prepared, is_stored=True)):
         _warn_before_start(report, finding.message, finding.hint)
     _show_recommendation(report, prepared)
-    run = prepared.create(after=after)
-    remember_run(run)
-    return run
+    runs = prepared.create_all(after=after)
+    for run in runs:
+        remember_run(run)
+    return runs
 
 
 def show_prepared(report: Report, prepared: "Prepared", source: str) -> None:

@@ -8,13 +8,15 @@ import msgspec
 
 from mia_tui.catalog.backbones import BACKBONES, Backbone, find_backbone
 from mia_tui.config.class_weights import parse_class_weights
+from mia_tui.config.devices import LEAST_IMAGES, check_devices, least_devices
 from mia_tui.config.epoch_work import epoch_size
 from mia_tui.config.fields import SIZE, Value, check_value, find_field, nearest, record_values
 from mia_tui.config.recipes import RECIPES
 from mia_tui.config.split import check_split, compile_pattern
 from mia_tui.config.train import RecipeName, TrainConfig
+from mia_tui.config.train.run import TUNABLE
 from mia_tui.errors import ConfigError, WeightsError
-from mia_tui.text import printable
+from mia_tui.text import join_names, printable
 
 # --val takes the place of a split, so one layer of settings cannot ask for both.
 _VAL, _VAL_FRACTION = "val", "val_fraction"
@@ -189,9 +191,34 @@ def _check_val(config: TrainConfig) -> None:
         _refuse_two_validations({_VAL: config.val, _VAL_FRACTION: config.val_fraction})
 
 
+def _check_tune(config: TrainConfig) -> None:
+    unknown = [name for name in map(str.strip, config.tune.split(",")) if name not in TUNABLE]
+    if unknown:
+        raise ConfigError(
+            f"--tune names {printable(unknown[0])!r}, which trials do not choose.",
+            f"They choose {join_names(TUNABLE, 'and')}; name those, with commas between them.",
+        )
+
+
 def _check_group_by(config: TrainConfig) -> None:
     if config.group_by is not None:
         compile_pattern(config.group_by)
+
+
+def _check_devices(config: TrainConfig) -> None:
+    check_devices(config.devices, config.device)
+    count = least_devices(config.devices)
+    if count > 1 and config.batch_size < LEAST_IMAGES * count:
+        raise ConfigError(
+            f"--batch-size {config.batch_size} is too small for {count} devices.",
+            f"They share each batch, {LEAST_IMAGES} images or more for each: use {LEAST_IMAGES * count} or more, or "
+            "fewer devices.",
+        )
+    if count > 1 and config.sync_norms and config.device == "cpu":
+        raise ConfigError(
+            "--sync-norms needs GPUs: torch has no synchronised batch normalisation for processors.",
+            "Leave it out; each process then normalises its own part of a batch.",
+        )
 
 
 # Each under the field to change; the first fault is the one that the command line names.
@@ -211,6 +238,8 @@ _CHECKS: dict[str, Callable[[TrainConfig], object]] = {
         if name.endswith("_min")
     },
     "val": _check_val,
+    "devices": _check_devices,
     "val_fraction": lambda config: check_split(config.val_fraction, config.test_fraction, None),
     "group_by": _check_group_by,
+    "tune": _check_tune,
 }

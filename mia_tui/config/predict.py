@@ -37,6 +37,22 @@ class DecisionRule(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.by_class.get(name, self.threshold)
 
 
+class EnsembleMember(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of several networks that answer together.
+
+    Attributes:
+        weights: Its weights file.
+        digest: Of that file, as in `NetworkConfig`.
+        network: What people call it.
+        temperature: Of its probabilities, before they are averaged; 1 leaves them as they are.
+    """
+
+    weights: AbsolutePath
+    digest: Text
+    network: Text
+    temperature: Temperature = 1.0
+
+
 class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a trained network is used.
 
@@ -46,21 +62,26 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             Empty for the weights that are there when it begins, of a training that is in progress.
         network: What people call it: the name of its run.
         device: auto, cpu, cuda, cuda:N or mps.
+        devices: Which of them, see `config.devices`.
         batch_size: Images per batch.
         tta: Whether probabilities are averaged over flipped and turned copies of each image.
         max_megapixels: Larger images are left out; None is the limit of the training.
         frames: Frames of animated files; None is as in training.
+        ensemble: All networks, the one in `weights` first, if several answer together: the probabilities are the mean
+            of theirs. `digest` and `network` are then those of all of them.
     """
 
     weights: AbsolutePath
     digest: Text
     network: Text
     device: Text = "auto"
+    devices: Text = "1"
     precision: Precision = "auto"
     batch_size: Annotated[int, Meta(ge=1, le=1_000_000)] = 64
     tta: bool = False
     max_megapixels: Annotated[float, Meta(gt=0.0, le=1e6)] | None = None
     frames: Frames | None = None
+    ensemble: tuple[EnsembleMember, ...] = ()
 
 
 class PredictConfig(NetworkConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,8 +6,9 @@ second and more, and the network is built. So nothing here may import `engine.ne
 
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +17,20 @@ import torch
 from torch import Tensor
 
 from mia_tui.config.class_weights import class_weight_values
+from mia_tui.config.train import TrainConfig
 from mia_tui.engine.data.feed import Feed, batches
 from mia_tui.engine.data.images import ImageStore
 from mia_tui.engine.data.network_input import InputOfRun, input_of
 from mia_tui.engine.data.scaling import Channels
 from mia_tui.engine.device import is_out_of_memory, pick_device, set_up, training_arithmetic
 from mia_tui.engine.heap import keep_freed_memory
+from mia_tui.engine.parallel.ranks import ALONE, Ranks
 from mia_tui.engine.training.fingerprint import RunFingerprint
 from mia_tui.engine.training.input_map import settle_input_map
 from mia_tui.engine.training.left_out import LeftOutImages
 from mia_tui.engine.training.progress import TrainingProgress, channels, starting_scaling
 from mia_tui.errors import CheckpointError
-from mia_tui.runs.machine.cores import other_threads, usable_cores
+from mia_tui.runs.machine.cores import other_processes, other_threads, usable_cores
 from mia_tui.runs.record.events import EpochPlace
 from mia_tui.runs.record.input_words import other_types_sentence
 from mia_tui.runs.record.job import Sample, TrainJob
@@ -81,8 +84,10 @@ class TrainingLoader:
         attempt: Takes the events, and is asked to stop while images are read or waited for.
         job: What is trained.
         samples: The images of the run.
+        ranks: The processes that train together; each has a device of its own in its job.
 
     Attributes:
+        ranks: The same.
         job: With the number of threads.
         places: Where its images are in the samples: those of the test part are never used here.
         sample_count: How many there are, with those of the test part.
@@ -99,7 +104,10 @@ class TrainingLoader:
         DeviceError: If the device cannot be used.
     """
 
-    def __init__(self, attempt: Attempt, job: TrainJob, samples: Sequence[Sample]) -> None:
+    def __init__(
+        self, attempt: Attempt, job: TrainJob, samples: Sequence[Sample], ranks: Ranks = ALONE
+    ) -> None:
+        self.ranks = ranks
         choice = pick_device(job.config.device)
         self.device, self._warning = choice.device, choice.warning
         self._threads = threads = job.threads or usable_cores()
@@ -131,16 +139,22 @@ class TrainingLoader:
 
         timm_name(self._config.backbone)
         if self._state is None and self._config.weights != "none":
-            find_weights(self._config.backbone, self._config.weights, on_download=self._say)
+            find = partial(find_weights, self._config.backbone, self._config.weights, on_download=self._say)
+            self.ranks.from_first(find)  # one download for all processes of a machine
+            find()
 
     def warn(self) -> None:
-        """Warn if a GPU is not used, and if the run is resumed with another number of threads than before."""
+        """Warn if a GPU is not used, and if a run is resumed with other processes or threads than before."""
         threads = self._threads
+        if self._warning:
+            self._attempt.warn(f"Training on the CPU: {self._warning}")
+        processes = self.ranks.count if self._state is None else self._state.get("processes", 1)
+        if processes != self.ranks.count:
+            self._attempt.warn(*other_processes(processes, self.ranks.count))
+            return
         before = threads if self._state is None else self._state.get("threads", threads)
         if before != threads and self.device.type == "cpu":
             self._attempt.warn(*other_threads(before, threads))
-        if self._warning:
-            self._attempt.warn(f"Training on the CPU: {self._warning}")
 
     def begin_images(self) -> LoadedImages:
         """Begin to read the images in the background; once some of each class are there.
@@ -162,10 +176,12 @@ class TrainingLoader:
                 OtherTypesWarning(self._attempt, feed.images, wanted),
                 RunFingerprint(self._attempt, self.job, self.samples, is_resumed=self._state is not None),
             )
-            feed.begin(self.progress.epoch, start=self.progress.step)
+            self.ranks.together(partial(feed.begin, self.progress.epoch, start=self.progress.step))
+            left_out.agree(self.ranks)
             left_out.report(self.progress.epoch)
-            left_out.check_classes()
-            self._images.fingerprint.begin()
+            self.ranks.together(left_out.check_classes)
+            if self.ranks.is_first:
+                self._images.fingerprint.begin()
         return self._images
 
     def load(self) -> "tuple[LoadedImages, Learner]":
@@ -179,13 +195,56 @@ class TrainingLoader:
         self._say(f"reading images: {kept.keeping}")
         if self._config.cache == "disk" and kept.place != "disk":
             self._attempt.warn(f"Not as asked: {kept.keeping}.")
+        if self._config.trials:
+            images = self._choose_settings(images)
         self._say(f"building {self._config.backbone}")
         with self._attempt.start.part("network"):
-            learner = self._build_learner(images.input)
+            learner = self._build_learner(images.input, self._config, self.steps_per_epoch, self.ranks)
             if self._state is not None:
                 self._restore(learner, self._state)
                 self._state = None  # as large as the network and its optimizer
         return images, learner
+
+    def _choose_settings(self, images: LoadedImages) -> LoadedImages:
+        """Do the trials of the run, by the images that are read; of several processes the first one does.
+
+        Returns:
+            The same images, with batches by the chosen settings.
+        """
+        from mia_tui.engine.training.trials.search import TrialSearch  # only few runs have trials
+
+        search = TrialSearch(
+            self._attempt,
+            self.job,
+            self.samples,
+            make_feed=partial(self._shared_feed, images),
+            make_learner=partial(self._new_learner, images),
+            class_weights=self._class_weights(),
+            arithmetic=self.arithmetic,
+        )
+        self._config = config = self.ranks.from_first(search.choose)
+        self.job = msgspec.structs.replace(self.job, config=config)
+        self._images = replace(images, feed=self._shared_feed(images, config, self.samples, self.ranks))
+        return self._images
+
+    def _shared_feed(
+        self, images: LoadedImages, config: TrainConfig, samples: Sequence[Sample], ranks: Ranks = ALONE
+    ) -> Feed:
+        """Batches of the images that are read, by other settings or with other parts."""
+        return Feed(
+            samples,
+            Path(self.job.dataset),
+            config,
+            images.input,
+            self.device,
+            scaling=images.scaling,
+            images=images.feed.images,
+            ranks=ranks,
+        )
+
+    def _new_learner(self, images: LoadedImages, config: TrainConfig, steps_per_epoch: int) -> "Learner":
+        """A network for a trial."""
+        return self._build_learner(images.input, config, steps_per_epoch, ALONE)
 
     def close(self) -> None:
         """Stop the threads that read images."""
@@ -205,9 +264,8 @@ class TrainingLoader:
         """What the images become, and the scaling: as the run began, or as it is measured now."""
         state = self._state
         training = [sample for sample in self.samples if sample.split == "train"]
-        wanted = input_of(
-            self._config, settle_input_map(self._attempt, self.job, training, state is not None)
-        )
+        settle = partial(settle_input_map, self._attempt, self.job, training, state is not None)
+        wanted = input_of(self._config, self.ranks.from_first(settle))
         if state is None:
             return wanted, starting_scaling(self._config, wanted.input_map)
         from mia_tui.engine.training.checkpoint import check_fits
@@ -233,20 +291,28 @@ class TrainingLoader:
             left_out=self._state["skipped"] if self._state else None,
             on_wait=self._attempt.waiting_for_disk,
             numbering=self.job.numbering,
+            ranks=self.ranks,
         )
 
-    def _build_learner(self, wanted: InputOfRun) -> "Learner":
+    def _build_learner(
+        self, wanted: InputOfRun, config: TrainConfig, steps_per_epoch: int, ranks: Ranks
+    ) -> "Learner":
         from mia_tui.engine.training.learner import Learner
 
-        return Learner(
-            self._config,
+        make: Callable[..., Learner] = Learner
+        if ranks.count > 1:
+            from mia_tui.engine.parallel.learner import ParallelLearner
+
+            make = partial(ParallelLearner, ranks)
+        return make(
+            config,
             wanted,
             num_classes=len(self.job.classes),
             class_names=[item.name for item in self.job.classes],
             class_weights=self._class_weights(),
             device=self.device,
             arithmetic=self.arithmetic,
-            steps_per_epoch=self.steps_per_epoch,
+            steps_per_epoch=steps_per_epoch,
             warn=self._attempt.warn,
             say=self._say,
             resumed=self._state is not None,
@@ -276,7 +342,8 @@ class TrainingLoader:
                 "Another version of timm or torch saved it (events.jsonl names them): resume with that one, or "
                 "start a new run.",
             ) from error
-        settle_best(run, self.progress.best_epoch)
+        if self.ranks.is_first:
+            settle_best(run, self.progress.best_epoch)
 
     def _say(self, message: str) -> None:
         self._attempt.phase("loading", message)
