@@ -9,7 +9,7 @@ The packages, from the top down; each imports only from those below it:
     image_predictor.py          what a network says of the image on screen
     classifier.py               `from mia_tui import Classifier`
     report/                     a run for a paper: HTML, figures, archive; imported by `mia-tui report` alone
-    engine/                     everything that imports torch: network/ data/ training/ inference/ export/
+    engine/                     everything that imports torch: network/ data/ training/ inference/ export/ parallel/
     runs/                       runs on disk and their processes: record/ worker/ list/ preflight/ prediction/ …
     active/                     active learning on features: suggestions, the next image, pages, label issues (numpy)
     analysis/                   statistics of predictions: metrics with intervals, curves, calibration, counts (numpy)
@@ -31,7 +31,7 @@ Where things go
     loss                a line in catalog/losses.py, and its formula in engine/training/losses.py; a parameter is a
                         field in config/train/ (as `focal_gamma`), with a value in config/recipes.py
     metric              a line in catalog/metrics.py, and its formula in analysis/formulas.py
-    optimizer           a row in catalog/optimizers.py
+    optimizer           a row in catalog/optimizers.py; how it computes on a device: engine/training/optim.py
     schedule            a line in catalog/schedules.py, its rate in engine/training/optim.py, its fields in
                         config/train/ and config/recipes.py
     augmentation        a function in engine/data/augment.py with a number of its own for random values, what it does
@@ -142,7 +142,8 @@ Each line passes through its modules in this order.
     an epoch, from its first image to the weights that are kept
         engine/data/sampling.py says which images are shown, config/epoch_work.py at which size. `set_step` of
         engine/training/learner.py sets rates (engine/training/optim.py) and what learns, of which head and stages are
-        told by engine/network/layer_stages.py. At its end engine/network/averages.py adds the weights to their mean,
+        told by engine/network/layer_stages.py. engine/training/fast_steps.py does the steps, compiled or recorded
+        (engine/training/step_graphs.py) where that gains. At its end engine/network/averages.py adds the weights to their mean,
         engine/network/norms.py measures batch normalisation on training images, and engine/inference/evaluate.py asks
         the network about the validation part, of flips and turns as well if that is set.
     a rising learning rate to a suggested one
@@ -210,6 +211,14 @@ Each line passes through its modules in this order.
         with an order of its own (tui/review/queue.py), which also says what may be seen of an image: in an audit
         (tui/review/audit.py) nothing. What was kept and answered is in dataset/store/review/; tui/review/progress.py
         makes figures of it.
+    several GPUs
+        `work_on_devices` of engine/parallel/devices.py finds out whether a job has several devices
+        (config/devices.py), or was started several times by torchrun or srun (runs/machine/given_rank.py,
+        engine/parallel/joining.py). engine/parallel/launching.py starts engine/parallel/rank.py once for each, by
+        torch's elastic agent, and passes on what comes back (engine/parallel/channel.py). All do the work of the job,
+        the first one writes. What they agree on is in engine/parallel/ranks.py, their step in
+        engine/parallel/learner.py; batches are shared out by engine/data/feed.py, images of predictions by
+        engine/parallel/prediction.py.
     features of all images
         `create_features` or `start_features` of runs/features/create.py -> worker.py -> engine/jobs/features.py lists
         the images, asks features/table.py which have none, copies those of known content

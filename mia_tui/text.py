@@ -30,6 +30,11 @@ def printable(text: object) -> str:
     return _CONTROL.sub(_escape, str(text))
 
 
+def first_line(error: object) -> str:
+    """The first line of an error, printable: those of CUDA have many."""
+    return printable(next(iter(str(error).strip().splitlines()), "no reason given"))
+
+
 def typed(path: object) -> str:
     """A path as it is typed into a shell, for commands in sentences."""
     return shlex.quote(printable(path))

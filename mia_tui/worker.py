@@ -4,7 +4,6 @@ The order matters: the lock comes first, so that others know within milliseconds
 wait for the run before it in the queue, with little memory; torch, whose import takes seconds, comes last.
 """
 
-import os
 import signal
 import sys
 import time
@@ -17,7 +16,6 @@ from pathlib import Path
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import AwayError, MiaError, RunError
-from mia_tui.files import open_in_place
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.machine.cores import Cores, CoreWatch
 from mia_tui.runs.machine.gpus import computes_on_cpu
@@ -28,11 +26,11 @@ from mia_tui.runs.record.log import EventLog
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.attempt import Attempt
 from mia_tui.runs.worker.control import STOP_SIGNALS, StopRequest
-from mia_tui.runs.worker.fault_log import faults_written
+from mia_tui.runs.worker.fault_log import faults_written, write_to_log
 from mia_tui.runs.worker.liveness import WorkerLock
 from mia_tui.runs.worker.queue import wait_for_turn
 from mia_tui.runs.worker.start_clock import StartClock, run_began
-from mia_tui.text import counted, printable, typed
+from mia_tui.text import counted, first_line, printable, typed
 
 JOBS_PACKAGE = "mia_tui.engine.jobs"
 """Its modules are named by the kinds of jobs; `work` in each does the job, with torch."""
@@ -71,7 +69,7 @@ def work(
         WorkerLock(run),
         StopRequest(run) as stop,
         EventLog(run.events, root=run.root, observe=observe) as log,
-        faults_written(partial(_log, run)),
+        faults_written(partial(write_to_log, run)),
     ):
         stop.install_signals(foreground=foreground, on_signal=on_signal)
         state = read_state(run)
@@ -108,12 +106,11 @@ def _failed(run: RunDir, error: Exception) -> AttemptResult:
     """The result of an attempt that an error ended; the traceback goes to worker.log."""
     if isinstance(error, AwayError):  # nothing is wrong with the run: it can be resumed when the disk is back
         return AttemptResult("stopped", error=error)
-    is_logged = _log(run, traceback.format_exc())
+    is_logged = write_to_log(run, traceback.format_exc())
     if isinstance(error, MiaError):
         return AttemptResult("failed", error=error)
     hint = f"{printable(run.worker_log)} holds the traceback." if is_logged else None
-    first_line = next(iter(str(error).strip().splitlines()), "no reason given")  # CUDA errors have many lines
-    message = f"The run failed: {type(error).__name__}: {printable(first_line)}."
+    message = f"The run failed: {type(error).__name__}: {first_line(error)}."
     return AttemptResult("failed", error=RunError(message, hint))
 
 
@@ -136,18 +133,6 @@ def _settle_threads(run: RunDir, job: AnyJob, cores: Cores) -> Event:
 
 def _failure(error: MiaError | None) -> Failure | None:
     return None if error is None else Failure(type(error).__name__, error.message, error.hint)
-
-
-def _log(run: RunDir, what: str) -> bool:
-    """Write a traceback to worker.log; False if that fails, as on a full disk."""
-    text = f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n{what}\n"
-    try:
-        descriptor = open_in_place(run.worker_log, root=run.root, append=True)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
-    except OSError:
-        return False
-    return True
 
 
 def main() -> int:

@@ -172,13 +172,23 @@ def _device(facts: TorchFacts, cores: Cores) -> MachineCheck:
 
 
 def _gpus() -> Iterator[MachineCheck]:
+    from mia_tui.runs.preflight.machine import is_busy
+
     gpus = list_gpus()
     for gpu in gpus:
         free = f"{gpu.free_bytes / _GIB:.1f} of {gpu.total_bytes / _GIB:.1f} GiB free"
         yield MachineCheck("GPU", "ok", f"{gpu.name}, {free}, driver {gpu.driver}")
+    idle = sum(not is_busy(gpu) for gpu in gpus)
+    if len(gpus) > 1:
+        yield MachineCheck("GPUs", "ok", f"{idle} of {len(gpus)} idle{_together(idle)}")
     if not gpus:
         hint = "On a cluster the login node often has none; ask for one in a job."
         yield MachineCheck("GPU", "note", "this machine shows no NVIDIA GPU.", hint)
+
+
+def _together(idle: int) -> str:
+    """How to train on several GPUs."""
+    return f"; `mia-tui train DATASET --devices {idle}` trains on these together" if idle > 1 else ""
 
 
 def _folders(dataset: Path | None, state: Path | None) -> Iterator[MachineCheck]:

@@ -11,7 +11,14 @@ import click
 from mia_tui.cli.output.report import Report
 from mia_tui.cli.results.options import ShownResults, group_by_option, result_options, shown_results
 from mia_tui.cli.shared.images import read_labelled
-from mia_tui.cli.shared.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
+from mia_tui.cli.shared.jobs import (
+    after_option,
+    exit_code,
+    join_others,
+    run_to_wait_for,
+    start_detached,
+    work_in_front,
+)
 from mia_tui.cli.shared.network import find_network, network_options, warn_of_unreadable
 from mia_tui.cli.shared.options import Command, Option, dataset_argument, json_option, state_options
 from mia_tui.errors import ConfigError
@@ -84,6 +91,8 @@ def command(
     counted as unseen. An evaluation is a run, listed with the trainings of DATASET, and shown in the app;
     `mia-tui runs results` prints it again, and also the results of a training on its validation part.
     """
+    from mia_tui.config.devices import check_devices
+
     report = Report(as_json=as_json)
     shown = shown_results(shares, by_similarity, top, csv, overwrite)
     if detach and (csv is not None or against_text is not None or shares or by_similarity):
@@ -91,6 +100,10 @@ def command(
             "--csv, --against, --shares and --by-similarity need the results, which --detach does not wait for.",
             "Leave --detach out, or use `mia-tui runs results` when the evaluation has finished.",
         )
+    check_devices(settings["devices"], settings["device"])
+    code = _join_others(detach, against_text)
+    if code is not None:
+        return code
     place = trained or dataset
     run, weights = find_network(run_text, place, None if trained else state)
     other = find_network(against_text, place, None if trained else state) if against_text else None
@@ -106,6 +119,18 @@ def command(
     if code or not second:
         return code or _show(report, [first], shown)
     return _evaluate(report, second[0]) or _show(report, [first, second[0]], shown)
+
+
+def _join_others(detach: bool, against: str | None) -> int | None:
+    """As `join_others`, which have but one job."""
+    from mia_tui.runs.machine.given_rank import given_rank
+
+    if against is not None and given_rank() is not None:
+        raise ConfigError(
+            "--against makes two evaluations, and the processes of torchrun or srun join in one.",
+            "Evaluate both networks, then compare them: `mia-tui runs results RUN --against RUN2`.",
+        )
+    return join_others(detach=detach)
 
 
 class _Plan(NamedTuple):

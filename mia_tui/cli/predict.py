@@ -11,7 +11,14 @@ import click
 from click.core import ParameterSource
 
 from mia_tui.cli.output.report import Report
-from mia_tui.cli.shared.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
+from mia_tui.cli.shared.jobs import (
+    after_option,
+    exit_code,
+    join_others,
+    run_to_wait_for,
+    start_detached,
+    work_in_front,
+)
 from mia_tui.cli.shared.network import find_network, network_options, warn_of_unreadable
 from mia_tui.cli.shared.options import (
     Command,
@@ -105,6 +112,7 @@ def command(
     trainings of IMAGES; if it is interrupted, the same command continues where it stopped. Without --out, the app
     shows the predictions as suggestions when IMAGES is opened.
     """
+    from mia_tui.config.devices import check_devices
     from mia_tui.runs.prediction.create import create_prediction
     from mia_tui.runs.prediction.predictions import check_format
 
@@ -125,6 +133,10 @@ def command(
             )
         threshold = 0.0
     settings["threshold"] = threshold
+    check_devices(settings["devices"], settings["device"])
+    code = join_others(detach=detach)
+    if code is not None:
+        return code
     _check_images(images)
     if out is None and not _is_dataset(images):
         what = "a file" if images.is_file() else "one image"

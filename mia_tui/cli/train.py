@@ -11,7 +11,14 @@ import click
 
 from mia_tui.cli.output.report import Report
 from mia_tui.cli.shared.images import read_labelled
-from mia_tui.cli.shared.jobs import after_option, exit_code, run_to_wait_for, start_detached, work_in_front
+from mia_tui.cli.shared.jobs import (
+    after_option,
+    exit_code,
+    join_others,
+    run_to_wait_for,
+    start_detached,
+    work_in_front,
+)
 from mia_tui.cli.shared.options import (
     WATCH_HELP,
     Command,
@@ -75,7 +82,7 @@ def command(
     """Train a network on the labelled images of DATASET.
 
     Ctrl-C, `mia-tui runs stop` and `kill` stop a run after the current step, with a checkpoint; --resume continues
-    from exactly there. --threads is the only setting that can be given with it.
+    from exactly there. --threads and --devices are the only settings that can be given with it.
 
     --rerun repeats a run, also one whose folder was copied from elsewhere. It says first which files differ from
     those of then, and at the end whether the weights are the same to the bit: they are where processor, torch and
@@ -94,12 +101,17 @@ def command(
         )
     if show_config:
         return _show_config(report, resume or rerun, settings)
+    code = join_others(detach=detach)
+    if code is not None:
+        return code
     if rerun is not None:
         run = _create_rerun(report, rerun, dataset, state, settings, after=after)
         return start_detached(report, run) if detach else run_in_front(report, run, watch=watch)
     if resume is not None:
-        threads = settings.pop("threads")
+        threads, devices = settings.pop("threads"), settings.pop("devices")
         run = _find(resume, dataset, state, given_settings(settings))
+        if devices is not None:
+            _change_devices(run, devices)
         if threads is not None:
             warning = _change_threads(run, threads)
             if warning is not None and detach:  # in the foreground the run warns itself
@@ -138,7 +150,7 @@ def _find(text: str, dataset: Path | None, state: Path | None, given: list[str])
     if given:
         raise ConfigError(
             f"A resumed run keeps its settings, so {', '.join(given)} cannot be given.",
-            "Only --threads can; leave the others out, or start a new run from its weights: --weights "
+            "Only --threads and --devices can; leave the others out, or start a new run from its weights: --weights "
             "RUN/checkpoints/best.safetensors.",
         )
     run = find_run(text, dataset=dataset, state=state)
@@ -162,12 +174,12 @@ def _create_rerun(
     from mia_tui.runs.list.find import remember_run
     from mia_tui.runs.rerun.preparing import prepare_rerun
 
-    threads = settings.pop("threads")
+    threads, devices = settings.pop("threads"), settings.pop("devices")
     given = given_settings(settings)
     if given:
         raise ConfigError(
             f"A repetition keeps the settings of its run, so {', '.join(given)} cannot be given.",
-            "Only --threads can; leave the others out.",
+            "Only --threads and --devices can; leave the others out.",
         )
     original = _find_original(text, dataset, state)
     with report.counting("Comparing images") as bar:
@@ -187,6 +199,8 @@ def _create_rerun(
         else:
             _warn_before_start(report, sentence)
     run = prepared.create(after=run_to_wait_for(report, after, dataset, state))
+    if devices is not None:
+        _change_devices(run, devices)
     remember_run(run)
     return run
 
@@ -223,6 +237,20 @@ def _change_threads(run: "RunDir", threads: int) -> tuple[str, str] | None:
         return None
     run.put_threads(threads)
     return other_threads(before, threads) if before is not None and run.last_checkpoint.exists() else None
+
+
+def _change_devices(run: "RunDir", devices: str) -> None:
+    """Change the devices of a run that is not running.
+
+    Raises:
+        ConfigError: If they contradict the device of the run.
+    """
+    from mia_tui.config.devices import check_devices
+    from mia_tui.runs.worker.liveness import run_status
+
+    check_devices(devices, run.job().config.device)
+    if run_status(run) != "running":
+        run.put_devices(devices)
 
 
 def _create(

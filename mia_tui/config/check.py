@@ -8,6 +8,7 @@ import msgspec
 
 from mia_tui.catalog.backbones import BACKBONES, Backbone, find_backbone
 from mia_tui.config.class_weights import parse_class_weights
+from mia_tui.config.devices import LEAST_IMAGES, check_devices, least_devices
 from mia_tui.config.epoch_work import epoch_size
 from mia_tui.config.fields import SIZE, Value, check_value, find_field, nearest, record_values
 from mia_tui.config.recipes import RECIPES
@@ -194,6 +195,22 @@ def _check_group_by(config: TrainConfig) -> None:
         compile_pattern(config.group_by)
 
 
+def _check_devices(config: TrainConfig) -> None:
+    check_devices(config.devices, config.device)
+    count = least_devices(config.devices)
+    if count > 1 and config.batch_size < LEAST_IMAGES * count:
+        raise ConfigError(
+            f"--batch-size {config.batch_size} is too small for {count} devices.",
+            f"They share each batch, {LEAST_IMAGES} images or more for each: use {LEAST_IMAGES * count} or more, or "
+            "fewer devices.",
+        )
+    if count > 1 and config.sync_norms and config.device == "cpu":
+        raise ConfigError(
+            "--sync-norms needs GPUs: torch has no synchronised batch normalisation for processors.",
+            "Leave it out; each process then normalises its own part of a batch.",
+        )
+
+
 # Each under the field to change; the first fault is the one that the command line names.
 _CHECKS: dict[str, Callable[[TrainConfig], object]] = {
     "backbone": _check_backbone,
@@ -211,6 +228,7 @@ _CHECKS: dict[str, Callable[[TrainConfig], object]] = {
         if name.endswith("_min")
     },
     "val": _check_val,
+    "devices": _check_devices,
     "val_fraction": lambda config: check_split(config.val_fraction, config.test_fraction, None),
     "group_by": _check_group_by,
 }

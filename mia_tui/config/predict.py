@@ -46,6 +46,7 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             Empty for the weights that are there when it begins, of a training that is in progress.
         network: What people call it: the name of its run.
         device: auto, cpu, cuda, cuda:N or mps.
+        devices: Which of them, see `config.devices`.
         batch_size: Images per batch.
         tta: Whether probabilities are averaged over flipped and turned copies of each image.
         max_megapixels: Larger images are left out; None is the limit of the training.
@@ -56,6 +57,7 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     digest: Text
     network: Text
     device: Text = "auto"
+    devices: Text = "1"
     precision: Precision = "auto"
     batch_size: Annotated[int, Meta(ge=1, le=1_000_000)] = 64
     tta: bool = False

@@ -11,7 +11,7 @@ import torch
 
 from mia_tui.config.train import Precision
 from mia_tui.errors import DeviceError
-from mia_tui.runs.machine.gpus import list_gpus, nvidia_device_present
+from mia_tui.runs.machine.gpus import MANY_DEVICES, list_gpus, nvidia_device_present
 from mia_tui.text import counted
 
 Arithmetic = Literal["fp32", "bf16", "fp16"]
@@ -45,7 +45,7 @@ def pick_device(name: str) -> DeviceChoice:
         return DeviceChoice(torch.device("mps"))
     if torch.cuda.is_available():
         chosen = _cuda_index(index)
-        reason = _why_no_kernels(chosen)
+        reason = why_no_kernels(chosen)
         if reason is None:
             return DeviceChoice(torch.device("cuda", chosen))
     else:
@@ -86,6 +86,15 @@ def describe(device: torch.device) -> str:
     if device.type == "mps":
         return "Apple GPU"
     return f"CPU, {counted(torch.get_num_threads(), 'thread')}"
+
+
+def describe_all(device: torch.device, count: int) -> str:
+    """The devices of so many processes, such as `4 × NVIDIA H200`."""
+    if count == 1:
+        return describe(device)
+    if device.type == "cpu":
+        return f"CPU, {count} processes of {counted(torch.get_num_threads(), 'thread')}"
+    return f"{count}{MANY_DEVICES}{describe(device)}"
 
 
 def gpu_uuids() -> list[str]:
@@ -145,7 +154,10 @@ def set_up(device: torch.device, *, threads: int, deterministic: bool) -> None:
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # warn_only: the few operations without a deterministic version are named in the log instead of ending the run.
-    torch.use_deterministic_algorithms(deterministic, warn_only=True)
+    if (
+        deterministic != torch.are_deterministic_algorithms_enabled()
+    ):  # the call imports torch's compiler, a second
+        torch.use_deterministic_algorithms(deterministic, warn_only=True)
     torch.backends.cudnn.benchmark = device.type == "cuda" and not deterministic
     if device.type == "cuda":
         torch.cuda.set_device(device)
@@ -185,10 +197,10 @@ def _cuda_index(text: str) -> int:
     free = {gpu.uuid.removeprefix("GPU-"): gpu.free_bytes for gpu in list_gpus()}
     uuids = gpu_uuids()
     # Prefer one that this torch was built for: an old card for the screen may have the most free memory.
-    return max(range(count), key=lambda index: (_why_no_kernels(index) is None, free.get(uuids[index], 0)))
+    return max(range(count), key=lambda index: (why_no_kernels(index) is None, free.get(uuids[index], 0)))
 
 
-def _why_no_kernels(index: int) -> str | None:
+def why_no_kernels(index: int) -> str | None:
     """Why torch cannot compute on a GPU that the driver lists; None if it can.
 
     Source: NVIDIA, "CUDA C++ Programming Guide": machine code (sm_86) runs on its own and later minor versions of

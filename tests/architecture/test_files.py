@@ -36,6 +36,8 @@ EXCEPTIONS = {
     "dataset/interchange/folders_export.py: target.symlink_to": "makes a new name or fails",
     "dataset/interchange/folders_export.py: target.hardlink_to": "makes a new name or fails",
     "dataset/interchange/folders_export.py: os.utime": "of a descriptor",
+    "engine/parallel/channel.py: tempfile.mkdtemp": "a new folder, which no other user may enter",
+    "engine/parallel/channel.py: shutil.rmtree": "the same",
     "features/export.py: archive.open": "of a file that `files` opened",
     "features/table.py: os.utime": "of a descriptor",
     "report/archive.py: archive.open": "of a file that `files` opened",

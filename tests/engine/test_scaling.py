@@ -70,3 +70,8 @@ def test_standardising_leaves_its_input_alone() -> None:
     before = unit.clone()
     standardise(unit, *channel_scaling(TrainConfig()))
     assert torch.equal(unit, before)
+
+
+def test_a_batch_without_an_image_is_standardised_too() -> None:
+    none = torch.zeros(0, 4, 5, 3).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+    assert standardise(none, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2)).shape == (0, 3, 4, 5)

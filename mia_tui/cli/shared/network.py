@@ -42,6 +42,14 @@ def network_options(function: Function) -> Function:
                 "probabilities differ by up to 0.01 from those of fp32.",
             ),
             click.option(
+                "--devices",
+                cls=Option,
+                default="1",
+                show_default=True,
+                help="GPUs that share out the images: how many, all, or their numbers (0,2); on a CPU, how many "
+                "processes.",
+            ),
+            click.option(
                 "--batch-size",
                 cls=Option,
                 type=click.IntRange(min=1, max=1_000_000),

@@ -24,6 +24,7 @@ from mia_tui.engine.data.random import ORDER_STREAM, hashes
 from mia_tui.engine.data.reader import ShouldStop, row_groups
 from mia_tui.engine.data.sampling import shown_in_epoch
 from mia_tui.engine.data.scaling import Channels, standardise, to_unit, to_unit_of_size
+from mia_tui.engine.parallel.ranks import ALONE, Ranks
 from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.job import Sample
 
@@ -99,7 +100,7 @@ class Feed:
         left_out: Rows that are left out of the current epoch, with the reasons; see `images`.
         on_wait: Called with the reason when waiting for a disk begins, and with None when it is over.
         numbering: What the frames of the samples are.
-        processes: How many processes of this machine train together; see `open_images`.
+        ranks: The processes that share out each batch.
 
     Attributes:
         images: The images of the run.
@@ -118,9 +119,10 @@ class Feed:
         left_out: Mapping[int, str] | None = None,
         on_wait: OnWait | None = None,
         numbering: int = FRAME_NUMBERING,
-        processes: int = 1,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.config = config
+        self._ranks = ranks
         self.samples = samples
         self.images: ImageStore = open_images(
             samples,
@@ -132,7 +134,7 @@ class Feed:
             left_out=left_out,
             on_wait=on_wait,
             numbering=numbering,
-            processes=processes,
+            processes=ranks.local_count,
         )
         self._mark: Mark = unmarked
         self._device = device
@@ -163,7 +165,7 @@ class Feed:
         self.images.prefetch(self._rows_of(keys, self._portions(len(keys), start)))
 
     def training_batches(self, epoch: int, *, start: int) -> Iterator[Batch]:
-        """The batches of an epoch from step `start` on, shuffled and augmented.
+        """The batches of an epoch from step `start` on, shuffled and augmented; of several processes, its part.
 
         Without its unreadable images a batch may have one image or none; it still counts as a step.
         """
@@ -205,8 +207,8 @@ class Feed:
         return Batch(standardise(images, *self._scaling), self._targets_of(rows), rows, mix)
 
     def plain_batches(self, rows: Tensor) -> Iterator[Batch]:
-        """Batches of the given rows in their order, not augmented."""
-        yield from self._plain(batches(rows, self.config.batch_size, keep_single=True))
+        """Batches of the given rows in their order, not augmented; of several processes, this one's share."""
+        yield from self._plain(self._ranks.share(batches(rows, self.config.batch_size, keep_single=True)))
 
     def mixed_batches(self, most: int) -> Iterator[Batch]:
         """Training images in an order in which classes are mixed, at most so many; the same at each call.
@@ -235,7 +237,7 @@ class Feed:
     def _portions(self, count: int, start: int) -> list[Portion]:
         """What is read for each batch of an epoch of so many images, from a step on."""
         return [
-            portion_of(places, torch.arange(len(places)), self.config)
+            portion_of(places, self._ranks.part(torch.arange(len(places))), self.config)
             for places in batches(torch.arange(count), self.config.batch_size)[start:]
         ]
 

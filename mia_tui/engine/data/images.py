@@ -169,6 +169,13 @@ class ImageStore(ABC):
             if wanted and not self._reader.disk.is_away(wanted):
                 break
 
+    def leave_out(self, problems: Mapping[int, str]) -> None:
+        """Leave out rows that another process could not read, with the reasons."""
+        for row, problem in problems.items():
+            if row not in self.left_out:
+                self.left_out[row] = problem
+                self._drop(row)
+
     def take_disk_problem(self) -> str | None:
         """Why images are not kept on the disk any more, a sentence, at the first call; None if they are."""
         problem = self._reader.disk_problem
@@ -186,6 +193,10 @@ class ImageStore(ABC):
 
     def _take_back(self, row: int, pixels: np.ndarray | None) -> None:
         """Cache the pixels (H, W, C) of an image that can be read again; without a cache there is nothing to do."""
+        return
+
+    def _drop(self, row: int) -> None:
+        """Give an image no more, which may be cached; without a cache there is nothing to do."""
         return
 
     def _batch(self, pixels: Tensor) -> Tensor:
@@ -416,6 +427,9 @@ class CachedImages(ImageStore):
         shape = len(rows), *self._pixels.shape[1:]
         pinned = torch.empty(shape, dtype=self._pixels.dtype, pin_memory=True)
         return torch.index_select(self._pixels, 0, rows, out=pinned)
+
+    def _drop(self, row: int) -> None:
+        self._readable[row] = False
 
     def _take_back(self, row: int, pixels: np.ndarray | None) -> None:
         if pixels is not None:

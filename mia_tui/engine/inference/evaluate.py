@@ -11,6 +11,7 @@ from mia_tui.engine.data.feed import Batch
 from mia_tui.engine.device import Arithmetic, autocast, is_out_of_memory, release_memory
 from mia_tui.engine.inference.head_input import EvaluatedFeatures
 from mia_tui.engine.inference.kept_scores import KeptScores
+from mia_tui.engine.parallel.ranks import Ranks
 from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
 from mia_tui.errors import RunError
 
@@ -24,6 +25,7 @@ class Scores:
     Attributes:
         confusion: Shape (C, C), int64, rows truth and columns predictions.
         loss: Mean over the images.
+        weight: What it is a mean over: the sum of their denominators.
         predicted: Predicted class of each sample, shape (samples,), int32; see `metrics.PredictedClasses`. None if
             it was not recorded.
     """
@@ -31,6 +33,20 @@ class Scores:
     confusion: np.ndarray
     loss: float
     predicted: Tensor | None = None
+    weight: float = 0.0
+
+    def of_all(self, ranks: Ranks) -> "Scores":
+        """The result for the images of all processes, from those of each."""
+        if ranks.count == 1:
+            return self
+        numerator = self.loss * self.weight if self.weight else 0.0
+        total, weight = ranks.sum_(torch.tensor([numerator, self.weight], dtype=torch.float64)).tolist()
+        return Scores(
+            ranks.sum_(torch.from_numpy(self.confusion)).numpy(),
+            total / weight if weight else float("nan"),
+            None if self.predicted is None else ranks.max_(self.predicted),
+            weight,
+        )
 
 
 def evaluate(
@@ -74,7 +90,7 @@ def evaluate(
         sums += torch.stack([numerators.sum(), denominators.sum()])
     numerator, denominator = sums.tolist()
     loss = numerator / denominator if denominator else float("nan")
-    return Scores(counter.counts(), loss, predictions.classes())
+    return Scores(counter.counts(), loss, predictions.classes(), denominator)
 
 
 def infer(model: nn.Module, images: Tensor, device: torch.device, arithmetic: Arithmetic) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mia_tui.engine.network.backbones import first_head
+from mia_tui.engine.parallel.ranks import ALONE, Ranks
 
 
 class WithHeadInput(nn.Module):
@@ -60,8 +61,19 @@ class EvaluatedFeatures:
         self._rows.append(rows[first :: self._step])
         self._seen += len(features)
 
-    def kept(self) -> tuple[Tensor, Tensor]:
-        """Rows (n,), int64, and features (n, dims), float32, on the CPU; waits for the device."""
-        if not self._rows:
+    def kept(self, ranks: Ranks = ALONE) -> tuple[Tensor, Tensor]:
+        """Rows (n,), int64, and features (n, dims), float32, of all processes, on the CPU; waits for the device."""
+        pairs = zip(self._rows, self._features, strict=True)
+        found = [
+            pair
+            for each in ranks.gather([(rows, features.cpu()) for rows, features in pairs])
+            for pair in each
+            if len(pair[0])
+        ]
+        if not found:
             return torch.empty(0, dtype=torch.int64), torch.empty(0, 0)
-        return torch.cat(self._rows), torch.cat(self._features).cpu()
+        rows, features = (torch.cat(each) for each in zip(*found, strict=True))
+        if ranks.count > 1:
+            order = rows.argsort()
+            return rows[order], features[order]
+        return rows, features

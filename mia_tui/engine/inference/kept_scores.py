@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mia_tui.engine.parallel.ranks import Ranks
 from mia_tui.runs.evaluation.saved_scores import EvaluatedScores, lower_bounded, scores_dtype
 
 
@@ -26,6 +27,13 @@ class KeptScores:
         if self._dtype is not None:
             self._rows.append(rows)
             self._values.append(torch.log_softmax(logits, dim=1).to(self._dtype))
+
+    def gather(self, ranks: Ranks) -> None:
+        """Take over what the other processes kept."""
+        if ranks.count > 1 and self._dtype is not None:
+            found = ranks.gather((self._rows, [values.cpu() for values in self._values]))
+            self._rows = [rows for each, _ in found for rows in each]
+            self._values = [values for _, each in found for values in each]
 
     def scores(self, places: "np.ndarray", *, epoch: int, split: str) -> EvaluatedScores | None:
         """What was kept; waits for the device. None if nothing was.

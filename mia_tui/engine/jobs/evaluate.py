@@ -10,6 +10,9 @@ from mia_tui.dataset.model import ImageKey
 from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.inference.predict import Predictor
 from mia_tui.engine.jobs.network import load_network, warn_of_other_stacks, warn_of_other_types
+from mia_tui.engine.parallel.devices import work_on_devices
+from mia_tui.engine.parallel.prediction import gather_other_types, predict_together
+from mia_tui.engine.parallel.ranks import Ranks
 from mia_tui.errors import DataError
 from mia_tui.runs.evaluation.confusion import SavedConfusion, count_confusion, figures, save_confusion
 from mia_tui.runs.evaluation.epoch_predictions import (
@@ -33,21 +36,26 @@ from mia_tui.text import counted, encode_name, printable
 
 
 def work(attempt: Attempt, job: EvaluateJob) -> Outcome:
-    """Evaluate a network on the samples of a job.
+    """Evaluate a network on the samples of a job; on several devices in a process for each.
 
     Raises:
         AwayError: If a disk was away for too long.
         MiaError: If the evaluation cannot be made.
     """
+    return work_on_devices(attempt, job, _evaluate)
+
+
+def _evaluate(attempt: Attempt, job: EvaluateJob, ranks: Ranks) -> Outcome:
     run, config = attempt.run, job.config
-    network, _ = load_network(attempt, config, job.threads)
+    network, _ = load_network(attempt, config, job.threads, ranks)
     samples = current_samples(run, job)
     warn_of_other_stacks(attempt, network, [sample.frame for sample in samples])
     attempt.phase("working", f"evaluating {counted(len(samples), 'image')}")
     try:
-        predicted, scores, problems = _predict(attempt, job, network, samples)
+        predicted, scores, problems = _predict(attempt, job, network, samples, ranks)
     except WorkStopped:
         return "stopped"
+    gather_other_types(ranks, network)
     counts = _confusion(job, samples, predicted)
     matrix = SavedConfusion(
         network.card.epoch, config.split, tuple(item.name for item in job.classes), counts
@@ -60,6 +68,8 @@ def work(attempt: Attempt, job: EvaluateJob) -> Outcome:
         save_epoch_predictions(file, EpochPredictions(matrix.epoch, matrix.split, predicted), root=run.root)
         save_confusion(run.confusion("evaluation"), matrix, root=run.root)
 
+    if not ranks.is_first:
+        return "finished"
     attempt.write_when_back(save)
     remark = warn_of_other_types(attempt, network)
     values = figures(counts)
@@ -79,7 +89,7 @@ def work(attempt: Attempt, job: EvaluateJob) -> Outcome:
 
 
 def _predict(
-    attempt: Attempt, job: EvaluateJob, network: Predictor, samples: Sequence[Sample]
+    attempt: Attempt, job: EvaluateJob, network: Predictor, samples: Sequence[Sample], ranks: Ranks
 ) -> tuple[np.ndarray, EvaluatedScores | None, dict[str, str]]:
     """What a network says of samples.
 
@@ -94,7 +104,9 @@ def _predict(
     problems: dict[str, str] = {}
     kept = scores_dtype(len(samples), len(job.classes))
     values = np.empty((0 if kept is None else len(samples), len(job.classes)), kept or np.float32)
-    predictions = network.predict(
+    predictions = predict_together(
+        ranks,
+        network,
         Path(job.dataset),
         [ImageKey(sample.path, sample.frame) for sample in samples],
         batch_size=job.config.batch_size,

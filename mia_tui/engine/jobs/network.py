@@ -5,8 +5,9 @@ from pathlib import Path
 
 from mia_tui.config.predict import NetworkConfig
 from mia_tui.dataset.model import WHOLE_STACK
-from mia_tui.engine.device import describe
+from mia_tui.engine.device import describe_all
 from mia_tui.engine.inference.predict import Predictor
+from mia_tui.engine.parallel.ranks import Ranks
 from mia_tui.errors import CheckpointError
 from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.runs.record.input_words import other_types_sentence
@@ -15,8 +16,10 @@ from mia_tui.runs.worker.attempt import Attempt
 from mia_tui.text import printable
 
 
-def load_network(attempt: Attempt, config: NetworkConfig, threads: int | None) -> tuple[Predictor, str]:
-    """Load the network of a job onto its device, and report the start of the attempt.
+def load_network(
+    attempt: Attempt, config: NetworkConfig, threads: int | None, ranks: Ranks
+) -> tuple[Predictor, str]:
+    """Load the network of a job onto its device, the same in all processes, and report the start of the attempt.
 
     Returns:
         The network, and the digest of its weights.
@@ -37,14 +40,17 @@ def load_network(attempt: Attempt, config: NetworkConfig, threads: int | None) -
             threads=threads or usable_cores(),
             max_megapixels=config.max_megapixels,
         )
-        if weights_digest(weights) == digest:  # else a training has replaced the file meanwhile
+        digests = {digest, weights_digest(weights)}
+        if (
+            len(set[str]().union(*ranks.gather(digests))) == 1
+        ):  # else a training has replaced the file meanwhile
             break
     if config.digest and digest != config.digest:
         raise CheckpointError(
             f"{printable(weights)} holds other weights than when this job was started.",
             "Start it again with the weights of now.",
         )
-    attempt.started(device=describe(network.device), arithmetic=network.arithmetic)
+    attempt.started(device=describe_all(network.device, ranks.count), arithmetic=network.arithmetic)
     if network.warning:
         attempt.warn(f"Computing on the CPU: {network.warning}")
     return network, digest

@@ -20,6 +20,9 @@ from mia_tui.dataset.scan.walk import ScanProblem
 from mia_tui.engine.data.disk_watch import WorkStopped, is_folder_away, wait_for_folder
 from mia_tui.engine.inference.predict import Predictor
 from mia_tui.engine.jobs.network import load_network, warn_of_other_stacks, warn_of_other_types
+from mia_tui.engine.parallel.devices import work_on_devices
+from mia_tui.engine.parallel.prediction import gather_other_types, predict_together
+from mia_tui.engine.parallel.ranks import Ranks
 from mia_tui.errors import DataError
 from mia_tui.files import remove
 from mia_tui.runs.prediction.create import earlier_rows
@@ -46,17 +49,23 @@ _BATCHES_TOGETHER = 256  # their images are known by name at a time, and decoded
 
 
 def work(attempt: Attempt, job: PredictJob) -> Outcome:
-    """Predict the images of a job that have no prediction yet.
+    """Predict the images of a job that have no prediction yet; on several devices in a process for each.
 
     Raises:
         AwayError: If a disk was away for too long; what was predicted stays.
         MiaError: If the prediction cannot be made.
     """
-    run, config = attempt.run, job.config
-    if read_state(run).result is not None:  # the attempt that saved it was killed before it could say so
-        _clear(run)
+    if (
+        read_state(attempt.run).result is not None
+    ):  # the attempt that saved it was killed before it could say so
+        _clear(attempt.run)
         return "finished"
-    network, digest = load_network(attempt, config, job.threads)
+    return work_on_devices(attempt, job, _predict_all)
+
+
+def _predict_all(attempt: Attempt, job: PredictJob, ranks: Ranks) -> Outcome:
+    run, config = attempt.run, job.config
+    network, digest = load_network(attempt, config, job.threads, ranks)
     header = make_header(
         run.predict_job().dataset,
         config,
@@ -66,11 +75,15 @@ def work(attempt: Attempt, job: PredictJob) -> Outcome:
         unfamiliar=network.familiar is not None,
     )
     try:
-        listing, other_kinds = _find_images(attempt, job, network)
-        _predict(attempt, job, network, header, listing)
+        listing, other_kinds = ranks.from_first(partial(_find_images, attempt, job, network))
+        _predict(attempt, job, network, header, listing, ranks)
     except WorkStopped:
+        gather_other_types(ranks, network)
         warn_of_other_types(attempt, network)  # the next attempt does not see these images again
         return "stopped"
+    gather_other_types(ranks, network)
+    if not ranks.is_first:
+        return "finished"
     attempt.phase("working", "writing the result")
     shard = None if config.shard is None else shard_settings(header, config, network.card)
     remark = warn_of_other_types(attempt, network)
@@ -168,30 +181,33 @@ def _predict(
     network: Predictor,
     header: PredictionHeader,
     listing: PredictionListing,
+    ranks: Ranks,
 ) -> None:
-    """Add the rows that are missing; images that could not be read are tried again."""
+    """Add the rows that are missing; images that could not be read are tried again. The first process writes."""
     run, size, before = attempt.run, job.config.batch_size, earlier_rows(job)
     open_rows = partial(
         PredictionRows, run.rows, header, listing, batch_size=size, root=run.root, before=before
     )
-    rows = attempt.write_when_back(open_rows)
-    if before is not None and not rows.done and os.path.isfile(before):  # noqa: PTH113  # Path's raises
+    opened = ranks.together(lambda: attempt.write_when_back(open_rows) if ranks.is_first else None)
+    done, faults = ranks.from_first(lambda: (opened.done, opened.faults) if opened else (0, []))
+    if opened and before is not None and not done and os.path.isfile(before):  # noqa: PTH113  # Path's raises
         attempt.warn(
             f"{printable(before)} holds other predictions, which an earlier version began; it is not continued.",
             "Delete it if they are not needed.",
         )
-    already = f"; {counted(rows.done, 'image is', 'images are')} already predicted" if rows.done else ""
+    already = f"; {counted(done, 'image is', 'images are')} already predicted" if done else ""
     attempt.phase("working", f"predicting {job.config.scope} ({network.arithmetic}){already}")
-    attempt.progress(rows.done, listing.count)
-    if rows.faults:
-        again = _rows(attempt, job, network, header.rule, _cut(rows.faults, _BATCHES_TOGETHER * size))
+    attempt.progress(done, listing.count)
+    if faults:
+        again = _rows(attempt, job, network, header.rule, _cut(faults, _BATCHES_TOGETHER * size), ranks)
         better = [row for row in again if row.probabilities is not None]
-        attempt.write_when_back(partial(rows.mend, better))
-    blocks = _blocks(attempt, listing, rows.done, _BATCHES_TOGETHER * size)
-    new = _rows(attempt, job, network, header.rule, blocks)
-    done = rows.done
+        if opened:
+            attempt.write_when_back(partial(opened.mend, better))
+    blocks = _blocks(attempt, listing, done, _BATCHES_TOGETHER * size)
+    new = _rows(attempt, job, network, header.rule, blocks, ranks)
     while chunk := list(islice(new, size * -(-_LEAST_ROWS // size))):
-        attempt.write_when_back(partial(rows.append, chunk))
+        if opened:
+            attempt.write_when_back(partial(opened.append, chunk))
         done += len(chunk)
         attempt.progress(done, listing.count)
 
@@ -218,10 +234,13 @@ def _rows(
     network: Predictor,
     rule: DecisionRule,
     blocks: Iterable[Sequence[ImageKey]],
+    ranks: Ranks,
 ) -> Iterator[PredictionRow]:
     """What the network says of images, at the temperature of a rule."""
     for keys in blocks:
-        for prediction in network.predict(
+        for prediction in predict_together(
+            ranks,
+            network,
             Path(job.dataset),
             keys,
             batch_size=job.config.batch_size,

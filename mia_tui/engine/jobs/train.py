@@ -2,6 +2,8 @@
 
 from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.device import describe, is_out_of_memory
+from mia_tui.engine.parallel.devices import work_on_devices
+from mia_tui.engine.parallel.ranks import Ranks
 from mia_tui.engine.training.loading import TrainingLoader
 from mia_tui.errors import RunError
 from mia_tui.runs.list.moved_dataset import current_samples
@@ -11,8 +13,12 @@ from mia_tui.runs.worker.attempt import Attempt
 
 
 def work(attempt: Attempt, job: TrainJob) -> Outcome:
-    """See `engine.training.train.train`."""
-    loader = TrainingLoader(attempt, job, current_samples(attempt.run, job))
+    """See `engine.training.train.train`; on several devices in a process for each."""
+    return work_on_devices(attempt, job, _train)
+
+
+def _train(attempt: Attempt, job: TrainJob, ranks: Ranks) -> Outcome:
+    loader = TrainingLoader(attempt, job, current_samples(attempt.run, job), ranks)
     try:
         loader.begin_images()
         with attempt.start.part("libraries"):

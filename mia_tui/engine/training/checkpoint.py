@@ -74,6 +74,7 @@ class _SavedState(msgspec.Struct):
     learner: dict[str, Any]
     skipped: dict[Index, str]
     threads: Count = 1  # missing in those of earlier versions
+    processes: Count = 1
 
 
 @dataclass(frozen=True)

@@ -288,7 +288,7 @@ class Learner:
         logits = []
         try:
             network = self._compiled if self._compiled is not None and self.is_whole(batch) else self.model
-            for images, targets, mix in _split(batch, self._parts(len(batch.images))):
+            for images, targets, mix in split_batch(batch, self._parts(len(batch.images))):
                 with autocast(self.device, self.arithmetic):
                     output = network(images)
                 terms, _ = self._mixed_terms(output.float(), targets, mix)
@@ -390,7 +390,7 @@ class Learner:
             torch.cuda.set_rng_state(state["random_cuda"], self.device)
 
 
-def _split(batch: Batch, parts: int) -> Iterator[tuple[Tensor, Tensor, Mix | None]]:
+def split_batch(batch: Batch, parts: int) -> Iterator[tuple[Tensor, Tensor, Mix | None]]:
     """Images, targets and what is mixed in, in so many micro-batches."""
     mixes: Iterable[Mix | None] = repeat(None)
     if batch.mix is not None:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from mia_tui.engine.data.images import ImageStore
+from mia_tui.engine.parallel.ranks import Ranks
 from mia_tui.errors import DataError
 from mia_tui.runs.record.events import MOST_NAMED, LeftOut
 from mia_tui.runs.record.job import JobClass, Sample, image_name
@@ -34,6 +35,11 @@ class LeftOutImages:
         self._attempt, self._samples, self._classes, self._images = attempt, samples, classes, images
         self.rows = images.left_out
         self._reported = set(self.rows)
+
+    def agree(self, ranks: Ranks) -> None:
+        """Leave out what any process could not read, so that all have the same images."""
+        for rows in ranks.gather(dict(self.rows)) if ranks.count > 1 else ():
+            self._images.leave_out(rows)
 
     def report(self, epoch: int) -> None:
         """Name the images that turned out to be unreadable since the last report."""

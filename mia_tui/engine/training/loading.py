@@ -6,8 +6,9 @@ second and more, and the network is built. So nothing here may import `engine.ne
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,14 @@ from mia_tui.engine.data.images import ImageStore
 from mia_tui.engine.data.network_input import InputOfRun, input_of
 from mia_tui.engine.data.scaling import Channels
 from mia_tui.engine.device import is_out_of_memory, pick_device, set_up, training_arithmetic
+from mia_tui.engine.heap import keep_freed_memory
+from mia_tui.engine.parallel.ranks import ALONE, Ranks
 from mia_tui.engine.training.fingerprint import RunFingerprint
 from mia_tui.engine.training.input_map import settle_input_map
 from mia_tui.engine.training.left_out import LeftOutImages
 from mia_tui.engine.training.progress import TrainingProgress, channels, starting_scaling
 from mia_tui.errors import CheckpointError
-from mia_tui.runs.machine.cores import other_threads, usable_cores
+from mia_tui.runs.machine.cores import other_processes, other_threads, usable_cores
 from mia_tui.runs.record.events import EpochPlace
 from mia_tui.runs.record.input_words import other_types_sentence
 from mia_tui.runs.record.job import Sample, TrainJob
@@ -80,8 +83,10 @@ class TrainingLoader:
         attempt: Takes the events, and is asked to stop while images are read or waited for.
         job: What is trained.
         samples: The images of the run.
+        ranks: The processes that train together; each has a device of its own in its job.
 
     Attributes:
+        ranks: The same.
         job: With the number of threads.
         places: Where its images are in the samples: those of the test part are never used here.
         sample_count: How many there are, with those of the test part.
@@ -98,13 +103,18 @@ class TrainingLoader:
         DeviceError: If the device cannot be used.
     """
 
-    def __init__(self, attempt: Attempt, job: TrainJob, samples: Sequence[Sample]) -> None:
+    def __init__(
+        self, attempt: Attempt, job: TrainJob, samples: Sequence[Sample], ranks: Ranks = ALONE
+    ) -> None:
+        self.ranks = ranks
         choice = pick_device(job.config.device)
         self.device, self._warning = choice.device, choice.warning
-        threads = job.threads or usable_cores()
+        self._threads = threads = job.threads or usable_cores()
         self._config = config = msgspec.structs.replace(job.config, threads=threads)
         self._attempt, self.job = attempt, msgspec.structs.replace(job, config=config)
         set_up(self.device, threads=threads, deterministic=config.deterministic)
+        if self.device.type == "cpu":
+            keep_freed_memory()
         self.began, self.sample_count = time.monotonic(), len(samples)
         self.places = [place for place, sample in enumerate(samples) if sample.split != "test"]
         self.samples = [samples[place] for place in self.places]
@@ -128,17 +138,22 @@ class TrainingLoader:
 
         timm_name(self._config.backbone)
         if self._state is None and self._config.weights != "none":
-            find_weights(self._config.backbone, self._config.weights, on_download=self._say)
+            find = partial(find_weights, self._config.backbone, self._config.weights, on_download=self._say)
+            self.ranks.from_first(find)  # one download for all processes of a machine
+            find()
 
     def warn(self) -> None:
-        """Warn if a GPU is not used, and if the run is resumed with another number of threads than before."""
-        threads = self._config.threads
-        assert threads is not None  # the job has the number that was settled
+        """Warn if a GPU is not used, and if a run is resumed with other processes or threads than before."""
+        threads = self._threads
+        if self._warning:
+            self._attempt.warn(f"Training on the CPU: {self._warning}")
+        processes = self.ranks.count if self._state is None else self._state.get("processes", 1)
+        if processes != self.ranks.count:
+            self._attempt.warn(*other_processes(processes, self.ranks.count))
+            return
         before = threads if self._state is None else self._state.get("threads", threads)
         if before != threads and self.device.type == "cpu":
             self._attempt.warn(*other_threads(before, threads))
-        if self._warning:
-            self._attempt.warn(f"Training on the CPU: {self._warning}")
 
     def begin_images(self) -> LoadedImages:
         """Begin to read the images in the background; once some of each class are there.
@@ -160,10 +175,12 @@ class TrainingLoader:
                 OtherTypesWarning(self._attempt, feed.images, wanted),
                 RunFingerprint(self._attempt, self.job, self.samples, is_resumed=self._state is not None),
             )
-            feed.begin(self.progress.epoch, start=self.progress.step)
+            self.ranks.together(partial(feed.begin, self.progress.epoch, start=self.progress.step))
+            left_out.agree(self.ranks)
             left_out.report(self.progress.epoch)
-            left_out.check_classes()
-            self._images.fingerprint.begin()
+            self.ranks.together(left_out.check_classes)
+            if self.ranks.is_first:
+                self._images.fingerprint.begin()
         return self._images
 
     def load(self) -> "tuple[LoadedImages, Learner]":
@@ -203,9 +220,8 @@ class TrainingLoader:
         """What the images become, and the scaling: as the run began, or as it is measured now."""
         state = self._state
         training = [sample for sample in self.samples if sample.split == "train"]
-        wanted = input_of(
-            self._config, settle_input_map(self._attempt, self.job, training, state is not None)
-        )
+        settle = partial(settle_input_map, self._attempt, self.job, training, state is not None)
+        wanted = input_of(self._config, self.ranks.from_first(settle))
         if state is None:
             return wanted, starting_scaling(self._config, wanted.input_map)
         from mia_tui.engine.training.checkpoint import check_fits
@@ -231,12 +247,18 @@ class TrainingLoader:
             left_out=self._state["skipped"] if self._state else None,
             on_wait=self._attempt.waiting_for_disk,
             numbering=self.job.numbering,
+            ranks=self.ranks,
         )
 
     def _build_learner(self, wanted: InputOfRun) -> "Learner":
         from mia_tui.engine.training.learner import Learner
 
-        return Learner(
+        make: Callable[..., Learner] = Learner
+        if self.ranks.count > 1:
+            from mia_tui.engine.parallel.learner import ParallelLearner
+
+            make = partial(ParallelLearner, self.ranks)
+        return make(
             self._config,
             wanted,
             num_classes=len(self.job.classes),
@@ -274,7 +296,8 @@ class TrainingLoader:
                 "Another version of timm or torch saved it (events.jsonl names them): resume with that one, or "
                 "start a new run.",
             ) from error
-        settle_best(run, self.progress.best_epoch)
+        if self.ranks.is_first:
+            settle_best(run, self.progress.best_epoch)
 
     def _say(self, message: str) -> None:
         self._attempt.phase("loading", message)

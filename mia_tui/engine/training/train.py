@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,12 +23,13 @@ from mia_tui.catalog.metrics import higher_is_better
 from mia_tui.config.epoch_work import MOST_NORM_IMAGES
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.engine.data.disk_watch import WorkStopped
-from mia_tui.engine.device import describe
+from mia_tui.engine.device import describe_all
 from mia_tui.engine.inference.evaluate import Scores, evaluate
 from mia_tui.engine.inference.familiar import MOST_IMAGES, FamiliarFeatures, familiar_features
 from mia_tui.engine.inference.head_input import EvaluatedFeatures, WithHeadInput
 from mia_tui.engine.inference.kept_scores import KeptScores
 from mia_tui.engine.network.norms import measure_norms
+from mia_tui.engine.parallel.steps import steps_together
 from mia_tui.engine.training.checkpoint import (
     BestWeights,
     copy_weights,
@@ -75,7 +77,7 @@ def train(attempt: Attempt, loader: TrainingLoader) -> Outcome:
     """
     loader.check_network()
     attempt.started(
-        device=describe(loader.device),
+        device=describe_all(loader.device, loader.ranks.count),
         total_epochs=loader.job.config.epochs,
         steps_per_epoch=loader.steps_per_epoch,
         resumed_at=loader.resumed_at,
@@ -92,6 +94,7 @@ class _Training:
     def __init__(
         self, attempt: Attempt, loader: TrainingLoader, images: LoadedImages, learner: Learner
     ) -> None:
+        self.ranks = loader.ranks
         self.attempt, self.run, self.job, self.config = attempt, attempt.run, loader.job, loader.job.config
         self.places, self.samples, self.device = loader.places, loader.samples, loader.device
         self._sample_count = loader.sample_count
@@ -110,14 +113,16 @@ class _Training:
 
     def _choose_means(self) -> FastSteps:
         """Begin to choose by which means steps are computed."""
-        say, place = partial(self.attempt.phase, "training"), f"on {describe(self.device)}, {self.arithmetic}"
+        say, where = partial(self.attempt.phase, "training"), describe_all(self.device, self.ranks.count)
+        place = f"on {where}, {self.arithmetic}"
         say(place)
+        waits_for_cores = self.device.type == "cpu" and self.ranks.count == 1  # and for no other process
         return FastSteps(
             self.learner,
             steps_left=self._steps_left,
             say=lambda words: say(f"{place}; {words}"),
             warn=self.attempt.warn,
-            do=self._core_wait.timed if self.device.type == "cpu" else call,
+            do=self._core_wait.timed if waits_for_cores else call,
         )
 
     def _steps_left(self) -> int:
@@ -128,7 +133,8 @@ class _Training:
         try:
             while not self.progress.is_over(self.config):
                 if not self.progress.step:  # an epoch resumed in its middle leaves out the same images
-                    self.left_out.try_again(self.progress.epoch)
+                    self.ranks.together(partial(self.left_out.try_again, self.progress.epoch))
+                    self.left_out.agree(self.ranks)
                 if not (self._train_epoch() and self._end_epoch()):
                     raise WorkStopped
         except WorkStopped:
@@ -158,10 +164,11 @@ class _Training:
         interrupted: Exception | None = None
         self._time.begin_steps()
         try:
-            for batch in self.feed.training_batches(progress.epoch, start=progress.step):
+            parts = self.feed.training_batches(progress.epoch, start=progress.step)
+            for batch, images in steps_together(parts, self.ranks, self.attempt.should_stop):
                 self.learner.set_step(progress.epoch, progress.step)
                 progress.step += 1
-                if len(batch.targets) >= least:
+                if images >= least:
                     result = self._steps.step(batch)
                     if not self._has_stepped:
                         self._first_step_ended(result)
@@ -170,20 +177,18 @@ class _Training:
                         EpochPlace(progress.epoch, progress.step),
                         result.numerator / result.denominator,
                         self.learner.schedule.lr,
-                        len(batch.targets),
+                        images,
                     )
                     counter.update(result.logits, batch.targets)
                     if predictions is not None:
                         predictions.update(batch.rows, result.logits)
                 self._time.mark("computing")
-                if self.attempt.should_stop():
-                    break
         except (WorkStopped, AwayError) as error:  # while waiting for a batch: the steps before it count
             interrupted = error
         steps.finish()
         progress.sums = sums.tolist()
-        progress.confusion += torch.from_numpy(counter.counts())
-        progress.predicted = None if predictions is None else predictions.classes()
+        progress.confusion += self.ranks.sum_(torch.from_numpy(counter.counts()))
+        progress.predicted = None if predictions is None else self.ranks.max_(predictions.classes())
         self._time.end_steps()
         if progress.sums[1]:  # 0 where no image of the steps so far can be read
             self._check_loss(progress.loss)
@@ -205,9 +210,10 @@ class _Training:
     def _end_epoch(self) -> bool:
         """Validate, report and save; False if a stop was requested during validation."""
         progress = self.progress
-        self._fingerprint = self._images.fingerprint.digest()
+        self._fingerprint = self.ranks.from_first(self._images.fingerprint.digest)
+        self.left_out.agree(self.ranks)
         self.left_out.report(progress.epoch)
-        self.left_out.check_classes()
+        self.ranks.together(self.left_out.check_classes)
         self._images.other_types.give()
         problem = self.feed.images.take_disk_problem()
         if problem is not None:
@@ -233,9 +239,11 @@ class _Training:
         if is_best:
             progress.best_epoch, progress.best_value = progress.epoch, value
             weights = copy_weights(self.learner.evaluated_model)
-            self._pending_best = BestWeights(self._card(value), weights, self._familiar(*seen.kept()))
+            self._pending_best = BestWeights(
+                self._card(value), weights, self._familiar(*seen.kept(self.ranks))
+            )
         progress.begin_next()
-        is_due = time.monotonic() - self._saved_at >= SAVE_EVERY_S
+        is_due = self.ranks.from_first(lambda: time.monotonic() - self._saved_at >= SAVE_EVERY_S)
         if is_due and not progress.is_over(self.config):  # the end is saved anyway
             self._save()
         self._report_time()
@@ -253,22 +261,39 @@ class _Training:
 
     def _measure_norms(self) -> bool:
         """Measure the norms of the network that is validated and saved; False if a stop was requested meanwhile."""
-        batches = self.feed.mixed_batches(MOST_NORM_IMAGES)
-        return measure_norms(
-            self.learner.evaluated_model,
-            (batch.images for batch in batches),
-            self.device,
-            self.arithmetic,
-            self.attempt.should_stop,
-        )
+        asked = self.attempt.should_stop
+        batches = steps_together(self.feed.mixed_batches(MOST_NORM_IMAGES), self.ranks, asked)
+        images = (batch.images for batch, _ in batches)
+        never = bool  # since `steps_together` asks
+        measure_norms(self.learner.evaluated_model, images, self.device, self.arithmetic, never)
+        return not self.ranks.sums(asked())[0]
 
     def _validate(self, seen: EvaluatedFeatures, kept: KeptScores) -> Scores | None:
         rows = self.feed.rows("val")
         left_out = self.left_out.rows
         if left_out and left_out.keys() >= set(rows.tolist()):  # no validation at all would be worse
-            self.feed.images.try_again(rows.tolist())
+            self.ranks.together(partial(self.feed.images.try_again, rows.tolist()))
+            self.left_out.agree(self.ranks)
+        self.ranks.broadcast_(list(self.learner.evaluated_model.buffers()))  # those of batch norm differ
+        scores = self.ranks.together(partial(self._validate_share, rows, seen, kept))
+        if self.ranks.sums(scores is None)[0]:
+            return None
+        assert scores is not None
+        self.left_out.agree(self.ranks)
+        self.left_out.report(self.progress.epoch)
+        scores = scores.of_all(self.ranks)
+        kept.gather(self.ranks)
+        if not scores.confusion.any():
+            raise DataError(
+                "No image of the validation part can be read.",
+                "Check the files that were named as unreadable, or train with --val-fraction 0.",
+            )
+        return scores
+
+    def _validate_share(self, rows: Tensor, seen: EvaluatedFeatures, kept: KeptScores) -> Scores | None:
+        """What this process finds out of its share of the validation images."""
         with closing(WithHeadInput(self.learner.evaluated_model)) as model:
-            scores = evaluate(
+            return evaluate(
                 model,
                 self.feed.plain_batches(rows),
                 num_classes=len(self.job.classes),
@@ -281,13 +306,6 @@ class _Training:
                 kept=kept,
                 with_views=self.config.validate_views,
             )
-        self.left_out.report(self.progress.epoch)
-        if scores is not None and not scores.confusion.any():
-            raise DataError(
-                "No image of the validation part can be read.",
-                "Check the files that were named as unreadable, or train with --val-fraction 0.",
-            )
-        return scores
 
     def _familiar(self, rows: Tensor, features: Tensor) -> Callable[[], FamiliarFeatures | None]:
         """Learns what is familiar to a network from validation images, once its weights are saved."""
@@ -318,8 +336,9 @@ class _Training:
                 averaged=self.learner.averaged_epochs,
             )
         )
-        with self._time.part("saving"):
-            save_evaluation(self.attempt, evaluation, "last")
+        if self.ranks.is_first:
+            with self._time.part("saving"):
+                save_evaluation(self.attempt, evaluation, "last")
         if best is not None:
             said = best.scores(np.array(self.places), epoch=self.progress.epoch, split=self.evaluated_part)
             self._pending_evaluation = replace(evaluation, scores=said)
@@ -343,6 +362,7 @@ class _Training:
             self._save_checkpoint()
 
     def _save_checkpoint(self) -> None:
+        self.left_out.agree(self.ranks)
         self.left_out.report(self.progress.epoch)
         self.progress.elapsed_s, self.progress.seconds = self._elapsed(), self._time.now()
         self._started, self.attempt.waited_s = time.monotonic(), 0.0
@@ -355,12 +375,17 @@ class _Training:
             "learner": self.learner.state_dict(),
             "skipped": self.left_out.rows,
             "threads": self.config.threads,
+            "processes": self.ranks.count,
         }
+        if self.ranks.is_first:
+            self._write(state, best)
+        self._pending_best = self._pending_evaluation = None
+        self._saved_at = time.monotonic()
+
+    def _write(self, state: dict[str, Any], best: BestWeights | None) -> None:
         if self._pending_evaluation is not None:  # just before the weights, so that a failure leaves neither
             save_evaluation(self.attempt, self._pending_evaluation, "best")
         self.attempt.write_when_back(lambda: save_checkpoint(self.run, state, best))
-        self._pending_best = self._pending_evaluation = None
-        self._saved_at = time.monotonic()
         begun = self.progress.epoch if self.progress.step else self.progress.epoch - 1
         report_checkpoint(self.attempt, self.run.last_checkpoint, begun, is_best=False)
         if best is not None:

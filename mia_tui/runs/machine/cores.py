@@ -131,6 +131,15 @@ def other_threads(before: int, now: int) -> tuple[str, str]:
     )
 
 
+def other_processes(before: int, now: int) -> tuple[str, str]:
+    """The warning that a run continues with another number of processes, and its hint."""
+    return (
+        f"The run continues with {counted(now, 'process', 'processes')}, after {before}: from here on its weights "
+        "are no longer bit-identical to those of an uninterrupted run.",
+        f"`--devices` with {before} would keep them identical.",
+    )
+
+
 def _affinity() -> frozenset[int]:
     if hasattr(os, "sched_getaffinity"):
         return frozenset(os.sched_getaffinity(0))

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+MANY_DEVICES = " × "
+"""Between the number of GPUs that a run computes on and their name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
@@ -65,8 +68,9 @@ def gpus_of_process(gpus: Sequence[Gpu], pid: int, name: str) -> tuple[Gpu, ...]
     Args:
         gpus: Those of this machine.
         pid: The process.
-        name: What the process says its GPU is called.
+        name: What the process says its GPU is called; of several, the first one is meant.
     """
+    name = name.rpartition(MANY_DEVICES)[2]
     used = tuple(gpu for gpu in gpus if pid in gpu.pids and gpu.name == name)
     alike = tuple(gpu for gpu in gpus if gpu.name == name)
     return used or (alike if len(alike) == 1 else ())

@@ -66,6 +66,8 @@ def create_prediction(
     run.put_after(after)
     if threads is not None:  # perhaps another number than before it was interrupted
         run.put_threads(threads)
+    if config.devices != (run.job().devices or run.predict_job().config.devices):
+        run.put_devices(config.devices)
     remember_run(run)
     return run
 
@@ -154,6 +156,6 @@ def _is_same(run: RunDir, job: PredictJob, keys: Sequence[ImageKey] | None) -> b
 
 
 def _unnamed(config: JobConfig) -> JobConfig:
-    """Settings without what people call the network, which they may have changed since."""
+    """Settings without what people call the network, which they may have changed since, and without its devices."""
     assert isinstance(config, PredictConfig)
-    return msgspec.structs.replace(config, network="")
+    return msgspec.structs.replace(config, network="", devices="1")

@@ -24,7 +24,7 @@ from mia_tui.runs.preflight.images import (
     unopened,
 )
 from mia_tui.runs.preflight.kinds import unequal_kinds
-from mia_tui.runs.preflight.machine import busy_gpus, detaching, full_disk, missing_weights
+from mia_tui.runs.preflight.machine import busy_gpus, crowded_cores, detaching, full_disk, missing_weights
 from mia_tui.runs.preflight.prepare import Prepared
 from mia_tui.text import counted, name_some, printable
 
@@ -111,6 +111,7 @@ def check_start(
         *full_disk(prepared),
         *missing_weights(config),
         *busy_gpus(config),
+        *crowded_cores(config),
         *detaching(),
         *unopened(faults),
     ]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mia_tui.catalog.backbones import BACKBONES, Backbone
+from mia_tui.config.devices import least_devices
 from mia_tui.config.epoch_work import MOST_NORM_IMAGES, training_work
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import Part
@@ -14,6 +15,7 @@ _BACKWARD = 3.0  # times as long as a prediction takes a step of the training
 # Billions of multiply-adds a second, forward, of a step: as a core and a GPU of 2020 do them.
 _CORE_RATE, _GPU_RATE = 7.0, 600.0
 _READ_S = 0.005
+_GAIN_OF_DEVICE = 0.9  # what a further GPU adds, as a share of the first: they wait for each other
 # How many times as long as resnet18 networks take on a core for a multiply-add in the training: layers that see one
 # channel each move much memory for few of them (96 pixels, batches of 8 to 32, torch 2.14, AVX-512).
 _WORK_ON_A_CORE = {"efficientnet": 6.0, "mobilenet": 4.0, "nasnet": 10.0}
@@ -79,6 +81,8 @@ def total_s(config: TrainConfig, totals: Mapping[Part, int], time: StepTime, cor
     reading = images * time.read_s / cores
     steps = totals["train"] * time.train_s * training_work(config, 1, config.epochs)
     work = steps + _validate_s(config, totals, time)
+    if config.device != "cpu":  # the cores are shared
+        work /= 1 + _GAIN_OF_DEVICE * (least_devices(config.devices) - 1)
     if config.cache == "none":  # read beside the steps
         return _START_S + max(work, config.epochs * reading)
     if time.device and not time.device.startswith("CPU"):  # beside the first epoch

@@ -4,17 +4,19 @@
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mia_tui.catalog.backbones import BACKBONES
+from mia_tui.config.devices import least_devices, parse_devices
 from mia_tui.config.train import TrainConfig
 from mia_tui.config.weights_cache import IMAGENET_WEIGHTS, weights_here
+from mia_tui.runs.machine.cores import usable_cores
 from mia_tui.runs.machine.gpus import Gpu, list_gpus
 from mia_tui.runs.preflight.finding import CheckFinding
 from mia_tui.runs.preflight.prepare import Prepared
 from mia_tui.runs.worker.detach_risk import detach_risk
-from mia_tui.text import name_some, printable
+from mia_tui.text import counted, name_some, printable
 
 BUSY_PERCENT = 30
 """Load of a GPU from which it is called busy."""
@@ -80,7 +82,9 @@ def missing_weights(config: TrainConfig) -> Iterator[CheckFinding]:
 def busy_gpus(config: TrainConfig) -> Iterator[CheckFinding]:
     here = list_gpus() if config.device.startswith(("auto", "cuda")) else []
     busy = [gpu for gpu in here if is_busy(gpu)]
-    if here and len(busy) == len(here):
+    if busy and config.devices != "1" and len(busy) < len(here):
+        yield from _busy_among(config.devices, busy, len(here))
+    elif here and len(busy) == len(here):
         named = name_some(gpu_words(gpu) for gpu in busy)
         what = "The GPU is" if len(here) == 1 else "All GPUs are"
         yield CheckFinding(f"{what} busy: {named}.", "Wait, queue behind the other run, or train on the CPU.")
@@ -88,6 +92,28 @@ def busy_gpus(config: TrainConfig) -> Iterator[CheckFinding]:
         yield CheckFinding(
             f"Some GPUs are busy: {name_some(gpu_words(gpu) for gpu in busy)}.",
             "Set the device to auto, which takes the one with most free memory.",
+        )
+
+
+def _busy_among(devices: str, busy: Sequence[Gpu], count: int) -> Iterator[CheckFinding]:
+    """Of a training on several GPUs, which all wait for the slowest of them."""
+    idle = count - len(busy)
+    wanted = parse_devices(devices)
+    if wanted is None or not isinstance(wanted, int) or wanted > idle:
+        yield CheckFinding(
+            f"{len(busy)} of {count} GPUs {'is' if len(busy) == 1 else 'are'} busy: "
+            f"{name_some(gpu_words(gpu) for gpu in busy)}. GPUs that train together wait for the slowest.",
+            f"Set devices to {idle}, which takes those with most free memory, or wait.",
+        )
+
+
+def crowded_cores(config: TrainConfig) -> Iterator[CheckFinding]:
+    """More processes on the processor than it has cores."""
+    count, cores = least_devices(config.devices), usable_cores()
+    if config.device == "cpu" and count > cores:
+        yield CheckFinding(
+            f"{count} processes share {counted(cores, 'core')}, and wait for each other at each step.",
+            f"Set devices to {cores} or fewer; 1 is fastest on most machines.",
         )
 
 

@@ -62,6 +62,7 @@ class Job(msgspec.Struct, Generic[Config], frozen=True, kw_only=True):
         after: Absolute path of the run whose end it waits for; None starts at once.
         moved_to: Where the dataset was when the user named it last, if not at `dataset`; only for a state folder that
             is elsewhere.
+        devices: In place of those of the settings, of a run that is resumed on others; None for the same.
         rerun_of: Absolute path of the training that this one repeats; None for none.
         numbering: What the frames of its images are, see `model.FRAME_NUMBERING`; old jobs do not say.
     """
@@ -76,6 +77,7 @@ class Job(msgspec.Struct, Generic[Config], frozen=True, kw_only=True):
     version: Text
     after: Folder | None = None
     moved_to: Folder | None = None
+    devices: Text | None = None
     rerun_of: Folder | None = None
     numbering: Annotated[int, Meta(ge=1, le=FRAME_NUMBERING)] = 1
 
@@ -109,11 +111,12 @@ def job_type(kind: str) -> type[AnyJob]:
 
 
 class StartSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """start.json: how the run's next worker starts, where that was changed since the job was written."""
+    """start.json: how the run's next worker starts, where that was changed since the job was written; as in `Job`."""
 
     after: Folder | None
     threads: Threads | None
     moved_to: Folder | None
+    devices: Text | None = None
 
 
 class RunNotes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -2,7 +2,7 @@
 
     20261123-1432-resnet50v2/
         job.json            what to do; written last, so a folder without it is not a run (yet); never changes
-        start.json          the run it waits for, its threads and the folder of its dataset, if changed since
+        start.json          the run it waits for, its threads, devices and dataset's folder, if changed since
         notes.json          the title, tags and note that a person gave it
         samples.jsonl       the labelled images of a training or evaluation, as they were at the start
         images.jsonl        the images of a prediction, if not all of the dataset
@@ -233,12 +233,7 @@ class RunDir:
     def own_files(self) -> list[Path]:
         """Everything that this program writes into the folder; job.json first, without which it is not a run."""
         return [
-            self.path / _JOB,
-            self.path / _SAMPLES,
-            self.path / _IMAGES,
-            self.path / _START,
-            self.path / _NOTES,
-            self.path / _INPUT,
+            *(self.path / name for name in (_JOB, _SAMPLES, _IMAGES, _START, _NOTES, _INPUT)),
             self.fingerprint,
             self.events,
             self.worker_log,
@@ -267,12 +262,12 @@ class RunDir:
         self._change_start(after=None if other is None else str(other.path.resolve()))
 
     def put_threads(self, threads: int) -> AnyJob:
-        """Set the number of threads of the run's workers from now on; returns the changed job.
-
-        Raises:
-            RunError: If the run cannot be read, or this not be written.
-        """
+        """Set the number of threads of the run's workers from now on; returns the changed job; errors as below."""
         return self._change_start(threads=threads)
+
+    def put_devices(self, devices: str) -> None:
+        """Set the devices of the run's workers from now on; errors as below."""
+        self._change_start(devices=devices)
 
     def put_dataset(self, folder: Path) -> None:
         """Set the folder in which the run's workers look for its images from now on.
@@ -286,7 +281,9 @@ class RunDir:
         job = self.job()
         changed = msgspec.structs.replace(job, **fields)
         if changed != job:
-            start = StartSettings(after=changed.after, threads=changed.threads, moved_to=changed.moved_to)
+            start = StartSettings(
+                **{name: getattr(changed, name) for name in StartSettings.__struct_fields__}
+            )
             write_atomically(self.path / _START, encode_record(start), root=self.root)
         return changed
 

@@ -1,11 +1,16 @@
-"""What readers of images said of damaged files, with tracebacks, in the worker.log of a run.
+"""Tracebacks in the worker.log of a run: of what failed, and of what readers of images said of damaged files.
 
 The person gets one sentence; whoever wants to know why a file cannot be read finds it here.
 """
 
 import logging
+import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from mia_tui.files import open_in_place
+from mia_tui.runs.record.layout import RunDir
 
 _FAULTS = logging.getLogger(
     "mia_tui.images"
@@ -27,6 +32,25 @@ class _FaultHandler(logging.Handler):
             return
         self._seen.add(message)
         self._write(self.format(record))
+
+
+def write_to_log(run: RunDir, what: str, *, who: str = "") -> bool:
+    """Write a traceback to worker.log; False if that fails, as on a full disk.
+
+    Args:
+        run: The run.
+        what: The traceback.
+        who: The process that it is of, where a run has several.
+    """
+    head = f"{time.strftime('%Y-%m-%d %H:%M:%S')}{who and ', '}{who}"
+    text = f"{head}\n{what}\n"
+    try:
+        descriptor = open_in_place(run.worker_log, root=run.root, append=True)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager
