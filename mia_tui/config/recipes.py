@@ -9,9 +9,9 @@ from mia_tui.config.train import RecipeName
 RECIPES: dict[RecipeName, dict[str, str | int | float | bool]] = {
     # Chosen by measuring (README); they are set on the fields of TrainConfig.
     "default": {},
-    # The head learns first, then all (Kumar et al., arXiv 2202.10054). Neither smaller rates for early stages (layer_decay
-    # 0.8) nor crops and colours that vary nor means of weights were better in so few epochs; the mean of the answers to
-    # flips and turns was, much more than for a network that begins with nothing.
+    # The head learns first, then all (Kumar et al., arXiv 2202.10054). Neither smaller rates for early stages
+    # (layer_decay 0.8) nor crops and colours that vary nor means of weights were better in so few epochs; the mean of
+    # the answers to flips and turns was, much more than for a network that begins with nothing.
     "finetune": {
         "backbone": "efficientnetlite0",
         "weights": "imagenet",
@@ -45,6 +45,8 @@ RECIPES: dict[RecipeName, dict[str, str | int | float | bool]] = {
         "weight_decay": 0.05,
         "start_size": 0.5,
     },
+    # The default, with learning rate, weight decay and length chosen for this dataset by short trials.
+    "auto": {"trials": 12},
     # The values MIA (Microscopic Image Analyzer) starts with for classification. Complete on purpose: a change of our
     # own defaults must not change what this recipe does. A field of TrainConfig that MIA does not have is off here.
     "mia": {
@@ -85,6 +87,7 @@ RECIPES: dict[RecipeName, dict[str, str | int | float | bool]] = {
         "epochs": 100,
         "batch_size": 8,
         "early_stop": 0,
+        "trials": 0,
         "sync_norms": False,
         "validate_views": False,
         "val_fraction": 0.15,

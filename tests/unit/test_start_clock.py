@@ -14,6 +14,14 @@ def test_the_start_is_measured_from_the_beginning_of_the_process_without_the_wai
     assert timed.total_s - timed.parts["settings"] < time.monotonic() - now - 0.04, "waited 0.05 s"
 
 
+def test_what_is_no_part_of_the_start_is_left_out() -> None:
+    begun = time.monotonic()
+    clock = StartClock()
+    with clock.paused():
+        time.sleep(0.05)
+    assert clock.ended(time.monotonic()).total_s < time.monotonic() - begun - 0.04
+
+
 def test_times_of_a_part_add_up_and_parts_keep_their_order() -> None:
     clock = StartClock()
     with clock.part("network"):

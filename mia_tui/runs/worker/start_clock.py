@@ -42,6 +42,15 @@ class StartClock:
         self._began = time.monotonic() - self._seconds["settings"]
 
     @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave something out that is no part of the start, as the trials of settings."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self._began += time.monotonic() - begun
+
+    @contextmanager
     def part(self, name: StartPart) -> Iterator[None]:
         """Measure a part; the times of several add up."""
         begun = time.monotonic()
