@@ -31,7 +31,7 @@ Where things go
     loss                a line in catalog/losses.py, and its formula in engine/training/losses.py; a parameter is a
                         field in config/train/ (as `focal_gamma`), with a value in config/recipes.py
     metric              a line in catalog/metrics.py, and its formula in analysis/formulas.py
-    optimizer           a row in catalog/optimizers.py
+    optimizer           a row in catalog/optimizers.py; how it computes on a device: engine/training/optim.py
     schedule            a line in catalog/schedules.py, its rate in engine/training/optim.py, its fields in
                         config/train/ and config/recipes.py
     augmentation        a function in engine/data/augment.py with a number of its own for random values, what it does
@@ -142,7 +142,8 @@ Each line passes through its modules in this order.
     an epoch, from its first image to the weights that are kept
         engine/data/sampling.py says which images are shown, config/epoch_work.py at which size. `set_step` of
         engine/training/learner.py sets rates (engine/training/optim.py) and what learns, of which head and stages are
-        told by engine/network/layer_stages.py. At its end engine/network/averages.py adds the weights to their mean,
+        told by engine/network/layer_stages.py. engine/training/fast_steps.py does the steps, compiled or recorded
+        (engine/training/step_graphs.py) where that gains. At its end engine/network/averages.py adds the weights to their mean,
         engine/network/norms.py measures batch normalisation on training images, and engine/inference/evaluate.py asks
         the network about the validation part, of flips and turns as well if that is set.
     a rising learning rate to a suggested one

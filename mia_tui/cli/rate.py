@@ -97,7 +97,7 @@ def command(
 
     from mia_tui.engine.rate_finder import find_rate
 
-    with report.counting("Raising the rate", total=steps) as bar:
+    with report.counting("Learning rate", unit="steps", total=steps) as bar:
         curve = find_rate(
             prepared.job,
             prepared.samples,
@@ -145,23 +145,11 @@ def _show(report: Report, curve: "RateCurve", config: "TrainConfig") -> None:
 
 def _drawn(curve: "RateCurve") -> Sequence[str]:
     """The loss against the rate, as lines of text."""
-    import numpy as np
+    from mia_tui.tui.runs.figures.rate_plot import rate_plot
+    from mia_tui.tui.runs.figures.text_plots import draw, plain
 
-    from mia_tui.tui.runs.figures.text_plots import Curve, Plot, draw, plain
-
-    places = np.log10(curve.rates)
-    rate = curve.suggestion
-    highest = 1.1 * float(np.nanmax(curve.smoothed[: max(1, len(places) - 1)]))
-    plot = Plot(
-        "loss",
-        "power of ten of the learning rate",
-        (Curve("smoothed", places, curve.smoothed, "line"), Curve("step", places, curve.losses, "dots")),
-        mark=None if rate is None else (float(np.log10(rate)), "suggested"),
-        x_range=(float(places[0]), float(places[-1])),
-        y_range=(float(min(np.nanmin(curve.losses), np.nanmin(curve.smoothed))), highest),
-    )
     unicode = (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
-    return plain(draw(plot, _COLUMNS, _ROWS, unicode=unicode)).splitlines()
+    return plain(draw(rate_plot(curve), _COLUMNS, _ROWS, unicode=unicode)).splitlines()
 
 
 def _save(report: Report, file: Path, config: "TrainConfig", rate: float) -> None:

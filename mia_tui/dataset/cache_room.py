@@ -61,23 +61,16 @@ def make_room(
             break
         if folder.path == keep.path:
             continue
-        with _alone(folder) as is_alone:
-            if is_alone and remove_folder(folder):
-                total -= sizes[folder.path]
-                removed.append(folder)
+        if remove_unused(folder):
+            total -= sizes[folder.path]
+            removed.append(folder)
     return removed
 
 
-def remove_folder(folder: CacheFolder) -> bool:
-    """Remove a folder, whoever uses it; returns whether that was possible."""
-    try:
-        remove(folder.description_file)  # first: what is left is nothing then
-        remove(folder.path)
-    except OSError:
-        return False
-    with suppress(OSError):  # others may be of the same dataset
-        folder.path.parent.rmdir()
-    return True
+def remove_unused(folder: CacheFolder) -> bool:
+    """Remove a folder unless somebody has it locked; returns whether it was removed."""
+    with _alone(folder) as is_alone:
+        return is_alone and _remove(folder)
 
 
 def folders_in(place: Path) -> list[Path]:
@@ -116,3 +109,14 @@ def _alone(folder: CacheFolder) -> Iterator[bool]:
         yield error.errno in NO_LOCKS
     finally:
         os.close(lock)
+
+
+def _remove(folder: CacheFolder) -> bool:
+    try:
+        remove(folder.description_file)  # first: what is left is nothing then
+        remove(folder.path)
+    except OSError:
+        return False
+    with suppress(OSError):  # others may be of the same dataset
+        folder.path.parent.rmdir()
+    return True

@@ -85,11 +85,13 @@ def test_a_process_that_imports_torch_takes_what_it_needs_and_looks_for_no_garba
         import mia_tui.engine
         assert "torch" in sys.modules and looks() - before < 50, looks() - before
         assert gc.isenabled() and gc.get_freeze_count() > 50_000, gc.get_freeze_count()
-        import mia_tui.previewer
-        assert not {"timm", "torchvision"} & set(sys.modules)
+        import mia_tui.previewer, mia_tui.engine.jobs.train
+        from mia_tui.engine.device import pick_device, set_up
+        set_up(pick_device("cpu").device, threads=1, deterministic=False)  # then the images of a training begin
+        assert not {"timm", "torchvision", "torch._dynamo"} & set(sys.modules)
         import mia_tui.engine.network
         assert "timm" in sys.modules and gc.get_freeze_count() > 200_000, gc.get_freeze_count()
-        import mia_tui.image_predictor, mia_tui.engine.jobs.predict, mia_tui.engine.jobs.train
+        import mia_tui.image_predictor, mia_tui.engine.jobs.predict, mia_tui.engine.training.train
         assert not {"torchmetrics", "scipy", "sklearn", "matplotlib"} & set(sys.modules)
         """
     )

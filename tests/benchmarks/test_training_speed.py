@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import training_loops
 from disc_support import draw_disc
 from PIL import Image
 from program_support import program
@@ -37,7 +38,7 @@ from mia_tui.runs.machine.cores import usable_cores
 
 pytestmark = pytest.mark.benchmark
 
-LOOPS = Path(__file__).with_name("training_loops.py")
+LOOPS = Path(training_loops.__file__)
 ROUNDS, WHOLE_ROUNDS = 7, 3
 STEPS = {96: 6, 224: 2}
 WARM_STEPS = 2

@@ -10,7 +10,7 @@ from PIL import Image
 from run_support import on_small_disk, run_python
 
 from mia_tui.cli import doctor
-from mia_tui.paths import user_config_file
+from mia_tui.paths import user_cache, user_config_file
 from mia_tui.runs.machine import torch_probe
 from mia_tui.runs.machine.cores import Cores
 from mia_tui.runs.machine.gpus import Gpu
@@ -57,6 +57,17 @@ def test_readers_that_are_not_installed_are_a_note_with_what_to_install(
     said = " ".join(answer.out.split())
     assert answer.code == 0 and "nothing here reads a slide, CZI (Zeiss), LIF (Leica)" in said
     assert "ND2" not in said and "pip install 'mia-tui[microscopy]'" in said
+
+
+@pytest.mark.usefixtures("facts")
+def test_room_of_decoded_images_and_how_it_is_freed_are_said(mia: Mia) -> None:
+    kept = user_cache() / "decoded" / "0a" / "1b" / "pixels-2c.bin"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"")
+    os.truncate(kept, 1_500_000_000)
+    said = " ".join(mia("doctor").out.split())
+    assert f"Decoded images 1.5 GB of 1 dataset in {user_cache()}/decoded, at most " in said
+    assert "decoded_gb in config.toml" in said and "delete that folder" in said
 
 
 @pytest.mark.usefixtures("facts")

@@ -141,7 +141,8 @@ def test_a_part_without_images_is_reported(mia: Mia, discs: Path) -> None:
 def test_for_people_there_are_tables(mia: Mia, discs: Path, run: RunDir) -> None:
     answer = mia("evaluate", discs, "--run", "best", "--tta")
     assert answer.code == 0
-    assert f"{count(run, 'test')} images of the part test:" in answer.out
+    shown = f"{count(run, 'test')} images of the part test (the mean over flips and turns of each)"
+    assert shown in answer.out
     assert all(word in answer.out for word in ("macro F1", "MCC", "precision", "blue", "red"))
     listed = [json.loads(line) for line in mia("runs", "list", discs, "--json").out.splitlines()]
     assert [row["metric"] for row in listed if row["kind"] == "evaluate"] == ["macro_f1"]

@@ -25,6 +25,8 @@ from mia_tui.engine.training.learner import Learner
 from mia_tui.errors import ConfigError
 from mia_tui.runs.evaluation.confusion import load_confusion
 from mia_tui.runs.evaluation.results import load_results
+from mia_tui.runs.evaluation.threshold import choice_of
+from mia_tui.runs.list.words import evaluated_in_epoch
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
 
@@ -77,6 +79,16 @@ def test_a_run_with_all_building_blocks_is_resumed_exactly(
     assert [row.val for row in read_state(broken).epochs] == [row.val for row in read_state(unbroken).epochs]
     saved = [load_model(run.best_weights)[0].state_dict() for run in (broken, unbroken)]
     assert all(torch.equal(value, saved[1][name]) for name, value in saved[0].items())
+
+
+def test_a_run_says_how_its_figures_came_about(blocks: tuple[Path, RunDir, RunDir]) -> None:
+    run = blocks[2]
+    state = read_state(run)
+    assert [(row.views, row.averaged) for row in state.epochs] == [(8, 0), (8, 1), (8, 2)]
+    assert evaluated_in_epoch(state, 2) == " (mean of 8 flips and turns of each)"
+    assert evaluated_in_epoch(state, 3).endswith(" of each; weights averaged over 2 epochs)")
+    assert load_results(run).tta and not load_results(blocks[1]).tta
+    assert "--tta" in " ".join(choice_of(load_results(run)).doubts)
 
 
 def test_a_run_stopped_during_validation_counts_each_epoch_once_in_the_mean(

@@ -28,6 +28,7 @@ class FakeLearner:
     def __init__(self, seconds: dict[Means, float], device: torch.device, **settings: Any) -> None:
         self.config = TrainConfig(batch_size=4, **settings)
         self.device, self.arithmetic, self.settled = device, "bf16", None
+        self.gives_up = False
         self.means, self.seconds, self.now, self.faults = Means(), seconds, 0.0, dict[Means, Exception]()
 
     def use(self, means: Means) -> None:
@@ -40,6 +41,8 @@ class FakeLearner:
         if self.means in self.faults:
             raise self.faults[self.means]
         self.now += self.seconds[self.means]
+        if self.gives_up:
+            self.means = PLAIN
         return RESULT
 
 
@@ -121,7 +124,7 @@ def test_what_is_not_faster_is_dropped(chosen: Make) -> None:
 def test_nothing_is_compiled_for_a_short_run_or_one_that_must_be_the_same_to_the_bit(chosen: Make) -> None:
     assert chosen((0.01, 0.003, 0, 0), steps_left=1000).do(3 * TRIAL) == RECORDED
     assert chosen((0.01, 0.003, 0, 0), deterministic=True).do(3 * TRIAL) == RECORDED
-    assert chosen((0.2, 0, 0, 0), CPU, steps_left=1000).do(3 * TRIAL) == PLAIN
+    assert chosen((0.2, 0, 0.1, 0), CPU).do(3 * TRIAL) == PLAIN
 
 
 def test_steps_that_are_long_are_not_recorded(chosen: Make) -> None:
@@ -164,6 +167,16 @@ def test_where_compiling_or_recording_fails_the_run_goes_on_without(chosen: Make
     assert [message.split("The reason: ")[1] for message in run.warned] == ["it waits.", "no compiler."]
 
 
+def test_recordings_that_take_too_much_memory_are_not_tried_again(chosen: Make) -> None:
+    run = chosen((0.01, 0.003, 0, 0), steps_left=0)
+    run.do(2 * TRIAL)
+    assert run.learner.settled == RECORDED
+    run.learner.use(RECORDED)
+    run.learner.gives_up = True
+    assert run.do(2) == PLAIN
+    assert run.learner.settled == PLAIN
+
+
 def test_what_the_user_asks_for_ends_the_run_if_it_fails(chosen: Make) -> None:
     for option, means, error in (
         ("compile", COMPILED, ValueError("no compiler")),
@@ -196,10 +209,8 @@ def test_means_that_cannot_work_are_refused(
 
 
 def test_compiling_pays_for_itself_in_long_runs_only() -> None:
-    assert not is_compiling_worth(0.25, 5_000, CPU)
-    assert is_compiling_worth(0.25, 10_000, CPU)
-    assert is_compiling_worth(0.02, 50_000, GPU)
-    assert not is_compiling_worth(10.0, 10**6, torch.device("mps"))
+    assert not is_compiling_worth(0.02, 40_000)
+    assert is_compiling_worth(0.02, 50_000)
 
 
 def test_a_compiled_network_keeps_its_names_and_learns_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

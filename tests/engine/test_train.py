@@ -1,4 +1,5 @@
 import math
+import os
 import threading
 import weakref
 from pathlib import Path
@@ -10,6 +11,7 @@ from PIL import Image
 from run_support import wait_for
 from training_support import assert_same_weights, at, last_weights, make_run, train
 
+from mia_tui.engine.data import reader
 from mia_tui.engine.data.feed import Batch
 from mia_tui.engine.data.images import StreamedImages
 from mia_tui.engine.data.network_input import input_of
@@ -18,7 +20,7 @@ from mia_tui.engine.training import learner as learner_module
 from mia_tui.engine.training import train as train_module
 from mia_tui.engine.training.checkpoint import settle_best
 from mia_tui.engine.training.step_graphs import StepResult
-from mia_tui.errors import CheckpointError, DataError, RunError
+from mia_tui.errors import CheckpointError, DataError, DecodeError, RunError
 from mia_tui.runs.evaluation.confusion import load_confusion
 from mia_tui.runs.record.events import CheckpointSaved, EpochEnded, Phase, RunStarted, Warned
 from mia_tui.runs.record.fingerprint import data_fingerprint
@@ -82,6 +84,25 @@ def test_every_cache_gives_the_same_weights(discs: Path, cache: str) -> None:
     train(in_memory)
     train(other)
     assert_same_weights(other, in_memory)
+
+
+def test_a_run_of_decoded_images_is_the_same_also_if_it_is_resumed_within_an_epoch(
+    discs: Path, unbroken: RunDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in discs.rglob("*.png"):  # of younger files it is not certain that they stay as they are
+        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 60))
+    first, second = make_run(discs), make_run(discs, cache="disk")
+    train(first)
+
+    def refuse(path: Path, *given: object, **more: object) -> None:
+        raise DecodeError(f"{path.name} must not be decoded.")
+
+    monkeypatch.setattr(reader, "decode_input", refuse)
+    train(second, stop_after=(2, 1))
+    train(second)
+    assert_same_weights(second, unbroken)
+    assert_same_weights(first, unbroken)
+    assert not any(row.left_out for row in read_state(second).epochs)
 
 
 def test_another_seed_gives_other_weights_with_the_same_split(discs: Path) -> None:

@@ -51,6 +51,7 @@ from mia_tui.runs.record.events import (
     Phase,
     ProgressMade,
     RunEnded,
+    TimeUsed,
     Warned,
 )
 from mia_tui.runs.record.job import JobClass, Sample
@@ -310,6 +311,14 @@ def test_a_run_that_stopped_because_a_disk_was_away_says_so(tmp_path: Path) -> N
             "Reading images (30 of 120).",
         ),
         ([started(), Phase(t=1.0, name="training", message="on cpu, fp32"), step(1, 4)], "step 4/10"),
+        (
+            [
+                started(),
+                Phase(t=1.0, name="training", message="on cpu"),
+                TimeUsed(t=1.0, seconds={"images": 9.0}, sentence="It waits for images."),
+            ],
+            "Training on cpu. It waits for images.",
+        ),
     ],
 )
 def test_what_a_worker_is_busy_with_is_said(tmp_path: Path, events: list[Any], words: str) -> None:

@@ -320,6 +320,27 @@ def test_the_least_recently_used_goes_first_and_none_that_is_in_use(
     assert found_now(third, sets[2][1]) == []
 
 
+def test_a_folder_full_of_images_that_a_run_does_not_have_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room_module, "BYTES_PER_GB", 1)
+    user_config_file().parent.mkdir(parents=True, exist_ok=True)
+    user_config_file().write_text("decoded_gb = 2400")  # a description, and 13 images with their records
+    root = tmp_path / "cells"
+    keys = make_files(root, 12)
+    fill(root, keys)
+    assert len(found_now(root, keys)) == 12
+    others = [ImageKey(f"other-{key.path}", 0) for key in keys]
+    for other in others:
+        write(root / other.path, b"y")
+    with opened(root, keys):  # in use
+        fill(root, others)
+        assert len(found_now(root, keys)) == 12
+    fill(root, others)
+    assert found_now(root, others) == list(range(12))
+    assert found_now(root, keys) == []
+
+
 def test_no_room_for_all_images_keeps_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     user_config_file().parent.mkdir(parents=True, exist_ok=True)
     user_config_file().write_text("decoded_gb = 0")

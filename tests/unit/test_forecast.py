@@ -10,7 +10,7 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.paths import user_cache
 from mia_tui.runs.machine import step_times
 from mia_tui.runs.machine.step_times import StepTime, StepTimes
-from mia_tui.runs.preflight.duration import about
+from mia_tui.runs.preflight.duration import about, total_s
 from mia_tui.runs.record.job import Sample
 from mia_tui.tui.training import forecast
 from mia_tui.tui.training.estimate import StartEstimate
@@ -63,6 +63,14 @@ def test_a_time_that_was_measured_is_summed_over_all_epochs_and_both_parts() -> 
     assert told is not None
     assert told.seconds == pytest.approx(10 + 120 * 0.01 / 2 + 10 * (100 * 0.1 + 20 * 0.03))
     assert str(told) == "about 2 minutes (measured here)"
+
+
+def test_images_are_read_between_the_steps_of_a_cpu_and_beside_those_of_a_gpu() -> None:
+    config, totals = TrainConfig(epochs=10), ESTIMATE.totals
+    on_cpu, on_gpu = (replace(TIME, device=device) for device in ("CPU, 2 threads", "NVIDIA H200"))
+    slow = replace(on_gpu, read_s=0.4)  # 24 s of two cores, where the steps of an epoch take 10.6 s
+    assert total_s(config, totals, on_cpu, 2) - total_s(config, totals, on_gpu, 2) == pytest.approx(0.6)
+    assert total_s(config, totals, slow, 2) - total_s(config, totals, on_gpu, 2) == pytest.approx(24 - 10.6)
 
 
 def test_what_was_not_measured_is_an_estimate_and_goes_by_what_was() -> None:

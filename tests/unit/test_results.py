@@ -88,6 +88,8 @@ def test_two_runs_are_paired_by_their_images_and_the_names_of_their_classes(tmp_
     assert common.one.predicted.tolist() == [0, 0] and common.other.predicted.tolist() == [0, 0]
     assert common.differing.tolist() == [0, 1] and common.relabelled == 2
     assert common.test.p == 1.0
+    assert common.views_remark == ""
+    assert "Only one of the two" in common_results(first, replace(second, tta=True)).views_remark
 
 
 def test_probabilities_of_another_epoch_are_none(tmp_path: Path) -> None:

@@ -209,15 +209,15 @@ class Report:
         return STDERR.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
     @contextmanager
-    def counting(self, title: str, *, total: int | None = None) -> Iterator[Bar]:
-        """Counts images: a bar on a terminal, otherwise a line from time to time; both on stderr."""
+    def counting(self, title: str, *, unit: str = "images", total: int | None = None) -> Iterator[Bar]:
+        """Counts images or the like: a bar on a terminal, otherwise a line from time to time; both on stderr."""
         from mia_tui.cli.output.progress import MovingBar, PlainBar
 
         if not self.shows_bars:
-            yield PlainBar(self, title, total=total)
+            yield PlainBar(self, title, unit, total=total)
             return
         with self.moving() as progress:
-            yield MovingBar(progress, title, total=total)
+            yield MovingBar(progress, title, unit, total=total)
 
     @contextmanager
     def moving(

@@ -35,6 +35,8 @@ def show_both(report: Report, one: Results, other: Results, shown: ShownResults)
         report.warn(f"{counted(left_out, 'image')} that only one of the runs was evaluated on are left out.")
     if common.relabelled:
         report.warn(f"{counted(common.relabelled, 'image')} had another label for the second run.")
+    if common.views_remark:
+        report.warn(common.views_remark)
     both = [compute_figures(results, shown.top) for results in (common.one, common.other)]
     for figures in both:
         report.say(f"{printable(figures.results.run.name)}, {_network(figures.results)}")

@@ -76,7 +76,7 @@ class RunSettings(LearningSettings, frozen=True, kw_only=True, forbid_unknown_fi
         Switch,
         _run(
             "Whether torch compiles the network, which takes a minute or more and then saves time in every step: on, "
-            "off, or auto (where the run is long enough to gain by it)."
+            "off, or auto (on a GPU where the run is long enough to gain by it, not on a CPU, where it gains little)."
         ),
     ] = "auto"
     cuda_graphs: Annotated[

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mia_tui.dataset.cache_room import bytes_of, remove_folder
+from mia_tui.dataset.cache_room import bytes_of, remove_unused
 from mia_tui.dataset.decoded.layout import (
     RECORD,
     DecodedFolder,
@@ -21,7 +21,7 @@ from mia_tui.dataset.decoded.layout import (
     describe_input,
     image_key,
 )
-from mia_tui.dataset.decoded.room import room_for
+from mia_tui.dataset.decoded.room import decoded_use, room_for
 from mia_tui.dataset.decoded.segment_writer import SegmentWriter
 from mia_tui.dataset.scan.folder_images import stat_image
 from mia_tui.files import Identity, add_folder, hold, let_go, new_content, open_in_place, open_to_read
@@ -103,14 +103,13 @@ class DecodedImages:
         need = len(images) * row_bytes
         room = room_for(folder, need)
         decoded = cls._in(folder, description, images, root, row_bytes, room)
-        missing = len(images) - decoded.count
-        if room < missing * row_bytes and bytes_of(folder) > 2 * decoded.count * row_bytes:
-            # It is full of images that this run does not have, or of files that changed since.
-            decoded.close()
-            remove_folder(folder)
-            room = room_for(folder, need)
-            decoded = cls._in(folder, description, images, root, row_bytes, room)
-        return decoded
+        here = decoded.count * row_bytes
+        if need - here <= room or need > decoded_use().most or bytes_of(folder) < 2 * here:
+            return decoded
+        # It is full of images that this run does not have, or of files that changed since.
+        decoded.close()
+        remove_unused(folder)
+        return cls._in(folder, description, images, root, row_bytes, room_for(folder, need))
 
     @classmethod
     def _in(

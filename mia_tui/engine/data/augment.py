@@ -78,9 +78,7 @@ _TAKEN = {
 _MIN_PATCHES = 3  # a side (imgaug 0.4); fewer could black out the whole image
 _BLUR_GROUPS = 3
 _NOISES = 16  # images of noise, one of which fills a rectangle
-_STAIN_BACKGROUND = (
-    0.25  # by how much of `stain_strength` the light of the background changes, in optical density
-)
+_STAIN_BACKGROUND = 0.25  # largest change of a stain everywhere, in optical density, by `stain_strength`
 _ERASED_RATIO = 10 / 3  # longest side of a rectangle by its shortest (Zhong et al. 2020)
 
 
@@ -260,7 +258,11 @@ def _trivial_augment(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config:
 
 @augmentation("stain_jitter", stream=11, numbers=6)
 def _stain_jitter(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config: TrainConfig) -> None:
-    """Stains of pictures in colour; in all other images there is none to be told apart, and nothing happens."""
+    """Factors and amounts of the stains of a picture in colour (Tellez et al. 2018); others have none to tell apart.
+
+    Source: Tellez et al., "Whole-slide mitosis detection in H&E breast histology using PHH3 as a reference to train
+        distilled stain-invariant convolutional networks", 2018.
+    """
     if not batch.is_rgb:
         return
     strengths = _between(1 - config.stain_strength, 1 + config.stain_strength, drawn[:, :3])

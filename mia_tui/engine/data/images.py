@@ -15,6 +15,11 @@ run, each of which adds what it decodes. With `auto` images are kept there whate
 files are read, not mapped into memory: the system keeps them there as far as it is free, from where reading is as
 fast, and a disk that fails is then an error that ends no run.
 
+Images are kept at the size of the input, without a margin for random crops. Of cells of 160 pixels a crop of a third
+of the area has 0.88 of the contrast of edges that a new decoding had at 96 pixels, 0.98 at 224; of photos of 500
+pixels 0.6. A margin of 1.25 gives 0.05 to 0.1 of that back for 1.6 times the bytes, one of 1.7 most for 2.9 times,
+and both would show the network other pixels than validation and prediction do.
+
 An image that cannot be read is left out of an epoch and reported; it is never an error. At the start of an epoch the
 images left out of the previous one are tried again (`try_again`); what cannot be read then stays out of the whole
 epoch, even if it becomes readable in its middle. An image may turn out to be unreadable later in the epoch. Since

@@ -22,6 +22,7 @@ from mia_tui.engine.data.images import ImageStore
 from mia_tui.engine.data.network_input import InputOfRun, input_of
 from mia_tui.engine.data.scaling import Channels
 from mia_tui.engine.device import is_out_of_memory, pick_device, set_up, training_arithmetic
+from mia_tui.engine.heap import keep_freed_memory
 from mia_tui.engine.parallel.ranks import ALONE, Ranks
 from mia_tui.engine.training.fingerprint import RunFingerprint
 from mia_tui.engine.training.input_map import settle_input_map
@@ -108,10 +109,12 @@ class TrainingLoader:
         self.ranks = ranks
         choice = pick_device(job.config.device)
         self.device, self._warning = choice.device, choice.warning
-        threads = job.threads or usable_cores()
+        self._threads = threads = job.threads or usable_cores()
         self._config = config = msgspec.structs.replace(job.config, threads=threads)
         self._attempt, self.job = attempt, msgspec.structs.replace(job, config=config)
         set_up(self.device, threads=threads, deterministic=config.deterministic)
+        if self.device.type == "cpu":
+            keep_freed_memory()
         self.began, self.sample_count = time.monotonic(), len(samples)
         self.places = [place for place, sample in enumerate(samples) if sample.split != "test"]
         self.samples = [samples[place] for place in self.places]
@@ -141,8 +144,7 @@ class TrainingLoader:
 
     def warn(self) -> None:
         """Warn if a GPU is not used, and if a run is resumed with other processes or threads than before."""
-        threads = self._config.threads
-        assert threads is not None  # the job has the number that was settled
+        threads = self._threads
         if self._warning:
             self._attempt.warn(f"Training on the CPU: {self._warning}")
         processes = self.ranks.count if self._state is None else self._state.get("processes", 1)
@@ -188,7 +190,10 @@ class TrainingLoader:
             WorkStopped: If a stop was requested meanwhile.
         """
         images = self.begin_images()
-        self._say(f"reading images: {images.feed.images.keeping}")
+        kept = images.feed.images
+        self._say(f"reading images: {kept.keeping}")
+        if self._config.cache == "disk" and kept.place != "disk":
+            self._attempt.warn(f"Not as asked: {kept.keeping}.")
         self._say(f"building {self._config.backbone}")
         with self._attempt.start.part("network"):
             learner = self._build_learner(images.input)

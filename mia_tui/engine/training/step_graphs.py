@@ -94,7 +94,8 @@ class StepGraphs:
             ):
                 result = self._compute(place)
         except RuntimeError as error:
-            raise RecordingError(str(error).strip().split("\n")[0]) from error
+            first = error.__context__ or error  # a recording that failed also fails at its end
+            raise RecordingError(str(first).strip().split("\n")[0]) from error
         if result is None:
             raise RecordingError("memory ran out")
         return _RecordedStep(graph, place, result)

@@ -70,7 +70,8 @@ def _trivial(config: TrainConfig) -> str:
 def _stain(config: TrainConfig) -> str:
     return (
         "stain jitter (haematoxylin, eosin and a third stain, told apart by colour deconvolution, stronger or weaker "
-        f"by up to {_percent(config.stain_strength)})"
+        f"by up to {_percent(config.stain_strength)}, and up to {config.stain_strength / 4:.3g} more or less of its "
+        "optical density in the whole image)"
     )
 
 

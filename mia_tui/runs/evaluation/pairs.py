@@ -49,6 +49,13 @@ class CommonResults:
         """Whether some of the images belong together, so that they are not independent."""
         return len(np.unique(self.one.groups)) < len(self.one.groups)
 
+    @property
+    def views_remark(self) -> str:
+        """A sentence if one network was shown flips and turns of each image and the other was not; else empty."""
+        if self.one.tta == self.other.tta:
+            return ""
+        return "Only one of the two was shown flips and turns of each image, which by itself may make a difference."
+
     @cached_property
     def test(self) -> McNemar:
         """Whether one is right more often than chance would have it, if the images are independent."""

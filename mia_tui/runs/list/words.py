@@ -63,8 +63,7 @@ def start_words(start: StartTimed) -> str:
 def time_used_words(used: TimeUsed) -> str:
     """What the time of a training went into, and its bottleneck."""
     words = shares_words(used.seconds)
-    said = f"{words[:1].upper()}{words[1:]}." if words else ""
-    return " ".join(part for part in (said, printable(used.sentence)) if part)
+    return " ".join(part for part in (words and f"{words}.", printable(used.sentence)) if part)
 
 
 def left_out_sentences(state: RunState) -> list[str]:

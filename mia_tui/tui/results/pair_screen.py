@@ -222,6 +222,8 @@ class PairScreen(KeyedScreen[OpenImages | None]):
             lines.append("Images of a group are alike, so p may be too small; the interval is over groups.")
         if pair.relabelled:
             lines.append(f"{counted(pair.relabelled, 'image')} had another label when B was evaluated.")
+        if pair.views_remark:
+            lines.append(pair.views_remark)
         return lines
 
     def _pair_line(self, pair: CommonResults, place: int) -> _PairLine:

@@ -361,7 +361,7 @@ def messages_text(snapshot: RunSnapshot) -> str:
     if state.start is not None:
         blocks.append(f"The start took {start_words(state.start)}.")
     if state.time_used is not None:
-        blocks.append(f"Time: {time_used_words(state.time_used)}")
+        blocks.append(f"Time use: {time_used_words(state.time_used)}")
     if state.started is not None:
         versions = ", ".join(
             f"{name} {version}" for name, version in _printable_pairs(state.started.versions.items())

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mia_tui.errors import ConfigError
+from mia_tui.errors import ConfigError, MiaError
 from mia_tui.paths import exists, typed_path
 from mia_tui.text import printable
 from mia_tui.tui.keys.command_queue import Command
@@ -14,9 +14,12 @@ from mia_tui.tui.training.form_cursor import LISTED
 from mia_tui.tui.training.machine import Machine
 
 if TYPE_CHECKING:
+    from mia_tui.analysis.rate_curve import RateCurve
+    from mia_tui.runs.preflight.rate_search import RateSearch
     from mia_tui.tui.training.screen import TrainScreen
 
 _SUGGESTED = "train.toml"
+_LOOK_S = 1.0  # between two looks at how far a search for a rate is
 
 
 class TrainCommands:
@@ -35,6 +38,7 @@ class TrainCommands:
         self._screen, self._cursor = screen, screen.cursor
         self.begun = ""
         self._here: frozenset[str] | None = None
+        self._search: RateSearch | None = None
         cursor = self._cursor
         self.at_once: dict[str, Callable[[], object]] = {
             "down": lambda: cursor.move(1),
@@ -46,6 +50,7 @@ class TrainCommands:
             "reset": cursor.reset,
             "copy": self._copy,
             "group": self._group,
+            "rate": self._find_rate,
             "other_images": screen.preview.other_images,
         }
         self.by_name: dict[str, Command] = {
@@ -152,6 +157,61 @@ class TrainCommands:
             self._cursor.form.set_text("group_by", groups.pattern)
             self._cursor.refresh()
             screen.say(f"Each {groups.one} is in one part now (group by {groups.pattern}).")
+
+    def _find_rate(self) -> None:
+        """Begin to look for a learning rate, or stop that."""
+        from mia_tui.runs.preflight.rate_search import RateSearch
+
+        screen, config = self._screen, self._cursor.form.config
+        if self._search is not None:
+            self._search.stop()
+            screen.say("The search for a learning rate was stopped.")
+        elif config is None:
+            self._cursor.go_to_fault()
+            screen.say("Correct this first; no learning rate is looked for.")
+        else:
+            opened = screen.opened
+            search = RateSearch(config, opened.dataset, state=opened.state, annotator=opened.annotator)
+            self._search = search
+            screen.say(
+                f"Looking for a learning rate by steps with a rising one; {screen.key('rate')} stops it. Go on "
+                "meanwhile."
+            )
+            screen.run_in_background(lambda: self._take_rate(search))
+
+    async def _take_rate(self, search: "RateSearch") -> None:
+        """Wait for a learning rate, and put it into the form."""
+        from mia_tui.analysis.rate_curve import RULE
+
+        screen = self._screen
+        try:
+            curve = await self._watched(search)
+        except MiaError as error:
+            screen.say("")  # nothing is looked for any more
+            screen.show_error(error)
+            return
+        finally:  # also when the app is closed
+            search.stop()
+            self._search = None
+        if curve is None:
+            return
+        screen.rate_curve, rate = curve, curve.suggestion
+        if rate is None:
+            screen.say("The loss falls at none of the learning rates, so the form stays as it is.")
+        else:
+            self._cursor.form.set_text("lr", f"{rate:.2g}")
+            self._cursor.refresh()
+            screen.say(f"The learning rate {rate:.2g} is in the form: {RULE}.")
+        screen.show()
+
+    async def _watched(self, search: "RateSearch") -> "RateCurve | None":
+        """Say from time to time how far a search is, until it ends."""
+        work, said = asyncio.ensure_future(asyncio.to_thread(search.do)), ""
+        while not (await asyncio.wait({work}, timeout=_LOOK_S))[0]:
+            if search.said != said and not search.is_stopped:
+                said = search.said
+                self._screen.say(f"{said} ({self._screen.key('rate')} stops it)")
+        return work.result()
 
     def _copy(self) -> None:
         self._screen.app.copy_to_clipboard(self._screen.command)

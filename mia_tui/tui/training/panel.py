@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
+from mia_tui.analysis.rate_curve import RateCurve
 from mia_tui.catalog.backbones import BACKBONES, Backbone
 from mia_tui.config.train import TrainConfig
 from mia_tui.dataset.model import PARTS
 from mia_tui.text import counted
+from mia_tui.tui.runs.figures.text_plots import LEAST_COLUMNS, LEAST_ROWS, draw, plain
 from mia_tui.tui.training.estimate import StartEstimate
 from mia_tui.tui.training.machine import Machine
 from mia_tui.tui.training.words import gmacs_at
@@ -18,6 +20,7 @@ from mia_tui.tui.widgets.ink import Ink
 _LEAST_COLUMNS, _LEAST_ROWS = 10, 4
 _NUMBER = 7  # columns of a number, or more where one needs them
 _LEAST_NAME = 8
+_PLOT_ROWS = 16
 _LEAST_BAR = 12  # columns of the longest one
 _OTHER_ROWS = 3  # beside the devices
 
@@ -30,11 +33,13 @@ class FormFacts:
         weights_are_here: Whether the weights of the network in the form are on this disk.
         machine: Where it can train.
         estimate: What the training would use.
+        rates: Losses while the learning rate rose, of the latest search of one.
     """
 
     weights_are_here: bool | None
     machine: Machine | None
     estimate: StartEstimate | None
+    rates: RateCurve | None = None
 
 
 def panel(section: str, config: TrainConfig, known: FormFacts, size: tuple[int, int], ink: Ink) -> Text:
@@ -47,9 +52,20 @@ def panel(section: str, config: TrainConfig, known: FormFacts, size: tuple[int, 
             return machine_panel(known.machine, width, rows, ink)
         case "Loss and metric":
             return weights_panel(known.estimate, width, rows, ink)
+        case "Optimizer" if known.rates is not None and width >= LEAST_COLUMNS and rows >= LEAST_ROWS:
+            return rate_panel(known.rates, width, rows, ink)
         case "Start" | "Data" | "Input" | "Optimizer":
             return data_panel(known.estimate, width, rows, ink)
     return Text("")
+
+
+def rate_panel(curve: RateCurve, width: int, rows: int, ink: Ink) -> Text:
+    """The losses of the latest search of a learning rate."""
+    from mia_tui.tui.runs.figures.rate_plot import rate_plot
+
+    return Text(
+        plain(draw(rate_plot(curve), width, min(rows, _PLOT_ROWS), unicode=ink.unicode)), no_wrap=True
+    )
 
 
 def data_panel(estimate: StartEstimate | None, width: int, rows: int, ink: Ink) -> Text:

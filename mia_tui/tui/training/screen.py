@@ -13,6 +13,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.notifications import Notification
 
+from mia_tui.analysis.rate_curve import RateCurve
 from mia_tui.config.command import train_command
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.preflight.prepare import TrainingPreparer
@@ -105,6 +106,7 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         self.cursor = FormCursor(draft or Form(base))
         self.machine: Machine | None = None
         self.estimate: StartEstimate | None = None
+        self.rate_curve: RateCurve | None = None
         self.preview = PreviewPane(opened, context, id="train-preview")
         self.commands = TrainCommands(self)
         self.at_once = self.commands.at_once
@@ -340,7 +342,8 @@ class TrainScreen(KeyedScreen[RunDir | None]):
         command = shown_command(self.command, self.opened.dataset, self.size.width - 2, self._ink)
         self._command.update(Text(command))
         config = cursor.form.values
-        known = FormFacts(self.commands.weights_here(config.backbone), self.machine, self.estimate)
+        here = self.commands.weights_here(config.backbone)
+        known = FormFacts(here, self.machine, self.estimate, self.rate_curve)
         self._side.update(panel(cursor.section, config, known, self._side.size, self._ink))
         self._estimate_soon()
 
@@ -406,7 +409,9 @@ class TrainScreen(KeyedScreen[RunDir | None]):
             each.update_classes({"panel": is_wide, "-active": is_wide and name == "form"}, animate=False)
         self._panels["form"].border_title = section
         self._panels["explanation"].border_title = "What it means"
-        self._panels["side"].border_title = _SIDE_TITLES.get(section, "Images")
+        has_curve = section == "Optimizer" and self.rate_curve is not None
+        title = "Learning rate" if has_curve else _SIDE_TITLES.get(section, "Images")
+        self._panels["side"].border_title = title
         side = _SIDE_COLUMNS
         if is_wide:
             side = max(_WIDE_SIDE_COLUMNS, min(int(_WIDE_SIDE_SHARE * width), _MOST_SIDE_COLUMNS))

@@ -34,6 +34,13 @@ _ACTIONS: tuple[Action, ...] = (
         "Keep the images of a slide, patient or the like in one part, as file names tell.",
         _TRAIN,
     ),
+    Action(
+        "rate",
+        ("f4", "ctrl+l"),
+        "Find a rate",
+        "Look for a learning rate by steps with a rising one, in the background; again: stop it.",
+        _TRAIN,
+    ),
     Action("recipe", ("ctrl+r",), "Recipe", "Load the settings of a recipe.", _TRAIN),
     Action("load", ("ctrl+o",), "Load", "Load the settings of a file.", _TRAIN),
     Action("save", ("ctrl+s",), "Save", "Write the settings to a file, for here and for --config.", _TRAIN),

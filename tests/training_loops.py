@@ -75,7 +75,8 @@ class Turns:
 
 
 def tell(what: object) -> None:
-    print("turn", json.dumps(what), flush=True)
+    sys.stdout.write(f"turn {json.dumps(what)}\n")
+    sys.stdout.flush()
 
 
 def wait_until_idle() -> None:
