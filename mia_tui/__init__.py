@@ -37,6 +37,8 @@ Where things go
     augmentation        a function in engine/data/augment.py with a number of its own for random values, what it does
                         to pixels in engine/data/augmentation/, its fields in config/train/ and config/recipes.py, its
                         words in report/words/augmentations.py
+    setting to tune     its name in `TUNABLE` of config/train/run.py, its first value and its steps in
+                        engine/training/trials/plan.py
     training setting    a field in config/train/, and when one would change it in config/advice.py; form, option,
                         file and help follow from them
     image format        a record in dataset/images/formats.py; unless Pillow reads it, its reader, a module in
@@ -139,13 +141,25 @@ Each line passes through its modules in this order.
         imports engine/training/train.py, and timm with it. The loader builds the network meanwhile
         (engine/training/learner.py), and the steps begin. What happens goes to events.jsonl
         (runs/worker/attempt.py, runs/record/log.py); tui/runs/follow.py reads it, runs/record/state.py adds it up.
+    trials to chosen settings
+        engine/training/loading.py hands the decoded images to engine/training/trials/search.py, which asks
+        engine/training/trials/plan.py for the next settings, trains, and judges on images that were not learned from
+        (engine/training/trials/judge.py). Each trial goes to trials.jsonl (runs/record/trials.py) and the log; with
+        the choice there, `RunDir.job` (runs/record/layout.py) has the chosen settings and no trials any more.
+    a training that is repeated with other seeds
+        `Prepared.create_all` makes a job for each (runs/preflight/repeats.py), which wait for each other;
+        runs/list/repeats.py finds them by the name of their group, and computes mean and spread.
+    several networks that answer together
+        runs/ensemble.py checks that they may, and names them in the settings of a prediction or evaluation;
+        engine/jobs/network.py loads them, engine/inference/ensemble.py takes the mean of their probabilities.
     an epoch, from its first image to the weights that are kept
         engine/data/sampling.py says which images are shown, config/epoch_work.py at which size. `set_step` of
         engine/training/learner.py sets rates (engine/training/optim.py) and what learns, of which head and stages are
         told by engine/network/layer_stages.py. engine/training/fast_steps.py does the steps, compiled or recorded
-        (engine/training/step_graphs.py) where that gains. At its end engine/network/averages.py adds the weights to their mean,
-        engine/network/norms.py measures batch normalisation on training images, and engine/inference/evaluate.py asks
-        the network about the validation part, of flips and turns as well if that is set.
+        (engine/training/step_graphs.py) where that gains. At its end engine/network/averages.py adds the weights to
+        their mean, engine/network/norms.py measures batch normalisation on training images, and
+        engine/inference/evaluate.py asks the network about the validation part, of flips and turns as well if that is
+        set.
     a rising learning rate to a suggested one
         cli/rate.py -> engine/rate_finder.py does the steps, analysis/rate_curve.py chooses a rate by their losses.
     the time of a training to its bottleneck

@@ -77,10 +77,14 @@ def normal_quantile(level: float = LEVEL) -> float:
 
 
 def t_quantile(degrees: float, level: float = LEVEL) -> float:
-    """The same of Student's t; right to 1e-3 with 4 degrees of freedom, to 1e-6 from 19 on.
+    """The same of Student's t; exact with 1 and 2 degrees of freedom, right to 1e-3 with 4, to 1e-6 from 19 on.
 
     Source: expansion 26.7.5 of Abramowitz and Stegun, "Handbook of mathematical functions", 1964.
     """
+    if degrees == 1:
+        return math.tan(math.pi * level / 2)
+    if degrees == 2:
+        return level * math.sqrt(2 / (1 - level**2))
     z = normal_quantile(level)
     terms = (
         (z**3 + z) / 4,

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,7 +20,7 @@ from mia_tui.cli.shared.jobs import (
     start_detached,
     work_in_front,
 )
-from mia_tui.cli.shared.network import find_network, network_options, warn_of_unreadable
+from mia_tui.cli.shared.network import find_networks, network_options, warn_of_unreadable
 from mia_tui.cli.shared.options import Command, Option, dataset_argument, json_option, state_options
 from mia_tui.errors import ConfigError
 
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
 def command(
     dataset: Path,
     trained: Path | None,
-    run_text: str | None,
+    run_texts: tuple[str, ...],
     against_text: str | None,
     split: "EvaluatedPart | None",
     labels: str,
@@ -105,13 +106,12 @@ def command(
     if code is not None:
         return code
     place = trained or dataset
-    run, weights = find_network(run_text, place, None if trained else state)
-    other = find_network(against_text, place, None if trained else state) if against_text else None
+    where = place, None if trained else state
+    networks = [find_networks(run_texts, *where)]
+    networks += [find_networks([against_text], *where)] if against_text else []
     waits_for = run_to_wait_for(report, after, place, state, anywhere=True)
     wishes = {"state": state, "after": waits_for, **settings}
-    plans = _plan(
-        report, dataset, [(run, weights), *([other] if other else [])], split, labels, state, annotator
-    )
+    plans = _plan(report, dataset, networks, split, labels, state, annotator)
     first, *second = [_create(dataset, plan, wishes) for plan in plans]
     if detach:
         return start_detached(report, first)
@@ -133,36 +133,43 @@ def _join_others(detach: bool, against: str | None) -> int | None:
     return join_others(detach=detach)
 
 
-class _Plan(NamedTuple):
-    """A network, and the images that it is evaluated on."""
+Networks = list[tuple["RunDir | None", Path]]
+"""One network, or several that answer together: run and weights file of each."""
 
-    weights: Path
+
+class _Plan(NamedTuple):
+    """Networks, and the images that they are evaluated on."""
+
+    networks: Networks
     evaluated: "EvaluationSet"
 
 
 def _plan(
     report: Report,
     dataset: Path,
-    networks: "list[tuple[RunDir | None, Path]]",
+    networks: Sequence[Networks],
     split: "EvaluatedPart | None",
     labels: str,
     state: Path | None,
     annotator: str | None,
 ) -> list[_Plan]:
     """Choose the images of the first network, and the same ones for the second."""
-    from mia_tui.runs.evaluation.evaluation_set import choose_evaluation_set
+    from mia_tui.runs.evaluation.evaluation_set import choose_common_set
     from mia_tui.runs.record.model_card import read_card
 
-    (run, weights), *others = networks
-    card = read_card(weights)
-    found = read_labelled(report, dataset, state, frames=card.frames, source=labels, annotator=annotator)
-    evaluated = choose_evaluation_set(found, card, run, split)
-    plans = [_Plan(weights, evaluated)]
+    first, *others = networks
+    cards = [(read_card(weights), run) for run, weights in first]
+    found = read_labelled(
+        report, dataset, state, frames=cards[0][0].frames, source=labels, annotator=annotator
+    )
+    evaluated = choose_common_set(found, cards, split)
+    plans = [_Plan(first, evaluated)]
     for note in (*found.notes, *evaluated.notes):
         report.warn(note)
-    for other, other_weights in others:
-        second = choose_evaluation_set(found, read_card(other_weights), other, "all", among=evaluated.truth)
-        plans.append(_Plan(other_weights, replace(second, split=evaluated.split)))
+    for other in others:
+        cards = [(read_card(weights), run) for run, weights in other]
+        second = choose_common_set(found, cards, "all", among=evaluated.truth)
+        plans.append(_Plan(other, replace(second, split=evaluated.split)))
         for note in second.notes:
             if note not in evaluated.notes:
                 report.warn(f"Of the second network: {note}")
@@ -173,7 +180,8 @@ def _create(dataset: Path, plan: _Plan, wishes: dict[str, Any]) -> "RunDir":
     from mia_tui.runs.evaluation.create import create_evaluation
 
     line = shlex.join(["mia-tui", *sys.argv[1:]])
-    return create_evaluation(dataset, plan.weights, plan.evaluated, command=line, **wishes)
+    weights, *others = [file for _, file in plan.networks]
+    return create_evaluation(dataset, weights, plan.evaluated, others=others, command=line, **wishes)
 
 
 def _evaluate(report: Report, run: "RunDir") -> int:

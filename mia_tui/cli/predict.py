@@ -19,7 +19,7 @@ from mia_tui.cli.shared.jobs import (
     start_detached,
     work_in_front,
 )
-from mia_tui.cli.shared.network import find_network, network_options, warn_of_unreadable
+from mia_tui.cli.shared.network import find_networks, network_options, warn_of_unreadable
 from mia_tui.cli.shared.options import (
     Command,
     Option,
@@ -92,7 +92,7 @@ def _parse_shard(ctx: click.Context, param: click.Parameter, value: str | None) 
 @state_option
 def command(
     images: Path | None,
-    run_text: str | None,
+    run_texts: tuple[str, ...],
     out: Path | None,
     shard: tuple[int, int] | None,
     join: Path | None,
@@ -108,8 +108,9 @@ def command(
 ) -> int:
     """Predict the classes of IMAGES, which is a file or a folder with its subfolders.
 
-    The output has one row per image, with the probability of every class. A prediction is a run, listed with the
-    trainings of IMAGES; if it is interrupted, the same command continues where it stopped. Without --out, the app
+    The output has one row per image, with the probability of every class. Several networks with the same classes
+    (--run A --run B, or the name of repeated runs) answer together. A prediction is a run, listed with the trainings
+    of IMAGES; if it is interrupted, the same command continues where it stopped. Without --out, the app
     shows the predictions as suggestions when IMAGES is opened.
     """
     from mia_tui.config.devices import check_devices
@@ -144,7 +145,8 @@ def command(
             f"Suggestions are for a folder, and {printable(images)} is {what}.", "Name a file with --out."
         )
     place = dataset or (images if _is_dataset(images) else None)
-    _, weights = find_network(run_text, place, state)
+    weights, *others = [file for _, file in find_networks(run_texts, place, state)]
+    settings["others"] = others
     folder, keys = _listed(images, weights, settings["frames"], state)
     if shard is not None and out is not None and _is_there(report, folder, weights, out, shard, settings):
         return 0
@@ -201,7 +203,8 @@ def _is_there(
 
     config, card = prediction_config(weights, shard=shard, **settings), read_card(weights)
     rule = config.rule or DecisionRule()
-    header = make_header(str(real_path(folder)), config, card, weights_digest(weights), rule=rule)
+    digest = config.digest or weights_digest(weights)
+    header = make_header(str(real_path(folder)), config, card, digest, rule=rule)
     summary, part = finished_shard(out, shard, shard_settings(header, config, card)), shard_file(out, shard)
     if summary is None:
         return False

@@ -17,6 +17,7 @@ from mia_tui.cli.shared.jobs import (
     join_others,
     run_to_wait_for,
     start_detached,
+    start_waiting,
     work_in_front,
 )
 from mia_tui.cli.shared.options import (
@@ -33,8 +34,8 @@ from mia_tui.cli.shared.options import (
     state_options,
     typed_fields,
 )
-from mia_tui.errors import ConfigError
-from mia_tui.text import join_names, printable
+from mia_tui.errors import ConfigError, MiaError
+from mia_tui.text import counted, join_names, printable
 
 if TYPE_CHECKING:
     from mia_tui.config.train import TrainConfig
@@ -109,21 +110,21 @@ def command(
         return start_detached(report, run) if detach else run_in_front(report, run, watch=watch)
     if resume is not None:
         threads, devices = settings.pop("threads"), settings.pop("devices")
-        run = _find(resume, dataset, state, given_settings(settings))
-        if devices is not None:
-            _change_devices(run, devices)
-        if threads is not None:
-            warning = _change_threads(run, threads)
+        runs = _find(resume, dataset, state, given_settings(settings))
+        ahead = run_to_wait_for(report, after, dataset, state)
+        for run in runs:
+            if devices is not None:
+                _change_devices(run, devices)
+            warning = None if threads is None else _change_threads(run, threads)
             if warning is not None and detach:  # in the foreground the run warns itself
                 report.warn(*warning)
-        _queue_again(run, run_to_wait_for(report, after, dataset, state))
+            _queue_again(run, ahead)
+            ahead = run
     elif dataset is None:
         raise ConfigError("Train on which images?", "Name a folder: `mia-tui train DATASET`.")
     else:
-        run = _create(report, dataset, state, annotator, settings, after=after)
-    if detach:
-        return start_detached(report, run)
-    return run_in_front(report, run, watch=watch)
+        runs = _create(report, dataset, state, annotator, settings, after=after)
+    return _detach(report, runs) if detach else _run_all(report, runs, watch=watch)
 
 
 def _show_config(report: Report, resume: str | None, settings: dict[str, Any]) -> int:
@@ -141,10 +142,57 @@ def _show_config(report: Report, resume: str | None, settings: dict[str, Any]) -
     return 0
 
 
-def _find(text: str, dataset: Path | None, state: Path | None, given: list[str]) -> "RunDir":
+def _detach(report: Report, runs: "Sequence[RunDir]") -> int:
+    """Start the workers of all runs, which wait for each other."""
+    first, *others = runs
+    code = start_detached(report, first)
+    for run in others:
+        start_waiting(run)
+        report.record({"type": "run", "name": run.name, "path": str(run.path), "pid": None})
+    repeat = first.job().repeat
+    if others and repeat is not None:
+        wait = "waits for its turn" if len(others) == 1 else "wait for their turns"
+        report.say(f"{counted(len(others), 'more run')} of {printable(repeat.group)} {wait}.")
+        report.say(f"Stop all:  mia-tui runs stop {shlex.quote(repeat.group)}")
+    return code
+
+
+def _run_all(report: Report, runs: "Sequence[RunDir]", *, watch: bool) -> int:
+    """Do the runs in this process, one after the other; one that is stopped or fails ends that."""
+    from mia_tui.runs.list.lifecycle import drop_untrained_run
+
+    repeat = runs[0].job().repeat
+    for place, run in enumerate(runs):
+        try:
+            code = run_in_front(report, run, watch=watch)
+        except MiaError as error:
+            for other in runs[place + 1 :]:
+                drop_untrained_run(other, error)
+            raise
+        if code:
+            if repeat is not None and place + 1 < len(runs):
+                group = shlex.quote(repeat.group)
+                report.note(f"Resume it and the runs behind it: mia-tui train --resume {group}")
+            return code
+    if repeat is not None:
+        _show_group(report, runs[-1], repeat.group)
+    return 0
+
+
+def _show_group(report: Report, run: "RunDir", name: str) -> None:
+    """Print what the runs of a group have in common, when the last one has ended."""
+    from mia_tui.cli.runs.groups import print_group
+    from mia_tui.runs.list.repeats import group_members, read_group
+
+    print_group(report, read_group(group_members(name, state=run.path.resolve().parent.parent)))
+
+
+def _find(text: str, dataset: Path | None, state: Path | None, given: list[str]) -> "list[RunDir]":
+    """The run to resume; of a group of repetitions those that have not finished."""
     from mia_tui.runs.actions.starting import nothing_to_resume
-    from mia_tui.runs.list.find import find_run, remember_run
+    from mia_tui.runs.list.find import remember_run
     from mia_tui.runs.list.moved_dataset import update_dataset_path
+    from mia_tui.runs.list.repeats import find_runs
     from mia_tui.runs.worker.liveness import run_status
 
     if given:
@@ -153,12 +201,14 @@ def _find(text: str, dataset: Path | None, state: Path | None, given: list[str])
             "Only --threads and --devices can; leave the others out, or start a new run from its weights: --weights "
             "RUN/checkpoints/best.safetensors.",
         )
-    run = find_run(text, dataset=dataset, state=state)
-    if run_status(run) == "finished":
-        raise nothing_to_resume(run)
-    update_dataset_path(run, dataset)
-    remember_run(run)
-    return run
+    runs = find_runs(text, dataset=dataset, state=state)
+    left = [run for run in runs if run_status(run) != "finished"]
+    if not left:
+        raise nothing_to_resume(runs[-1])
+    for run in left:
+        update_dataset_path(run, dataset)
+        remember_run(run)
+    return left
 
 
 def _create_rerun(
@@ -261,12 +311,12 @@ def _create(
     settings: dict[str, Any],
     *,
     after: str | None,
-) -> "RunDir":
+) -> "list[RunDir]":
     from mia_tui.runs.preflight.prepare import with_absolute_paths
 
     config = with_absolute_paths(read_settings(settings))
     _warn_without_effect(report, typed_fields(settings), config)
-    return create_run(
+    return create_runs(
         report,
         dataset,
         state,
@@ -289,7 +339,24 @@ def create_run(
     command_line: str,
     after: "RunDir | None",
 ) -> "RunDir":
-    """Prepare a training on the labels of today, print what it is trained on, and make its run.
+    """As `create_runs`, of a training that is not repeated."""
+    return create_runs(
+        report, dataset, state, annotator, config, given=given, command_line=command_line, after=after
+    )[0]
+
+
+def create_runs(
+    report: Report,
+    dataset: Path,
+    state: Path | None,
+    annotator: str | None,
+    config: "TrainConfig",
+    *,
+    given: Sequence[str],
+    command_line: str,
+    after: "RunDir | None",
+) -> "list[RunDir]":
+    """Prepare a training on the labels of today, print what it is trained on, and make its runs, mostly one.
 
     Args:
         report: Prints.
@@ -321,9 +388,10 @@ def create_run(
     for finding in (*findings, *torn_groups(prepared, is_stored=True)):
         _warn_before_start(report, finding.message, finding.hint)
     _show_recommendation(report, prepared)
-    run = prepared.create(after=after)
-    remember_run(run)
-    return run
+    runs = prepared.create_all(after=after)
+    for run in runs:
+        remember_run(run)
+    return runs
 
 
 def show_prepared(report: Report, prepared: "Prepared", source: str) -> None:

@@ -82,7 +82,7 @@ ADVICE = {
         "5 or 10 saves time with many epochs, best with the schedules plateau and constant: with cosine the last "
         "epochs are often the best."
     ),
-    "seed": "Train with two or three to see how much results differ by chance.",
+    "seed": "Any other shows how much results differ by chance; repeats of 3 or more do that by themselves.",
     "deterministic": "Take it if somebody must be able to repeat the training exactly.",
     "device": (
         "auto takes the GPU with most free memory, and the CPU where there is none; name one to leave the others "
@@ -96,6 +96,10 @@ ADVICE = {
     "compile": "Off if compiling fails, or the training must begin at once.",
     "cuda_graphs": "Off if a step fails with it that runs without.",
     "validate_views": "For images with no up and down, if the network will predict that way, too.",
+    "trials": "12 if a run may take twice as long to be as good as the data allows; the recipe auto does that.",
+    "tune": "lr alone if the trials must be few.",
+    "trial_share": "Raise it if the run is short and time does not matter: longer trials tell more.",
+    "repeats": "3 shows how much figures differ by chance; these networks predict better together than one alone.",
     "labels": (
         "Change it if images lie in folders by class and were labelled here as well: auto takes the labels here."
     ),

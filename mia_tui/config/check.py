@@ -14,8 +14,9 @@ from mia_tui.config.fields import SIZE, Value, check_value, find_field, nearest,
 from mia_tui.config.recipes import RECIPES
 from mia_tui.config.split import check_split, compile_pattern
 from mia_tui.config.train import RecipeName, TrainConfig
+from mia_tui.config.train.run import TUNABLE
 from mia_tui.errors import ConfigError, WeightsError
-from mia_tui.text import printable
+from mia_tui.text import join_names, printable
 
 # --val takes the place of a split, so one layer of settings cannot ask for both.
 _VAL, _VAL_FRACTION = "val", "val_fraction"
@@ -190,6 +191,15 @@ def _check_val(config: TrainConfig) -> None:
         _refuse_two_validations({_VAL: config.val, _VAL_FRACTION: config.val_fraction})
 
 
+def _check_tune(config: TrainConfig) -> None:
+    unknown = [name for name in map(str.strip, config.tune.split(",")) if name not in TUNABLE]
+    if unknown:
+        raise ConfigError(
+            f"--tune names {printable(unknown[0])!r}, which trials do not choose.",
+            f"They choose {join_names(TUNABLE, 'and')}; name those, with commas between them.",
+        )
+
+
 def _check_group_by(config: TrainConfig) -> None:
     if config.group_by is not None:
         compile_pattern(config.group_by)
@@ -231,4 +241,5 @@ _CHECKS: dict[str, Callable[[TrainConfig], object]] = {
     "devices": _check_devices,
     "val_fraction": lambda config: check_split(config.val_fraction, config.test_fraction, None),
     "group_by": _check_group_by,
+    "tune": _check_tune,
 }

@@ -32,6 +32,8 @@ def train_words(
     words = ["train", f"./{folder}" if folder.startswith("-") else folder]
     for field in fields():
         words += _setting(field, config)
+    if config.trials and "--tune" not in words:  # else what is given here would not be tuned
+        words += _option("--tune", config.tune)
     if state is not None:
         words += _option("--state", os.fspath(state))
     if annotator is not None:

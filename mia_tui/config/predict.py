@@ -37,6 +37,22 @@ class DecisionRule(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.by_class.get(name, self.threshold)
 
 
+class EnsembleMember(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of several networks that answer together.
+
+    Attributes:
+        weights: Its weights file.
+        digest: Of that file, as in `NetworkConfig`.
+        network: What people call it.
+        temperature: Of its probabilities, before they are averaged; 1 leaves them as they are.
+    """
+
+    weights: AbsolutePath
+    digest: Text
+    network: Text
+    temperature: Temperature = 1.0
+
+
 class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a trained network is used.
 
@@ -51,6 +67,8 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         tta: Whether probabilities are averaged over flipped and turned copies of each image.
         max_megapixels: Larger images are left out; None is the limit of the training.
         frames: Frames of animated files; None is as in training.
+        ensemble: All networks, the one in `weights` first, if several answer together: the probabilities are the mean
+            of theirs. `digest` and `network` are then those of all of them.
     """
 
     weights: AbsolutePath
@@ -63,6 +81,7 @@ class NetworkConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     tta: bool = False
     max_megapixels: Annotated[float, Meta(gt=0.0, le=1e6)] | None = None
     frames: Frames | None = None
+    ensemble: tuple[EnsembleMember, ...] = ()
 
 
 class PredictConfig(NetworkConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):

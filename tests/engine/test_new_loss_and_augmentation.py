@@ -24,12 +24,14 @@ AUGMENTATION = """
 def _invert(batch: AugmentedBatch, rows: Tensor, drawn: Tensor, config: TrainConfig) -> None:
     batch.replace(rows, lambda images: config.invert_level - images)
 """
-FIELDS = """
+LOSS_FIELD = """
     hinge_margin: Annotated[
-        float, _loss("Margin of the hinge loss.", ge=0.0, only_if=_is("loss", "hinge"))
+        float, _loss("Margin of the hinge loss.", ge=0.0, only_if=has_value("loss", "hinge"))
     ] = 3.0
+"""
+AUGMENTATION_FIELDS = """
     invert: Annotated[float, _chance("inverted")] = 0.0
-    invert_level: Annotated[float, _augment("Invert: what is white.", gt=0.0, only_if=_on("invert"))] = 1.0
+    invert_level: Annotated[float, _augment("Invert: what is white.", gt=0.0, only_if=is_on("invert"))] = 1.0
 """
 IN_THE_FORM = """
 from mia_tui.tui.training.form_cursor import FormCursor
@@ -67,7 +69,8 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _insert(package / "catalog" / "losses.py", LOSS_NAME, after=r"LOSSES: .*\n")
     _insert(package / "engine" / "training" / "losses.py", LOSS)
     _insert(package / "engine" / "data" / "augment.py", AUGMENTATION)
-    _insert(package / "config" / "train.py", FIELDS)
+    _insert(package / "config" / "train" / "learning.py", LOSS_FIELD)
+    _insert(package / "config" / "train" / "augmentation.py", AUGMENTATION_FIELDS)
     return root
 
 

@@ -22,6 +22,7 @@ _TEXTS: dict[str, st.SearchStrategy[Any]] = {
     "backbone": st.sampled_from(["resnet18", "resnet50", "vgg16", "timm:convnext_tiny"]),
     "weights": st.sampled_from(["none", "imagenet", "my weights.pth", "-odd", "it's"]),
     "class_weights": st.sampled_from(["none", "inverse", "a=2,b=0.5", "round one=3,it's=0.1"]),
+    "tune": st.sampled_from(["lr,weight_decay,epochs", "lr", "epochs, lr"]),
     "devices": st.sampled_from(["1", "4", "all", "0,2"]),
     "device": st.sampled_from(["auto", "cpu", "cuda", "cuda:3", "mps"]),
     "channels": st.one_of(st.none(), st.sampled_from(["DAPI", "DAPI,GFP", "0, 2", "-1", "it's", " "])),

@@ -24,6 +24,7 @@ from mia_tui.runs.record.events import (
     PhaseName,
     ProgressMade,
     RunStarted,
+    SettingsChosen,
     StepEnded,
     UnknownEvent,
     Warned,
@@ -43,6 +44,7 @@ PHASES: dict[PhaseName, str] = {
     "waiting": "Waiting",
     "importing": "Starting",
     "loading": "Reading images",
+    "trials": "Trying settings",
     "training": "Training",
     "working": "Working",
 }
@@ -132,6 +134,8 @@ class EpochProgress(AbstractContextManager["EpochProgress"]):
                 self._counting.update(event.done, event.total)
             case StepEnded() if self._bars is not None:
                 self._bars.show_step(event)
+            case SettingsChosen():
+                self._show_trials(event)
             case EpochEnded():
                 self._show_epoch(event)
             case Warned() if self.state.warning_count > known:
@@ -177,6 +181,14 @@ class EpochProgress(AbstractContextManager["EpochProgress"]):
         elif event.name != "training":  # its epochs are shown instead
             self._report.say(f"{title}.")
             self._counting = PlainBar(self._report, title)
+
+    def _show_trials(self, event: SettingsChosen) -> None:
+        """The table of all trials, and what the run is trained with."""
+        from mia_tui.cli.output.trials import print_trials
+
+        print_trials(self._report, self.state.trials, event.choice)
+        if self._bars is not None and self.state.started is not None:
+            self._bars.begin(self.state.started, None)
 
     def _show_epoch(self, row: EpochEnded) -> None:
         if not self._headed:

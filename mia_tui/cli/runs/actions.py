@@ -24,9 +24,11 @@ from mia_tui.runs.actions.ending import DeleteRun, KillWorker, StopRun, delete_q
 from mia_tui.runs.actions.noting import NoteRun, RenameRun, TagRuns, tags_sentence
 from mia_tui.runs.actions.starting import QueueRun, ResumeRun, RunAgain
 from mia_tui.runs.list.find import find_run, kind_of
+from mia_tui.runs.list.repeats import find_runs, group_members
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.control import KILL_AFTER_S
+from mia_tui.runs.worker.liveness import run_status
 from mia_tui.text import printable
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -51,9 +53,15 @@ def _runs_argument(function: Function) -> Function:
     help=f"End it at once, if it was asked to stop {KILL_AFTER_S:.0f} seconds ago and still runs.",
 )
 def stop_command(run: str, dataset: Path | None, state: Path | None, kill: bool) -> int:
-    """Ask a run to stop: it finishes its step and keeps what is done, to resume from."""
+    """Ask a run to stop: it finishes its step and keeps what is done, to resume from.
+
+    RUN may be the name of runs that `train --repeats` made: then all of them.
+    """
     report = Report()
-    stop = StopRun(_find(run, dataset, state))
+    found, *waiting = find_runs(run, dataset=dataset, state=state, kind=None)
+    for other in reversed(waiting):  # the last ones first, so that none begins meanwhile
+        report.say(StopRun(other).do())
+    stop = StopRun(found)
     sentence = stop.do()
     if kill and stop.may_kill:
         report.say(KillWorker(stop.run).do())
@@ -70,9 +78,18 @@ def stop_command(run: str, dataset: Path | None, state: Path | None, kill: bool)
 def resume_command(run: str, dataset: Path | None, as_json: bool, state: Path | None) -> int:
     """Continue a run where it ended, with its settings, in the background.
 
-    `mia-tui train --resume` continues a training in this terminal.
+    `mia-tui train --resume` continues a training in this terminal. RUN may be the name of runs that `train --repeats`
+    made: then all that have not finished, one after the other.
     """
-    return _start(Report(as_json=as_json), ResumeRun(_find(run, dataset, state), dataset=dataset), yes=False)
+    report, members = Report(as_json=as_json), group_members(run, dataset, state)
+    left = [member for member in members if run_status(member) != "finished"]
+    if not left:
+        return _start(report, ResumeRun(_find(run, dataset, state), dataset=dataset), yes=False)
+    ahead: RunDir | None = None
+    for member in left:
+        _start(report, ResumeRun(member, dataset=dataset, after=ahead), yes=False)
+        ahead = member
+    return 0
 
 
 @click.command("queue", cls=Command, short_help="Resume or repeat a run when others have ended.")
@@ -191,7 +208,7 @@ def _find(text: str, dataset: Path | None, state: Path | None) -> RunDir:
 
 def _find_all(texts: Sequence[str], dataset: Path | None, state: Path | None) -> list[RunDir]:
     """The runs that are named, each once; nothing is done before all of them are found."""
-    found = [_find(text, dataset, state) for text in texts]
+    found = [run for text in texts for run in find_runs(text, dataset=dataset, state=state, kind=None)]
     return list({run.path.resolve(): run for run in found}.values())
 
 

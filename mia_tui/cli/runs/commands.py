@@ -16,7 +16,8 @@ from mia_tui.cli.runs.actions import (
     stop_command,
     tag_command,
 )
-from mia_tui.cli.runs.listing import print_list, read_rows
+from mia_tui.cli.runs.groups import group_line, group_record, print_group
+from mia_tui.cli.runs.listing import as_record, print_list, read_summaries
 from mia_tui.cli.runs.predictions import predictions_command
 from mia_tui.cli.runs.results import results_command
 from mia_tui.cli.runs.threshold import threshold_command
@@ -37,6 +38,7 @@ from mia_tui.cli.shared.options import (
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.actions.action import called
 from mia_tui.runs.list.find import find_run, no_runs_hint, runs_of
+from mia_tui.runs.list.repeats import group_members, read_group, repeated_groups
 from mia_tui.runs.list.words import left_out_sentences, status_sentence
 from mia_tui.runs.record.events import UnknownEvent
 from mia_tui.runs.record.layout import RunDir
@@ -76,12 +78,17 @@ def list_command(dataset: Path | None, state: Path | None, tags: tuple[str, ...]
     """List the runs of a dataset, or your own recent ones; the newest last."""
     report = Report(as_json=as_json)
     runs = runs_of(dataset, state)
-    rows = read_rows(report, runs, tags)
+    summaries = read_summaries(report, runs, tags)
+    rows = [as_record(row) for row in summaries]
     if runs and not rows and not as_json:
         report.say(f"No run has {'the tag' if len(tags) == 1 else 'all of the tags'} {name_some(tags)}.")
         return
     is_recent = dataset is None and state is None
     print_list(report, rows, with_dataset=is_recent, hint=no_runs_hint(dataset, state))
+    for group in repeated_groups(summaries):
+        report.record(group_record(group))
+        if not as_json:
+            report.say(group_line(group))
 
 
 @command.command("show", short_help="Show one run: settings, progress, metrics, result.")
@@ -90,8 +97,15 @@ def list_command(dataset: Path | None, state: Path | None, tags: tuple[str, ...]
 @state_option
 @json_option
 def show_command(run: str, dataset: Path | None, state: Path | None, as_json: bool) -> None:
-    """Show one run: what it is about, settings that are not the defaults, epochs and metrics, or its result."""
-    print_run(Report(as_json=as_json), view_run(find_run(run, dataset=dataset, state=state, kind=None)))
+    """Show one run: what it is about, settings that are not the defaults, epochs and metrics, or its result.
+
+    RUN may be the name of runs that `train --repeats` made: then all of them, with mean and spread.
+    """
+    report, members = Report(as_json=as_json), group_members(run, dataset, state)
+    if members:
+        print_group(report, read_group(members))
+    else:
+        print_run(report, view_run(find_run(run, dataset=dataset, state=state, kind=None)))
 
 
 @command.command("follow", short_help="Watch a run until it ends.")

@@ -20,8 +20,8 @@ _LEAST_DATASET = 12
 _LONGEST_TITLE = 32
 
 
-def read_rows(report: Report, runs: Sequence[RunDir], tags: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The runs as objects of `runs list --json`; warns of those that are damaged, which hide no others.
+def read_summaries(report: Report, runs: Sequence[RunDir], tags: Sequence[str] = ()) -> list[RunSummary]:
+    """The runs of a list; warns of those that are damaged, which hide no others.
 
     Args:
         report: Prints the warnings.
@@ -35,7 +35,7 @@ def read_rows(report: Report, runs: Sequence[RunDir], tags: Sequence[str] = ()) 
             continue
         if row.status == "damaged":
             report.warn(row.note)
-        rows.append(as_record(row))
+        rows.append(row)
     return rows
 
 
@@ -66,6 +66,7 @@ def as_record(row: RunSummary) -> dict[str, Any]:
         "images_done": done,
         "images_total": total,
         "result": row.result,
+        "repeat": None if row.job is None else row.job.repeat,
         "created_at": row.created_at if row.job is not None else None,
     }
 

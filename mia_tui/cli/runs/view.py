@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mia_tui.cli.output.report import Report
+from mia_tui.cli.output.trials import print_trials, trials_record
 from mia_tui.cli.runs.listing import as_record
 from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.fields import fields, show_value
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
 
 _WARNINGS_SHOWN = 5
 _HANG = 12  # where the text of a fact begins
-_SHOWN_APART = frozenset({"images", "scope", "out", "trained_on", "rule", "rule_by"})
+_SHOWN_APART = frozenset({"images", "scope", "out", "trained_on", "rule", "rule_by", "ensemble"})
 """Settings that have a line of their own."""
 
 
@@ -165,6 +166,9 @@ def print_run(report: Report, view: RunView) -> None:
     for title, text in _facts(view):
         report.say(f"{title:<11} {text}", hang=_HANG)
     _print_trouble(report, view.state)
+    if view.state.trials:
+        report.say()
+        print_trials(report, view.state.trials, view.state.choice)
     if view.state.epochs:
         report.say()
         report.epochs(view.state)
@@ -226,10 +230,17 @@ def _facts(view: RunView) -> list[tuple[str, str]]:
         ("Network", _network(job.config)),
         *_input(view),
         ("Settings", settings_sentence(job.config)),
+        *([("Group", words)] if (words := _group(job)) else []),
         *([("Threshold", words)] if (words := _threshold(view)) else []),
         ("Command", printable(job.command)),
         *_outcome(view),
     ]
+
+
+def _group(job: AnyJob) -> str:
+    """Which of several repetitions it is; empty for none."""
+    repeat = job.repeat
+    return "" if repeat is None else f"run {repeat.number} of {repeat.of} of {printable(repeat.group)}"
 
 
 def _images(view: RunView) -> str:
@@ -263,6 +274,8 @@ def _network(config: JobConfig) -> str:
     if isinstance(config, TrainConfig):
         weights = printable(config.weights)
         return f"{config.backbone}, {config.size} pixels, weights {weights}"
+    if isinstance(config, NetworkConfig) and config.ensemble:
+        return f"{printable(config.network)}: the mean of their probabilities"
     weights = f", weights {printable(config.weights)}" if isinstance(config, NetworkConfig) else ""
     return f"{printable(config.network)}{weights}"
 
@@ -399,6 +412,7 @@ def _record(view: RunView) -> dict[str, Any]:
 def _training_record(state: RunState, figures: dict[str, Any] | None) -> dict[str, Any]:
     start, used = state.start, state.time_used
     return {
+        "trials": trials_record(state.trials, state.choice),
         "start": None if start is None else {"total_s": start.total_s, "parts": start.parts},
         "time_used": None
         if used is None

@@ -151,6 +151,13 @@ def start_detached(report: Report, run: "RunDir") -> int:
     return 0
 
 
+def start_waiting(run: "RunDir") -> None:
+    """Start the worker of a run that waits for another one; says nothing."""
+    from mia_tui.runs.worker.launch import spawn, wait_until_taken
+
+    wait_until_taken(run, spawn(run))
+
+
 def report_started(report: Report, run: "RunDir", before: "RunState | None" = None) -> None:
     """Wait until the worker of a run has begun, and print how to watch and stop it.
 

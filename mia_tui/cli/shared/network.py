@@ -1,6 +1,6 @@
 """The trained network that `predict` and `evaluate` use: finding it, and their options."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -20,16 +20,18 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def network_options(function: Function) -> Function:
-    """Which network is used and how; arrive under the names of `config.predict`, threads and detach."""
+    """Which networks are used and how; arrive under the names of `config.predict`, run_texts, threads and detach."""
     for option in reversed(
         (
             click.option(
                 "--run",
-                "run_text",
+                "run_texts",
                 cls=Option,
                 metavar="RUN",
+                multiple=True,
                 help="The network: a run's folder or name, best, last, a weights file (.safetensors), or the folder "
-                "that `mia-tui export --format timm` made.",
+                "that `mia-tui export --format timm` made. Given several times, or as the name of runs that "
+                "--repeats made: the mean of the probabilities of these networks.",
             ),
             device_option("auto, cpu, cuda, cuda:N or mps."),
             click.option(
@@ -85,6 +87,42 @@ def network_options(function: Function) -> Function:
     ):
         function = option(function)
     return function
+
+
+def find_networks(
+    texts: Sequence[str], dataset: Path | None, state: Path | None
+) -> "list[tuple[RunDir | None, Path]]":
+    """What each --run names, as for `find_network`; the name of a group of repetitions stands for all its networks.
+
+    Raises:
+        DataError: As `find_network`.
+        ConfigError: As `find_network`, or if the networks cannot answer together.
+    """
+    from mia_tui.runs.ensemble import check_ensemble
+
+    found: list[tuple[RunDir | None, Path]] = []
+    for text in texts or (None,):
+        found += _members(text, dataset, state) or [find_network(text, dataset, state)]
+    if len(found) > 1:
+        check_ensemble([weights for _, weights in found])
+    return found
+
+
+def _members(
+    text: str | None, dataset: Path | None, state: Path | None
+) -> "list[tuple[RunDir | None, Path]]":
+    """The networks of a group of repetitions; none if the text names no group."""
+    from mia_tui.runs.actions.using import without_weights
+    from mia_tui.runs.list.repeats import group_members
+
+    if text is None:
+        return []
+    here = dataset if dataset is not None and dataset.is_dir() else None
+    members = group_members(text, here, state) or group_members(text)
+    trained = [run for run in members if run.best_weights.exists()]
+    if members and not trained:
+        raise without_weights(members[0])
+    return [(run, run.best_weights) for run in trained]
 
 
 def find_network(text: str | None, dataset: Path | None, state: Path | None) -> "tuple[RunDir | None, Path]":

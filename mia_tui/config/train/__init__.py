@@ -18,7 +18,7 @@ from mia_tui.config.train.data import LabelSource, Sampling
 from mia_tui.config.train.input import Frames, Geometry, Intensity, Resize, Scaling, StackPick
 from mia_tui.config.train.run import MOST_THREADS, Cache, Precision, Switch
 
-RecipeName = Literal["default", "quick", "best", "finetune", "scratch", "mia"]
+RecipeName = Literal["default", "quick", "best", "finetune", "scratch", "auto", "mia"]
 
 __all__ = [
     "MOST_THREADS",

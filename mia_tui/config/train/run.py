@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from mia_tui.config.train.about import MOST, about
+from mia_tui.config.train.about import MOST, about, is_on
 from mia_tui.config.train.learning import LearningSettings
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -13,6 +13,14 @@ Cache = Literal["auto", "device", "ram", "disk", "none"]
 Switch = Literal["auto", "on", "off"]
 
 MOST_THREADS = 4096
+MOST_REPEATS = 100
+MOST_TRIALS = 100
+
+LEAST_TRIAL_STEPS = 3000
+"""Steps that trials may take together, however short the run is: some minutes for small images on two cores."""
+
+TUNABLE = ("lr", "weight_decay", "epochs")
+"""Settings that trials can choose."""
 
 _run = partial(about, "Run")
 
@@ -93,3 +101,47 @@ class RunSettings(LearningSettings, frozen=True, kw_only=True, forbid_unknown_fi
             "which takes longer."
         ),
     ] = False
+    trials: Annotated[
+        int,
+        _run(
+            "Short trainings before the run, which choose the settings of --tune by images that they did not learn "
+            "from; 0 is none.",
+            ge=0,
+            le=MOST_TRIALS,
+        ),
+    ] = 0
+    tune: Annotated[
+        str,
+        _run(
+            "Settings that the trials choose, with commas between them: lr, weight_decay, epochs. Unless this is "
+            "given, a setting that is given stays as it is.",
+            min_length=1,
+            only_if=is_on("trials"),
+        ),
+    ] = ",".join(TUNABLE)
+    trial_share: Annotated[
+        float,
+        _run(
+            "How long all trials together take at most, as a share of the run itself; a few thousand steps are "
+            "always allowed.",
+            gt=0.0,
+            le=100.0,
+            only_if=is_on("trials"),
+        ),
+    ] = 1.0
+    repeats: Annotated[
+        int,
+        _run(
+            "How many runs, one after the other, each with other random numbers (seed, seed + 1, …); their mean and "
+            "spread are reported.",
+            "runs",
+            ge=1,
+            le=MOST_REPEATS,
+        ),
+    ] = 1
+
+
+def tuned_settings(config: RunSettings) -> tuple[str, ...]:
+    """The settings that the trials of a run choose."""
+    wanted = [name.strip() for name in config.tune.split(",")]
+    return tuple(name for name in TUNABLE if name in wanted)

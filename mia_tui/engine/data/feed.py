@@ -100,6 +100,7 @@ class Feed:
         left_out: Rows that are left out of the current epoch, with the reasons; see `images`.
         on_wait: Called with the reason when waiting for a disk begins, and with None when it is over.
         numbering: What the frames of the samples are.
+        images: The images of the same samples, where another feed has them already.
         ranks: The processes that share out each batch.
 
     Attributes:
@@ -119,12 +120,13 @@ class Feed:
         left_out: Mapping[int, str] | None = None,
         on_wait: OnWait | None = None,
         numbering: int = FRAME_NUMBERING,
+        images: ImageStore | None = None,
         ranks: Ranks = ALONE,
     ) -> None:
         self.config = config
         self._ranks = ranks
         self.samples = samples
-        self.images: ImageStore = open_images(
+        self.images: ImageStore = images or open_images(
             samples,
             root,
             config,

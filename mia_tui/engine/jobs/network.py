@@ -1,4 +1,4 @@
-"""The trained network of a prediction or an evaluation."""
+"""The trained network of a prediction or an evaluation, or the networks that answer together."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from mia_tui.config.predict import NetworkConfig
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.engine.device import describe_all
+from mia_tui.engine.inference.ensemble import AnyPredictor, joint_predictor
 from mia_tui.engine.inference.predict import Predictor
 from mia_tui.engine.parallel.ranks import Ranks
 from mia_tui.errors import CheckpointError
@@ -18,18 +19,37 @@ from mia_tui.text import printable
 
 def load_network(
     attempt: Attempt, config: NetworkConfig, threads: int | None, ranks: Ranks
-) -> tuple[Predictor, str]:
-    """Load the network of a job onto its device, the same in all processes, and report the start of the attempt.
+) -> tuple[AnyPredictor, str]:
+    """Load the network of a job, or its networks, the same in all processes, and report the start of the attempt.
 
     Returns:
-        The network, and the digest of its weights.
+        The network, and the digest of its weights; of several that of the settings, which names all of them.
 
     Raises:
         CheckpointError: If its file is missing, damaged, or another than when the job was made.
         DeviceError: If the device cannot be used.
     """
-    weights = Path(config.weights)
     attempt.phase("loading", f"the network {config.network}")
+    network: AnyPredictor
+    if config.ensemble:
+        loaded = [
+            _load(Path(member.weights), member.digest, config, threads, ranks)[0]
+            for member in config.ensemble
+        ]
+        network = joint_predictor(loaded, [member.temperature for member in config.ensemble])
+        digest = config.digest or "+".join(weights_digest(Path(each.weights)) for each in config.ensemble)
+    else:
+        network, digest = _load(Path(config.weights), config.digest, config, threads, ranks)
+    attempt.started(device=describe_all(network.device, ranks.count), arithmetic=network.arithmetic)
+    if network.warning:
+        attempt.warn(f"Computing on the CPU: {network.warning}")
+    return network, digest
+
+
+def _load(
+    weights: Path, wanted: str, config: NetworkConfig, threads: int | None, ranks: Ranks
+) -> tuple[Predictor, str]:
+    """One network and the digest of its weights; `wanted` is what that must be, empty for any."""
     read_card(weights)  # first: says what is wrong with the file
     while True:
         digest = weights_digest(weights)
@@ -45,18 +65,15 @@ def load_network(
             len(set[str]().union(*ranks.gather(digests))) == 1
         ):  # else a training has replaced the file meanwhile
             break
-    if config.digest and digest != config.digest:
+    if wanted and digest != wanted:
         raise CheckpointError(
             f"{printable(weights)} holds other weights than when this job was started.",
             "Start it again with the weights of now.",
         )
-    attempt.started(device=describe_all(network.device, ranks.count), arithmetic=network.arithmetic)
-    if network.warning:
-        attempt.warn(f"Computing on the CPU: {network.warning}")
     return network, digest
 
 
-def warn_of_other_types(attempt: Attempt, network: Predictor) -> str:
+def warn_of_other_types(attempt: Attempt, network: AnyPredictor) -> str:
     """Warn once of images of another type than the network was trained on; returns the sentence, empty for none."""
     sentence = other_types_sentence(network.other_types, network.card.input_map)
     if sentence:
@@ -64,7 +81,7 @@ def warn_of_other_types(attempt: Attempt, network: Predictor) -> str:
     return sentence
 
 
-def warn_of_other_stacks(attempt: Attempt, network: Predictor, frames: Iterable[int]) -> None:
+def warn_of_other_stacks(attempt: Attempt, network: AnyPredictor, frames: Iterable[int]) -> None:
     """Warn if a network that was trained on whole stacks is given single frames of stacks, or the reverse.
 
     Args:

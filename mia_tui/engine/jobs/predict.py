@@ -18,7 +18,7 @@ from mia_tui.dataset.scan.other_kinds import OtherKinds
 from mia_tui.dataset.scan.scan import iter_images, problem_notes
 from mia_tui.dataset.scan.walk import ScanProblem
 from mia_tui.engine.data.disk_watch import WorkStopped, is_folder_away, wait_for_folder
-from mia_tui.engine.inference.predict import Predictor
+from mia_tui.engine.inference.ensemble import AnyPredictor
 from mia_tui.engine.jobs.network import load_network, warn_of_other_stacks, warn_of_other_types
 from mia_tui.engine.parallel.devices import work_on_devices
 from mia_tui.engine.parallel.prediction import gather_other_types, predict_together
@@ -97,6 +97,8 @@ def _predict_all(attempt: Attempt, job: PredictJob, ranks: Ranks) -> Outcome:
 def _rule(attempt: Attempt, config: PredictConfig, digest: str) -> DecisionRule:
     """How probabilities become answers; warns of a threshold that was chosen for other weights."""
     weights = Path(config.weights)
+    if config.ensemble:
+        return config.rule or DecisionRule()
     if config.rule_by == "network" and is_of_other_weights(weights, digest=digest):
         attempt.warn(
             f"{printable(decision_file(weights))} was chosen for other weights and is not used.",
@@ -113,7 +115,7 @@ def _clear(run: RunDir) -> None:
 
 
 def _find_images(
-    attempt: Attempt, job: PredictJob, network: Predictor
+    attempt: Attempt, job: PredictJob, network: AnyPredictor
 ) -> tuple[PredictionListing, dict[str, int]]:
     """List the images, again if their disk went away meanwhile; also counts files of other kinds, by ending."""
     root = Path(job.dataset)
@@ -138,7 +140,7 @@ def _find_images(
 
 
 def _list_once(
-    attempt: Attempt, job: PredictJob, network: Predictor, frames_of: Counter[int]
+    attempt: Attempt, job: PredictJob, network: AnyPredictor, frames_of: Counter[int]
 ) -> tuple[PredictionListing, list[ScanProblem], OtherKinds]:
     """The images, the folders that cannot be read, and the files of other kinds; counts the frames' numbers."""
     run, config = attempt.run, job.config
@@ -178,7 +180,7 @@ def _counted(attempt: Attempt, images: Iterable[ImageKey], frames_of: Counter[in
 def _predict(
     attempt: Attempt,
     job: PredictJob,
-    network: Predictor,
+    network: AnyPredictor,
     header: PredictionHeader,
     listing: PredictionListing,
     ranks: Ranks,
@@ -231,7 +233,7 @@ def _blocks(
 def _rows(
     attempt: Attempt,
     job: PredictJob,
-    network: Predictor,
+    network: AnyPredictor,
     rule: DecisionRule,
     blocks: Iterable[Sequence[ImageKey]],
     ranks: Ranks,

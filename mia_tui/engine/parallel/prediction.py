@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mia_tui.dataset.model import ImageKey
-from mia_tui.engine.inference.predict import Prediction, Predictor
+from mia_tui.engine.inference.ensemble import AnyPredictor
+from mia_tui.engine.inference.predict import Prediction
 from mia_tui.engine.parallel.ranks import Ranks
 
 _TOGETHER = 16
@@ -14,7 +15,13 @@ _TOGETHER = 16
 
 
 def predict_together(
-    ranks: Ranks, network: Predictor, root: Path, keys: Iterable[ImageKey], *, batch_size: int, **options: Any
+    ranks: Ranks,
+    network: AnyPredictor,
+    root: Path,
+    keys: Iterable[ImageKey],
+    *,
+    batch_size: int,
+    **options: Any,
 ) -> Iterator[Prediction]:
     """Predict images one after the other, in each process those of some batches; all get all answers.
 
@@ -47,7 +54,7 @@ def predict_together(
             yield from (next(answers[number % ranks.count]) for _ in batch)
 
 
-def gather_other_types(ranks: Ranks, network: Predictor) -> None:
+def gather_other_types(ranks: Ranks, network: AnyPredictor) -> None:
     """Take over which images of other types the other processes were given."""
     if ranks.count > 1:
         network.other_types = sum(ranks.gather(network.other_types), Counter())

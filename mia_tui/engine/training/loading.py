@@ -7,7 +7,7 @@ second and more, and the network is built. So nothing here may import `engine.ne
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from mia_tui.config.class_weights import class_weight_values
+from mia_tui.config.train import TrainConfig
 from mia_tui.engine.data.feed import Feed, batches
 from mia_tui.engine.data.images import ImageStore
 from mia_tui.engine.data.network_input import InputOfRun, input_of
@@ -194,13 +195,56 @@ class TrainingLoader:
         self._say(f"reading images: {kept.keeping}")
         if self._config.cache == "disk" and kept.place != "disk":
             self._attempt.warn(f"Not as asked: {kept.keeping}.")
+        if self._config.trials:
+            images = self._choose_settings(images)
         self._say(f"building {self._config.backbone}")
         with self._attempt.start.part("network"):
-            learner = self._build_learner(images.input)
+            learner = self._build_learner(images.input, self._config, self.steps_per_epoch, self.ranks)
             if self._state is not None:
                 self._restore(learner, self._state)
                 self._state = None  # as large as the network and its optimizer
         return images, learner
+
+    def _choose_settings(self, images: LoadedImages) -> LoadedImages:
+        """Do the trials of the run, by the images that are read; of several processes the first one does.
+
+        Returns:
+            The same images, with batches by the chosen settings.
+        """
+        from mia_tui.engine.training.trials.search import TrialSearch  # only few runs have trials
+
+        search = TrialSearch(
+            self._attempt,
+            self.job,
+            self.samples,
+            make_feed=partial(self._shared_feed, images),
+            make_learner=partial(self._new_learner, images),
+            class_weights=self._class_weights(),
+            arithmetic=self.arithmetic,
+        )
+        self._config = config = self.ranks.from_first(search.choose)
+        self.job = msgspec.structs.replace(self.job, config=config)
+        self._images = replace(images, feed=self._shared_feed(images, config, self.samples, self.ranks))
+        return self._images
+
+    def _shared_feed(
+        self, images: LoadedImages, config: TrainConfig, samples: Sequence[Sample], ranks: Ranks = ALONE
+    ) -> Feed:
+        """Batches of the images that are read, by other settings or with other parts."""
+        return Feed(
+            samples,
+            Path(self.job.dataset),
+            config,
+            images.input,
+            self.device,
+            scaling=images.scaling,
+            images=images.feed.images,
+            ranks=ranks,
+        )
+
+    def _new_learner(self, images: LoadedImages, config: TrainConfig, steps_per_epoch: int) -> "Learner":
+        """A network for a trial."""
+        return self._build_learner(images.input, config, steps_per_epoch, ALONE)
 
     def close(self) -> None:
         """Stop the threads that read images."""
@@ -250,23 +294,25 @@ class TrainingLoader:
             ranks=self.ranks,
         )
 
-    def _build_learner(self, wanted: InputOfRun) -> "Learner":
+    def _build_learner(
+        self, wanted: InputOfRun, config: TrainConfig, steps_per_epoch: int, ranks: Ranks
+    ) -> "Learner":
         from mia_tui.engine.training.learner import Learner
 
         make: Callable[..., Learner] = Learner
-        if self.ranks.count > 1:
+        if ranks.count > 1:
             from mia_tui.engine.parallel.learner import ParallelLearner
 
-            make = partial(ParallelLearner, self.ranks)
+            make = partial(ParallelLearner, ranks)
         return make(
-            self._config,
+            config,
             wanted,
             num_classes=len(self.job.classes),
             class_names=[item.name for item in self.job.classes],
             class_weights=self._class_weights(),
             device=self.device,
             arithmetic=self.arithmetic,
-            steps_per_epoch=self.steps_per_epoch,
+            steps_per_epoch=steps_per_epoch,
             warn=self._attempt.warn,
             say=self._say,
             resumed=self._state is not None,

@@ -22,6 +22,8 @@ from mia_tui.report.words.augmentations import augmentations_in_words
 from mia_tui.runs.record.decision import Decision
 from mia_tui.runs.record.input_words import input_sentence
 from mia_tui.runs.record.job import TrainJob
+from mia_tui.runs.record.state import RunState
+from mia_tui.runs.record.trials import settings_words
 from mia_tui.text import counted, join_names, name_some, printable, scientific
 
 _SAMPLING = {
@@ -32,6 +34,7 @@ _MOST_CLASSES = 12
 _FIGURES = ("accuracy", "balanced_accuracy", "macro_f1")
 _PART_WORDS = {"train": "for training", "val": "for validation", "test": "for testing"}
 _RESIZE = {"nearest": "nearest neighbour", "linear": "bilinear", "cubic": "bicubic", "lanczos": "Lanczos"}
+_TUNED = {"lr": "learning rate", "weight_decay": "weight decay", "epochs": "number of epochs"}
 _NUMBERS = {"bf16": "bfloat16", "fp16": "float16"}
 _FIT = {
     "squash": "stretched to the input size as a whole",
@@ -262,6 +265,20 @@ def _loss(config: TrainConfig) -> str:
     return f"{words} with {join_names(more)}" if more else words
 
 
+def _trials(state: RunState) -> Iterator[str]:
+    """How settings were chosen before the training; nothing where they were not."""
+    choice = state.choice
+    if choice is None or not choice.trials:
+        return
+    tried = join_names([_TUNED[name] for name in choice.settings if name in _TUNED], "and")
+    images = counted(state.trials[0].images, "image") if state.trials else "images"
+    kept = ", which were the usual ones" if choice.number == 1 else ""
+    yield (
+        f"Before, {tried} were chosen by {choice.trials} short trainings, judged by the cross entropy of {images} "
+        f"that each had not learned from: {settings_words(choice.settings)}{kept}."
+    )
+
+
 def _course(facts: RunFacts, config: TrainConfig) -> Iterator[str]:
     """How long it was trained, how it ended, and which epoch was kept."""
     state = facts.state
@@ -269,6 +286,7 @@ def _course(facts: RunFacts, config: TrainConfig) -> Iterator[str]:
         return
     done, best = state.epochs[-1].epoch, state.best
     epochs = counted(done, "epoch")
+    yield from _trials(state)
     if done >= config.epochs:
         yield f"The network was trained for {epochs} (seed {config.seed})."
     elif state.outcome == "finished" and config.early_stop:

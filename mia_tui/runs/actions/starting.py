@@ -22,6 +22,7 @@ from mia_tui.runs.actions.action import (
     named,
     typed_command,
 )
+from mia_tui.runs.ensemble import ensemble_settings
 from mia_tui.runs.list.find import kind_of, list_runs, oldest_first, runs_of
 from mia_tui.runs.list.lifecycle import drop_untrained_run, resume_run
 from mia_tui.runs.list.moved_dataset import current_job, current_samples
@@ -256,6 +257,9 @@ class QueueRun(RunAction):
 
 def _with_network_of_today(config: JobConfig) -> JobConfig:
     """The same settings, with the weights that are in the file of its network now, and their threshold."""
+    if isinstance(config, NetworkConfig) and config.ensemble:
+        files = [Path(member.weights) for member in config.ensemble]
+        return msgspec.convert({**msgspec.structs.asdict(config), **ensemble_settings(files)}, type(config))
     if not isinstance(config, PredictConfig):
         if not isinstance(config, NetworkConfig):
             return config

@@ -107,7 +107,7 @@ def _of_network(
             return _confusions(load_results(other), predicted)
     weights = Path(config.weights)
     training = RunDir(weights.parent.parent)
-    if training.best_weights != weights or not training.exists():
+    if config.ensemble or training.best_weights != weights or not training.exists():
         raise RunError(
             f"No evaluation of {printable(config.network)} is found, so its confusions are not known.",
             _NO_EVALUATION,

@@ -1,5 +1,6 @@
 """Making the run of an evaluation."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -8,10 +9,11 @@ from mia_tui.config.evaluate import EvaluateConfig
 from mia_tui.config.split import compile_pattern
 from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
+from mia_tui.runs.ensemble import ensemble_settings
 from mia_tui.runs.evaluation.evaluation_set import EvaluationSet
 from mia_tui.runs.list.find import remember_run
 from mia_tui.runs.record.job import Sample
-from mia_tui.runs.record.job_place import create_in, job_places, network_settings, new_job
+from mia_tui.runs.record.job_place import create_in, job_places, new_job
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.model_card import read_card
 
@@ -21,6 +23,7 @@ def create_evaluation(
     weights: Path,
     evaluated: EvaluationSet,
     *,
+    others: Sequence[Path] = (),
     state: Path | None = None,
     threads: int | None = None,
     group_by: str | None = None,
@@ -34,6 +37,7 @@ def create_evaluation(
         dataset: The folder that the images' paths are relative to.
         weights: The weights file of the network.
         evaluated: The images and their true classes.
+        others: The weights files of further networks that answer with it, see `runs.ensemble`.
         state: The folder given with --state.
         group_by: As in `EvaluateConfig`; None takes that of the network's training.
         threads: CPU threads; None takes the cores that are free.
@@ -51,7 +55,7 @@ def create_evaluation(
         compile_pattern(group_by)
     config = msgspec.convert(
         {
-            **network_settings(weights),
+            **ensemble_settings([weights, *others]),
             "split": evaluated.split,
             "trained_on": evaluated.trained_on,
             "group_by": _group_by_of_training(weights) if group_by is None else group_by or None,
@@ -66,7 +70,8 @@ def create_evaluation(
         Sample(path=key.path, frame=key.frame, class_index=index, split=part)
         for key, index in evaluated.truth.items()
     ]
-    run = create_in(places, job, name=f"evaluate-{card.backbone}", samples=samples)
+    name = f"evaluate-{card.backbone}" + (f"-and-{len(others)}-more" if others else "")
+    run = create_in(places, job, name=name, samples=samples)
     remember_run(run)
     return run
 

@@ -1,8 +1,8 @@
 """Which labelled images a trained network is evaluated on, and which of its classes each of them has."""
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -79,6 +79,54 @@ def choose_evaluation_set(
             f"{seen:,} of the {counted(len(chosen), 'image')} were trained on: the metrics are too good."
         )
     return EvaluationSet(part, chosen, seen, notes)
+
+
+def choose_common_set(
+    dataset: Dataset,
+    networks: Sequence[tuple[ModelCard, RunDir | None]],
+    split: EvaluatedPart | None = None,
+    *,
+    among: Container[ImageKey] | None = None,
+) -> EvaluationSet:
+    """As `choose_evaluation_set`, for networks that answer together: an image that one was trained on is not unseen.
+
+    Args:
+        dataset: The labelled images.
+        networks: Each with its run; the order of the classes is that of the first.
+        split: As for `choose_evaluation_set`.
+        among: As for `choose_evaluation_set`.
+
+    Raises:
+        DataError: As `choose_evaluation_set`, or if no image is in the part for all of them.
+    """
+    (card, run), *others = networks
+    evaluated = choose_evaluation_set(dataset, card, run, split, among=among)
+    if not others:
+        return evaluated
+    seen = {
+        key
+        for _, other in networks
+        for key, part in _parts_of_run(dataset, other).items()
+        if part == "train" and key in evaluated.truth
+    }
+    if evaluated.split == "all":
+        notes = [note for note in evaluated.notes if "were trained on" not in note]
+        if seen:
+            notes.append(
+                f"{len(seen):,} of the {counted(len(evaluated.truth), 'image')} were trained on by one of the "
+                "networks: the metrics are too good."
+            )
+        return replace(evaluated, trained_on=len(seen), notes=notes)
+    truth = {key: index for key, index in evaluated.truth.items() if key not in seen}
+    if not truth:
+        raise DataError(
+            f"No image of the part {evaluated.split} is unseen by all of the networks.",
+            "They were trained with different splits: evaluate them one by one, or on other images.",
+        )
+    notes = list(evaluated.notes)
+    if seen:
+        notes.append(f"{counted(len(seen), 'image')} that one of the networks was trained on are left out.")
+    return replace(evaluated, truth=truth, notes=notes)
 
 
 def _parts_of_run(dataset: Dataset, run: RunDir | None) -> dict[ImageKey, Part]:

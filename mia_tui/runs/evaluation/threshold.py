@@ -300,6 +300,12 @@ def evaluated_weights(run: RunDir) -> Path:
 def _weights(run: RunDir, results: Results) -> tuple[Path, str]:
     """The file of the network that said it, and its digest."""
     config, weights = run.job().config, evaluated_weights(run)
+    if isinstance(config, NetworkConfig) and config.ensemble:
+        raise RunError(
+            f"The run {printable(run.name)} is of {len(config.ensemble)} networks that answer together, and a "
+            "threshold is kept with one network.",
+            "Give it to each prediction: `mia-tui predict IMAGES --run A --run B --threshold P`.",
+        )
     epoch = read_card(weights).epoch  # first: says what is wrong with the file
     digest = weights_digest(weights)
     was = config.digest if isinstance(config, NetworkConfig) else ""

@@ -35,6 +35,8 @@ _NAMED = 3
 def start_run(prepared: "Prepared", *, annotator: str | None = None, after: RunDir | None = None) -> RunDir:
     """Store the split, write a run's folder and start its worker; returns when that has locked it, before it trains.
 
+    Where the settings ask for repetitions, their workers wait for each other; it returns the first run.
+
     Args:
         prepared: The job.
         annotator: Who trains.
@@ -46,14 +48,18 @@ def start_run(prepared: "Prepared", *, annotator: str | None = None, after: RunD
     from mia_tui.runs.preflight.prepare import keep_split  # imports numpy, which `runs list` does without
 
     prepared = keep_split(prepared, annotator)
-    run = prepared.create(after=after)
-    remember_run(run)
-    try:
-        wait_until_taken(run, spawn(run, gives_way=computes_on_cpu(prepared.job.config.device)))
-    except MiaError as error:
-        drop_untrained_run(run, error)
-        raise
-    return run
+    runs = prepared.create_all(after=after)
+    for run in reversed(runs):
+        remember_run(run)
+    gives_way = computes_on_cpu(prepared.job.config.device)
+    for place, run in enumerate(runs):
+        try:
+            wait_until_taken(run, spawn(run, gives_way=gives_way))
+        except MiaError as error:
+            for left in runs[place:]:
+                drop_untrained_run(left, error)
+            raise
+    return runs[0]
 
 
 def resume_run(run: RunDir, *, after: RunDir | None = None, dataset: Path | None = None) -> None:

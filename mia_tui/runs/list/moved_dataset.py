@@ -233,12 +233,22 @@ def _config_here(
             return config
     if not isinstance(config, TrainConfig | NetworkConfig | FeaturesConfig) or config.weights is None:
         return config
-    weights = Path(config.weights)
-    for old, new in moves:
-        if weights.is_relative_to(old):
-            weights = new / weights.relative_to(old)
-            break
-    return msgspec.structs.replace(config, weights=str(weights))
+    config = msgspec.structs.replace(config, weights=_file_here(config.weights, moves))
+    if not isinstance(config, NetworkConfig) or not config.ensemble:
+        return config
+    members = [
+        msgspec.structs.replace(member, weights=_file_here(member.weights, moves))
+        for member in config.ensemble
+    ]
+    return msgspec.structs.replace(config, ensemble=tuple(members))
+
+
+def _file_here(path: str, moves: Sequence[tuple[Path, Path]]) -> str:
+    """Where a file is now, if it was in a folder that has moved."""
+    file = Path(path)
+    return next(
+        (str(new / file.relative_to(old)) for old, new in moves if file.is_relative_to(old)), str(file)
+    )
 
 
 def _val_of(job: AnyJob) -> str | None:

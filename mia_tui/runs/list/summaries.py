@@ -235,7 +235,7 @@ class SummaryReader:
             phase=(state.phase_message or state.phase or "") if at_work else "",
             has_begun=state.started is not None,
             epochs=state.epochs[-1].epoch if state.epochs else 0,
-            total_epochs=training.epochs if training is not None else 0,
+            total_epochs=_total_epochs(state, training),
             metric=metric,
             best=state.best_value if result is None else result.figures.get(metric),
             best_epoch=state.best.epoch if state.best else None,
@@ -321,6 +321,15 @@ class _BriefReader(EventReader):
         if last >= 0:
             self._last_step = lines[last:].partition(b"\n")[0]
         return super()._decode_lines(_MANY.sub(b"", lines))
+
+
+def _total_epochs(state: RunState, training: TrainConfig | None) -> int:
+    """Of a training; its trials may have chosen more than it was asked for."""
+    if training is None:
+        return 0
+    return (
+        state.choice is not None and state.started is not None and state.started.total_epochs
+    ) or training.epochs
 
 
 def _newest_first(rows: Sequence[RunSummary]) -> tuple[RunSummary, ...]:

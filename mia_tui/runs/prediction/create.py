@@ -12,6 +12,7 @@ from mia_tui.dataset.store.label_store import LabelStore
 from mia_tui.dataset.store.queries import META_STACKS
 from mia_tui.errors import RunError
 from mia_tui.paths import StateFolder, find_state
+from mia_tui.runs.ensemble import ensemble_settings
 from mia_tui.runs.list.find import list_runs, remember_run
 from mia_tui.runs.list.moved_dataset import current_job
 from mia_tui.runs.prediction.predictions import partial_path
@@ -28,6 +29,7 @@ def create_prediction(
     images: Path,
     weights: Path,
     *,
+    others: Sequence[Path] = (),
     state: Path | None = None,
     keys: Sequence[ImageKey] | None = None,
     threshold: float | None = None,
@@ -41,6 +43,7 @@ def create_prediction(
     Args:
         images: The folder of images.
         weights: The weights file of the network.
+        others: Those of further networks that answer with it, see `runs.ensemble`.
         state: The folder given with --state.
         keys: The images; None for all of the folder.
         threshold: For this prediction, in place of that of the network; 0 answers always.
@@ -57,12 +60,11 @@ def create_prediction(
     card = read_card(weights)
     settings.setdefault("stacks", stacks_for(images, card, state))
     which = "all" if keys is None else "listed"
-    config = prediction_config(weights, threshold=threshold, images=which, **settings)
+    config = prediction_config(weights, others=others, threshold=threshold, images=which, **settings)
     places, classes = job_places(images, state), [item.name for item in card.classes]
     job = new_job(config, classes, images, places, threads=threads, command=command, after=after)
-    run = _unfinished(places, job, keys) or create_in(
-        places, job, name=f"predict-{card.backbone}", images=keys
-    )
+    name = f"predict-{card.backbone}" + (f"-and-{len(others)}-more" if others else "")
+    run = _unfinished(places, job, keys) or create_in(places, job, name=name, images=keys)
     run.put_after(after)
     if threads is not None:  # perhaps another number than before it was interrupted
         run.put_threads(threads)
@@ -90,17 +92,24 @@ def stacks_for(images: Path, card: ModelCard, state: Path | None = None) -> Stac
         return card.stacks if store.meta(META_STACKS) is None else store.stack_mode()
 
 
-def prediction_config(weights: Path, *, threshold: float | None = None, **settings: object) -> PredictConfig:
-    """The settings of a prediction with the network in a weights file.
+def prediction_config(
+    weights: Path, *, others: Sequence[Path] = (), threshold: float | None = None, **settings: object
+) -> PredictConfig:
+    """The settings of a prediction with the network in a weights file, or with several.
 
     Args:
         weights: The weights file.
+        others: As for `create_prediction`; networks that answer together have no threshold of their own.
         threshold: As for `create_prediction`.
         settings: As for `create_prediction`.
 
     Raises:
         RunError: If the threshold of the network cannot be read.
     """
+    if others:
+        config = msgspec.convert({**ensemble_settings([weights, *others]), **settings}, PredictConfig)
+        by = "network" if threshold is None else "user"
+        return msgspec.structs.replace(config, rule=DecisionRule(1.0, threshold or 0.0), rule_by=by)
     network = network_settings(weights)
     rule = network_rule(weights, network["digest"])
     config = msgspec.convert({**network, **settings}, PredictConfig)
@@ -112,7 +121,7 @@ def prediction_config(weights: Path, *, threshold: float | None = None, **settin
 
 def earlier_rows(job: PredictJob) -> Path | None:
     """Where an earlier version would have left the rows of the same prediction when it was interrupted."""
-    if job.config.shard is not None:  # which no earlier version knew
+    if job.config.shard is not None or job.config.ensemble:  # which no earlier version knew
         return None
     if job.config.out is not None:
         return partial_path(Path(job.config.out))
@@ -158,4 +167,5 @@ def _is_same(run: RunDir, job: PredictJob, keys: Sequence[ImageKey] | None) -> b
 def _unnamed(config: JobConfig) -> JobConfig:
     """Settings without what people call the network, which they may have changed since, and without its devices."""
     assert isinstance(config, PredictConfig)
-    return msgspec.structs.replace(config, network="", devices="1")
+    members = tuple(msgspec.structs.replace(member, network="") for member in config.ensemble)
+    return msgspec.structs.replace(config, network="", devices="1", ensemble=members)

@@ -121,7 +121,7 @@ def make_header(
         images=encode_name(images),
         weights=digest,
         classes=[encode_name(item.name) for item in card.classes],
-        run=encode_name(card.run),
+        run=encode_name(config.network if config.ensemble else card.run),
         tta=config.tta,
         max_megapixels=config.max_megapixels or card.max_megapixels,
         unfamiliar=unfamiliar,

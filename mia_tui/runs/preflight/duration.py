@@ -7,6 +7,7 @@ from mia_tui.catalog.backbones import BACKBONES, Backbone
 from mia_tui.config.devices import least_devices
 from mia_tui.config.epoch_work import MOST_NORM_IMAGES, training_work
 from mia_tui.config.train import TrainConfig
+from mia_tui.config.train.run import LEAST_TRIAL_STEPS
 from mia_tui.dataset.model import Part
 from mia_tui.runs.machine.step_times import StepTime, StepTimes, timed_settings
 
@@ -84,11 +85,22 @@ def total_s(config: TrainConfig, totals: Mapping[Part, int], time: StepTime, cor
     if config.device != "cpu":  # the cores are shared
         work /= 1 + _GAIN_OF_DEVICE * (least_devices(config.devices) - 1)
     if config.cache == "none":  # read beside the steps
-        return _START_S + max(work, config.epochs * reading)
-    if time.device and not time.device.startswith("CPU"):  # beside the first epoch
+        run = max(work, config.epochs * reading)
+    elif time.device and not time.device.startswith("CPU"):  # beside the first epoch
         first = work / config.epochs
-        return _START_S + max(first, reading) + work - first
-    return _START_S + reading + work
+        run = max(first, reading) + work - first
+    else:
+        run = reading + work
+    return config.repeats * (_START_S + run) + _trials_s(config, work, time)
+
+
+def _trials_s(config: TrainConfig, work: float, time: StepTime) -> float:
+    """How long the trials of a run take at most, if it has any; only the first of its repetitions does them."""
+    if not config.trials:
+        return 0.0
+    allowed = LEAST_TRIAL_STEPS * config.batch_size * time.train_s
+    whole = 2 * (config.trials + 4) * work  # each as long as the run, three times on two thirds of the images
+    return min(whole, max(config.trial_share * work, allowed))
 
 
 def _validate_s(config: TrainConfig, totals: Mapping[Part, int], time: StepTime) -> float:

@@ -1,6 +1,5 @@
 """From a dataset and settings to a job: which images, which classes, which part each image is in."""
 
-import re
 import threading
 import time
 from collections import Counter
@@ -37,6 +36,7 @@ from mia_tui.runs.list.orphaned_state import (
     orphaned_state_hint,
     orphaned_state_message,
 )
+from mia_tui.runs.preflight.repeats import repeated_jobs, without_given_trials
 from mia_tui.runs.record.job import JobClass, Sample, TrainJob
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import counted, name_some, printable, typed
@@ -128,11 +128,17 @@ class Prepared:
 
     def create(self, *, after: RunDir | None = None) -> RunDir:
         """Write the run's folder; `after` is a run whose end it waits for."""
-        name = re.sub(r"^timm:", "", self.job.config.backbone)
-        job = self.job
-        if after is not None:
-            job = msgspec.structs.replace(job, after=str(after.path.resolve()))
-        return RunDir.create(self.state, job, self.samples, name=name)
+        return self.create_all(after=after)[0]
+
+    def create_all(self, *, after: RunDir | None = None) -> list[RunDir]:
+        """Write the folders of the run and of its repetitions, each of which waits for the one before it."""
+        runs: list[RunDir] = []
+        for name, job in repeated_jobs(self.job, self.state):
+            ahead = runs[-1] if runs else after
+            if ahead is not None:
+                job = msgspec.structs.replace(job, after=str(ahead.path.resolve()))
+            runs.append(RunDir.create(self.state, job, self.samples, name=name))
+        return runs
 
 
 def prepare_training(
@@ -185,7 +191,7 @@ def prepare_training(
     ] + validation
     counts = _counts(samples, names)
     _refuse_empty_classes(dataset, counts)
-    job = _job(dataset, config, command)
+    job = _job(dataset, config, command, given)
     weights = class_weight_values(
         config.class_weights, [counts[name]["train"] for name in names], names, config.effective_beta
     )
@@ -193,9 +199,9 @@ def prepare_training(
     return keep_split(prepared, annotator) if keep else prepared
 
 
-def _job(dataset: Dataset, config: TrainConfig, command: str) -> TrainJob:
+def _job(dataset: Dataset, config: TrainConfig, command: str, given: Collection[str]) -> TrainJob:
     return TrainJob(
-        config=config,
+        config=without_given_trials(config, given),
         dataset=str(dataset.root.resolve()),
         state=str(dataset.state.root.resolve()),
         classes=[JobClass(named.id, named.name) for named in dataset.labelled.classes],
@@ -325,7 +331,7 @@ class TrainingPreparer:
         decided = {name: getattr(prepared.job.config, name) for name in SPLIT_FIELDS}
         job = msgspec.structs.replace(
             prepared.job,
-            config=msgspec.structs.replace(config, **decided),
+            config=without_given_trials(msgspec.structs.replace(config, **decided), given),
             threads=config.threads,
             command=command,
             created_at=time.time(),

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from mia_tui.dataset.images.intensity import AS_BEFORE
 from mia_tui.dataset.model import ImageKey
 from mia_tui.decoding import Frame, JsonReader, Text, check, decode_json
 from mia_tui.runs.record.job import AnyJob, Sample
@@ -44,6 +45,13 @@ def decode_record(raw: bytes, kind: type[Record]) -> Record:
     """
     record: Record = check(decode_values(raw), kind)
     return record
+
+
+def add_intensity(values: dict[str, Any]) -> None:
+    """Say how bright the images of an old training were, which had no choice."""
+    config = values.get("config")
+    if isinstance(config, dict) and values.get("numbering", AS_BEFORE.numbering) == AS_BEFORE.numbering:
+        config.setdefault("intensity", AS_BEFORE.mode)
 
 
 def encode_images(images: Sequence[ImageKey]) -> Iterator[bytes]:

@@ -10,14 +10,15 @@ from typing import Any, Literal
 import msgspec
 
 from mia_tui.decoding import Count, Elapsed, Text, Time
+from mia_tui.runs.record.trials import Trial, TrialsChoice
 
 PROTOCOL = 1
 MOST_NAMED = 20
 """How many of the images that were left out of an epoch its event names: it stays a line of a few hundred bytes."""
 
 Outcome = Literal["finished", "stopped", "failed"]
-PhaseName = Literal["waiting", "importing", "loading", "training", "working"]
-"""`working` is what jobs of other kinds than a training do."""
+PhaseName = Literal["waiting", "importing", "loading", "trials", "training", "working"]
+"""`trials` are short trainings that choose settings; `working` is what jobs of other kinds than a training do."""
 
 StartPart = Literal["settings", "libraries", "images", "network", "first step"]
 """What an attempt does up to its first step; `settings` is what comes before the libraries."""
@@ -123,6 +124,20 @@ class EpochEnded(Event, frozen=True, kw_only=True, tag="epoch_ended"):
         return self.train if self.val is None else self.val
 
 
+class TrialEnded(Event, frozen=True, kw_only=True, tag="trial_ended"):
+    """A trial of settings is done, one `of` so many at most."""
+
+    trial: Trial
+    of: Count
+
+
+class SettingsChosen(Event, frozen=True, kw_only=True, tag="settings_chosen"):
+    """The trials are done; the run has `total_epochs` now."""
+
+    choice: TrialsChoice
+    total_epochs: Count
+
+
 class TimeUsed(Event, frozen=True, kw_only=True, tag="time_used"):
     """What the time of a training went into, of all attempts up to now; after each epoch and at an attempt's end.
 
@@ -218,6 +233,8 @@ KnownEvent = (
     | StartTimed
     | StepEnded
     | EpochEnded
+    | TrialEnded
+    | SettingsChosen
     | TimeUsed
     | ConfusionSaved
     | ProgressMade

@@ -10,6 +10,7 @@ from mia_tui.config.features import FeaturesConfig
 from mia_tui.config.jobs import JOB_CONFIGS, JobConfig
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import MOST_THREADS, TrainConfig
+from mia_tui.config.train.run import MOST_REPEATS
 from mia_tui.dataset.model import FRAME_NUMBERING, WHOLE_STACK, Part
 from mia_tui.decoding import BadRecord, Count, Frame, Index, Text, Time
 from mia_tui.text import printable
@@ -47,6 +48,20 @@ Threads = Annotated[int, Meta(ge=1, le=MOST_THREADS)]
 Config = TypeVar("Config", bound=JobConfig, covariant=True)
 
 
+class Repeat(msgspec.Struct, frozen=True):
+    """A training that is done several times, with other random numbers: which of these runs this is.
+
+    Attributes:
+        group: What all of them are called together.
+        number: From 1.
+        of: How many there are.
+    """
+
+    group: Text
+    number: Annotated[int, Meta(ge=1, le=MOST_REPEATS)]
+    of: Annotated[int, Meta(ge=1, le=MOST_REPEATS)]
+
+
 class Job(msgspec.Struct, Generic[Config], frozen=True, kw_only=True):
     """What a worker is asked to do. Its kind is that of its settings.
 
@@ -64,6 +79,7 @@ class Job(msgspec.Struct, Generic[Config], frozen=True, kw_only=True):
             is elsewhere.
         devices: In place of those of the settings, of a run that is resumed on others; None for the same.
         rerun_of: Absolute path of the training that this one repeats; None for none.
+        repeat: Which run of a group of repetitions it is; None for a training by itself.
         numbering: What the frames of its images are, see `model.FRAME_NUMBERING`; old jobs do not say.
     """
 
@@ -79,6 +95,7 @@ class Job(msgspec.Struct, Generic[Config], frozen=True, kw_only=True):
     moved_to: Folder | None = None
     devices: Text | None = None
     rerun_of: Folder | None = None
+    repeat: Repeat | None = None
     numbering: Annotated[int, Meta(ge=1, le=FRAME_NUMBERING)] = 1
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@
         samples.jsonl       the labelled images of a training or evaluation, as they were at the start
         images.jsonl        the images of a prediction, if not all of the dataset
         input.json          how the values of a training's files become brightness; none in runs of earlier versions
+        trials.jsonl        the trials of a training, and the settings chosen by them, see `trials`
         fingerprint.jsonl   what the files of a training's images held, see `fingerprint`
         worker.json         the process that works on it, with a heartbeat
         worker.lock         locked while the worker is alive
@@ -34,7 +35,7 @@ from mia_tui.config.features import FeaturesConfig
 from mia_tui.config.jobs import JobConfig
 from mia_tui.config.predict import PredictConfig
 from mia_tui.config.train import TrainConfig
-from mia_tui.dataset.images.intensity import AS_BEFORE, InputMap
+from mia_tui.dataset.images.intensity import InputMap
 from mia_tui.dataset.model import ImageKey
 from mia_tui.decoding import BadRecord, check
 from mia_tui.errors import ConfigError, RunError
@@ -43,6 +44,7 @@ from mia_tui.paths import RUNS_FOLDER, StateFolder
 from mia_tui.runs.disk import make_folder, write_atomically
 from mia_tui.runs.record.encoding import (
     Record,
+    add_intensity,
     decode_images,
     decode_record,
     decode_sample,
@@ -66,18 +68,13 @@ from mia_tui.runs.record.job import (
     job_type,
 )
 from mia_tui.runs.record.new_folder import new_folder
+from mia_tui.runs.record.trials import TRIALS, with_choice
 from mia_tui.text import printable
 
 _JOB, _SAMPLES, _IMAGES = "job.json", "samples.jsonl", "images.jsonl"
 _START, _NOTES, _INPUT = "start.json", "notes.json", "input.json"
-_MOST_BYTES = {
-    _JOB: 1 << 25,  # 100,000 classes
-    _SAMPLES: 1 << 31,  # 20 million images
-    _IMAGES: 1 << 31,
-    _START: 1 << 20,
-    _NOTES: 1 << 20,
-    _INPUT: 1 << 20,
-}
+_MOST_BYTES = dict.fromkeys((_START, _NOTES, _INPUT), 1 << 20)
+_MOST_BYTES |= {_JOB: 1 << 25, _SAMPLES: 1 << 31, _IMAGES: 1 << 31}  # 100,000 classes, 20 million images
 _LONGEST_LINE_BYTES = 1 << 20
 
 OfKind = TypeVar("OfKind", bound=JobConfig)
@@ -222,9 +219,9 @@ class RunDir:
         """File of the confusion matrix of the last or the best epoch, or of an evaluation."""
         return self.path / "confusion" / f"{which}.json"
 
-    def description_files(self) -> tuple[Path, Path, Path]:
-        """Files that say what the run is: its job, how it starts, its notes."""
-        return self.path / _JOB, self.path / _START, self.path / _NOTES
+    def description_files(self) -> tuple[Path, ...]:
+        """Files that say what the run is: its job, how it starts, its notes, its trials."""
+        return tuple(self.path / name for name in (_JOB, _START, _NOTES, TRIALS))
 
     def worker_folders(self) -> tuple[Path, ...]:
         """Folders that only the run's worker writes into."""
@@ -233,7 +230,7 @@ class RunDir:
     def own_files(self) -> list[Path]:
         """Everything that this program writes into the folder; job.json first, without which it is not a run."""
         return [
-            *(self.path / name for name in (_JOB, _SAMPLES, _IMAGES, _START, _NOTES, _INPUT)),
+            *(self.path / name for name in (_JOB, _SAMPLES, _IMAGES, _START, _NOTES, _INPUT, TRIALS)),
             self.fingerprint,
             self.events,
             self.worker_log,
@@ -334,13 +331,18 @@ class RunDir:
         return RunDir(self.path.resolve().parent / after.name if is_beside else after)
 
     def job(self) -> AnyJob:
-        """The job of the run, as its next worker starts it.
+        """The job of the run, as its next worker starts it; with the settings that its trials have chosen.
 
         Raises:
             RunError: If the folder holds no run, or one that this version cannot read.
         """
         job, start = self.written_job(), self._read_optional(_START, StartSettings)
-        return job if start is None else msgspec.structs.replace(job, **msgspec.structs.asdict(start))
+        if start is not None:
+            job = msgspec.structs.replace(job, **msgspec.structs.asdict(start))
+        if not isinstance(job.config, TrainConfig):
+            return job
+        config = with_choice(job.config, self.path, root=self.root)
+        return msgspec.structs.replace(job, config=config)
 
     def written_job(self) -> AnyJob:
         """The job of the run as it was made.
@@ -353,7 +355,7 @@ class RunDir:
             values = decode_values(raw)
             kind = values.pop("kind", TrainConfig.kind)
             if kind == TrainConfig.kind:
-                _add_intensity(values)
+                add_intensity(values)
             job: AnyJob = check(values, job_type(str(kind)))
             return job
         except BadRecord as error:
@@ -483,13 +485,6 @@ class RunDir:
             ) from None
         except OSError as error:
             raise unreadable(self.path / name, error) from error
-
-
-def _add_intensity(values: dict[str, Any]) -> None:
-    """Say how bright the images of an old training were, which had no choice."""
-    config = values.get("config")
-    if isinstance(config, dict) and values.get("numbering", AS_BEFORE.numbering) == AS_BEFORE.numbering:
-        config.setdefault("intensity", AS_BEFORE.mode)
 
 
 def unreadable(path: Path, error: OSError) -> RunError:

@@ -21,8 +21,7 @@ def new_folder(runs: Path, created_at: float, name: str) -> Path:
     Raises:
         RunError: If the disk does not take it.
     """
-    words = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:_LONGEST_NAME] or "run"
-    stem = time.strftime("%Y%m%d-%H%M-", time.localtime(created_at)) + words
+    stem = folder_stem(created_at, name)
     number = 1
     while True:
         folder = runs / (stem if number == 1 else f"{stem}-{number}")
@@ -34,3 +33,9 @@ def new_folder(runs: Path, created_at: float, name: str) -> Path:
             raise disk_error(error, folder) from error
         else:
             return folder
+
+
+def folder_stem(created_at: float, name: str) -> str:
+    """What the name of a new run's folder is, or begins with; the arguments are those of `new_folder`."""
+    words = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:_LONGEST_NAME] or "run"
+    return time.strftime("%Y%m%d-%H%M-", time.localtime(created_at)) + words

@@ -29,15 +29,18 @@ from mia_tui.runs.record.events import (
     ResultSaved,
     RunEnded,
     RunStarted,
+    SettingsChosen,
     StartTimed,
     StepEnded,
     TimeUsed,
+    TrialEnded,
     UnknownEvent,
     Warned,
 )
 from mia_tui.runs.record.job import AnyJob
 from mia_tui.runs.record.layout import RunDir, unreadable
 from mia_tui.runs.record.log import EventReader
+from mia_tui.runs.record.trials import Trial, TrialsChoice
 
 MOST_POINTS = 2000
 PROGRESS_S = 40.0
@@ -121,6 +124,8 @@ class RunState:
         epochs: One row an epoch, in order, also after resuming.
         steps: A thinned curve of the steps.
         last_step: The newest step.
+        trials: Those that are done, in order; `trials_at_most` is how many there can be.
+        choice: The settings that they have chosen.
         checkpoint: The newest one that can be resumed from.
         start: How long the newest attempt took to its first step.
         time_used: What the time of all attempts went into.
@@ -146,6 +151,9 @@ class RunState:
     epochs: list[EpochEnded] = field(default_factory=list)
     steps: StepCurve = field(default_factory=StepCurve)
     last_step: StepEnded | None = None
+    trials: list[Trial] = field(default_factory=list)
+    trials_at_most: int = 0
+    choice: TrialsChoice | None = None
     checkpoint: CheckpointSaved | None = None
     start: StartTimed | None = None
     time_used: TimeUsed | None = None
@@ -196,6 +204,10 @@ class RunState:
                 _keep_recent(self.recent_progress, event)
             case StepEnded():
                 self._take_steps([event])
+            case TrialEnded():
+                self._add_trial(event)
+            case SettingsChosen():
+                self._take_choice(event)
             case StartTimed():
                 self.start = event
             case TimeUsed():
@@ -266,6 +278,7 @@ class RunState:
             self,
             recent_progress=list(self.recent_progress),
             epochs=list(self.epochs),
+            trials=list(self.trials),
             steps=self.steps.copy(),
             confusions=dict(self.confusions),
             warnings=list(self.warnings),
@@ -286,6 +299,16 @@ class RunState:
         if event.resumed_at is None:
             self.time_used = None
         self._cut(event.resumed_at or EpochPlace(epoch=0, step=0), event.steps_per_epoch)
+
+    def _add_trial(self, event: TrialEnded) -> None:
+        """A trial in place of one of the same number in an earlier attempt, and of those after it."""
+        self.trials = [*(one for one in self.trials if one.number < event.trial.number), event.trial]
+        self.trials_at_most = event.of
+
+    def _take_choice(self, event: SettingsChosen) -> None:
+        self.choice = event.choice
+        if self.started is not None:
+            self.started = msgspec.structs.replace(self.started, total_epochs=event.total_epochs)
 
     def _cut(self, place: EpochPlace, steps_per_epoch: int) -> None:
         """Drop what came after the place at which a new attempt begins."""

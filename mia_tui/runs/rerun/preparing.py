@@ -170,6 +170,7 @@ def prepare_rerun(
         after=None,
         moved_to=None,
         rerun_of=str(run.path.resolve()),
+        repeat=None,
     )
     machine = [] if started is None else differences_here(started, before, now)
     return Rerun(run, new, samples, data, machine, tuple(_notes(run)))

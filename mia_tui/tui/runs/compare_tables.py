@@ -6,6 +6,7 @@ from rich.text import Text
 
 from mia_tui.catalog.metrics import MetricName, metric_words
 from mia_tui.runs.list.comparison import ComparedRun, Difference
+from mia_tui.runs.list.repeats import repeated_groups
 from mia_tui.tui.widgets.ink import Ink
 
 LETTERS = "ABCDEFGH"
@@ -38,6 +39,12 @@ def best_text(runs: Sequence[ComparedRun], columns: int, ink: Ink) -> Text:
         table.append(
             [letter, row.title, f"{row.epochs}/{row.total_epochs}", best, metric_words(row.decides), *shown]
         )
+    for group in repeated_groups([run.row for run in runs]):
+        if group.finished > 1:
+            means = [f"{group.figures[name].mean:.4f}" if name in group.figures else "" for name in names]
+            sds = [f"{group.figures[name].sd:.4f}" if name in group.figures else "" for name in names]
+            table.append(["", f"mean of {group.finished} repetitions", "", "", "", *means])
+            table.append(["", "standard deviation", "", "", "", *sds])
     return table_text(table, columns, ink, name_at=1)
 
 

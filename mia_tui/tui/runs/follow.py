@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from mia_tui.config.train import TrainConfig
 from mia_tui.errors import RunError
 from mia_tui.files import open_to_read
 from mia_tui.runs.evaluation.confusion import ConfusionReport, Which, load_confusion_report
@@ -148,7 +149,7 @@ class RunFollower(PollingThread):
             self._is_gone, self._trouble = not self.run.exists(), ""
             if self._is_gone:
                 return
-            if self._job is None:
+            if self._job is None or self._has_chosen(self._job):
                 self._read_job()
             self._notes = self.run.notes()
             status = self._pulse.status(self.run, tick=self._clock())
@@ -160,6 +161,11 @@ class RunFollower(PollingThread):
             return
         if was not in IN_PROGRESS and self._status in IN_PROGRESS:
             self._heard_at = self._clock()  # the silence of a new worker begins now
+
+    def _has_chosen(self, job: AnyJob) -> bool:
+        """Whether trials have chosen settings since the job was read."""
+        config = job.config
+        return isinstance(config, TrainConfig) and config.trials > 0 and self._log.state.choice is not None
 
     def _read_job(self) -> None:
         try:

@@ -29,6 +29,7 @@ from mia_tui.tui.runs.words import (
     notes_text,
     result_lines,
     settings_text,
+    trials_text,
 )
 from mia_tui.tui.widgets.bars import BarList
 from mia_tui.tui.widgets.ink import Ink
@@ -140,7 +141,8 @@ class RunPages(Vertical):
         elif self.page == "confusion":
             self._show_confusion(snapshot)
         elif self.page == "settings":
-            self._say(self._settings, f"{notes_text(snapshot)}{settings_text(snapshot.job)}")
+            words = notes_text(snapshot), trials_text(state), settings_text(snapshot.job)
+            self._say(self._settings, "".join(words))
         else:
             self._say(self._messages, messages_text(snapshot))
         if self._returned_to is not None and (report is not None or self.page == "result"):

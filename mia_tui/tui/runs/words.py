@@ -144,7 +144,8 @@ def _saved(snapshot: RunSnapshot) -> str:
     ):
         return "where it stopped"
     if state.checkpoint is None:
-        return "from the beginning"
+        is_trying = bool(snapshot.state.trials) and snapshot.state.choice is None
+        return "with the next trial" if is_trying else "from the beginning"
     return f"from its checkpoint of epoch {state.checkpoint.epoch}"
 
 
@@ -182,7 +183,8 @@ def bars(snapshot: RunSnapshot, columns: int, ink: Ink) -> tuple[list[Piece], li
     training = working and snapshot.state.phase == "training"
     if working and not training and counting is not None and counting[1] > 0:
         share = counting[0] / counting[1]
-        first = _progress("read    ", share, f"{counting[0]:,}/{counting[1]:,} images", columns, ink)
+        title = "trial   " if snapshot.state.phase == "trials" else "read    "
+        first = _progress(title, share, f"{counting[0]:,}/{counting[1]:,} images", columns, ink)
     elif progress is None or not training:  # a resumed worker reports its epoch only when it trains
         first = []
     else:
@@ -313,6 +315,26 @@ def result_lines(snapshot: RunSnapshot) -> tuple[BarLine, ...]:
         more = result.problem_count - len(result.problems)
         lines += [BarLine(f"and {more:,} more.")] if more > 0 else []
     return tuple(lines)
+
+
+def trials_text(state: RunState) -> str:
+    """The trials of a training, a line each with the chosen one marked, and why it was chosen; empty for none."""
+    if not state.trials:
+        return ""
+    chosen = 0 if state.choice is None else state.choice.number
+    heads = {"lr": "rate", "weight_decay": "decay", "epochs": "epochs"}
+    names = [name for name in heads if name in state.trials[0].settings]
+    lines = [
+        "Trials, by their loss on images that they did not learn from:",
+        f"{'':4}{''.join(f'{heads[name]:>10}' for name in names)}{'loss':>9}{'right':>8}  gain over the first",
+    ]
+    for trial in state.trials:
+        values = "".join(f"{trial.settings[name]:>10.3g}" for name in names)
+        gain = f"  {trial.gain:+.4f} ± {trial.error:.4f}" if trial.number > 1 else ""
+        mark = "*" if trial.number == chosen else " "
+        lines.append(f"{mark}{trial.number:>3}{values}{trial.score:>9.4f}{trial.accuracy:>8.1%}{gain}")
+    why = [] if state.choice is None else [state.choice.why]
+    return "\n".join([*lines, *why, "", ""])
 
 
 def settings_text(job: AnyJob | None) -> str:

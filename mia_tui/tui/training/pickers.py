@@ -32,6 +32,7 @@ _RECIPE_WORDS = {
     "best": "the most accurate one, beginning with ImageNet weights; takes longer",
     "finetune": "beginning with ImageNet weights, which come with the program",
     "scratch": "a network that begins with nothing, with more epochs and varied images",
+    "auto": "the default, with learning rate, weight decay and length chosen by short trials",
     "mia": "those of MIA (Microscopic Image Analyzer)",
 }
 

@@ -18,6 +18,7 @@ from mia_tui.config.command import train_command
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.preflight.prepare import TrainingPreparer
 from mia_tui.runs.preflight.recommendation import Recommendation, TrainingPlace, recommend
+from mia_tui.runs.preflight.repeats import without_given_trials
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.text import printable
 from mia_tui.tui.context import Context
@@ -185,10 +186,9 @@ class TrainScreen(KeyedScreen[RunDir | None]):
     @property
     def command(self) -> str:
         """The command line that does the same."""
-        state = self.opened.state
-        return train_command(
-            self.cursor.form.values, self.opened.dataset, state=state, annotator=self.context.annotator
-        )
+        state, form = self.opened.state, self.cursor.form
+        config = without_given_trials(form.values, form.given)
+        return train_command(config, self.opened.dataset, state=state, annotator=self.context.annotator)
 
     def messages_changed(self, messages: Sequence[Notification]) -> None:
         self._news.display = bool(messages)

@@ -102,22 +102,39 @@ def mix_images(
         The N images, and each one's own share, shape (N,), float32, on the CPU.
     """
     mixing = _draw(config, seed, epoch, samples, partners >= 0, (images.shape[3], images.shape[2]))
-    in_memory, as_images = memory_orders(images)
-    memory = images.permute(in_memory)
-    mixed = memory[: len(samples)].clone()
     is_box = mixing.boxes[:, 2] > mixing.boxes[:, 0]
     whole = ((mixing.share < 1) & ~is_box).nonzero().squeeze(1)
-    if len(whole):
-        at, others, share = _on(images.device, whole, partners[whole], mixing.share[whole].view(-1, 1, 1, 1))
-        both = memory.index_select(0, at).mul_(share)
-        mixed.index_copy_(0, at, both.add_(memory.index_select(0, others).mul_(1 - share)))
     parts = is_box.nonzero().squeeze(1)
+    mixed = images[: len(samples)].clone()
+    if len(whole):
+        _blend(mixed, images, whole, partners[whole], mixing.share[whole])
     if len(parts):
-        at, others, boxes = _on(images.device, parts, partners[parts], mixing.boxes[parts])
-        inside = inside_boxes(boxes, images.shape[2], images.shape[3]).permute(in_memory)
-        both = torch.where(inside, memory.index_select(0, others), memory.index_select(0, at))
-        mixed.index_copy_(0, at, both)
-    return mixed.permute(as_images), mixing.share
+        _paste(mixed, images, parts, partners[parts], mixing.boxes[parts])
+    return mixed, mixing.share
+
+
+def _blend(mixed: Tensor, images: Tensor, rows: Tensor, partners: Tensor, share: Tensor) -> None:
+    """Blend some images with others, by each one's own share."""
+    in_memory, _ = memory_orders(images)
+    memory = images.permute(in_memory)
+    at, others, own = _on(images.device, rows, partners, share.view(-1, 1, 1, 1))
+    both = memory.index_select(0, at).mul_(own).add_(memory.index_select(0, others).mul_(1 - own))
+    mixed.permute(in_memory).index_copy_(0, at, both)
+
+
+def _paste(mixed: Tensor, images: Tensor, rows: Tensor, partners: Tensor, boxes: Tensor) -> None:
+    """Put what others have in boxes in the place of some images' own pixels."""
+    if images.device.type == "cpu":  # nothing outside the boxes is touched; on a GPU each would be a kernel
+        for row, other, box in zip(rows.tolist(), partners.tolist(), boxes.tolist(), strict=True):
+            left, top, right, bottom = box
+            mixed[row, :, top:bottom, left:right] = images[other, :, top:bottom, left:right]
+        return
+    in_memory, _ = memory_orders(images)
+    memory = images.permute(in_memory)
+    at, others, edges = _on(images.device, rows, partners, boxes)
+    inside = inside_boxes(edges, images.shape[2], images.shape[3]).permute(in_memory)
+    both = torch.where(inside, memory.index_select(0, others), memory.index_select(0, at))
+    mixed.permute(in_memory).index_copy_(0, at, both)
 
 
 def _draw(
