@@ -9,9 +9,9 @@ from mia_tui.config.train import RecipeName
 RECIPES: dict[RecipeName, dict[str, str | int | float | bool]] = {
     # Chosen by measuring (README); they are set on the fields of TrainConfig.
     "default": {},
-    # The head learns first, then all (Kumar et al., arXiv 2202.10054). Neither smaller rates for early stages (layer_decay
-    # 0.8) nor crops and colours that vary nor means of weights were better in so few epochs; the mean of the answers to
-    # flips and turns was, much more than for a network that begins with nothing.
+    # The head learns first, then all (Kumar et al., arXiv 2202.10054). Neither smaller rates for early stages
+    # (layer_decay 0.8) nor crops and colours that vary nor means of weights were better in so few epochs; the mean of
+    # the answers to flips and turns was, much more than for a network that begins with nothing.
     "finetune": {
         "backbone": "efficientnetlite0",
         "weights": "imagenet",

@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from mia_tui.dataset.model import ImageKey
 from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.inference.ensemble import AnyPredictor
 from mia_tui.engine.jobs.network import load_network, warn_of_other_stacks, warn_of_other_types
+from mia_tui.engine.large_library import import_large
 from mia_tui.engine.parallel.devices import work_on_devices
 from mia_tui.engine.parallel.prediction import gather_other_types, predict_together
 from mia_tui.engine.parallel.ranks import Ranks
 from mia_tui.errors import DataError
-from mia_tui.runs.evaluation.confusion import SavedConfusion, count_confusion, figures, save_confusion
+from mia_tui.runs.evaluation.confusion import SavedConfusion, figures, save_confusion
 from mia_tui.runs.evaluation.epoch_predictions import (
     NOT_EVALUATED,
     EpochPredictions,
@@ -56,6 +58,8 @@ def _evaluate(attempt: Attempt, job: EvaluateJob, ranks: Ranks) -> Outcome:
     except WorkStopped:
         return "stopped"
     gather_other_types(ranks, network)
+    if not ranks.is_first:
+        return "finished"
     counts = _confusion(job, samples, predicted)
     matrix = SavedConfusion(
         network.card.epoch, config.split, tuple(item.name for item in job.classes), counts
@@ -68,8 +72,6 @@ def _evaluate(attempt: Attempt, job: EvaluateJob, ranks: Ranks) -> Outcome:
         save_epoch_predictions(file, EpochPredictions(matrix.epoch, matrix.split, predicted), root=run.root)
         save_confusion(run.confusion("evaluation"), matrix, root=run.root)
 
-    if not ranks.is_first:
-        return "finished"
     attempt.write_when_back(save)
     remark = warn_of_other_types(attempt, network)
     values = figures(counts)
@@ -131,7 +133,7 @@ def _predict(
 
 
 def _confusion(job: EvaluateJob, samples: Sequence[Sample], predicted: np.ndarray) -> np.ndarray:
-    """The confusion matrix of the samples that could be read, shape (classes, classes), int64.
+    """The confusion matrix of the samples that could be read, shape (classes, classes), int64; rows are the truth.
 
     Raises:
         DataError: If none could be read.
@@ -141,8 +143,14 @@ def _confusion(job: EvaluateJob, samples: Sequence[Sample], predicted: np.ndarra
         raise DataError(
             f"None of the labelled images of {printable(job.dataset)} can be read.", "Check the files."
         )
+    import_large("torchmetrics")  # only here: its import takes a second, which no other job waits for
+    from torchmetrics.functional.classification import multiclass_confusion_matrix
+
     truth = np.fromiter((sample.class_index for sample in samples), np.int64, len(samples))
-    return count_confusion(truth[read], predicted[read], len(job.classes))
+    counts = multiclass_confusion_matrix(
+        torch.from_numpy(predicted[read]), torch.from_numpy(truth[read]), num_classes=len(job.classes)
+    )
+    return np.asarray(counts.numpy(), np.int64)
 
 
 def _of_part(split: str) -> str:
