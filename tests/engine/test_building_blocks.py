@@ -1,5 +1,6 @@
 """What a training can be made of beside its plain steps: each of them resumes exactly, in every cache."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +111,7 @@ def small_net() -> nn.Sequential:
     )
 
 
-def learner(steps_per_epoch: int = 4, **settings: object) -> Learner:
+def learner(steps_per_epoch: int = 4, resumed: bool = True, **settings: object) -> Learner:
     values = {"backbone": "timm:test_resnet", "width": 32, "height": 32, "precision": "fp32", **settings}
     config = TrainConfig(**values)  # type: ignore[arg-type]
     return Learner(
@@ -122,7 +123,7 @@ def learner(steps_per_epoch: int = 4, **settings: object) -> Learner:
         arithmetic="fp32",
         steps_per_epoch=steps_per_epoch,
         warn=lambda message, hint: None,
-        resumed=True,  # no file of weights is looked for
+        resumed=resumed,  # then no file of weights is looked for
     )
 
 
@@ -130,6 +131,13 @@ def batch(count: int = 4) -> Batch:
     generator = torch.Generator().manual_seed(1)
     images = torch.rand(count, 3, 32, 32, generator=generator)
     return Batch(images, torch.arange(count) % 2, torch.arange(count))
+
+
+def test_a_new_head_on_known_features_begins_without_an_opinion() -> None:
+    begins = learner(backbone="efficientnetlite0", weights="imagenet", resumed=False)
+    loss = begins.step(batch())
+    assert (loss.numerator / loss.denominator).item() == pytest.approx(math.log(2))
+    assert learner(backbone="efficientnetlite0", resumed=False).model.get_classifier().weight.any()
 
 
 def test_only_the_head_learns_at_first_and_then_all_of_it() -> None:

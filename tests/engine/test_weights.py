@@ -20,7 +20,13 @@ from torch import Tensor, nn
 
 from mia_tui.engine.network import download
 from mia_tui.engine.network.backbones import build_model, head_names
-from mia_tui.engine.network.weights import find_weights, load_weights, read_weights, take_over_head
+from mia_tui.engine.network.weights import (
+    clear_head,
+    find_weights,
+    load_weights,
+    read_weights,
+    take_over_head,
+)
 from mia_tui.engine.training.checkpoint import load_model
 from mia_tui.errors import WeightsError
 from mia_tui.runs.record.job import JobClass
@@ -76,6 +82,15 @@ class TestLoading:
         path = save_torch(model_of("resnet18", seed=1).state_dict(), tmp_path / "w.pth")
         model = load("resnet18", path)
         assert torch.equal(model.get_parameter("fc.weight"), model_of("resnet18").get_parameter("fc.weight"))
+
+    @pytest.mark.parametrize("name", ["efficientnetlite0", "resnet50v2"])
+    def test_a_cleared_head_says_the_same_of_all_classes(self, name: str) -> None:
+        model = model_of(name)
+        before = {key: value.clone() for key, value in model.state_dict().items()}
+        clear_head(model)
+        with torch.no_grad():
+            assert not model.eval()(torch.rand(1, 3, 64, 64)).any()
+        assert_features_equal(model, before)
 
     @pytest.mark.parametrize("name", ["w.safetensors", "w.pth", "w"])
     def test_safetensors_are_read_whatever_they_are_called(self, tmp_path: Path, name: str) -> None:

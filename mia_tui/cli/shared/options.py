@@ -265,9 +265,10 @@ def settings_options(function: Function) -> Function:
         cls=Option,
         metavar="NAME",
         help=(
-            "Settings to start from: default, finetune (begins with ImageNet weights), best (the same, more "
-            "accurate and slower), quick (a first look), scratch (begins with no weights), auto (the default, tuned "
-            "by short trials), or mia (the predecessor's). Which one suits is said before the start."
+            "Settings to start from: default, finetune (begins with ImageNet weights), best (the same, "
+            "validated over flips and turns, for predictions with --tta), quick (a first look), scratch (begins "
+            "with no weights), auto (the default, tuned by short trials), or mia (the predecessor's). Which one "
+            "suits is said before the start."
         ),
     )
     file = click.option(

@@ -94,6 +94,17 @@ def load_weights(model: nn.Module, path: Path, *, backbone: str, in_channels: in
     model.load_state_dict({key: state[key] for key in _feature_shapes(model) if key in state}, strict=False)
 
 
+def clear_head(model: nn.Module) -> None:
+    """Let the head say the same of all classes, in place: what the features know is then not lost in chance.
+
+    timm draws the heads of some networks from a range (0.58 either way for three classes in EfficientNets) that
+    several hundred steps do not overcome; of those the features would have to learn the chance.
+    """
+    state = model.state_dict()
+    for name in head_names(model):
+        state[name].zero_()  # shares its memory with the model
+
+
 def take_over_head(model: nn.Module, path: Path, classes: Sequence[str]) -> list[str]:
     """Give the head what a network of ours knows of classes of the same names, in place; other classes stay new.
 

@@ -23,7 +23,7 @@ from mia_tui.engine.network.averages import EpochAverage
 from mia_tui.engine.network.backbones import build_model, check_input
 from mia_tui.engine.network.layer_stages import set_frozen, train_head_only
 from mia_tui.engine.network.norms import has_norms
-from mia_tui.engine.network.weights import find_weights, load_weights, take_over_head
+from mia_tui.engine.network.weights import clear_head, find_weights, load_weights, take_over_head
 from mia_tui.engine.training.losses import loss_terms
 from mia_tui.engine.training.optim import (
     Schedule,
@@ -138,6 +138,7 @@ class Learner:
         if config.weights != "none" and not resumed:
             path = find_weights(config.backbone, config.weights, on_download=say)
             load_weights(model, path, backbone=config.backbone, in_channels=in_channels)
+            clear_head(model)
             known = take_over_head(model, path, self._class_names)
             if known and say is not None:
                 say(f"keeping what the network knows of {name_some(known)}")

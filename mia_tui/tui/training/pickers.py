@@ -29,9 +29,9 @@ _LICENCE_COLUMNS = 96  # of the terminal, from which there is room for it
 _RECIPE_WORDS = {
     "default": "the settings without a recipe; a network that begins with nothing",
     "quick": "a first look in a few epochs, beginning with ImageNet weights",
-    "best": "the most accurate one, beginning with ImageNet weights; takes longer",
+    "best": "as finetune, with validation over flips and turns, for predictions with --tta",
     "finetune": "beginning with ImageNet weights, which come with the program",
-    "scratch": "a network that begins with nothing, with more epochs and varied images",
+    "scratch": "a network that begins with nothing, in more epochs of growing images",
     "auto": "the default, with learning rate, weight decay and length chosen by short trials",
     "mia": "those of MIA (Microscopic Image Analyzer)",
 }
