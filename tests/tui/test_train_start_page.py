@@ -133,7 +133,7 @@ def test_the_recipe_that_suits_is_named_with_the_reason_and_one_key_loads_it(dis
     async def test() -> None:
         async with form(discs, size=WIDE) as pilot:
             said = words(pilot, "#train-form")
-            assert "The recipe finetune (Ctrl+R) suits better, and takes " in said
+            assert "Recipe finetune (Ctrl+R) suits better, and takes " in said
             assert "With 29 images to learn from, a network that begins with ImageNet weights" in said
             await press(pilot, "down", "right")
             assert "resnet50 begins with nothing here, and 29 images are few" in words(pilot, "#train-form")

@@ -1,8 +1,8 @@
 """Which recipe suits a training, why, and how long it takes: said before the start, by command line and form.
 
 The rules go by what was measured (page `figures` of the manual): trained on 920 images of cells, a network that
-begins with ImageNet weights was right more often on other slides than one that begins with none, in less time. Of
-sets beyond `MANY_IMAGES` nothing was measured, so nothing is recommended there.
+begins with ImageNet weights was wrong on fewer images of other slides than one that begins with none, in less time;
+trained on 100 it was not. Of sets beyond `MANY_IMAGES` nothing was measured, so nothing is recommended there.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -84,16 +84,17 @@ class Recommendation:
         """How long it takes with the settings as they are, a sentence; "" where nothing tells."""
         return "" if self.now is None else f"The training takes {self.now}."
 
-    def advice(self, how: str) -> str:
+    def advice(self, how: str, *, with_reason: bool = True) -> str:
         """What suits better and why, two sentences; "" where nothing does.
 
         Args:
             how: What the recipe is called there, such as "`--recipe finetune`".
+            with_reason: Whether there is room for the second one.
         """
         if self.recipe is None:
             return ""
         takes = "" if self.then is None else f", and takes {about(self.then.seconds)}"
-        return f"{how} suits better{takes}. {self.reason}"
+        return f"{how} suits better{takes}. {self.reason if with_reason else ''}".strip()
 
 
 def recommend(
