@@ -147,8 +147,9 @@ Each line passes through its modules in this order.
         (engine/training/trials/judge.py). Each trial goes to trials.jsonl (runs/record/trials.py) and the log; with
         the choice there, `RunDir.job` (runs/record/layout.py) has the chosen settings and no trials any more.
     a training that is repeated with other seeds
-        `Prepared.create_all` makes a job for each (runs/preflight/repeats.py), which wait for each other;
-        runs/list/repeats.py finds them by the name of their group, and computes mean and spread.
+        `create_all` of runs/preflight/prepare.py makes a job for each (runs/preflight/repeats.py), which wait for
+        each other; runs/list/repeats.py finds them by the name of their group, and computes mean and spread, which
+        cli/runs/groups.py and tui/runs/compare_tables.py show.
     several networks that answer together
         runs/ensemble.py checks that they may, and names them in the settings of a prediction or evaluation;
         engine/jobs/network.py loads them, engine/inference/ensemble.py takes the mean of their probabilities.

@@ -110,6 +110,16 @@ def test_busy_cores_are_a_note_with_the_threads_that_a_run_would_take(
 
 
 @pytest.mark.usefixtures("facts")
+def test_idle_gpus_are_counted_and_the_option_that_uses_them_is_named(
+    monkeypatch: pytest.MonkeyPatch, mia: Mia
+) -> None:
+    free = (70, 75, 3)  # GB of 80
+    gpus = [Gpu(f"GPU-{size}", "NVIDIA H100", 80 << 30, size << 30, 0, "550.1") for size in free]
+    monkeypatch.setattr(doctor, "list_gpus", lambda: gpus)
+    told = " ".join(mia("doctor").out.split())
+    assert "2 of 3 idle; `mia-tui train DATASET --devices 2` trains on these together" in told
+
+
 def test_no_gpu_is_reported_with_where_one_may_be(mia: Mia) -> None:
     assert (
         "note: this machine shows no NVIDIA GPU. On a cluster the login node often has none"

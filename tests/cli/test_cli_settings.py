@@ -19,6 +19,8 @@ _OTHER = {
     "backbone": "resnet50",
     "weights": "here.pth",
     "class_weights": "inverse",
+    "tune": "lr",
+    "devices": "2",
     "device": "cpu",
     "val": "folder",
 }

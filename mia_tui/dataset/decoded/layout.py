@@ -162,8 +162,10 @@ def _decoders() -> dict[str, str]:
     from PIL import features
 
     found = {"mia-tui": __version__, "machine": platform.machine()}
-    for codec in ("jpg", "jpg_2000"):
-        found[codec] = str(features.version_codec(codec)) if features.check_codec(codec) else ""
+    found["libjpeg-turbo"] = str(
+        features.version_feature("libjpeg_turbo")
+    )  # scales JPEGs while it decodes them
+    found["openjpeg"] = str(features.version_codec("jpg_2000")) if features.check_codec("jpg_2000") else ""
     for package in (*READER_PACKAGES.values(), "numpy"):
         try:
             found[package] = version(package)

@@ -15,9 +15,10 @@ from mia_tui.runs.machine.system import host_name
 # What a step depends on; `alike` goes by the first two.
 _SETTINGS = (
     *("device", "threads", "precision", "deterministic", "batch_size", "optimizer"),
-    *("backbone", "drop_rate", "drop_path_rate", "ema_decay"),
+    *("backbone", "drop_rate", "drop_path_rate", "ema_decay", "layer_decay"),
     *("width", "height", "color", "channels", "stack", "pixel_size", "max_megapixels"),
     *("flip_horizontal", "flip_vertical", "rotate90", "blur", "piecewise_affine", "dropout", "affine"),
+    *("resized_crop", "colour_jitter", "stain_jitter", "trivial_augment", "erasing"),
 )
 _MOST = 500  # are kept
 _MOST_BYTES = 1 << 20
