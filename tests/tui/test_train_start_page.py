@@ -238,7 +238,7 @@ class WaitingPreviewer:
         self.is_ready, self.idle = False, True
         self.wanted: list[TrainConfig] = []
 
-    def want(self, config: TrainConfig, *more: Any) -> None:
+    def want(self, config: TrainConfig, *more: Any, **options: Any) -> None:
         self.wanted.append(config)
 
     def close(self) -> None:
