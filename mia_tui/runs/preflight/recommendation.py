@@ -189,7 +189,9 @@ def _choose_network(
         return _Choice(
             "finetune", f"{few}, less of what the weights know is lost if the head learns first.", beside
         )
-    as_often = "a network that begins with ImageNet weights is right as often in less time as one that begins with none"
+    as_often = (
+        "a network that begins with ImageNet weights is right as often, in less time, as one from nothing"
+    )
     if "backbone" in given and here(config.backbone):
         on_disk = f"those of {printable(config.backbone)} are on this disk"
         return _Choice("finetune", f"{few}, {as_often}; {on_disk}.", {"backbone": config.backbone})
