@@ -1,18 +1,19 @@
 """Which recipe suits a training, why, and how long it takes: said before the start, by command line and form.
 
 The rules go by what was measured (page `figures` of the manual): trained on 920 images of cells, a network that
-begins with ImageNet weights was wrong on fewer images of other slides than one that begins with none, in less time;
-trained on 100 it needs more epochs. Of sets beyond `MANY_IMAGES` nothing was measured, so nothing is recommended
-there.
+begins with ImageNet weights was right on as many images of other slides as one that begins with none, in two thirds
+of the time. Trained on 100 it took more epochs than the recipe has for that: an epoch of few images has few steps.
+Of sets beyond `MANY_IMAGES` nothing was measured, so nothing is recommended there.
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
 from mia_tui.catalog.backbones import BACKBONES, SHIPPED
+from mia_tui.config.fields import find_field, parse_value
 from mia_tui.config.recipes import RECIPES
 from mia_tui.config.train import RecipeName, TrainConfig
 from mia_tui.config.weights_cache import IMAGENET_WEIGHTS
@@ -25,12 +26,9 @@ MANY_IMAGES = 20_000
 """Images to train on from which nothing is recommended."""
 
 FEW_IMAGES = 300
-"""Images to train on below which the epochs of `finetune` are too few steps: `FEW_EPOCHS` are recommended there.
+"""Images to train on below which a recipe gets `MANY_EPOCHS`: its own are too few steps."""
 
-With 100 images the default settings were wrong on 41 of 455, finetune on 49, with 40 epochs on 40, with views on 29.
-"""
-
-FEW_EPOCHS = 40
+MANY_EPOCHS = 40
 
 LARGE_NETWORK = 15_000_000
 """Parameters from which a network is called large for fewer than `MANY_IMAGES` images that it learns from nothing.
@@ -76,7 +74,7 @@ class Recommendation:
     """
 
     recipe: RecipeName | None
-    beside: Mapping[str, str | int]
+    beside: Mapping[str, str]
     reason: str
     warning: str
     now: Forecast | None
@@ -126,9 +124,9 @@ def recommend(
     images = totals["train"]
     now = _time(config, totals, place)
     choice = _choose(config, images, here, given)
-    if choice is None or _is_of(config, choice.recipe, given, choice.beside):
+    if choice is None or _is_of(config, choice.recipe, given) or _is_of(config, "best", given):
         is_long = now is not None and now.seconds > LONG_S
-        choice = _QUICK if is_long and not _is_of(config, "quick", given, {}) else None
+        choice = _QUICK if is_long and not _is_of(config, "quick", given) else None
     warning = _warning(config, images)
     if choice is None:
         return Recommendation(None, {}, "", warning, now, None)
@@ -140,7 +138,7 @@ def with_recipe(
     config: TrainConfig,
     recipe: RecipeName,
     given: Collection[str] = (),
-    beside: Mapping[str, str | int] | None = None,
+    beside: Mapping[str, str] | None = None,
 ) -> TrainConfig:
     """The settings with those of a recipe, but for fields that somebody named.
 
@@ -151,14 +149,17 @@ def with_recipe(
         beside: Settings to take beside it, by field.
     """
     values: dict[str, Any] = {name: value for name, value in RECIPES[recipe].items() if name not in given}
-    return msgspec.structs.replace(config, **values | dict(beside or {}))
+    named = {
+        name: parse_value(find_field(name, where="a recipe"), text) for name, text in (beside or {}).items()
+    }
+    return msgspec.structs.replace(config, **values | named)
 
 
 @dataclass(frozen=True)
 class _Choice:
     recipe: RecipeName
     reason: str
-    beside: Mapping[str, str | int] = field(default_factory=dict)
+    beside: Mapping[str, str] = field(default_factory=dict)
 
 
 _QUICK = _Choice("quick", "It shows first whether the classes can be told apart.")
@@ -171,25 +172,33 @@ def _choose(
     if images >= MANY_IMAGES:
         return None
     few = f"With {counted(images, 'image')} to learn from"
-    longer: dict[str, str | int] = (
-        {"epochs": FEW_EPOCHS} if images < FEW_IMAGES and "epochs" not in given else {}
-    )
+    choice = _choose_network(config, few, here, given)
+    if images >= FEW_IMAGES or choice.recipe != "finetune" or "epochs" in given:
+        return choice
+    return replace(choice, beside={**choice.beside, "epochs": str(MANY_EPOCHS)})
+
+
+def _choose_network(
+    config: TrainConfig, few: str, here: Callable[[str], bool], given: Collection[str]
+) -> _Choice:
+    """What suits by the weights that are there; `few` begins the reason."""
     if config.weights != NO_WEIGHTS:
         beside = {"backbone": config.backbone, "weights": config.weights}
         if beside == {"backbone": SHIPPED_BACKBONE, "weights": IMAGENET_WEIGHTS}:
             beside = {}
-        reason = f"{few}, less of what the weights know is lost if the head learns first."
-        return _Choice("finetune", reason, {**beside, **longer})
-    more_often = (
-        "a network that begins with ImageNet weights is right more often than one that begins with none"
+        return _Choice(
+            "finetune", f"{few}, less of what the weights know is lost if the head learns first.", beside
+        )
+    as_often = (
+        "a network that begins with ImageNet weights is right as often, in less time, as one from nothing"
     )
     if "backbone" in given and here(config.backbone):
-        reason = f"{few}, {more_often}; those of {printable(config.backbone)} are on this disk."
-        return _Choice("finetune", reason, {"backbone": config.backbone, **longer})
+        on_disk = f"those of {printable(config.backbone)} are on this disk"
+        return _Choice("finetune", f"{few}, {as_often}; {on_disk}.", {"backbone": config.backbone})
     if here(SHIPPED_BACKBONE):
-        named: dict[str, str | int] = {"backbone": SHIPPED_BACKBONE} if "backbone" in given else {}
-        reason = f"{few}, {more_often}; those of {SHIPPED_BACKBONE} come with the program."
-        return _Choice("finetune", reason, {**named, **longer})
+        beside = {"backbone": SHIPPED_BACKBONE} if "backbone" in given else {}
+        shipped = f"those of {SHIPPED_BACKBONE} come with the program"
+        return _Choice("finetune", f"{few}, {as_often}; {shipped}.", beside)
     reason = f"{few} and no ImageNet weights on this disk, more epochs of images that grow are as quick."
     return _Choice("scratch", reason, {"backbone": _SMALL} if is_large(config.backbone) else {})
 
@@ -210,13 +219,11 @@ def is_large(backbone: str) -> bool:
     return row is not None and row.params >= LARGE_NETWORK
 
 
-def _is_of(
-    config: TrainConfig, recipe: RecipeName, given: Collection[str], beside: Mapping[str, str | int]
-) -> bool:
+def _is_of(config: TrainConfig, recipe: RecipeName, given: Collection[str]) -> bool:
     """Whether the settings are those of a recipe, but for network, weights and what somebody named."""
     return all(
         getattr(config, name) == value
-        for name, value in {**RECIPES[recipe], **beside}.items()
+        for name, value in RECIPES[recipe].items()
         if name not in given and name not in ("backbone", "weights")
     )
 
