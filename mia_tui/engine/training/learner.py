@@ -227,6 +227,11 @@ class Learner:
         return result
 
     @property
+    def is_frozen(self) -> bool:
+        """Whether only the head learns in the next step."""
+        return self._is_frozen
+
+    @property
     def means(self) -> Means:
         """How steps are computed."""
         return self._means
