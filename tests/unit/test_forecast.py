@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 from run_support import wait_for
 
+from mia_tui.config.fields import fields
 from mia_tui.config.train import TrainConfig
 from mia_tui.paths import user_cache
 from mia_tui.runs.machine import step_times
@@ -109,6 +110,10 @@ def test_times_are_kept_for_the_next_start_by_machine_network_and_size(
     assert StepTimes().find(TrainConfig(epochs=3, val_fraction=0.5)) == TIME
     for other in ({"width": 96}, {"backbone": "vgg16"}, {"device": "cpu"}, {"batch_size": 8}, {"blur": 0.5}):
         assert StepTimes().find(TrainConfig(**other)) is None, other  # type: ignore[arg-type]
+    chances = [field.name for field in fields() if field.description.startswith("How often an image is")]
+    assert "mixup" in chances
+    for chance in chances:
+        assert StepTimes().find(TrainConfig(**{chance: 0.1})) is None, chance  # type: ignore[arg-type]
     monkeypatch.setattr(step_times, "host_name", lambda: "another")
     assert StepTimes().find(TrainConfig()) is None
     assert StepTimes().alike(TrainConfig()) is None
