@@ -11,10 +11,10 @@ import torch
 from mia_tui.config.train import TrainConfig
 from mia_tui.engine.data.feed import Batch
 from mia_tui.engine.data.network_input import input_of
-from mia_tui.engine.training import fast_steps
-from mia_tui.engine.training.fast_steps import FastSteps, is_compiling_worth, refuse_impossible_means
 from mia_tui.engine.training.learner import Learner, Means
-from mia_tui.engine.training.step_graphs import RecordingError, StepResult
+from mia_tui.engine.training.steps import fast_steps
+from mia_tui.engine.training.steps.fast_steps import FastSteps, is_compiling_worth, refuse_impossible_means
+from mia_tui.engine.training.steps.step_graphs import RecordingError, StepResult
 from mia_tui.errors import ConfigError, RunError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)

@@ -371,7 +371,8 @@ class CachedImages(ImageStore):
         self._most_begun = max(_TOGETHER, _MOST_AHEAD // row_bytes) if ahead else 0
 
     def fetch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        missing = [row for row in rows[~self._readable[rows]].tolist() if row not in self.left_out]
+        asked = dict.fromkeys(rows[~self._readable[rows]].tolist())  # `sampling` may show an image twice
+        missing = [row for row in asked if row not in self.left_out]
         if missing:
             self._fill(missing)
         self._begin_more()

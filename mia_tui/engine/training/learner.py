@@ -31,7 +31,7 @@ from mia_tui.engine.training.optim import (
     make_optimizer,
     optimizer_state,
 )
-from mia_tui.engine.training.step_graphs import StepGraphs, StepResult
+from mia_tui.engine.training.steps.step_graphs import StepGraphs, StepResult
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.text import counted, name_some, printable
 

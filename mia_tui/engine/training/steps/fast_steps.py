@@ -31,7 +31,7 @@ from mia_tui.config.train.run import Switch
 from mia_tui.engine.data.feed import Batch
 from mia_tui.engine.device import Arithmetic, is_out_of_memory
 from mia_tui.engine.training.learner import Learner, Means
-from mia_tui.engine.training.step_graphs import WARM_UP_STEPS, RecordingError, StepResult
+from mia_tui.engine.training.steps.step_graphs import WARM_UP_STEPS, RecordingError, StepResult
 from mia_tui.errors import ConfigError, MiaError, RunError
 from mia_tui.text import printable
 
