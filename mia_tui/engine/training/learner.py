@@ -31,7 +31,7 @@ from mia_tui.engine.training.optim import (
     make_optimizer,
     optimizer_state,
 )
-from mia_tui.engine.training.step_graphs import StepGraphs, StepResult
+from mia_tui.engine.training.steps.step_graphs import StepGraphs, StepResult
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.text import counted, name_some, printable
 
@@ -227,6 +227,11 @@ class Learner:
         if self.ema is not None:
             self.ema.update(self.model, step=self.steps_done)
         return result
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether only the head learns in the next step."""
+        return self._is_frozen
 
     @property
     def means(self) -> Means:
