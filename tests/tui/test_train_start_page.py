@@ -133,7 +133,7 @@ def test_the_recipe_that_suits_is_named_with_the_reason_and_one_key_loads_it(dis
     async def test() -> None:
         async with form(discs, size=WIDE) as pilot:
             said = words(pilot, "#train-form")
-            assert "The recipe finetune (Ctrl+R) suits better, and takes " in said
+            assert "Recipe finetune (Ctrl+R) suits better, and takes " in said
             assert "With 29 images to learn from, a network that begins with ImageNet weights" in said
             await press(pilot, "down", "right")
             assert "resnet50 begins with nothing here, and 29 images are few" in words(pilot, "#train-form")
@@ -238,7 +238,7 @@ class WaitingPreviewer:
         self.is_ready, self.idle = False, True
         self.wanted: list[TrainConfig] = []
 
-    def want(self, config: TrainConfig, *more: Any) -> None:
+    def want(self, config: TrainConfig, *more: Any, **options: Any) -> None:
         self.wanted.append(config)
 
     def close(self) -> None:
@@ -329,11 +329,9 @@ def test_in_a_large_window_fields_explanation_and_images_stand_side_by_side(disc
                 "all explained"
             )
             await to_section(pilot, "Loss and metric")
-            assert "Take inverse or effective" not in words(pilot)
+            assert "if rare classes are missed" not in words(pilot)
             await to_field(pilot, "class_weights")
-            assert "Take inverse or effective if rare classes are missed" in words(
-                pilot, "#train-explanation"
-            )
+            assert "Take sqrt or inverse if rare classes are missed" in words(pilot, "#train-explanation")
 
     run(test())
 

@@ -170,7 +170,7 @@ def test_a_recipe_leaves_image_size_parts_and_machine_as_somebody_named_them() -
     kept = form.values
     assert (kept.width, kept.group_by, kept.threads, kept.weights) == (96, "a(.)", 2, "imagenet")
     assert kept.batch_size == TrainConfig().batch_size
-    assert kept.start_size == RECIPES["finetune"]["start_size"]
+    assert kept.start_size == TrainConfig().start_size
     assert form.given == {"size", "group_by", "threads"}
     form.take_recipe("mia")
     assert form.values.width == RECIPES["mia"]["width"]

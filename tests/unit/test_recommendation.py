@@ -51,6 +51,14 @@ def test_with_a_thousand_images_and_the_weights_of_the_program_these_are_recomme
     assert said.advice("`--recipe finetune`").startswith("`--recipe finetune` suits better, and takes ")
 
 
+def test_few_images_get_more_epochs_which_are_few_steps_each() -> None:
+    said = told(images=100)
+    assert said.options == "--recipe finetune --epochs 40"
+    assert told(images=100, epochs=7).options == "--recipe finetune"
+    few, many = (with_recipe(TrainConfig(), "finetune", (), beside) for beside in (said.beside, {}))
+    assert (few.epochs, many.epochs) == (40, RECIPES["finetune"]["epochs"])
+
+
 def test_a_network_that_somebody_chose_keeps_its_own_weights_where_they_are_here() -> None:
     assert told(here=everything, backbone="resnet50").options == "--recipe finetune --backbone resnet50"
     assert told(here=everything).options == "--recipe finetune"

@@ -231,8 +231,8 @@ class TrainCommands:
         form = self._cursor.form
         form.take_recipe(chosen)
         if told is not None and chosen == told.recipe:
-            for name, text in told.beside.items():
-                form.set_text(name, text)
+            for name, value in told.beside.items():
+                form.set_text(name, str(value))
         self._cursor.refresh()
         self._screen.say(f"The settings of the recipe {chosen} are in the form.")
 

@@ -35,6 +35,7 @@ START_TITLES = {
 }
 """Its settings, as they are called there."""
 
+_OF_LEARNING = frozenset(("start_size", "sampling"))
 _OF_THE_MACHINE = frozenset(
     ("device", "devices", "threads", "cache", "precision", "compile", "cuda_graphs", "deterministic", "seed")
 )
@@ -201,7 +202,8 @@ def _named_by(recipe: str) -> frozenset[str]:
 
 def _stays(name: str) -> bool:
     """Whether a field is of the images, the labels or the machine, and not of how the network learns."""
-    return field_of(name).group in ("Input", "Data") or name in _OF_THE_MACHINE
+    is_of_data = field_of(name).group in ("Input", "Data") and name not in _OF_LEARNING
+    return is_of_data or name in _OF_THE_MACHINE
 
 
 def _shown(value: Value | None) -> str:

@@ -87,7 +87,9 @@ def start_lines(cursor: FormCursor, facts: StartFacts, room: StartRoom, ink: Ink
         ("How large", ask("backbone", "size")),
         (
             "How long",
-            ask("epochs") + say(how_long(facts.forecast), "told") + say(_recipe(facts, recipe), "advice"),
+            ask("epochs")
+            + say(how_long(facts.forecast), "told")
+            + say(_recipe(facts, recipe, with_reason=room.has_table), "advice"),
         ),
         ("On what", ask("device", "threads") + say(_on_what(cursor, facts, ink))),
     )
@@ -137,12 +139,12 @@ def _advice(cursor: FormCursor, facts: StartFacts, key: str) -> str:
     )
 
 
-def _recipe(facts: StartFacts, key: str) -> str:
-    """Which recipe suits better, why, and what loads it; "" where none does."""
+def _recipe(facts: StartFacts, key: str, *, with_reason: bool) -> str:
+    """Which recipe suits better, why if there is room, and what loads it; "" where none does."""
     told = facts.recommendation
     if told is None or told.recipe is None:
         return "" if told is None else told.warning
-    return f"{told.warning} {told.advice(f'The recipe {told.recipe} ({key})')}".strip()
+    return f"{told.warning} {told.advice(f'Recipe {told.recipe} ({key})', with_reason=with_reason)}".strip()
 
 
 def _on_what(cursor: FormCursor, facts: StartFacts, ink: Ink) -> str:
