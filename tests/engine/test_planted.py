@@ -29,9 +29,10 @@ from mia_tui.runs.prediction.suggestions import read_newest, suggestion_sets, wr
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.worker.control import clear_stop, request_stop
+from mia_tui.runs.worker.fault_log import write_to_log
 from mia_tui.runs.worker.launch import end_of_log, spawn
 from mia_tui.runs.worker.liveness import run_status
-from mia_tui.worker import _log, work
+from mia_tui.worker import work
 
 pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
 
@@ -112,7 +113,7 @@ def live(state: StateFolder, run: RunDir) -> None:
         lambda: run.put_after(None),
         lambda: request_stop(run),
         lambda: clear_stop(run),
-        lambda: _log(run, "what"),
+        lambda: write_to_log(run, "what"),
         lambda: end_of_log(run.worker_log),
         lambda: work(run, foreground=False),
         lambda: suggest(run),
