@@ -19,10 +19,19 @@ from mia_tui.dataset.model import FRAME_NUMBERING
 from mia_tui.paths import StateFolder
 from mia_tui.runs.disk import replacing
 from mia_tui.runs.prediction.suggestions import SuggestionLine, write_lines
-from mia_tui.runs.record.events import EpochEnded, EpochPlace, RunEnded, RunStarted, StepEnded
+from mia_tui.runs.record.events import (
+    EpochEnded,
+    EpochPlace,
+    RunEnded,
+    RunStarted,
+    SettingsChosen,
+    StepEnded,
+    TrialEnded,
+)
 from mia_tui.runs.record.job import EvaluateJob, JobClass, PredictJob, Sample, TrainJob
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.log import EventLog
+from mia_tui.runs.record.trials import Trial, TrialsChoice
 
 SOURCES = Path(mia_tui.__file__).resolve().parent.parent
 
@@ -149,6 +158,26 @@ def step(epoch: int, number: int, loss: float = 0.5) -> StepEnded:
 
 def epoch_row(epoch: int, **val: float) -> EpochEnded:
     return EpochEnded(t=3.0, epoch=epoch, train={"loss": 1.0}, val=val or None, elapsed_s=epoch * 10.0)
+
+
+def trial_ended() -> TrialEnded:
+    trial = Trial(
+        number=1,
+        settings={"lr": 0.001, "epochs": 20},
+        epochs=4,
+        score=0.5,
+        gain=0.0,
+        error=0.0,
+        accuracy=0.75,
+        images=40,
+        seconds=2.0,
+    )
+    return TrialEnded(t=1.6, trial=trial, of=12)
+
+
+def settings_chosen() -> SettingsChosen:
+    choice = TrialsChoice(number=1, settings={"lr": 0.001}, trials=4, seconds=8.0, why="None was better.")
+    return SettingsChosen(t=1.7, choice=choice, total_epochs=40)
 
 
 def finished(t: float = 9.0) -> RunEnded:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from run_support import epoch_row, finished, on_small_disk, started, step
+from run_support import epoch_row, finished, on_small_disk, settings_chosen, started, step, trial_ended
 
 from mia_tui.errors import RunError
 from mia_tui.runs.record import log
@@ -36,6 +36,8 @@ EVENTS: list[Event] = [
     started(2, EpochPlace(3, 4)),
     Phase(t=1.5, name="loading", message="Reading 3 images"),
     StartTimed(t=1.5, total_s=4.0, parts={"libraries": 2.5}),
+    trial_ended(),
+    settings_chosen(),
     step(1, 2),
     epoch_row(1, macro_f1=0.0, accuracy=1.0),
     TimeUsed(t=2.0, seconds={"computing": 2.0}, sentence="All of it."),

@@ -3,7 +3,7 @@ import math
 from pathlib import Path
 
 import pytest
-from run_support import epoch_row, finished, make_run, started, step
+from run_support import epoch_row, finished, make_run, settings_chosen, started, step, trial_ended
 
 from mia_tui.errors import RunError
 from mia_tui.runs.record.events import (
@@ -76,6 +76,8 @@ def test_every_event_changes_the_state(kind: type[Event]) -> None:
         started(),
         Phase(t=1.0, name="waiting"),
         StartTimed(t=1.0, total_s=4.0, parts={}),
+        trial_ended(),
+        settings_chosen(),
         step(1, 1),
         epoch_row(1),
         time_used(computing=1.0),
