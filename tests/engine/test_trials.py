@@ -6,6 +6,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from run_support import started
+from training_support import make_run, train
 
 from mia_tui.config.check import make_config
 from mia_tui.config.train import TrainConfig
@@ -22,10 +24,10 @@ from mia_tui.runs.preflight.prepare import prepare_training, read_dataset
 from mia_tui.runs.record.events import EpochEnded, Event, SettingsChosen, TrialEnded
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventLog
 from mia_tui.runs.record.state import read_state
 from mia_tui.runs.record.trials import TRIALS, DoneTrial, Trial, TrialsChoice, read_trials, write_trials
 from mia_tui.runs.rerun.preparing import prepare_rerun
-from tests.engine.training_support import make_run, train
 
 SHORT = {"trials": 3, "epochs": 2, "schedule": "cosine", "ema_decay": 0.0}
 
@@ -201,14 +203,15 @@ def test_settings_that_no_training_can_have_are_not_read_as_chosen(
 
 def test_a_run_whose_trials_were_lost_goes_on_with_what_it_has_chosen(discs: Path) -> None:
     run = make_run(discs, **SHORT)
-    train(run, on_event=lambda event: isinstance(event, SettingsChosen) and run.stop.touch())
-    chosen = run.train_job().config
-    (run.path / TRIALS).unlink()
-    run.stop.unlink(missing_ok=True)
+    choice = TrialsChoice(number=2, settings={"lr": 0.02, "epochs": 1.0}, trials=2, seconds=1.0, why="")
+    with EventLog(run.events, root=run.root) as log:
+        log.append(started())
+        log.append(SettingsChosen(t=2.0, choice=choice, total_epochs=1))
     result, events = train(run)
     assert result.outcome == "finished"
     assert not any(isinstance(event, TrialEnded) for event in events)
-    assert run.train_job().config == chosen
+    config = run.train_job().config
+    assert (config.lr, config.epochs, config.trials) == (0.02, 1, 0)
 
 
 def test_chosen_epochs_are_those_of_the_run(discs: Path) -> None:
