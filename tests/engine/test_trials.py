@@ -6,6 +6,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from run_support import started
+from training_support import make_run, train
 
 from mia_tui.config.check import make_config
 from mia_tui.config.train import TrainConfig
@@ -22,10 +24,10 @@ from mia_tui.runs.preflight.prepare import prepare_training, read_dataset
 from mia_tui.runs.record.events import EpochEnded, Event, SettingsChosen, TrialEnded
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.log import EventLog
 from mia_tui.runs.record.state import read_state
-from mia_tui.runs.record.trials import TRIALS, DoneTrial, Trial, read_trials, write_trials
+from mia_tui.runs.record.trials import TRIALS, DoneTrial, Trial, TrialsChoice, read_trials, write_trials
 from mia_tui.runs.rerun.preparing import prepare_rerun
-from tests.engine.training_support import make_run, train
 
 SHORT = {"trials": 3, "epochs": 2, "schedule": "cosine", "ema_decay": 0.0}
 
@@ -171,7 +173,8 @@ def test_trials_that_were_stopped_go_on_with_the_next_one(discs: Path) -> None:
 def test_damaged_lines_of_trials_are_done_again(discs: Path) -> None:
     run = make_run(discs, **SHORT)
     base = np.full(4, 0.5)
-    written = [done(1, base, base, lr=0.1, epochs=2), done(2, base, base, lr=0.3, epochs=2)]
+    usual = {"weight_decay": 0.1, "epochs": 2}
+    written = [done(1, base, base, lr=0.1, **usual), done(2, base, base, lr=0.3, **usual)]
     write_trials(run.path, written, root=run.root)
     file = run.path / TRIALS
     assert len(read_trials(run.path, root=run.root)[0]) == 2
@@ -180,6 +183,35 @@ def test_damaged_lines_of_trials_are_done_again(discs: Path) -> None:
     file.write_bytes(b"\xff{")
     assert read_trials(run.path, root=run.root) == ([], None)
     assert run.train_job().config.trials == 3
+
+
+@pytest.mark.parametrize("odd", [{"lr": 0.0}, {"epochs": 0.0}])
+def test_settings_that_no_training_can_have_are_not_read_as_chosen(
+    discs: Path, odd: dict[str, float]
+) -> None:
+    run = make_run(discs, **SHORT)
+    base, usual = np.full(4, 0.5), {"lr": 0.1, "weight_decay": 0.1, "epochs": 2.0}
+    trials = [done(1, base, base, **usual), done(2, base, base, **{**usual, **odd})]
+    choice = TrialsChoice(number=1, settings={**usual, **odd}, trials=2, seconds=1.0, why="")
+    write_trials(run.path, trials, choice, root=run.root)
+    assert [len(read_trials(run.path, root=run.root)[0]), run.train_job().config.trials] == [1, 3]
+    write_trials(run.path, trials[:1], choice, root=run.root)
+    assert read_trials(run.path, root=run.root) == (trials[:1], None)
+    write_trials(run.path, [done(1, base, base, lr=0.1)], root=run.root)
+    assert read_trials(run.path, root=run.root) == ([], None)
+
+
+def test_a_run_whose_trials_were_lost_goes_on_with_what_it_has_chosen(discs: Path) -> None:
+    run = make_run(discs, **SHORT)
+    choice = TrialsChoice(number=2, settings={"lr": 0.02, "epochs": 1.0}, trials=2, seconds=1.0, why="")
+    with EventLog(run.events, root=run.root) as log:
+        log.append(started())
+        log.append(SettingsChosen(t=2.0, choice=choice, total_epochs=1))
+    result, events = train(run)
+    assert result.outcome == "finished"
+    assert not any(isinstance(event, TrialEnded) for event in events)
+    config = run.train_job().config
+    assert (config.lr, config.epochs, config.trials) == (0.02, 1, 0)
 
 
 def test_chosen_epochs_are_those_of_the_run(discs: Path) -> None:

@@ -200,7 +200,10 @@ class TrainingLoader:
                 images = self._choose_settings(images)
         self._say(f"building {self._config.backbone}")
         with self._attempt.start.part("network"):
-            learner = self._build_learner(images.input, self._config, self.steps_per_epoch, self.ranks)
+            is_resumed = self._state is not None
+            learner = self._build_learner(
+                images.input, self._config, self.steps_per_epoch, self.ranks, resumed=is_resumed
+            )
             if self._state is not None:
                 self._restore(learner, self._state)
                 self._state = None  # as large as the network and its optimizer
@@ -245,7 +248,7 @@ class TrainingLoader:
 
     def _new_learner(self, images: LoadedImages, config: TrainConfig, steps_per_epoch: int) -> "Learner":
         """A network for a trial."""
-        return self._build_learner(images.input, config, steps_per_epoch, ALONE)
+        return self._build_learner(images.input, config, steps_per_epoch, ALONE, resumed=False)
 
     def close(self) -> None:
         """Stop the threads that read images."""
@@ -296,7 +299,7 @@ class TrainingLoader:
         )
 
     def _build_learner(
-        self, wanted: InputOfRun, config: TrainConfig, steps_per_epoch: int, ranks: Ranks
+        self, wanted: InputOfRun, config: TrainConfig, steps_per_epoch: int, ranks: Ranks, *, resumed: bool
     ) -> "Learner":
         from mia_tui.engine.training.learner import Learner
 
@@ -316,7 +319,7 @@ class TrainingLoader:
             steps_per_epoch=steps_per_epoch,
             warn=self._attempt.warn,
             say=self._say,
-            resumed=self._state is not None,
+            resumed=resumed,
         )
 
     def _class_weights(self) -> Tensor | None:

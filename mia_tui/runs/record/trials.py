@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from mia_tui.config.train import TrainConfig
 from mia_tui.config.train.run import TUNABLE
-from mia_tui.decoding import BadRecord, Count, Elapsed, JsonReader, Text
+from mia_tui.decoding import BadRecord, Count, Elapsed, JsonReader, Text, check
 from mia_tui.disk_errors import disk_error
 from mia_tui.files import read
 from mia_tui.runs.disk import write_atomically
@@ -91,7 +91,7 @@ _LINE: JsonReader[DoneTrial | TrialsChoice] = JsonReader(DoneTrial | TrialsChoic
 def read_trials(folder: Path, *, root: Path) -> tuple[list[DoneTrial], TrialsChoice | None]:
     """The trials of a run that are done, and the choice once there is one.
 
-    A line that is damaged is none, and so are those behind it.
+    A line that is damaged, or has settings that no training can have, is none, and so are those behind it.
 
     Args:
         folder: Of the run.
@@ -113,8 +113,10 @@ def read_trials(folder: Path, *, root: Path) -> tuple[list[DoneTrial], TrialsCho
         except BadRecord:
             break
         if isinstance(record, TrialsChoice):
-            return done, record
-        if record.trial.number != len(done) + 1 or len(record.losses) != record.trial.images:
+            return done, record if are_possible(record.settings) else None
+        trial = record.trial
+        is_whole = trial.number == len(done) + 1 and len(record.losses) == trial.images
+        if not is_whole or trial.settings.keys() != set(TUNABLE) or not are_possible(trial.settings):
             break
         done.append(record)
     return done, None
@@ -132,9 +134,21 @@ def write_trials(
 
 def with_settings(config: TrainConfig, settings: Mapping[str, float]) -> TrainConfig:
     """Settings of a training with the chosen ones, and without trials."""
+    return msgspec.structs.replace(config, **_as_fields(settings), trials=0)
+
+
+def are_possible(settings: Mapping[str, float]) -> bool:
+    """Whether a training can have these settings."""
+    try:
+        check(_as_fields(settings), TrainConfig)
+    except BadRecord:
+        return False
+    return True
+
+
+def _as_fields(settings: Mapping[str, float]) -> dict[str, float | int]:
     kinds: dict[str, type[float] | type[int]] = {"epochs": int}
-    chosen = {name: kinds.get(name, float)(value) for name, value in settings.items() if name in TUNABLE}
-    return msgspec.structs.replace(config, **chosen, trials=0)
+    return {name: kinds.get(name, float)(value) for name, value in settings.items() if name in TUNABLE}
 
 
 def with_choice(config: TrainConfig, folder: Path, *, root: Path) -> TrainConfig:

@@ -34,10 +34,12 @@ from mia_tui.errors import RunError
 from mia_tui.runs.record.events import SettingsChosen, TrialEnded
 from mia_tui.runs.record.job import Sample, TrainJob
 from mia_tui.runs.record.layout import RunDir
+from mia_tui.runs.record.state import read_state
 from mia_tui.runs.record.trials import (
     DoneTrial,
     Trial,
     TrialsChoice,
+    are_possible,
     read_trials,
     settings_words,
     with_settings,
@@ -95,7 +97,7 @@ class TrialSearch:
             WorkStopped: If a stop was requested; the trials that are done are kept.
         """
         done, choice = read_trials(self._run.path, root=self._run.root)
-        choice = choice or self._chosen_by_first()
+        choice = choice or self._chosen_before() or self._chosen_by_first()
         if choice is None:
             done = [one for one in done if one.trial.images == len(self._rows)]
             choice = self._do(done)
@@ -113,6 +115,11 @@ class TrialSearch:
             self._write(done, None)
             self._attempt.emit(TrialEnded(t=time.time(), trial=found.trial, of=self._plan.count))
         return choose(self._plan, done, self._groups, self._weights.double().numpy())
+
+    def _chosen_before(self) -> TrialsChoice | None:
+        """What this run has chosen by its events, where trials.jsonl was lost or damaged since."""
+        choice = read_state(self._run).choice
+        return choice if choice is not None and are_possible(choice.settings) else None
 
     def _chosen_by_first(self) -> TrialsChoice | None:
         """What the first run of a group of repetitions has chosen; None for no such group, or none yet."""
