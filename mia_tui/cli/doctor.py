@@ -21,7 +21,7 @@ from mia_tui.cli.output.safe_stream import STDOUT
 from mia_tui.cli.shared.options import (
     Command,
     Option,
-    dataset_option,
+    checked_dataset_option,
     graphics_option,
     json_option,
     state_option,
@@ -62,7 +62,7 @@ class MachineCheck:
 
 
 @click.command("doctor", cls=Command)
-@dataset_option
+@checked_dataset_option
 @state_option
 @click.option("--terminal", cls=Option, is_flag=True, help="Draw a test card and ask what you see.")
 @graphics_option

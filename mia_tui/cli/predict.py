@@ -264,9 +264,8 @@ def _predict(report: Report, run: "RunDir", images: Path, state: Path | None) ->
     from mia_tui.runs.record.state import read_state
 
     job = run.predict_job()
-    report.say(
-        f"Run {printable(run.name)}: network {printable(job.config.network)}, {len(job.classes)} classes."
-    )
+    networks = f"{'networks' if job.config.ensemble else 'network'} {printable(job.config.network)}"
+    report.say(f"Run {printable(run.name)}: {networks}, {len(job.classes)} classes.")
     before = read_state(run)
     with EpochProgress(report, metric=before.metric, state=before) as progress:
         result = work_in_front(report, run, progress, record_events=False)

@@ -12,7 +12,7 @@ from training_commands import assert_refused, runs_of, train
 
 from mia_tui.paths import StateFolder
 from mia_tui.runs.list.find import list_runs
-from mia_tui.runs.list.repeats import spread
+from mia_tui.runs.list.repeats import spread, spread_words
 from mia_tui.runs.record.decision import Decision, calibrated, write_decision
 
 pytestmark = pytest.mark.usefixtures("threads_stay_as_they_were")
@@ -83,6 +83,7 @@ def test_networks_of_other_sizes_and_temperatures_answer_together(
 
     answer = mia("evaluate", discs, *names, "--json")
     assert answer.code == 0, answer.err
+    assert f"he networks {runs[0].name} + {runs[1].name}" in answer.err
     evaluation = [run for run in list_runs(StateFolder(runs[0].path.parent.parent)) if "evaluate" in run.name]
     assert [member.network for member in evaluation[0].evaluate_job().config.ensemble] == [
         run.name for run in runs
@@ -128,4 +129,5 @@ def test_the_interval_of_a_mean_is_that_of_student() -> None:
     assert found.sd == pytest.approx(0.036056, abs=1e-6)
     assert found.low == pytest.approx(0.84043, abs=1e-4)
     assert found.high == 1.0
+    assert spread_words(found) == "mean 0.9300, sd 0.0361, 95 % interval of the mean 0.8404 to 1.0000"
     assert spread([0.5]).sd is None

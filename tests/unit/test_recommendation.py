@@ -88,8 +88,8 @@ def test_weights_that_somebody_named_are_kept() -> None:
     assert told(backbone=SHIPPED_BACKBONE, weights="imagenet").options == "--recipe finetune"
 
 
-@pytest.mark.parametrize("recipe", ["finetune", "best"])
-def test_settings_that_suit_are_not_told_to_change(recipe: str) -> None:
+@pytest.mark.parametrize("recipe", ["finetune", "best", "quick"])
+def test_settings_that_suit_or_are_a_first_look_are_not_told_to_change(recipe: str) -> None:
     config = make_config(recipe=recipe, flags={"width": 96, "height": 96, "seed": 3})
     said = recommend(config, {"train": 1000, "val": 200, "test": 0}, GPU, here=shipped)
     assert said.recipe is None and said.advice("it") == "" and said.time.startswith("The training takes ")

@@ -38,3 +38,14 @@ def test_only_the_first_run_of_a_process_began_with_it() -> None:
     run_began()
     before = time.monotonic()
     assert run_began() >= before
+
+
+def test_a_process_that_goes_on_with_the_start_of_another_one_adds_to_its_times() -> None:
+    first = StartClock(time.monotonic() - 100.0)
+    with first.part("libraries"):
+        time.sleep(0.01)
+    second = StartClock.taken_over(first.hand_over())
+    with second.part("libraries"):
+        time.sleep(0.01)
+    timed = second.ended(time.monotonic())
+    assert timed.total_s >= 100.0 and timed.parts["libraries"] >= 0.02

@@ -70,4 +70,4 @@ def test_start_and_time_use_in_words() -> None:
     start = StartTimed(t=1.0, total_s=4.06, parts={"settings": 0.5, "libraries": 2.44})
     assert start_words(start) == "4.1 s to the first step: settings 0.5 s, libraries 2.4 s"
     used = TimeUsed(t=1.0, seconds={"computing": 3.0, "saving": 1.0}, sentence="Look here.")
-    assert time_used_words(used) == "computing 75%, saving 25%. Look here."
+    assert time_used_words(used) == "of 0:04 with the start: computing 75%, saving 25%. Look here."

@@ -56,7 +56,8 @@ def show_both(report: Report, one: Results, other: Results, shown: ShownResults)
 def _network(results: Results) -> str:
     if results.which != "evaluation":
         return f"epoch {results.epoch}"
-    return f"the network {printable(results.run.evaluate_job().config.network)}"
+    config = results.run.evaluate_job().config
+    return f"the {'networks' if config.ensemble else 'network'} {printable(config.network)}"
 
 
 def _print_comparison(

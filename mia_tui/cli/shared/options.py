@@ -190,6 +190,11 @@ def dataset_option(function: Function) -> Function:
     return path_option("--dataset", help)(function)
 
 
+def checked_dataset_option(function: Function) -> Function:
+    """--dataset of a command that checks the folder; arrives as `dataset: Path | None`."""
+    return path_option("--dataset", "Folder of images to check as well.")(function)
+
+
 def run_argument(function: Function) -> Function:
     """RUN; arrives as `run: str`, for `runs.list.find.find_run`."""
     return click.argument("run")(function)

@@ -62,7 +62,7 @@ from mia_tui.memory import free_ram_bytes
 from mia_tui.runs.disk import OnWait
 from mia_tui.runs.record.job import Sample
 from mia_tui.runs.record.time_use import TimePart
-from mia_tui.text import counted
+from mia_tui.text import counted, size_words
 
 Mark = Callable[[TimePart], None]
 """Called when a part of a step has ended; the next one begins then."""
@@ -291,7 +291,7 @@ def _keeping(
         "disk": "kept on the disk",
         "none": "read again each epoch",
     }[place]
-    words = f"{counted(count, 'image')}, {count * row_bytes / 1e6:,.0f} MB, {where}"
+    words = f"{counted(count, 'image')}, {size_words(count * row_bytes)}, {where}"
     if decoded is not None:
         known = f"{decoded.count:,} are there from earlier runs" if decoded.count else "for later runs, too"
         return f"{words}; {known}" if place == "disk" else f"{words} and on the disk; {known}"

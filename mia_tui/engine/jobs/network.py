@@ -29,7 +29,8 @@ def load_network(
         CheckpointError: If its file is missing, damaged, or another than when the job was made.
         DeviceError: If the device cannot be used.
     """
-    attempt.phase("loading", f"the network {config.network}")
+    networks = "networks" if config.ensemble else "network"
+    attempt.phase("loading", f"the {networks} {config.network}")
     network: AnyPredictor
     if config.ensemble:
         loaded = [

@@ -28,6 +28,7 @@ from mia_tui.runs.machine.gpus import list_gpus
 from mia_tui.runs.record.events import Outcome
 from mia_tui.runs.record.job import Job
 from mia_tui.runs.worker.attempt import Attempt
+from mia_tui.runs.worker.start_clock import StartClock
 from mia_tui.text import counted
 
 WorkInRanks = Callable[[Attempt, Any, Ranks], Outcome]
@@ -177,6 +178,7 @@ def _work_in_processes(attempt: Attempt, job: Job[Any], devices: list[str]) -> O
             if job.kind != TrainConfig.kind or at_once < 2 * LEAST_IMAGES:
                 raise RunError(error.message, error.hint) from error
             at_once = pieces = -(-at_once // 2)
+            attempt.start = StartClock()
             attempt.warn(
                 f"{error.message} The run begins again from its last checkpoint, and each device computes "
                 f"{pieces} images at a time, with the gradients added up."

@@ -29,7 +29,13 @@ from mia_tui.engine.parallel.channel import (
     RankMessage,
     RankWaits,
 )
-from mia_tui.engine.parallel.ranks import RANK_DEVICES, RANK_MICRO_BATCH, WORKER_ADDRESS, process_name
+from mia_tui.engine.parallel.ranks import (
+    RANK_DEVICES,
+    RANK_MICRO_BATCH,
+    RANK_START,
+    WORKER_ADDRESS,
+    process_name,
+)
 from mia_tui.errors import MiaError, RunError
 from mia_tui.runs.record.events import Outcome, Phase
 from mia_tui.runs.worker.attempt import Attempt
@@ -99,6 +105,7 @@ class _Agent(Thread):
         changed |= {
             RANK_DEVICES: ",".join(devices),
             RANK_MICRO_BATCH: str(micro_batch or 0),
+            RANK_START: attempt.start.hand_over(),
             WORKER_ADDRESS: channels.address,
         }
         variables = [f"{name}={value}" for name, value in changed.items()]

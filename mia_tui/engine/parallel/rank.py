@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mia_tui.engine.device import is_out_of_memory
 from mia_tui.engine.parallel.channel import RankEnded, RankFailed, RankWaits, WorkerChannel
-from mia_tui.engine.parallel.ranks import WORKER_ADDRESS, is_lost_peer, process_name
+from mia_tui.engine.parallel.ranks import RANK_START, WORKER_ADDRESS, is_lost_peer, process_name
 from mia_tui.errors import MiaError
 from mia_tui.files import open_in_place
 from mia_tui.runs.list.moved_dataset import current_job
@@ -22,7 +22,7 @@ from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.worker.attempt import Attempt
 from mia_tui.runs.worker.control import STOP_SIGNALS
 from mia_tui.runs.worker.fault_log import faults_written, write_to_log
-from mia_tui.runs.worker.start_clock import StartClock, run_began
+from mia_tui.runs.worker.start_clock import StartClock
 from mia_tui.text import first_line, printable
 
 
@@ -36,13 +36,15 @@ def main() -> int:
     channel = WorkerChannel(os.environ[WORKER_ADDRESS], rank)
     name = process_name(rank, count)
     emit = channel.report if rank == 0 else partial(_report_wait, channel, set())
-    start = StartClock(run_began())
+    start = StartClock.taken_over(os.environ[RANK_START])
     attempt = Attempt(run, int(number), emit, lambda: channel.is_asked_to_stop, start)
     write = partial(write_to_log, run, who=name)
     try:
         with faults_written(write):
             job = current_job(run)
-            outcome = import_module(f"mia_tui.engine.jobs.{job.kind}").work(attempt, job)
+            with start.part("libraries"):
+                work_on = import_module(f"mia_tui.engine.jobs.{job.kind}").work
+            outcome = work_on(attempt, job)
     except Exception as error:  # noqa: BLE001  # top level: the worker must learn why
         is_logged = write(traceback.format_exc())
         channel.send(failure_of(run, error, name, is_logged=is_logged))

@@ -28,9 +28,10 @@ STILL_AT_IT_S = 60.0
 
 RANK_DEVICES = "MIA_TUI_RANK_DEVICES"
 RANK_MICRO_BATCH = "MIA_TUI_RANK_MICRO_BATCH"
+RANK_START = "MIA_TUI_RANK_START"
 WORKER_ADDRESS = "MIA_TUI_WORKER_ADDRESS"
 """Environment of a process that a worker started: the devices of all of them, with commas between; how many images
-of a batch it computes at a time, 0 for all; the socket of the worker."""
+of a batch it computes at a time, 0 for all; the worker's clock of the start; the socket of the worker."""
 
 
 class Ranks:

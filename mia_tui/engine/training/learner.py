@@ -182,7 +182,9 @@ class Learner:
         if self._average is not None:
             self._average.epoch_ended(epoch, self.model)
         is_averaged = self._average is not None and self._average.model is not None
-        is_wanted = self.config.refresh_norms and not (self._is_frozen and self.evaluated_model is self.model)
+        # Not by the last step that was done here: a run that was stopped while it validated has done none since.
+        was_frozen = self.schedule.ends_frozen(epoch)
+        is_wanted = self.config.refresh_norms and not (was_frozen and self.evaluated_model is self.model)
         return (is_averaged or is_wanted) and has_norms(self.evaluated_model)
 
     def set_step(self, epoch: int, step: int) -> None:

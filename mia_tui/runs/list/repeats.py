@@ -149,7 +149,8 @@ def find_runs(
 
 
 def spread_words(figure: Spread) -> str:
-    """A figure of several runs for people, such as `0.9713 ± 0.0042 (95 % interval of the mean 0.9609 to 0.9817)`."""
+    """A figure of several runs for people: `mean 0.9713, sd 0.0042, 95 % interval of the mean 0.9609 to 0.9817`."""
     if figure.sd is None or figure.low is None or figure.high is None:
         return f"{figure.mean:.4f}"
-    return f"{figure.mean:.4f} ± {figure.sd:.4f} (95 % interval of the mean {figure.low:.4f} to {figure.high:.4f})"
+    interval = f"95 % interval of the mean {figure.low:.4f} to {figure.high:.4f}"
+    return f"mean {figure.mean:.4f}, sd {figure.sd:.4f}, {interval}"

@@ -6,7 +6,7 @@ from mia_tui.runs.record.layout import RunDir
 from mia_tui.runs.record.state import LeftOutEpochs, RunState
 from mia_tui.runs.record.time_use import shares_words
 from mia_tui.runs.worker.liveness import ShownStatus, Status
-from mia_tui.text import NAMED, counted, decode_name, fault_of, name_some, printable, typed
+from mia_tui.text import NAMED, counted, decode_name, duration, fault_of, name_some, printable, typed
 
 STATUS_WORDS: dict[ShownStatus, str] = {
     "created": "never started",
@@ -61,8 +61,9 @@ def start_words(start: StartTimed) -> str:
 
 
 def time_used_words(used: TimeUsed) -> str:
-    """What the time of a training went into, and its bottleneck."""
-    words = shares_words(used.seconds)
+    """What the time of a training went into, from the beginning of its process, and its bottleneck."""
+    shares = shares_words(used.seconds)
+    words = shares and f"of {duration(sum(used.seconds.values()))} with the start: {shares}"
     return " ".join(part for part in (words and f"{words}.", printable(used.sentence)) if part)
 
 

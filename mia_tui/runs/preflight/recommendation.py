@@ -124,7 +124,7 @@ def recommend(
     images = totals["train"]
     now = _time(config, totals, place)
     choice = _choose(config, images, here, given)
-    if choice is None or _is_of(config, choice.recipe, given) or _is_of(config, "best", given):
+    if choice is None or any(_is_of(config, suits, given) for suits in (choice.recipe, "best", "quick")):
         is_long = now is not None and now.seconds > LONG_S
         choice = _QUICK if is_long and not _is_of(config, "quick", given) else None
     warning = _warning(config, images)

@@ -1,5 +1,6 @@
 """How long the start of a run takes, and what of it."""
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -32,6 +33,18 @@ class StartClock:
     def __init__(self, began: float | None = None) -> None:
         self._began = time.monotonic() if began is None else began
         self._seconds: dict[StartPart, float] = {}
+
+    @staticmethod
+    def taken_over(words: str) -> "StartClock":
+        """The clock of another process of this machine, in the words of `hand_over`."""
+        began, seconds = json.loads(words)
+        clock = StartClock(began)
+        clock._seconds.update(seconds)
+        return clock
+
+    def hand_over(self) -> str:
+        """What was measured up to now, in words for a process that goes on with the start."""
+        return json.dumps([self._began, self._seconds])
 
     def settled(self) -> None:
         """What the run is to do is known; it now waits for its turn."""

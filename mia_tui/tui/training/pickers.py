@@ -27,12 +27,12 @@ _FRAME_ROWS = 12  # of the dialog around its list, and of the screen around it
 _LICENCE_COLUMNS = 96  # of the terminal, from which there is room for it
 
 _RECIPE_WORDS = {
-    "default": "the settings without a recipe; a network that begins with nothing",
-    "quick": "a first look in a few epochs, beginning with ImageNet weights",
-    "best": "as finetune, with validation over flips and turns, for predictions with --tta",
-    "finetune": "beginning with ImageNet weights, which come with the program",
-    "scratch": "a network that begins with nothing, in more epochs of growing images",
-    "auto": "the default, with learning rate, weight decay and length chosen by short trials",
+    "default": "the settings without a recipe; the network has no weights yet",
+    "quick": "as finetune in a few epochs, for a first look",
+    "best": "as finetune, validated over flips and turns, for --tta",
+    "finetune": "ImageNet weights, which come with the program",
+    "scratch": "no weights yet; more epochs, of images that grow",
+    "auto": "as default; trials choose rate, weight decay and length",
     "mia": "those of MIA (Microscopic Image Analyzer)",
 }
 
