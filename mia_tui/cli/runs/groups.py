@@ -5,7 +5,7 @@ from typing import Any
 from mia_tui.catalog.metrics import metric_words
 from mia_tui.cli.output.report import Report
 from mia_tui.runs.list.repeats import RepeatedRuns, repeat_of, spread_words
-from mia_tui.text import counted, printable
+from mia_tui.text import counted, printable, typed
 
 
 def print_group(report: Report, group: RepeatedRuns) -> None:
@@ -30,7 +30,8 @@ def print_group(report: Report, group: RepeatedRuns) -> None:
     report.table(["", "run", "status", *(metric_words(name) for name in names)], rows)
     if group.finished > 1 and "macro_f1" in group.figures:
         report.say(f"Macro F1 {spread_words(group.figures['macro_f1'])}.")
-    report.say(f"Predict with all of them: mia-tui predict FOLDER --run {printable(group.name)}")
+    if group.finished:
+        report.say(f"Predict with all of them: mia-tui predict FOLDER --run {typed(group.name)}")
 
 
 def group_line(group: RepeatedRuns) -> str:
