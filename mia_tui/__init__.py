@@ -156,9 +156,9 @@ Each line passes through its modules in this order.
     an epoch, from its first image to the weights that are kept
         engine/data/sampling.py says which images are shown, config/epoch_work.py at which size. `set_step` of
         engine/training/learner.py sets rates (engine/training/optim.py) and what learns, of which head and stages are
-        told by engine/network/layer_stages.py. engine/training/fast_steps.py does the steps, compiled or recorded
-        (engine/training/step_graphs.py) where that gains. At its end engine/network/averages.py adds the weights to
-        their mean, engine/network/norms.py measures batch normalisation on training images, and
+        told by engine/network/layer_stages.py. engine/training/steps/fast_steps.py does the steps, compiled or
+        recorded (engine/training/steps/step_graphs.py) where that gains. At its end engine/network/averages.py adds
+        the weights to their mean, engine/network/norms.py measures batch normalisation on training images, and
         engine/inference/evaluate.py asks the network about the validation part, of flips and turns as well if that is
         set.
     a rising learning rate to a suggested one

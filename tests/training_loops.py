@@ -90,7 +90,7 @@ def wait_until_idle() -> None:
 
 def ours(settings: Settings) -> None:
     from mia_tui.config.check import make_config
-    from mia_tui.engine.training.fast_steps import FastSteps
+    from mia_tui.engine.training.steps.fast_steps import FastSteps
     from mia_tui.runs.preflight.prepare import prepare_training, read_dataset
     from mia_tui.worker import work
 

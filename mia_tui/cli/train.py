@@ -328,23 +328,6 @@ def _create(
     )
 
 
-def create_run(
-    report: Report,
-    dataset: Path,
-    state: Path | None,
-    annotator: str | None,
-    config: "TrainConfig",
-    *,
-    given: Sequence[str],
-    command_line: str,
-    after: "RunDir | None",
-) -> "RunDir":
-    """As `create_runs`, of a training that is not repeated."""
-    return create_runs(
-        report, dataset, state, annotator, config, given=given, command_line=command_line, after=after
-    )[0]
-
-
 def create_runs(
     report: Report,
     dataset: Path,

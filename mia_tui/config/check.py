@@ -78,6 +78,26 @@ def find_faults(config: TrainConfig) -> dict[str, ConfigError]:
     return faults
 
 
+def find_doubts(config: TrainConfig) -> list[str]:
+    """Warnings of settings that are allowed but seldom intended, a sentence each."""
+    found = []
+    if config.loss == "focal" and config.label_smoothing:
+        found.append(
+            "With --label-smoothing the focal loss no longer pulls predictions to the smoothed targets; "
+            "leave out one of them."
+        )
+    if config.sampling != "all" and config.class_weights.strip() != "none":
+        found.append(
+            "Rare classes are shown more often (--sampling) and count more (--class-weights), so they gain twice; "
+            "leave out one of them."
+        )
+    if config.average_epochs and config.early_stop:
+        found.append(
+            "--early-stop may end the training before the last epochs, which --average-epochs waits for."
+        )
+    return found
+
+
 def _recipe(name: str) -> Mapping[str, Value]:
     for known in get_args(RecipeName):
         if known == name:

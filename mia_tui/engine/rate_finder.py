@@ -17,7 +17,7 @@ from mia_tui.analysis.rate_curve import Numbers, RateCurve, rates_of
 from mia_tui.dataset.images.network.measuring import measure_input
 from mia_tui.engine.data.feed import Batch, Feed
 from mia_tui.engine.data.network_input import input_of
-from mia_tui.engine.device import pick_device, resolve_precision, set_up
+from mia_tui.engine.device import pick_device, set_up, training_arithmetic
 from mia_tui.engine.training.learner import Learner
 from mia_tui.engine.training.progress import starting_scaling
 from mia_tui.errors import DataError
@@ -78,7 +78,7 @@ def find_rate(
             class_names=[item.name for item in job.classes],
             class_weights=None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32),
             device=device,
-            arithmetic=resolve_precision(config.precision, device),
+            arithmetic=training_arithmetic(config.precision, device, config.backbone),
             steps_per_epoch=1,
             warn=warn,
             say=say,

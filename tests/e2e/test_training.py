@@ -63,7 +63,7 @@ RESTLESS = {
     "plateau_patience": 1,
 }
 # With these, every epoch is better than the one before.
-STEADY = {"metric": "loss", "lr": 0.003, "epochs": 3}
+STEADY = {"metric": "loss", "lr": 0.003, "seed": 1, "epochs": 3}
 
 
 class Whole(NamedTuple):
@@ -135,16 +135,14 @@ DIE = "import os\ndie = lambda: os.kill(os.getpid(), 9)\n"
 
 MOMENTS = {
     "before the first step": """
-real = train._Training.load
-def load(self):
-    real(self)
+def run_epochs(self):
     die()
-train._Training.load = load
+train._Training.run_epochs = run_epochs
 """,
     "between gradients and weights in mid-epoch": """
 real = train.Learner._gradients
-def gradients(self, images, targets):
-    result = real(self, images, targets)
+def gradients(self, batch):
+    result = real(self, batch)
     if self.steps_done == 15:
         die()
     return result
@@ -152,10 +150,10 @@ train.Learner._gradients = gradients
 """,
     "in the first epoch": """
 real = train.Learner.step
-def step(self, images, targets):
+def step(self, batch):
     if self.steps_done == 3:
         die()
-    return real(self, images, targets)
+    return real(self, batch)
 train.Learner.step = step
 """,
     "while validating": """
@@ -177,10 +175,10 @@ train._Training._emit_epoch = tell
     "with epochs that were told and never saved": """
 train.SAVE_EVERY_S = 60.0
 real = train.Learner.step
-def step(self, images, targets):
+def step(self, batch):
     if self.steps_done == 21:
         die()
-    return real(self, images, targets)
+    return real(self, batch)
 train.Learner.step = step
 """,
     "in the middle of a line of events": """
@@ -210,10 +208,10 @@ def test_a_killed_and_resumed_run_has_the_weights_of_an_unbroken_one(
 WAIT_TO_BE_KILLED = """
 import time
 real = train.Learner.step
-def step(self, images, targets):
+def step(self, batch):
     if self.steps_done == {step}:
         time.sleep(300)
-    return real(self, images, targets)
+    return real(self, batch)
 train.Learner.step = step
 """
 
@@ -417,10 +415,10 @@ SIGNALLED = """
 import os
 from mia_tui.engine.training.learner import Learner
 real = Learner.step
-def step(self, images, targets):
+def step(self, batch):
     if self.steps_done == 6:  # in the middle of the second epoch
         os.kill(os.getpid(), {number})
-    return real(self, images, targets)
+    return real(self, batch)
 Learner.step = step
 """
 

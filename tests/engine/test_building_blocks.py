@@ -154,6 +154,12 @@ def test_only_the_head_learns_at_first_and_then_all_of_it() -> None:
             assert changed >= {*head, "conv1.0.weight", "bn1.running_mean"}
 
 
+def test_norms_of_a_frozen_epoch_stay_also_where_a_resumed_run_begins_with_its_validation() -> None:
+    for values, wanted in (({"freeze_epochs": 1.75}, [False, True]), ({"freeze_epochs": 2.0}, [False, False])):
+        ended = learner(refresh_norms=True, **values)  # no step was done
+        assert [ended.end_epoch(epoch) for epoch in (1, 2)] == wanted
+
+
 def test_what_is_frozen_is_computed_as_in_a_prediction_and_dropout_stays_in_front_of_the_head() -> None:
     model = build_model("mobilenetv2", num_classes=2, drop_rate=0.5)
     train_head_only(model)

@@ -11,10 +11,10 @@ import torch
 from mia_tui.config.train import TrainConfig
 from mia_tui.engine.data.feed import Batch
 from mia_tui.engine.data.network_input import input_of
-from mia_tui.engine.training import fast_steps
-from mia_tui.engine.training.fast_steps import FastSteps, is_compiling_worth, refuse_impossible_means
 from mia_tui.engine.training.learner import Learner, Means
-from mia_tui.engine.training.step_graphs import RecordingError, StepResult
+from mia_tui.engine.training.steps import fast_steps
+from mia_tui.engine.training.steps.fast_steps import FastSteps, is_compiling_worth, refuse_impossible_means
+from mia_tui.engine.training.steps.step_graphs import RecordingError, StepResult
 from mia_tui.errors import ConfigError, RunError
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
@@ -28,7 +28,7 @@ class FakeLearner:
     def __init__(self, seconds: dict[Means, float], device: torch.device, **settings: Any) -> None:
         self.config = TrainConfig(batch_size=4, **settings)
         self.device, self.arithmetic, self.settled = device, "bf16", None
-        self.gives_up = False
+        self.gives_up = self.is_frozen = False
         self.means, self.seconds, self.now, self.faults = Means(), seconds, 0.0, dict[Means, Exception]()
 
     def use(self, means: Means) -> None:
@@ -59,9 +59,9 @@ class Chosen:
             warn=lambda message, hint: self.warned.append(message),
         )
 
-    def do(self, count: int, images: int = 4) -> Means:
+    def do(self, count: int, images: int = 4, size: int = 2) -> Means:
         for _ in range(count):
-            self.steps.step(batch_of(images))
+            self.steps.step(batch_of(images, size))
         return self.learner.means
 
 
@@ -139,6 +139,27 @@ def test_odd_batches_are_not_measured(chosen: Make) -> None:
     run.do(TRIAL - 1)
     assert run.do(5, images=3) == PLAIN
     assert run.do(1) == RECORDED
+
+
+def test_steps_in_which_only_the_head_learns_decide_nothing_unless_all_are_such(chosen: Make) -> None:
+    run = chosen((0.01, 0.003, 0, 0), steps_left=0, epochs=2, freeze_epochs=1.0)
+    run.learner.is_frozen = True
+    assert run.do(3 * TRIAL) == PLAIN
+    run.learner.is_frozen = False
+    assert run.do(TRIAL) == RECORDED
+    run = chosen((0.01, 0.003, 0, 0), steps_left=0, epochs=2, freeze_epochs=2.0)
+    run.learner.is_frozen = True
+    assert run.do(TRIAL) == RECORDED
+
+
+def test_steps_with_images_of_another_size_are_not_compared(chosen: Make) -> None:
+    run = chosen((0.01, 0.003, 0, 0), steps_left=0, start_size=0.5)
+    assert run.do(TRIAL) == RECORDED
+    assert run.do(1, size=4) == PLAIN  # larger images: what is tried has to be faster than these
+    assert run.do(TRIAL - 1, size=4) == RECORDED
+    run.learner.seconds[RECORDED] = 0.1
+    assert run.do(TRIAL, size=4) == PLAIN
+    assert run.learner.settled == PLAIN
 
 
 def test_a_resumed_run_uses_what_it_chose_before(chosen: Make, monkeypatch: pytest.MonkeyPatch) -> None:

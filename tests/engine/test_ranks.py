@@ -1,6 +1,10 @@
 """What a process of several gets of a batch, and how such a job is told to begin."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from time import sleep
+from typing import Any
 
 import pytest
 import torch
@@ -8,6 +12,7 @@ import torch
 from mia_tui.config.train import TrainConfig
 from mia_tui.engine.data.feed import Batch
 from mia_tui.engine.parallel import devices as devices_module
+from mia_tui.engine.parallel import ranks as ranks_module
 from mia_tui.engine.parallel.devices import chosen_devices
 from mia_tui.engine.parallel.ranks import ALONE, Ranks, is_lost_peer
 from mia_tui.engine.parallel.steps import steps_together
@@ -42,6 +47,44 @@ def test_a_single_process_agrees_with_itself_and_sends_nothing() -> None:
 
 def _fail() -> None:
     raise RunError("no")
+
+
+class _TwoRanks(Ranks):
+    """One of two processes, each a thread of the test; counts how often they met."""
+
+    def __init__(self, rank: int, meeting: Barrier, said: dict[int, object]) -> None:
+        super().__init__(rank, 2)
+        self._meeting, self._said, self.meetings = meeting, said, 0
+
+    def gather(self, value: Any) -> list[Any]:
+        self._said[self.rank] = value
+        self._meeting.wait(60.0)
+        both = [self._said[0], self._said[1]]
+        self._meeting.wait(60.0)
+        self.meetings += 1
+        return both
+
+    def sums(self, *values: int) -> list[int]:
+        return [sum(each) for each in zip(*self.gather(values), strict=True)]
+
+
+def _both_from_first(action: Callable[[], object]) -> tuple[list[object], int]:
+    meeting, said = Barrier(2), dict[int, object]()
+    ranks = [_TwoRanks(rank, meeting, said) for rank in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        futures = [pool.submit(one.from_first, action) for one in ranks]
+    return [future.exception() or future.result() for future in futures], ranks[1].meetings
+
+
+def test_others_are_told_that_the_first_process_is_still_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once, least = _both_from_first(lambda: 7)
+    assert at_once == [7, 7]
+    monkeypatch.setattr(ranks_module, "STILL_AT_IT_S", 0.01)
+    after_a_while, meetings = _both_from_first(lambda: sleep(0.5))
+    assert after_a_while == [None, None]
+    assert meetings > least
+    failed, _ = _both_from_first(_fail)
+    assert [str(error) for error in failed] == ["no", "no"]
 
 
 def test_a_single_process_stops_after_the_step_at_which_it_is_asked() -> None:

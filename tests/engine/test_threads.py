@@ -19,7 +19,7 @@ def every_step_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mia_tui.engine.training.train.EMIT_EVERY_S", 0.0)
     monkeypatch.setattr("mia_tui.runs.worker.control._LOOK_EVERY_S", 0.0)
     monkeypatch.setattr(
-        "mia_tui.engine.training.core_wait._CHECK_EVERY_S", float("inf")
+        "mia_tui.engine.training.steps.core_wait._CHECK_EVERY_S", float("inf")
     )  # whatever else this machine does
 
 

@@ -19,7 +19,7 @@ from mia_tui.engine.training import checkpoint as checkpoint_module
 from mia_tui.engine.training import learner as learner_module
 from mia_tui.engine.training import train as train_module
 from mia_tui.engine.training.checkpoint import settle_best
-from mia_tui.engine.training.step_graphs import StepResult
+from mia_tui.engine.training.steps.step_graphs import StepResult
 from mia_tui.errors import CheckpointError, DataError, DecodeError, RunError
 from mia_tui.runs.evaluation.confusion import load_confusion
 from mia_tui.runs.record.events import CheckpointSaved, EpochEnded, Phase, RunStarted, Warned

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mia_tui.engine.training.core_wait import CoreWait
+from mia_tui.engine.training.steps.core_wait import CoreWait
 
 
 class Steps:

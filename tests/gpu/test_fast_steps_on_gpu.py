@@ -11,9 +11,9 @@ from mia_tui.config.train import TrainConfig
 from mia_tui.engine.data.feed import Batch, Mix
 from mia_tui.engine.data.network_input import input_of
 from mia_tui.engine.device import Arithmetic, set_up
-from mia_tui.engine.training import step_graphs
-from mia_tui.engine.training.fast_steps import FastSteps
 from mia_tui.engine.training.learner import Learner, Means
+from mia_tui.engine.training.steps import step_graphs
+from mia_tui.engine.training.steps.fast_steps import FastSteps
 from mia_tui.runs.record.events import Phase, Warned
 
 pytestmark = pytest.mark.gpu

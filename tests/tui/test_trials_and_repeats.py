@@ -44,6 +44,9 @@ def test_the_trials_of_a_run_are_listed_with_the_chosen_one_and_the_reason() -> 
         ["*", "2", "0.003", "20", "0.4000", "80.0%", "+0.1000", "±", "0.0300"],
     ]
     assert "Chosen: so." in lines
+    second_run = RunState()
+    second_run.apply(SettingsChosen(t=1.0, choice=choice, total_epochs=20))
+    assert trials_text(second_run).splitlines()[0] == "Chosen: so."
 
 
 def test_runs_that_are_compared_have_mean_and_spread_where_they_are_repetitions(discs: Path) -> None:

@@ -63,6 +63,25 @@ def test_a_task_of_srun_knows_its_place_and_all_tasks_of_a_step_meet_at_the_same
 
 
 @pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"MASTER_ADDR": ""}, "MASTER_ADDR is not"),
+        ({"MASTER_PORT": ""}, "MASTER_PORT is not"),
+        ({"MASTER_PORT": "99999"}, "MASTER_PORT is '99999'"),
+        ({"MASTER_PORT": "x\x1b[2J"}, "MASTER_PORT is 'x"),
+        ({"RANK": "8"}, "RANK is 8, WORLD_SIZE 8"),
+        ({"LOCAL_RANK": "4"}, "LOCAL_RANK 4"),
+    ],
+)
+def test_a_place_that_cannot_be_is_refused(changed: dict[str, str], why: str) -> None:
+    names = {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"}
+    with pytest.raises(ConfigError, match=f"torchrun started this program, but .*{why}") as error:
+        given_rank({**names, "MASTER_ADDR": "localhost", "MASTER_PORT": "29500", **changed})
+    assert "unset RANK WORLD_SIZE" in str(error.value)
+    assert "\x1b" not in str(error.value)
+
+
+@pytest.mark.parametrize(
     "environment",
     [
         {},

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 from run_support import wait_for
 
+from mia_tui.config.fields import fields
 from mia_tui.config.train import TrainConfig
 from mia_tui.paths import user_cache
 from mia_tui.runs.machine import step_times
@@ -73,6 +74,20 @@ def test_images_are_read_between_the_steps_of_a_cpu_and_beside_those_of_a_gpu() 
     assert total_s(config, totals, slow, 2) - total_s(config, totals, on_gpu, 2) == pytest.approx(24 - 10.6)
 
 
+def test_trials_take_as_long_however_many_devices_the_run_has() -> None:
+    on_gpu = replace(TIME, device="NVIDIA H200")
+
+    def trials_s(devices: str) -> float:
+        config = TrainConfig(epochs=100, batch_size=8, devices=devices)
+        plain, tried = (
+            total_s(replace(config, trials=trials), ESTIMATE.totals, on_gpu, 2) for trials in (0, 12)
+        )
+        return tried - plain
+
+    assert trials_s("1") == pytest.approx(max(100 * 100 * 0.1, 3000 * 8 * 0.1))
+    assert trials_s("4") == trials_s("1")
+
+
 def test_what_was_not_measured_is_an_estimate_and_goes_by_what_was() -> None:
     bare = clock_with().forecast(TrainConfig(), ESTIMATE, has_gpu=False)
     quick = clock_with().forecast(TrainConfig(), ESTIMATE, has_gpu=True)
@@ -95,6 +110,10 @@ def test_times_are_kept_for_the_next_start_by_machine_network_and_size(
     assert StepTimes().find(TrainConfig(epochs=3, val_fraction=0.5)) == TIME
     for other in ({"width": 96}, {"backbone": "vgg16"}, {"device": "cpu"}, {"batch_size": 8}, {"blur": 0.5}):
         assert StepTimes().find(TrainConfig(**other)) is None, other  # type: ignore[arg-type]
+    chances = [field.name for field in fields() if field.description.startswith("How often an image is")]
+    assert "mixup" in chances
+    for chance in chances:
+        assert StepTimes().find(TrainConfig(**{chance: 0.1})) is None, chance  # type: ignore[arg-type]
     monkeypatch.setattr(step_times, "host_name", lambda: "another")
     assert StepTimes().find(TrainConfig()) is None
     assert StepTimes().alike(TrainConfig()) is None

@@ -11,9 +11,14 @@ from mia_tui.text import duration
 
 
 def print_trials(report: Report, trials: Sequence[Trial], choice: TrialsChoice | None) -> None:
-    """Print the trials of a training as a table, and what was chosen."""
-    if not trials:
-        return
+    """Print the trials of a training as a table, if it did any itself, and what was chosen."""
+    if trials:
+        _print_table(report, trials, choice)
+    if choice is not None:
+        report.say(choice.why)
+
+
+def _print_table(report: Report, trials: Sequence[Trial], choice: TrialsChoice | None) -> None:
     names = [name for name in ("lr", "weight_decay", "epochs") if name in trials[0].settings]
     heads = {"lr": "learning rate", "weight_decay": "weight decay", "epochs": "epochs"}
     rows: list[list[object]] = []
@@ -34,8 +39,6 @@ def print_trials(report: Report, trials: Sequence[Trial], choice: TrialsChoice |
         )
     columns = ["trial", *(heads[name] for name in names), "loss", "gain", "accuracy", "time", ""]
     report.table(columns, rows)
-    if choice is not None:
-        report.say(choice.why)
 
 
 def trials_record(trials: Sequence[Trial], choice: TrialsChoice | None) -> dict[str, Any] | None:

@@ -243,7 +243,7 @@ def _train_again(
     report: Report, run: RunDir, dataset: Path | None, annotator: str | None, *, after: RunDir | None
 ) -> int:
     """Train with the settings of a run on the labels of today, in the background."""
-    from mia_tui.cli.train import create_run
+    from mia_tui.cli.train import create_runs
     from mia_tui.config.command import train_command
     from mia_tui.paths import is_of_this_dataset
     from mia_tui.runs.list.moved_dataset import current_train_job
@@ -252,7 +252,7 @@ def _train_again(
     folder, place = Path(job.dataset), Path(job.state)
     state = None if is_of_this_dataset(place, folder) else place
     command_line = train_command(job.config, folder, state=state, annotator=annotator)
-    new = create_run(
+    new, *_ = create_runs(
         report, folder, state, annotator, job.config, given=(), command_line=command_line, after=after
     )
     report.say(f"{called(run)} is done again as the run {called(new)}.")

@@ -166,7 +166,7 @@ def print_run(report: Report, view: RunView) -> None:
     for title, text in _facts(view):
         report.say(f"{title:<11} {text}", hang=_HANG)
     _print_trouble(report, view.state)
-    if view.state.trials:
+    if view.state.trials or view.state.choice is not None:
         report.say()
         print_trials(report, view.state.trials, view.state.choice)
     if view.state.epochs:

@@ -29,8 +29,12 @@ from mia_tui.files import Identity, add_folder, hold, let_go, new_content, open_
 if TYPE_CHECKING:
     from mia_tui.dataset.images.decode import NetworkInput
 
-Stamp = tuple[int, int]
-"""Bytes and time (ns) of a file."""
+Stamp = tuple[int, int, int]
+"""Bytes of a file, the time it was written, and the time it was last changed in any way (ns).
+
+The last one also changes when a file is renamed, or gets back its old time after it was written: images without
+compression all have the same number of bytes, and those of a zip file often the same time.
+"""
 
 _PRIVATE = 0o600
 _SETTLED_NS = 2_000_000_000  # as in scan.file_cache: a younger file may change without its time
@@ -192,12 +196,12 @@ class DecodedImages:
         return bytes(self._records["other_type"][row]).decode("ascii", "replace")
 
     def stamp(self, row: int) -> Stamp | None:
-        """Bytes and time of an image's file now; None if it cannot be asked for."""
+        """Bytes and times of an image's file now; None if it cannot be asked for."""
         try:
             status = stat_image(self._root / self._images[row].path)
         except (OSError, ValueError):
             return None
-        return status.st_size, status.st_mtime_ns
+        return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
     def add(self, row: int, before: Stamp | None, pixels: NDArray[Any], other_type: str) -> None:
         """Keep an image that was decoded, unless its file changed meanwhile or just before.
@@ -214,7 +218,7 @@ class DecodedImages:
             return
         record = np.zeros((), RECORD)
         record["key"], record["added_ns"] = self._keys[row], time.time_ns()
-        record["size"], record["mtime_ns"] = before
+        record["size"], record["mtime_ns"], record["ctime_ns"] = before
         record["other_type"], record["checksum"] = other_type.encode(), self._checksum(row, before, pixels)
         self._writer.add(record, pixels)
 
@@ -249,7 +253,8 @@ class DecodedImages:
                 segment.close()
 
     def _stamp_of(self, row: int) -> Stamp:
-        return int(self._records["size"][row]), int(self._records["mtime_ns"][row])
+        record = self._records[row]
+        return int(record["size"]), int(record["mtime_ns"]), int(record["ctime_ns"])
 
     def _checksum(self, row: int, stamp: Stamp, pixels: NDArray[Any]) -> int:
         return zlib.crc32(_bytes_of(pixels), zlib.crc32(checksum_start(self._keys[row], *stamp)))

@@ -36,20 +36,20 @@ if TYPE_CHECKING:
 
 DECODED_FOLDER = "decoded"
 
-FORMAT = 1
+FORMAT = 2
 """Raised when images are decoded to other pixels, or the files have another form: those of before are then unused."""
 
 KEY_BYTES = 16
 
 RECORD = np.dtype(
     {
-        "names": ["key", "added_ns", "size", "mtime_ns", "other_type", "checksum"],
-        "formats": [f"V{KEY_BYTES}", "<i8", "<i8", "<i8", "S12", "<u4"],
-        "offsets": [0, 16, 24, 32, 40, 52],
-        "itemsize": 56,
+        "names": ["key", "added_ns", "size", "mtime_ns", "ctime_ns", "other_type", "checksum"],
+        "formats": [f"V{KEY_BYTES}", "<i8", "<i8", "<i8", "<i8", "S12", "<u4"],
+        "offsets": [0, 16, 24, 32, 40, 48, 60],
+        "itemsize": 64,
     }
 )
-"""Of an image: `image_key`; when it was added; bytes and time of its file; the dtype of its values if that was not
+"""Of an image: `image_key`; when it was added; bytes and times of its file; the dtype of its values if that was not
 measured (empty if it was); and the CRC-32 of its pixels, see `checksum_start`."""
 
 _PIXELS, _IMAGES = "pixels-", "images-"
@@ -151,9 +151,9 @@ def image_key(path: str, frame: int) -> bytes:
     return hashlib.blake2b(struct.pack("<q", frame) + os.fsencode(path), digest_size=KEY_BYTES).digest()
 
 
-def checksum_start(key: bytes, size: int, mtime_ns: int) -> bytes:
+def checksum_start(key: bytes, size: int, mtime_ns: int, ctime_ns: int) -> bytes:
     """What the checksum of an image is taken of before its pixels, so that it holds for this image alone."""
-    return key + struct.pack("<qq", size, mtime_ns)
+    return key + struct.pack("<qqq", size, mtime_ns, ctime_ns)
 
 
 @cache

@@ -22,9 +22,9 @@ and both would show the network other pixels than validation and prediction do.
 
 An image that cannot be read is left out of an epoch and reported; it is never an error. At the start of an epoch the
 images left out of the previous one are tried again (`try_again`); what cannot be read then stays out of the whole
-epoch, even if it becomes readable in its middle. An image may turn out to be unreadable later in the epoch. Since
-each image is used once in an epoch, it is then missing from the whole epoch as well, and nothing depends on when it
-was noticed: `left_out` is all that must be saved to resume an epoch in its middle.
+epoch, even if it becomes readable in its middle. An image may turn out to be unreadable later in the epoch; it is
+then missing from the rest of it (of which it is the whole, unless `sampling` shows images several times, or others
+are mixed with it). So `left_out` is all that must be saved to resume an epoch in its middle.
 """
 
 import math
@@ -371,7 +371,8 @@ class CachedImages(ImageStore):
         self._most_begun = max(_TOGETHER, _MOST_AHEAD // row_bytes) if ahead else 0
 
     def fetch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        missing = [row for row in rows[~self._readable[rows]].tolist() if row not in self.left_out]
+        asked = dict.fromkeys(rows[~self._readable[rows]].tolist())  # `sampling` may show an image twice
+        missing = [row for row in asked if row not in self.left_out]
         if missing:
             self._fill(missing)
         self._begin_more()

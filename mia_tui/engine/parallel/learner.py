@@ -20,7 +20,7 @@ from mia_tui.engine.device import autocast, is_out_of_memory
 from mia_tui.engine.parallel.devices import most_images_at_once
 from mia_tui.engine.parallel.ranks import Ranks
 from mia_tui.engine.training.learner import Learner, split_batch
-from mia_tui.engine.training.step_graphs import StepResult
+from mia_tui.engine.training.steps.step_graphs import StepResult
 from mia_tui.errors import RunError
 from mia_tui.text import counted
 

@@ -4,6 +4,8 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
+from threading import Event, Thread
 from typing import TypeVar
 
 import torch
@@ -20,6 +22,9 @@ Result = TypeVar("Result")
 
 LONGEST_S = 2 * OUTAGE_S + 600.0
 """How long a process waits for the others at most: one of them may wait for a disk."""
+
+STILL_AT_IT_S = 60.0
+"""How often the first process says that it is still at what the others wait for: its trials may take hours."""
 
 RANK_DEVICES = "MIA_TUI_RANK_DEVICES"
 RANK_MICRO_BATCH = "MIA_TUI_RANK_MICRO_BATCH"
@@ -117,16 +122,45 @@ class Ranks:
         return result
 
     def from_first(self, action: Callable[[], Result]) -> Result:
-        """Do something in the first process alone; all get the result, or raise the error."""
+        """Do something in the first process alone, however long it takes; all get the result, or raise the error."""
         if self.count == 1:
             return action()
-        return self.gather(self.together(lambda: action() if self.is_first else None))[0]  # type: ignore[return-value]
+        if not self.is_first:
+            while self.sums(0)[0]:
+                continue
+        done = self.together(partial(self._saying_so, action) if self.is_first else lambda: None)
+        return self.gather(done)[0]  # type: ignore[return-value]
+
+    def _saying_so(self, action: Callable[[], Result]) -> Result:
+        """Do something in the first process, and tell the others now and then that it is still at it."""
+        is_over = Event()
+
+        def tell() -> None:
+            while not is_over.wait(STILL_AT_IT_S):
+                self.sums(1)
+            self.sums(0)
+
+        teller = Thread(target=_until_lost, args=[tell], name="still-at-it", daemon=True)
+        teller.start()
+        try:
+            return action()
+        finally:
+            is_over.set()
+            teller.join()
 
     def raise_first(self, error: Exception | None) -> None:
         """Raise the error of the first process that has one, in all of them."""
         for rank, found in enumerate(self.gather(error)):
             if found is not None:
                 raise error if error is not None and rank == self.rank else found
+
+
+def _until_lost(tell: Callable[[], None]) -> None:
+    try:
+        tell()
+    except RuntimeError as error:  # the process notices it itself once it needs the others
+        if not is_lost_peer(error):
+            raise
 
 
 ALONE = Ranks()

@@ -31,7 +31,7 @@ from mia_tui.engine.training.optim import (
     make_optimizer,
     optimizer_state,
 )
-from mia_tui.engine.training.step_graphs import StepGraphs, StepResult
+from mia_tui.engine.training.steps.step_graphs import StepGraphs, StepResult
 from mia_tui.errors import ConfigError, RunError
 from mia_tui.text import counted, name_some, printable
 
@@ -182,7 +182,9 @@ class Learner:
         if self._average is not None:
             self._average.epoch_ended(epoch, self.model)
         is_averaged = self._average is not None and self._average.model is not None
-        is_wanted = self.config.refresh_norms and not (self._is_frozen and self.evaluated_model is self.model)
+        # Not by the last step that was done here: a run that was stopped while it validated has done none since.
+        was_frozen = self.schedule.ends_frozen(epoch)
+        is_wanted = self.config.refresh_norms and not (was_frozen and self.evaluated_model is self.model)
         return (is_averaged or is_wanted) and has_norms(self.evaluated_model)
 
     def set_step(self, epoch: int, step: int) -> None:
@@ -225,6 +227,11 @@ class Learner:
         if self.ema is not None:
             self.ema.update(self.model, step=self.steps_done)
         return result
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether only the head learns in the next step."""
+        return self._is_frozen
 
     @property
     def means(self) -> Means:

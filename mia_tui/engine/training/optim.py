@@ -183,6 +183,10 @@ class Schedule:
         """Whether only the head learns in the next step, of the place as in `set_step`."""
         return self._done(epoch, step) < self._frozen_steps
 
+    def ends_frozen(self, epoch: int) -> bool:
+        """Whether only the head learns up to the end of an epoch (from 1)."""
+        return self.is_frozen(epoch, self._steps_per_epoch - 1)
+
     def epoch_ended(self, value: float, higher_is_better: bool) -> None:
         """Take in the watched metric of an epoch, for `plateau`; nan is no improvement. Other schedules ignore it."""
         if self._config.schedule != "plateau":

@@ -35,14 +35,14 @@ from mia_tui.engine.training.checkpoint import (
     copy_weights,
     save_checkpoint,
 )
-from mia_tui.engine.training.core_wait import CoreWait
-from mia_tui.engine.training.fast_steps import FastSteps, call, refuse_impossible_means
 from mia_tui.engine.training.learner import Learner
 from mia_tui.engine.training.loading import LoadedImages, TrainingLoader
 from mia_tui.engine.training.metrics import ConfusionCounter, PredictedClasses
 from mia_tui.engine.training.progress import make_card
 from mia_tui.engine.training.reports import EpochEvaluation, StepReports, report_checkpoint, save_evaluation
-from mia_tui.engine.training.step_graphs import StepResult
+from mia_tui.engine.training.steps.core_wait import CoreWait
+from mia_tui.engine.training.steps.fast_steps import FastSteps, call, refuse_impossible_means
+from mia_tui.engine.training.steps.step_graphs import StepResult
 from mia_tui.engine.training.time_use import TimeUse
 from mia_tui.errors import AwayError, DataError, RunError
 from mia_tui.runs.evaluation.confusion import SavedConfusion, count_confusion, figures

@@ -5,7 +5,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mia_tui.errors import ConfigError
+from mia_tui.text import printable
+
 _FIRST_PORT, _PORTS = 15_000, 20_000
+_LAST_PORT = 65_535
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,9 @@ def given_rank(environment: Mapping[str, str] = os.environ) -> GivenRank | None:
 
     Sources: the variables of torchrun, https://docs.pytorch.org/docs/stable/elastic/run.html; those of a step of
     Slurm, https://slurm.schedmd.com/srun.html (a batch script is none, whatever number of tasks was asked for).
+
+    Raises:
+        ConfigError: If these variables are not complete or contradict each other, as those that something else set.
     """
     if "RANK" in environment and "WORLD_SIZE" in environment:
         return _given(environment, "torchrun", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
@@ -64,14 +71,29 @@ def _given(
     own, all_of_them, own_here, here = numbers
     if own is None or all_of_them is None or all_of_them < 2:
         return None
-    return GivenRank(
-        own,
-        all_of_them,
-        own_here or 0,
-        here or 1,
-        by,
-        environment.get("MASTER_ADDR") or _slurm_host(environment),
-        _number(environment.get("MASTER_PORT", "")) or _slurm_port(environment),
+    if own >= all_of_them or (own_here or 0) >= (here or all_of_them):
+        raise _not_started_so(by, f"{rank} is {own}, {count} {all_of_them}, {local_rank} {own_here or 0}")
+    address, port = _meeting_place(environment, by)
+    return GivenRank(own, all_of_them, own_here or 0, here or 1, by, address, port)
+
+
+def _meeting_place(environment: Mapping[str, str], by: str) -> tuple[str, int]:
+    """Host and port where the first process waits for the others."""
+    address, port = environment.get("MASTER_ADDR"), environment.get("MASTER_PORT")
+    if by == "torchrun" and not (address and port):
+        missing = "MASTER_PORT" if address else "MASTER_ADDR"
+        raise _not_started_so(by, f"RANK and WORLD_SIZE are set, and {missing} is not")
+    number = _number(port) if port else _slurm_port(environment)
+    if number is None or not 0 < number <= _LAST_PORT:
+        raise _not_started_so(by, f"MASTER_PORT is {printable(port or '')!r}")
+    return address or _slurm_host(environment), number
+
+
+def _not_started_so(by: str, why: str) -> ConfigError:
+    names = "RANK and WORLD_SIZE" if by == "torchrun" else "SLURM_STEP_ID"
+    return ConfigError(
+        f"The environment says that {by} started this program, but {why}.",
+        f"Start it by {by}, or alone after `unset {names.replace(' and', '')}`.",
     )
 
 

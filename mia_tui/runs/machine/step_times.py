@@ -18,7 +18,7 @@ _SETTINGS = (
     *("backbone", "drop_rate", "drop_path_rate", "ema_decay", "layer_decay"),
     *("width", "height", "color", "channels", "stack", "pixel_size", "max_megapixels"),
     *("flip_horizontal", "flip_vertical", "rotate90", "blur", "piecewise_affine", "dropout", "affine"),
-    *("resized_crop", "colour_jitter", "stain_jitter", "trivial_augment", "erasing"),
+    *("resized_crop", "colour_jitter", "stain_jitter", "trivial_augment", "erasing", "mixup", "cutmix"),
 )
 _MOST = 500  # are kept
 _MOST_BYTES = 1 << 20

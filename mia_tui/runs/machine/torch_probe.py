@@ -32,7 +32,7 @@ class TorchFacts(msgspec.Struct, frozen=True):
     Attributes:
         cuda: CUDA version torch was built for; None for a build without.
         device: What training would use, in words.
-        precision: Arithmetic it would use.
+        precision: Arithmetic of predictions, and of trainings but for some networks (`training_arithmetic`).
         warning: Why a GPU that is there is not used.
         gpus: UUID of cuda:0, cuda:1, …, without the prefix GPU-; the driver may number them differently.
         seconds: Time to import torch and find this out.

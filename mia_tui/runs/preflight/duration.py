@@ -91,16 +91,24 @@ def total_s(config: TrainConfig, totals: Mapping[Part, int], time: StepTime, cor
         run = max(first, reading) + work - first
     else:
         run = reading + work
-    return config.repeats * (_START_S + run) + _trials_s(config, work, time)
+    return config.repeats * (_START_S + run) + _trials_s(config, steps, time)
 
 
-def _trials_s(config: TrainConfig, work: float, time: StepTime) -> float:
-    """How long the trials of a run take at most, if it has any; only the first of its repetitions does them."""
+def _trials_s(config: TrainConfig, steps_s: float, time: StepTime) -> float:
+    """How long the trials of a run take at most, if it has any; only the first of its repetitions does them.
+
+    Args:
+        config: Settings.
+        steps_s: Seconds of the run's steps on one device: trials use no more, however many the run has.
+        time: Of a step.
+    """
     if not config.trials:
         return 0.0
     allowed = LEAST_TRIAL_STEPS * config.batch_size * time.train_s
-    whole = 2 * (config.trials + 4) * work  # each as long as the run, three times on two thirds of the images
-    return min(whole, max(config.trial_share * work, allowed))
+    whole = (
+        2 * (config.trials + 4) * steps_s
+    )  # each as long as the run, three times on two thirds of the images
+    return min(whole, max(config.trial_share * steps_s, allowed))
 
 
 def _validate_s(config: TrainConfig, totals: Mapping[Part, int], time: StepTime) -> float:

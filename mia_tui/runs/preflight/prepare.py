@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from mia_tui import __version__
+from mia_tui.config.check import find_doubts
 from mia_tui.config.class_weights import class_weight_values
 from mia_tui.config.split import SPLIT_FIELDS
 from mia_tui.config.train import Frames, LabelSource, TrainConfig
@@ -124,7 +125,7 @@ class Prepared:
     @property
     def notes(self) -> list[str]:
         """What the user should know before the start, a sentence each."""
-        return [*self.dataset.notes, *self.warnings, *_doubts(self.job.config)]
+        return [*self.dataset.notes, *self.warnings, *find_doubts(self.job.config)]
 
     def create(self, *, after: RunDir | None = None) -> RunDir:
         """Write the run's folder; `after` is a run whose end it waits for."""
@@ -356,26 +357,6 @@ def with_absolute_paths(config: TrainConfig) -> TrainConfig:
     return msgspec.structs.replace(
         config, weights=weights, val=None if val is None else str(real_path(Path(val)))
     )
-
-
-def _doubts(config: TrainConfig) -> list[str]:
-    """Warnings of settings that are allowed but seldom intended."""
-    found = []
-    if config.loss == "focal" and config.label_smoothing:
-        found.append(
-            "With --label-smoothing the focal loss no longer pulls predictions to the smoothed targets; "
-            "leave out one of them."
-        )
-    if config.sampling != "all" and config.class_weights.strip() != "none":
-        found.append(
-            "Rare classes are shown more often (--sampling) and count more (--class-weights), so they gain twice; "
-            "leave out one of them."
-        )
-    if config.average_epochs and config.early_stop:
-        found.append(
-            "--early-stop may end the training before the last epochs, which --average-epochs waits for."
-        )
-    return found
 
 
 def _plan(dataset: Dataset, config: TrainConfig, given: Collection[str]) -> tuple[TrainConfig, SplitPlan]:

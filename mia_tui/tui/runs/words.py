@@ -319,8 +319,9 @@ def result_lines(snapshot: RunSnapshot) -> tuple[BarLine, ...]:
 
 def trials_text(state: RunState) -> str:
     """The trials of a training, a line each with the chosen one marked, and why it was chosen; empty for none."""
+    why = [] if state.choice is None else [state.choice.why, "", ""]
     if not state.trials:
-        return ""
+        return "\n".join(why)  # of a repetition: the first run did them
     chosen = 0 if state.choice is None else state.choice.number
     heads = {"lr": "rate", "weight_decay": "decay", "epochs": "epochs"}
     names = [name for name in heads if name in state.trials[0].settings]
@@ -333,8 +334,7 @@ def trials_text(state: RunState) -> str:
         gain = f"  {trial.gain:+.4f} ± {trial.error:.4f}" if trial.number > 1 else ""
         mark = "*" if trial.number == chosen else " "
         lines.append(f"{mark}{trial.number:>3}{values}{trial.score:>9.4f}{trial.accuracy:>8.1%}{gain}")
-    why = [] if state.choice is None else [state.choice.why]
-    return "\n".join([*lines, *why, "", ""])
+    return "\n".join([*lines, *(why or ["", ""])])
 
 
 def settings_text(job: AnyJob | None) -> str:

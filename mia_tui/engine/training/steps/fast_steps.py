@@ -2,7 +2,8 @@
 
 What `cuda_graphs` and `compile` leave to the program (auto) is tried in the first steps of a run, which all count as
 any other, and kept where it is faster by `LEAST_GAIN`: first recordings, which take a second or two, then compiling,
-which takes a minute or more and is tried only where the rest of the run would gain much more than that.
+which takes a minute or more and is tried only where the rest of the run would gain much more than that. Steps in
+which only the head learns are not measured, unless all are such.
 
 On a CPU nothing is tried: there a run that is stopped and resumed, or done again, ends with the same weights to the
 bit, and compiling gains 0 (resnet18) to 15 % (mobilenetv2). `--compile on` compiles from the first step, and from the
@@ -30,7 +31,7 @@ from mia_tui.config.train.run import Switch
 from mia_tui.engine.data.feed import Batch
 from mia_tui.engine.device import Arithmetic, is_out_of_memory
 from mia_tui.engine.training.learner import Learner, Means
-from mia_tui.engine.training.step_graphs import WARM_UP_STEPS, RecordingError, StepResult
+from mia_tui.engine.training.steps.step_graphs import WARM_UP_STEPS, RecordingError, StepResult
 from mia_tui.errors import ConfigError, MiaError, RunError
 from mia_tui.text import printable
 
@@ -124,6 +125,8 @@ class FastSteps:
         self._learner, self._config, self._do = learner, learner.config, do
         self._steps_left, self._say, self._warn = steps_left, say, warn
         self._trials: deque[Trial] = deque()
+        self._trial: Trial | None = None  # what is being tried
+        self._size = torch.Size()  # of the images that are measured: they may grow
         self._best = self._first_means()
         self._best_s: float | None = None
         self._has_compiled = False
@@ -158,8 +161,10 @@ class FastSteps:
         Raises:
             RunError: If what the user asks for fails: compiling, or recording.
         """
-        if self._learner.settled is not None or not self._learner.is_whole(batch):
+        if self._learner.settled is not None or not self._is_measured(batch):
             return self._safe_step(batch)
+        if batch.images.shape != self._size:
+            self._measure_anew(batch.images.shape)
         self._window.begin()
         result = self._safe_step(batch)
         self._window.end()
@@ -169,6 +174,19 @@ class FastSteps:
         return result
 
     # Trials
+
+    def _is_measured(self, batch: Batch) -> bool:
+        """Whether a step is like most of the run: neither of a smaller batch, nor of its head alone."""
+        is_before_most = self._learner.is_frozen and self._config.freeze_epochs < self._config.epochs
+        return self._learner.is_whole(batch) and not is_before_most
+
+    def _measure_anew(self, size: torch.Size) -> None:
+        """Images have another size from now on: steps of before tell nothing of those to come."""
+        self._size, self._best_s, self._window = size, None, StepWindow(self._learner.device)
+        if self._trial is not None:
+            self._trials.appendleft(self._trial)
+            self._trial = None
+            self._learner.use(self._best)
 
     def _decide(self, step_s: float) -> None:
         """Keep what is tried, or go back; then go on with what is to be tried next."""
@@ -182,8 +200,11 @@ class FastSteps:
         elif means != self._best:
             self._say(f"{_words(self._best)}: {_tried(means, self._best)} would save nothing")
             self._learner.use(self._best)
+        self._trial = None
         while self._trials:
-            if self._begin(self._trials.popleft(), self._best_s):
+            trial = self._trials.popleft()
+            if self._begin(trial, self._best_s):
+                self._trial = trial
                 return
         self._learner.settled = self._best
 
@@ -250,7 +271,7 @@ class FastSteps:
 
     def _drop(self, *, compiled: bool = False, recorded: bool = False) -> None:
         """Never use something again; what is measured begins anew."""
-        means = self._learner.means
+        means, self._trial = self._learner.means, None
         self._learner.use(Means(means.is_compiled and not compiled, means.is_recorded and not recorded))
         self._best = Means(self._best.is_compiled and not compiled, self._best.is_recorded and not recorded)
         self._window = StepWindow(self._learner.device)
