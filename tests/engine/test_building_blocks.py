@@ -155,7 +155,10 @@ def test_only_the_head_learns_at_first_and_then_all_of_it() -> None:
 
 
 def test_norms_of_a_frozen_epoch_stay_also_where_a_resumed_run_begins_with_its_validation() -> None:
-    for values, wanted in (({"freeze_epochs": 1.75}, [False, True]), ({"freeze_epochs": 2.0}, [False, False])):
+    for values, wanted in (
+        ({"freeze_epochs": 1.75}, [False, True]),
+        ({"freeze_epochs": 2.0}, [False, False]),
+    ):
         ended = learner(refresh_norms=True, **values)  # no step was done
         assert [ended.end_epoch(epoch) for epoch in (1, 2)] == wanted
 
