@@ -9,6 +9,7 @@ from disc_support import draw_disc
 from test_train_screen import FakeClock, command, form, line, no_helpers, settle, text, to_field, to_section
 from tui_support import make_context, press, run, type_text, wait_until
 
+from mia_tui.config.recipes import RECIPES
 from mia_tui.config.train import TrainConfig
 from mia_tui.runs.machine.gpus import Gpu
 from mia_tui.runs.preflight.duration import Forecast
@@ -16,6 +17,7 @@ from mia_tui.runs.preflight.prepare import prepare_training, read_dataset
 from mia_tui.runs.record.layout import RunDir
 from mia_tui.tui.training import check_screen, preview
 from mia_tui.tui.training.config_form import FormPanel, RoomChanged
+from mia_tui.tui.training.pickers import recipes
 from mia_tui.tui.training.screen import TrainScreen
 
 __all__ = ["no_helpers"]  # a fixture for all tests here
@@ -370,3 +372,9 @@ def test_the_texts_are_made_once_for_all_parts_that_were_laid_out_together(
             assert before and len(made_for) == before
 
     run(test())
+
+
+def test_each_recipe_has_one_line_of_a_narrow_terminal() -> None:
+    choices = recipes(make_context().ink, "finetune")._choices
+    assert [choice.value for choice in choices] == list(RECIPES)
+    assert max(len(choice.text) for choice in choices) <= 70, "the list at 80 columns"

@@ -1,5 +1,6 @@
 """An evaluation: the confusion matrix of a network on labelled images."""
 
+import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -143,6 +144,9 @@ def _confusion(job: EvaluateJob, samples: Sequence[Sample], predicted: np.ndarra
         raise DataError(
             f"None of the labelled images of {printable(job.dataset)} can be read.", "Check the files."
         )
+    logging.getLogger("matplotlib.font_manager").setLevel(
+        logging.ERROR
+    )  # comes with torchmetrics; draws nothing
     import_large("torchmetrics")  # only here: its import takes a second, which no other job waits for
     from torchmetrics.functional.classification import multiclass_confusion_matrix
 
