@@ -212,6 +212,7 @@ def test_over_the_figures_of_a_run_a_message_is_low_and_its_head_and_last_lines_
 AT_WORK = {
     "Looking for images": "test_scan_begin.py",
     "Looking for GPUs": "test_train_screen.py",
+    "Looking for a learning rate": "test_find_rate.py",
     "Looking for {}": "test_doubts_that_cannot_be_looked_for_are_not_said_to_be_looked_for",
     "Computing {}": "test_how_far_the_labelling_is_can_be_asked_before_anything_was_audited",
     "Loading torch": "test_asked_network.py, test_train_screen.py",
