@@ -46,6 +46,7 @@ from mia_tui.tui.pictures.strips import JoinedStrip
 from mia_tui.tui.quick_paint import paint_quickly
 from mia_tui.tui.textual_private import CoveredScreen, QuickScreen, SwitchingApp, lines_of
 from mia_tui.tui.widgets.key_line import KeyLine
+from mia_tui.tui.widgets.scroll_bar import choose_scroll_bars
 
 Answer = TypeVar("Answer")
 Result = TypeVar("Result")
@@ -95,6 +96,7 @@ class KeyedScreen(CoveredScreen[Result]):
     def __init__(self, context: Context) -> None:
         super().__init__()
         paint_quickly(self)
+        choose_scroll_bars(unicode=context.ink.unicode)
         self.context = context
         self.at_once: dict[str, Callable[[], object]] = {}
         self._has_loaded = False
