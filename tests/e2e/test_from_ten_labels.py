@@ -82,7 +82,7 @@ def train(app: TmuxApp, folder: Path, number: int) -> None:
     app.press("PageDown", "PageDown", "PageDown")  # to Run
     app.press("C-u")
     app.type(epochs)
-    app.wait_for(f"--size {size}", f"--epochs {epochs}")  # perhaps on two lines
+    wait_for(lambda: f"--size {size} --epochs {epochs}" in " ".join(app.screen().split()), timeout_s=SLOW_S)
     app.press("F5")
     app.wait_for("Enter starts")
     app.press("Enter")

@@ -78,7 +78,8 @@ def test_a_live_run_is_stopped_first_with_a_word_to_its_worker(
 ) -> None:
     delete_run(run)
     assert not run.path.exists()
-    assert worker.wait(LONGEST_S) == 0
+    # The word is a file and then a signal, which may find a process that has read the file and is ending.
+    assert worker.wait(LONGEST_S) in (0, -signal.SIGTERM)
     assert (tmp_path / "mia" / "saved").exists()
 
 
