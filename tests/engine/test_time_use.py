@@ -7,6 +7,7 @@ import pytest
 import torch
 from training_support import make_run, train
 
+from mia_tui.engine.training import train as train_module
 from mia_tui.engine.training.time_use import EVERY_STEPS, EventClock, TimeUse
 from mia_tui.runs.record.events import EpochEnded, StartTimed, TimeUsed
 from mia_tui.runs.record.state import read_state
@@ -114,7 +115,8 @@ def test_a_run_tells_its_start_once_and_what_its_time_went_into_after_each_epoch
     assert state.time_used == told[-1] and state.start == start
 
 
-def test_attempts_add_up(discs: Path) -> None:
+def test_attempts_add_up(discs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train_module, "EMIT_EVERY_S", 0.0)  # every step is reported
     run = make_run(discs, epochs=2)
     _, events = train(run, stop_after=(1, 2))
     first = [event for event in events if isinstance(event, TimeUsed)][-1].seconds
