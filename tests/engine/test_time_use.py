@@ -11,6 +11,7 @@ from mia_tui.engine.training import train as train_module
 from mia_tui.engine.training.time_use import EVERY_STEPS, EventClock, TimeUse
 from mia_tui.runs.record.events import EpochEnded, StartTimed, TimeUsed
 from mia_tui.runs.record.state import read_state
+from mia_tui.runs.worker import control
 
 PARTS = ("images", "augmenting", "computing")
 
@@ -117,6 +118,7 @@ def test_a_run_tells_its_start_once_and_what_its_time_went_into_after_each_epoch
 
 def test_attempts_add_up(discs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_module, "EMIT_EVERY_S", 0.0)  # every step is reported
+    monkeypatch.setattr(control, "_LOOK_EVERY_S", 0.0)
     run = make_run(discs, epochs=2)
     _, events = train(run, stop_after=(1, 2))
     first = [event for event in events if isinstance(event, TimeUsed)][-1].seconds
