@@ -150,7 +150,10 @@ def epochs_of(run: RunDir) -> list[dict[str, float]]:
     return [row.train for row in read_state(run).epochs]
 
 
-def test_trials_that_were_stopped_go_on_with_the_next_one(discs: Path) -> None:
+def test_trials_that_were_stopped_go_on_with_the_next_one(
+    discs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mia_tui.runs.worker.control._LOOK_EVERY_S", 0.0)
     whole, halves = make_run(discs, **SHORT), make_run(discs, **SHORT)
     train(whole)
     stops = iter([True])
