@@ -1,5 +1,6 @@
-"""What the benchmarks of screens share: photos, and lines that are printed past pytest's capture."""
+"""What benchmarks share: photos, real microscope images, and lines that are printed past pytest's capture."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,3 +26,11 @@ def say(capsys: pytest.CaptureFixture[str]) -> Iterator[list[str]]:
     yield lines
     with capsys.disabled():
         print("", *lines, sep="\n")
+
+
+@pytest.fixture(scope="module")
+def cells() -> Path:
+    folder = os.environ.get("MIA_BLOOD_CELLS")
+    if folder is None:
+        pytest.fail("Set MIA_BLOOD_CELLS to a folder with train/ and test/, each with a labels.csv.")
+    return Path(folder).resolve()

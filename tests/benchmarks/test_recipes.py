@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from test_blood_cells import SIZE, cells, import_labels, mia, plain_loop
+from blood_cells_support import SIZE, import_labels, mia, plain_loop
 
 from mia_tui.runs.evaluation.results import Results, load_results
 from mia_tui.runs.list.find import find_run
