@@ -24,8 +24,6 @@ from blood_cells_support import SIZE, import_labels, mia, plain_loop
 from mia_tui.runs.evaluation.results import Results, load_results
 from mia_tui.runs.list.find import find_run
 
-__all__ = ["cells"]  # a fixture
-
 pytestmark = pytest.mark.benchmark
 
 SPLITS = int(os.environ.get("MIA_RECIPE_SPLITS", "5"))
