@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # name: (module:attribute, what help says)
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("mia_tui.cli.demo:command", "Make a small set of cell images, train on it, predict and report."),
-    "train": ("mia_tui.cli.train:command", "Train a network on a labelled dataset."),
+    "train": ("mia_tui.cli.training.command:command", "Train a network on a labelled dataset."),
     "rate": ("mia_tui.cli.rate:command", "Find a learning rate for a training."),
     "predict": ("mia_tui.cli.predict:command", "Predict the classes of images with a trained network."),
     "evaluate": ("mia_tui.cli.evaluate:command", "Evaluate a trained network on labelled images."),

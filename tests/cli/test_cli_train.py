@@ -204,6 +204,13 @@ def test_a_resumed_run_takes_another_number_of_threads_and_nothing_else(mia: Mia
     assert run.job().threads == 2
 
 
+def test_a_run_is_not_resumed_on_more_devices_than_its_batches_can_feed(mia: Mia, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "mia", created_at=1e9)
+    before = run.job().config
+    assert_refused(mia("train", "--resume", run.path, "--devices", 500), 2, "too small for 500 devices")
+    assert run.job().config == before
+
+
 @pytest.mark.parametrize("command", [("train",), ("demo",), ("runs", "follow")])
 def test_curves_and_records_exclude_each_other(mia: Mia, discs: Path, command: tuple[str, ...]) -> None:
     assert_refused(

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mia_tui.cli.shared.options import read_settings
-from mia_tui.cli.train import command
+from mia_tui.cli.training.command import command
 from mia_tui.config.check import check_config
 from mia_tui.config.command import quoted, train_command, train_words
 from mia_tui.config.fields import Field, fields, record_values

@@ -243,7 +243,7 @@ def _train_again(
     report: Report, run: RunDir, dataset: Path | None, annotator: str | None, *, after: RunDir | None
 ) -> int:
     """Train with the settings of a run on the labels of today, in the background."""
-    from mia_tui.cli.train import create_runs
+    from mia_tui.cli.training.creating import create_runs
     from mia_tui.config.command import train_command
     from mia_tui.paths import is_of_this_dataset
     from mia_tui.runs.list.moved_dataset import current_train_job
