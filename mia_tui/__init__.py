@@ -25,22 +25,22 @@ The packages, from the top down; each imports only from those below it:
 
 Where things go
 ---------------
-    recipe              a line in config/recipes.py and `RecipeName` of config/train, its words in
+    recipe              a line in config/train/recipes.py and `RecipeName` of config/train, its words in
                         tui/training/pickers.py, and when it suits in runs/preflight/recommendation.py
     backbone            a row in catalog/backbones.py; weights that come with the program: engine/network/shipped.py
     loss                a line in catalog/losses.py, and its formula in engine/training/losses.py; a parameter is a
-                        field in config/train/ (as `focal_gamma`), with a value in config/recipes.py
+                        field in config/train/ (as `focal_gamma`), with a value in config/train/recipes.py
     metric              a line in catalog/metrics.py, and its formula in analysis/formulas.py
     optimizer           a row in catalog/optimizers.py; how it computes on a device: engine/training/optim.py
     schedule            a line in catalog/schedules.py, its rate in engine/training/optim.py, its fields in
-                        config/train/ and config/recipes.py
+                        config/train/ and config/train/recipes.py
     augmentation        a function in engine/data/augment.py with a number of its own for random values, what it does
-                        to pixels in engine/data/augmentation/, its fields in config/train/ and config/recipes.py, its
-                        words in report/words/augmentations.py
+                        to pixels in engine/data/augmentation/, its fields in config/train/ and
+                        config/train/recipes.py, its words in report/words/augmentations.py
     setting to tune     its name in `TUNABLE` of config/train/run.py, its first value and its steps in
                         engine/training/trials/plan.py
-    training setting    a field in config/train/, and when one would change it in config/advice.py; form, option,
-                        file and help follow from them
+    training setting    a field in config/train/, and when one would change it in config/train/advice.py; form,
+                        option, file and help follow from them
     image format        a record in dataset/images/formats.py; unless Pillow reads it, its reader, a module in
                         dataset/images/readers/ that makes a `Source` (dataset/images/source.py), and its package in
                         `READER_PACKAGES` of dataset/images/network/measuring.py and in the extra of pyproject.toml;
@@ -154,7 +154,7 @@ Each line passes through its modules in this order.
         runs/ensemble.py checks that they may, and names them in the settings of a prediction or evaluation;
         engine/jobs/network.py loads them, engine/inference/ensemble.py takes the mean of their probabilities.
     an epoch, from its first image to the weights that are kept
-        engine/data/sampling.py says which images are shown, config/epoch_work.py at which size. `set_step` of
+        engine/data/sampling.py says which images are shown, config/train/epoch_work.py at which size. `set_step` of
         engine/training/learner.py sets rates (engine/training/optim.py) and what learns, of which head and stages are
         told by engine/network/layer_stages.py. engine/training/steps/fast_steps.py does the steps, compiled or
         recorded (engine/training/steps/step_graphs.py) where that gains. At its end engine/network/averages.py adds

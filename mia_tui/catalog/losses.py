@@ -1,7 +1,7 @@
 """Losses to choose from, by name, with what each is in words.
 
 A new loss is a line here and its formula, marked with `@formula`, in engine/training/losses.py; a parameter of it is
-a field in config/train/, such as `focal_gamma`, with a value in the recipe `mia` of config/recipes.py.
+a field in config/train/, such as `focal_gamma`, with a value in the recipe `mia` of config/train/recipes.py.
 """
 
 from typing import TYPE_CHECKING, Literal

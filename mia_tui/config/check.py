@@ -7,13 +7,13 @@ from typing import get_args
 import msgspec
 
 from mia_tui.catalog.backbones import BACKBONES, Backbone, find_backbone
-from mia_tui.config.class_weights import parse_class_weights
 from mia_tui.config.devices import LEAST_IMAGES, check_devices, least_devices
-from mia_tui.config.epoch_work import epoch_size
 from mia_tui.config.fields import SIZE, Value, check_value, find_field, nearest, record_values
-from mia_tui.config.recipes import RECIPES
 from mia_tui.config.split import check_split, compile_pattern
 from mia_tui.config.train import RecipeName, TrainConfig
+from mia_tui.config.train.class_weights import parse_class_weights
+from mia_tui.config.train.epoch_work import epoch_size
+from mia_tui.config.train.recipes import RECIPES
 from mia_tui.config.train.run import TUNABLE
 from mia_tui.errors import ConfigError, WeightsError
 from mia_tui.text import join_names, printable

@@ -120,7 +120,7 @@ class Field:
 @cache
 def fields() -> tuple[Field, ...]:
     """Every setting of a training, in the order of TrainConfig, whose width and height are one of them."""
-    from mia_tui.config.advice import ADVICE
+    from mia_tui.config.train.advice import ADVICE
 
     return tuple(
         replace(field, advice=ADVICE.get(field.name, "")) for field in _with_one_size(_record_fields())

@@ -11,7 +11,7 @@ from mia_tui import __version__
 from mia_tui.cli.main import COMMANDS, Program, command
 from mia_tui.cli.shared.options import Option
 from mia_tui.config.fields import Field, fields
-from mia_tui.config.recipes import RECIPES
+from mia_tui.config.train.recipes import RECIPES
 
 
 def all_commands() -> Iterator[tuple[str, click.Command]]:

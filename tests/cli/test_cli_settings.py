@@ -10,8 +10,8 @@ from cli_support import Mia
 
 from mia_tui.cli.shared.options import Command, given_fields, given_settings, read_settings, settings_options
 from mia_tui.config.fields import Field, fields
-from mia_tui.config.recipes import RECIPES
 from mia_tui.config.train import TrainConfig
+from mia_tui.config.train.recipes import RECIPES
 from mia_tui.errors import ConfigError
 
 # A value other than the default, for fields where none can be told from their kind.

@@ -9,8 +9,8 @@ from disc_support import draw_disc
 from test_train_screen import FakeClock, command, form, line, no_helpers, settle, text, to_field, to_section
 from tui_support import make_context, press, run, type_text, wait_until
 
-from mia_tui.config.recipes import RECIPES
 from mia_tui.config.train import TrainConfig
+from mia_tui.config.train.recipes import RECIPES
 from mia_tui.runs.machine.gpus import Gpu
 from mia_tui.runs.preflight.duration import Forecast
 from mia_tui.runs.preflight.prepare import prepare_training, read_dataset

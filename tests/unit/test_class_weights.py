@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from mia_tui.config.class_weights import class_weight_values, parse_class_weights
+from mia_tui.config.train.class_weights import class_weight_values, parse_class_weights
 from mia_tui.errors import ConfigError
 
 NAMES = ["lymphocyte", "neutrophil", "mono, large", "a=b"]

@@ -7,8 +7,8 @@ import pytest
 from mia_tui.catalog.backbones import BACKBONES
 from mia_tui.config.check import check_config, make_config
 from mia_tui.config.fields import fields
-from mia_tui.config.recipes import RECIPES
 from mia_tui.config.train import TrainConfig
+from mia_tui.config.train.recipes import RECIPES
 from mia_tui.errors import ConfigError, WeightsError
 
 # What the predecessor starts with.

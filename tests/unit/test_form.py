@@ -8,8 +8,8 @@ from test_command import configs
 
 from mia_tui.config.check import check_config, make_config
 from mia_tui.config.fields import fields
-from mia_tui.config.recipes import RECIPES
 from mia_tui.config.train import TrainConfig
+from mia_tui.config.train.recipes import RECIPES
 from mia_tui.errors import ConfigError
 from mia_tui.tui.training import words as form_words
 from mia_tui.tui.training.form import Form, field_named_in, groups, in_words

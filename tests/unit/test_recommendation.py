@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from mia_tui.config.check import make_config
-from mia_tui.config.recipes import RECIPES
 from mia_tui.config.train import TrainConfig
+from mia_tui.config.train.recipes import RECIPES
 from mia_tui.dataset.model import Part
 from mia_tui.runs.machine.step_times import StepTime, StepTimes
 from mia_tui.runs.preflight.duration import forecast, total_s

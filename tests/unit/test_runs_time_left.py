@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from run_support import epoch_row, started, step
 
-from mia_tui.config.epoch_work import epoch_size, training_work
 from mia_tui.config.train import TrainConfig
+from mia_tui.config.train.epoch_work import epoch_size, training_work
 from mia_tui.runs.record.events import (
     EpochEnded,
     EpochPlace,

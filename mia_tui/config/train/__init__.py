@@ -7,7 +7,7 @@ smallest value is the larger one. A record of msgspec takes one base, so each
 group builds on the one before it, in the order of form and help.
 
 The defaults are our own, chosen by measurement (README); the recipe `mia` in
-`config/recipes.py` holds the predecessor's, and needs a value for every new
+`config/train/recipes.py` holds the predecessor's, and needs a value for every new
 field that changes what is learned.
 """
 

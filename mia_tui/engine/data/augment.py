@@ -6,7 +6,7 @@ image is reflected here. How images are mixed with each other afterwards is in `
 
 A new one is a function marked with `@augmentation` (with the next free stream number, 18), its probability and ranges
 as fields of `config.train.augmentation` (a range is two fields, NAME_min and NAME_max), and the same fields in the
-recipe `mia` of config/recipes.py, its probability 0.
+recipe `mia` of config/train/recipes.py, its probability 0.
 
 What happens to a sample is drawn from (seed, epoch, sample) and nothing else, and no image is computed
 together with its neighbours: a sample gets the same pixels in any batch, before and after a resume. That is why these

@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mia_tui.config.epoch_work import epoch_size, scaled_to
 from mia_tui.config.train import TrainConfig
+from mia_tui.config.train.epoch_work import epoch_size, scaled_to
 from mia_tui.dataset.images.decode import NetworkInput
 from mia_tui.dataset.model import FRAME_NUMBERING, Part
 from mia_tui.engine.data.augment import augment

@@ -12,8 +12,8 @@ from timm.utils.model_ema import ModelEmaV3
 from torch import Tensor, nn
 
 from mia_tui.catalog.backbones import TIMM_PREFIX
-from mia_tui.config.epoch_work import epoch_size
 from mia_tui.config.train import TrainConfig
+from mia_tui.config.train.epoch_work import epoch_size
 from mia_tui.dataset.images.decode import NetworkInput
 from mia_tui.decoding import Count, check
 from mia_tui.engine.data.feed import Batch, Mix

@@ -16,8 +16,8 @@ import msgspec
 import torch
 from torch import Tensor
 
-from mia_tui.config.class_weights import class_weight_values
 from mia_tui.config.train import TrainConfig
+from mia_tui.config.train.class_weights import class_weight_values
 from mia_tui.engine.data.feed import Feed, batches
 from mia_tui.engine.data.images import ImageStore
 from mia_tui.engine.data.network_input import InputOfRun, input_of

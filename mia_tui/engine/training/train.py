@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from mia_tui.catalog.metrics import higher_is_better
-from mia_tui.config.epoch_work import MOST_NORM_IMAGES
+from mia_tui.config.train.epoch_work import MOST_NORM_IMAGES
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.device import describe_all

@@ -11,8 +11,8 @@ from mia_tui.analysis.metrics import Estimate
 from mia_tui.catalog.backbones import BACKBONES, TIMM_PREFIX
 from mia_tui.catalog.metrics import metric_words
 from mia_tui.catalog.optimizers import OPTIMIZERS
-from mia_tui.config.class_weights import parse_class_weights
 from mia_tui.config.train import TrainConfig
+from mia_tui.config.train.class_weights import parse_class_weights
 from mia_tui.dataset.interchange.folders import PART_FOLDERS
 from mia_tui.dataset.model import WHOLE_STACK
 from mia_tui.report.evaluated import EvaluatedResults

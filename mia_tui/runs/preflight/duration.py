@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from mia_tui.catalog.backbones import BACKBONES, Backbone
 from mia_tui.config.devices import least_devices
-from mia_tui.config.epoch_work import MOST_NORM_IMAGES, training_work
 from mia_tui.config.train import TrainConfig
+from mia_tui.config.train.epoch_work import MOST_NORM_IMAGES, training_work
 from mia_tui.config.train.run import LEAST_TRIAL_STEPS
 from mia_tui.dataset.model import Part
 from mia_tui.runs.machine.step_times import StepTime, StepTimes, timed_settings

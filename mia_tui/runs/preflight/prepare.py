@@ -11,9 +11,9 @@ import msgspec
 
 from mia_tui import __version__
 from mia_tui.config.check import find_doubts
-from mia_tui.config.class_weights import class_weight_values
 from mia_tui.config.split import SPLIT_FIELDS
 from mia_tui.config.train import Frames, LabelSource, TrainConfig
+from mia_tui.config.train.class_weights import class_weight_values
 from mia_tui.config.weights_cache import IMAGENET_WEIGHTS, given_weights
 from mia_tui.dataset.dataset import Dataset, relink_labels, split_in
 from mia_tui.dataset.interchange.folders import read_class_folders

@@ -14,8 +14,8 @@ import msgspec
 
 from mia_tui.catalog.backbones import BACKBONES, SHIPPED
 from mia_tui.config.fields import find_field, parse_value
-from mia_tui.config.recipes import RECIPES
 from mia_tui.config.train import RecipeName, TrainConfig
+from mia_tui.config.train.recipes import RECIPES
 from mia_tui.config.weights_cache import IMAGENET_WEIGHTS
 from mia_tui.dataset.model import Part
 from mia_tui.runs.machine.step_times import StepTimes

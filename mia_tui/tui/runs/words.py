@@ -7,11 +7,11 @@ from functools import partial
 import msgspec
 
 from mia_tui.catalog.metrics import metric_words
-from mia_tui.config.epoch_work import training_work
 from mia_tui.config.features import FeaturesConfig
 from mia_tui.config.fields import show_value
 from mia_tui.config.predict import DecisionRule, PredictConfig
 from mia_tui.config.train import TrainConfig
+from mia_tui.config.train.epoch_work import training_work
 from mia_tui.runs.list.words import (
     RESUMABLE,
     STATUS_WORDS,

@@ -15,10 +15,10 @@ import msgspec
 from mia_tui.config.check import find_faults, make_config
 from mia_tui.config.command import value_text
 from mia_tui.config.fields import SIZE, Field, Value, fields, parse_value, record_values
-from mia_tui.config.recipes import RECIPES
 from mia_tui.config.settings_file import load_config, save_config
 from mia_tui.config.split import SPLIT_FIELDS
 from mia_tui.config.train import TrainConfig
+from mia_tui.config.train.recipes import RECIPES
 from mia_tui.errors import ConfigError, MiaError
 from mia_tui.files import new_content
 

@@ -7,8 +7,8 @@ from textual.widgets import Input, OptionList
 
 from mia_tui.catalog.backbones import BACKBONES, SIZES, Backbone
 from mia_tui.config.fields import Field
-from mia_tui.config.recipes import RECIPES
 from mia_tui.config.train import TrainConfig
+from mia_tui.config.train.recipes import RECIPES
 from mia_tui.config.weights_cache import IMAGENET_WEIGHTS, weights_here
 from mia_tui.errors import MiaError
 from mia_tui.runs.list.find import runs_of

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mia_tui.config.epoch_work import MOST_NORM_IMAGES
 from mia_tui.config.train import TrainConfig
+from mia_tui.config.train.epoch_work import MOST_NORM_IMAGES
 from mia_tui.engine.data.disk_watch import WorkStopped
 from mia_tui.engine.data.feed import Feed, batches
 from mia_tui.engine.device import Arithmetic
